@@ -1,0 +1,199 @@
+"""Running a learner's code: what it raises is a finding, and it changes nothing around it."""
+
+from __future__ import annotations
+
+import io
+import linecache
+import os
+import random
+import sys
+import sysconfig
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import replace
+from functools import wraps
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ParamSpec
+
+import torch
+
+from lstm_teach.checks.report import Report
+
+P = ParamSpec("P")
+
+_LONGEST_ERROR = 400
+_NOT_THE_LEARNERS = (
+    "<frozen",
+    *(
+        f"{folder}{os.sep}"
+        for folder in (
+            Path(__file__).parents[1],
+            Path(torch.__file__).parent,
+            *map(sysconfig.get_path, ("stdlib", "platlib", "purelib")),
+        )
+    ),
+)
+
+
+def run_learner(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call a learner's function; an exception in it becomes a report.
+
+    Args:
+        function: what the learner wrote: a function, a class or a module.
+        args: its positional arguments.
+        kwargs: its keyword arguments.
+
+    Returns:
+        What the function returns, or a `Report`: "not_attempted" where it is still a stub (it
+        returns None or ``...``, raises NotImplementedError or trips over a ``...``), and
+        "raises" with the learner's own line for every other exception.
+
+    Raises:
+        KeyboardInterrupt: the person at the keyboard wants the check to stop.
+    """
+    try:
+        result = function(*args, **kwargs)
+    except (Exception, SystemExit) as error:
+        return _report_on(error, function)
+    if _is_blank(result):
+        return Report(
+            "not_attempted",
+            f"{_name(function)} returns `{_shown_blank(result)}`: it is still the stub. "
+            "Write its body, then run the check again.",
+        )
+    return result
+
+
+@contextmanager
+def untouched_globals() -> Iterator[None]:
+    """Put the random states, the default dtype and device and the grad mode back afterwards."""
+    numpy = sys.modules.get("numpy")
+    torch_state, python_state = torch.get_rng_state(), random.getstate()
+    numpy_state = numpy.random.get_state() if numpy else None
+    dtype, device = torch.get_default_dtype(), torch.get_default_device()
+    grad = torch.is_grad_enabled()
+    try:
+        yield
+    finally:
+        torch.set_grad_enabled(grad)
+        torch.set_default_dtype(dtype)
+        if torch.get_default_device() != device:
+            torch.set_default_device(device)
+        torch.set_rng_state(torch_state)
+        random.setstate(python_state)
+        if numpy:
+            numpy.random.set_state(numpy_state)
+
+
+def leaves_no_trace(check: Callable[P, Report]) -> Callable[P, Report]:
+    """Wrap a check so that the learner's code leaves global state and the screen as they were.
+
+    A check runs the learner's code many times, so what it prints is caught, and the report
+    says so; its warnings are left out.
+    """
+
+    @wraps(check)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> Report:
+        printed = io.StringIO()
+        with (
+            untouched_globals(),
+            warnings.catch_warnings(),
+            redirect_stdout(printed),
+            redirect_stderr(printed),
+        ):
+            warnings.simplefilter("ignore")
+            report = check(*args, **kwargs)
+        lines = printed.getvalue().splitlines()
+        if not lines:
+            return report
+        sentence = (
+            "Your code prints while it runs. The check calls it many times and keeps that "
+            f"off your screen; the first line was `{_without_backticks(_shorten(lines[0]))}`."
+        )
+        return replace(report, message=f"{report.message}\n{sentence}")
+
+    return wrapped
+
+
+def learners_line(error: BaseException) -> str:
+    """Where an exception left the learner's own code: function, line number and source.
+
+    The innermost frame that is neither this package's nor a library's. A notebook cell is
+    called "your cell", because its file name changes with every kernel.
+    """
+    frames = list(traceback.walk_tb(error.__traceback__))
+    own = [(frame, line) for frame, line in frames if not _is_foreign(frame.f_code.co_filename)]
+    if not own:
+        return ""
+    frame, number = own[-1]
+    code = frame.f_code
+    place = "your cell" if _is_cell(code.co_filename) else f"`{Path(code.co_filename).name}`"
+    inside = "" if code.co_name.startswith("<") else f" (in `{code.co_name}`)"
+    source = linecache.getline(code.co_filename, number, frame.f_globals).strip()
+    shown = f": `{_without_backticks(source)}`" if source else ""
+    return f"line {number} of {place}{inside}{shown}"
+
+
+def _report_on(error: BaseException, function: Callable[..., Any]) -> Report:
+    text = _without_backticks(_shorten("".join(traceback.format_exception_only(error)).strip()))
+    where = learners_line(error) or _name(function)
+    if isinstance(error, NotImplementedError) and not _raised_by_a_library(error.__traceback__):
+        return Report(
+            "not_attempted",
+            f"{_name(function)} raises `NotImplementedError`: it is still the stub. "
+            "Write its body, then run the check again.",
+        )
+    if isinstance(error, TypeError) and "ellipsis" in text.lower():
+        return Report(
+            "not_attempted", f"There is still a `...` to fill in, at {where}.\nIt says: `{text}`"
+        )
+    return Report("raises", f"`{text}`\nThis comes from {where}.")
+
+
+def _is_blank(result: Any) -> bool:
+    """Whether a result is a stub's: None, ``...``, or a tuple or list with nothing else in it."""
+    if isinstance(result, (tuple, list)):
+        if any(part is ... for part in result):
+            return True
+        return len(result) > 0 and all(part is None for part in result)
+    return result is None or result is ...
+
+
+def _shown_blank(result: Any) -> str:
+    if isinstance(result, (tuple, list)):
+        return ", ".join(map(_shown_blank, result))
+    return "..." if result is ... else "None" if result is None else type(result).__name__
+
+
+def _name(function: Callable[..., Any]) -> str:
+    name = getattr(function, "__name__", type(function).__name__)
+    return "your function" if name == "<lambda>" else f"`{name}`"
+
+
+def _is_cell(filename: str) -> bool:
+    return "ipykernel_" in filename or filename.startswith("<ipython-input")
+
+
+def _is_foreign(filename: str) -> bool:
+    return filename.startswith(_NOT_THE_LEARNERS)
+
+
+def _raised_by_a_library(trace: TracebackType | None) -> bool:
+    *_, (frame, _) = traceback.walk_tb(trace)
+    return _is_foreign(frame.f_code.co_filename)
+
+
+def _shorten(text: str) -> str:
+    """The beginning and the end of a long text: torch puts what matters in either."""
+    if len(text) <= _LONGEST_ERROR:
+        return text
+    half = _LONGEST_ERROR // 2
+    return f"{text[:half]} [...] {text[-half:]}"
+
+
+def _without_backticks(text: str) -> str:
+    """Backticks set code in a report, so those of a message or a line become quotes."""
+    return text.replace("`", "'")

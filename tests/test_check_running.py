@@ -1,0 +1,170 @@
+"""What a learner's code raises is a finding, and the check leaves no trace."""
+
+import linecache
+import random
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lstm_teach.checks.report import Report
+from lstm_teach.checks.running import leaves_no_trace, run_learner, untouched_globals
+
+X = torch.zeros(2, 5)
+
+
+def raises_in_torch(x):
+    return nn.LSTMCell(3, 4)(x)
+
+
+def raises_in_a_helper(x):
+    def helper(y):
+        return y.no_such_name
+
+    return helper(x)
+
+
+def stub_that_raises(x):
+    raise NotImplementedError
+
+
+def stub_with_a_gap(x):
+    for t in range(...):
+        x = t
+    return x
+
+
+def exits(x):
+    sys.exit("no")
+
+
+def recurses(x):
+    return recurses(x)
+
+
+class BadText(Exception):
+    def __str__(self):
+        raise ValueError
+
+
+def raises_bad_text(x):
+    raise BadText
+
+
+def raises_a_long_text(x):
+    raise ValueError("a" * 10_000 + "`the end`")
+
+
+class NoForward(nn.Module):
+    pass
+
+
+def test_a_result_is_handed_through():
+    assert run_learner(lambda x: x + 1, 2) == 3
+
+
+@pytest.mark.parametrize("blank", [None, ..., (..., ...), (None, None), (None, ...), [...]])
+def test_a_stub_is_not_attempted(blank):
+    def stub(x):
+        return blank
+
+    assert run_learner(stub, X).verdict == "not_attempted"
+
+
+@pytest.mark.parametrize("stub", [stub_that_raises, stub_with_a_gap])
+def test_a_stub_that_raises_is_not_attempted(stub):
+    assert run_learner(stub, X).verdict == "not_attempted"
+
+
+def test_an_empty_tuple_is_an_answer():
+    assert run_learner(lambda x: (), X) == ()
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (raises_in_torch, ["inconsistent input_size", "return nn.LSTMCell(3, 4)(x)"]),
+        (raises_in_a_helper, ["AttributeError", "return y.no_such_name", "`helper`"]),
+        (exits, ["SystemExit: no"]),
+        (recurses, ["RecursionError", "return recurses(x)"]),
+        (raises_bad_text, ["BadText"]),
+        (raises_a_long_text, ["[...]", "'the end'"]),
+        (NoForward(), ['missing the required "forward"', "NoForward"]),
+        (3, ["'int' object is not callable"]),
+    ],
+)
+def test_an_exception_is_reported_with_the_learners_own_line(function, words):
+    report = run_learner(function, X)
+    assert report.verdict == "raises"
+    for word in words:
+        assert word in report.message
+    assert len(report.message) < 800
+
+
+def test_a_notebook_cell_is_not_called_by_its_changing_file_name():
+    source = "def cell(x):\n    return x.nothing\n"
+    filename = "/tmp/ipykernel_123/456.py"
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    names = {}
+    exec(compile(source, filename, "exec"), names)
+    message = run_learner(names["cell"], X).message
+    assert "line 2 of your cell (in `cell`): `return x.nothing`" in message
+    assert "ipykernel" not in message
+
+
+def test_the_keyboard_interrupt_passes():
+    def interrupted(x):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_learner(interrupted, X)
+
+
+def change_everything_and_fail():
+    torch.manual_seed(1)
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
+    torch.set_grad_enabled(False)
+    raise ZeroDivisionError
+
+
+def numpy_state():
+    return np.random.get_state()[1].tolist()  # noqa: NPY002
+
+
+def test_global_state_is_put_back():
+    before = torch.get_rng_state(), random.getstate(), numpy_state()
+    with pytest.raises(ZeroDivisionError), untouched_globals():
+        change_everything_and_fail()
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert random.getstate() == before[1]
+    assert numpy_state() == before[2]
+    assert torch.get_default_dtype() == torch.float32
+    assert torch.get_default_device() == torch.device("cpu")
+    assert torch.is_grad_enabled()
+
+
+def test_a_check_keeps_prints_and_warnings_off_the_screen_and_says_so(capfd):
+    @leaves_no_trace
+    def check():
+        print("hello `you`")
+        print("progress", file=sys.stderr)
+        warnings.warn("careful", stacklevel=1)
+        return Report("ok", "Right.")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        report = check()
+    assert report.ok
+    assert "`hello 'you'`" in report.message
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_check_of_quiet_code_says_nothing_of_printing():
+    report = Report("ok", "Right.")
+    assert leaves_no_trace(lambda: report)() is report
