@@ -1,0 +1,307 @@
+"""What a cell computes, found from its behaviour, and which known mistakes that shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import hardtanh
+
+from lstm_teach.checks.cell_equations import GATES
+from lstm_teach.checks.cell_reading import DIRECTIONS, Gate, Places, Reader
+
+Finding = tuple[str, str]
+"""A verdict, and what the cell does, a sentence that begins with a small letter."""
+
+_as_it_is: Callable[[Tensor], Tensor] = lambda y: y  # noqa: E731
+
+# How c is kept between two steps: a finding, what was done to the new c, its inverse, and what
+# is done to the old c.
+KEPT: tuple[tuple[Finding | None, Any, Any, Any], ...] = (
+    (None, _as_it_is, _as_it_is, _as_it_is),
+    (
+        ("extra_tanh_c", "the c that you return went through a tanh"),
+        torch.tanh,
+        torch.atanh,
+        _as_it_is,
+    ),
+    (
+        ("extra_tanh_c", "the old c goes through a tanh before it is used"),
+        _as_it_is,
+        _as_it_is,
+        torch.tanh,
+    ),
+)
+
+# How h is made: a finding, and what o is multiplied by, from the new c, the old c and f.
+READ: tuple[tuple[Finding | None, Callable[[Tensor, Tensor, Tensor], Tensor]], ...] = (
+    (None, lambda c, old, f: torch.tanh(c)),
+    (("missing_tanh_c", "h is `o * c`, without a tanh around c"), lambda c, old, f: c),
+    (
+        ("sigmoid_instead_of_tanh", "h is `o * sigmoid(c)`, not `o * tanh(c)`"),
+        lambda c, old, f: torch.sigmoid(c),
+    ),
+    (("stale_c", "h is made from the old c"), lambda c, old, f: torch.tanh(old)),
+    (
+        ("stale_c", "h is made from `f * c`, before i * g is added"),
+        lambda c, old, f: torch.tanh(f * old),
+    ),
+    (
+        ("double_activation", "tanh is taken twice of the new c"),
+        lambda c, old, f: torch.tanh(torch.tanh(c)),
+    ),
+    (("hard_sigmoid", "the tanh of c is clipped straight"), lambda c, old, f: hardtanh(c)),
+    (("unrecognised", "h is `o * relu(c)`"), lambda c, old, f: torch.relu(c)),
+)
+
+# What the activation of a gate says.
+ACTIVATED: dict[str, str] = {
+    "sigmoid + 1": "forget_bias_after_sigmoid",
+    "sigmoid of sigmoid": "double_activation",
+    "sigmoid of tanh": "double_activation",
+    "tanh of tanh": "double_activation",
+    "tanh of sigmoid": "double_activation",
+    "sigmoid (hard)": "hard_sigmoid",
+    "tanh (hard)": "hard_sigmoid",
+}
+
+PRODUCTS: tuple[tuple[str, str], ...] = (
+    ("sigmoid", "tanh"),
+    ("sigmoid", "sigmoid"),
+    ("sigmoid", "nothing"),
+    ("sigmoid of sigmoid", "tanh"),
+    ("sigmoid", "tanh of tanh"),
+    ("sigmoid (hard)", "tanh"),
+    ("sigmoid (hard)", "tanh (hard)"),
+    ("sigmoid of sigmoid", "tanh of tanh"),
+    ("sigmoid", "tanh of sigmoid"),
+    ("sigmoid of sigmoid", "tanh of sigmoid"),
+    ("sigmoid", "tanh (hard)"),
+    ("tanh", "tanh"),
+)
+
+
+@dataclass
+class Anatomy:
+    """What was found in a cell.
+
+    Attributes:
+        gates: those that could be read, by name.
+        findings: what is wrong, by component: "f", "i*g", "o", "c", "h" or "weights".
+    """
+
+    gates: dict[str, Gate] = field(default_factory=dict)
+    findings: dict[str, Finding] = field(default_factory=dict)
+
+    def found(self) -> list[Finding]:
+        """The findings, each once."""
+        return list(dict.fromkeys(self.findings.values()))
+
+
+def dissect(h: Tensor, c: Tensor, at: Places, reader: Reader) -> Anatomy:
+    """Find out how h and c are made.
+
+    Args:
+        h: what the cell returned first from each old c, ``[4, samples, hidden_size]``.
+        c: what it returned second, likewise.
+        at: where.
+        reader: fits the gates.
+    """
+    anatomy = Anatomy()
+    units = at.units
+    old = torch.stack(at.c)[..., units]
+    whole = _the_same_tensor(h, c, at, reader)
+    if whole:
+        anatomy.findings["c"] = whole
+        return anatomy
+    h, c = h[..., units], c[..., units]
+    for finding, kept, undo, taken in KEPT:
+        new, used = undo(c), taken(old)
+        f = (new[1] - new[0]) / used[1]
+        if reader.same(kept(new[0] + f * used[2:]), c[2:]):
+            if finding:
+                anatomy.findings["c"] = finding
+            break
+    else:
+        anatomy.findings["c"] = ("unrecognised", "c is not `f * c + i * g`")
+        return anatomy
+    _read_f(f, new[0], anatomy, reader)
+    _read_i_and_g(new[0], f, anatomy, reader)
+    _read_o(h, new, old, f, anatomy, reader)
+    if set(anatomy.gates) == set(GATES):
+        _compare_the_gates(anatomy, reader)
+    return anatomy
+
+
+def _the_same_tensor(h: Tensor, c: Tensor, at: Places, reader: Reader) -> Finding | None:
+    old = torch.stack(at.c)
+    old_h = at.h.expand_as(old)
+    if reader.same(h, old_h) and reader.same(c, old):
+        return "unrecognised", "h and c come back as they went in"
+    if reader.same(h, c):
+        return "c_lost", "h and c come back as one and the same tensor"
+    if reader.same(c, old):
+        return "stale_c", "the c that you return is the old one"
+    if reader.same(c, old_h):
+        return "c_lost", "the old h is returned as c"
+    if reader.same(h, old_h):
+        return "unrecognised", "the h that you return is the old one"
+    return None
+
+
+def _read_f(f: Tensor, write: Tensor, anatomy: Anatomy, reader: Reader) -> None:
+    gate = anatomy.gates["f"] = reader.gate(f)
+    if gate.activation != "constant":
+        _judge_activation("f", gate, "sigmoid", anatomy)
+    elif reader.same(f, torch.zeros_like(f)):
+        anatomy.findings["f"] = "c_lost", "the old c has no part in the new c"
+    elif not reader.same(f, torch.ones_like(f)):
+        anatomy.findings["f"] = "unrecognised", "f is a constant"
+    elif (write.abs() > 1.01).any():
+        anatomy.findings["f"] = "add_not_mul", "f is added to c, where it should multiply it"
+    else:
+        anatomy.findings["f"] = "no_forget_gate", "c is `c + i * g`: no f in it"
+
+
+def _judge_activation(name: str, gate: Gate, right: str, anatomy: Anatomy) -> None:
+    if gate.activation == right:
+        return
+    where = "i*g" if name in "ig" else name
+    if not gate.activation:
+        anatomy.findings[where] = "unrecognised", f"the gate {name} fits no activation"
+    elif name == "g" and gate.activation == "sigmoid":
+        anatomy.findings[where] = (
+            "sigmoid_instead_of_tanh",
+            "the candidate g goes through sigmoid, not tanh",
+        )
+    else:
+        anatomy.findings[where] = (
+            ACTIVATED.get(gate.activation, "unrecognised"),
+            f"the gate {name} goes through {gate.activation}, not {right}",
+        )
+
+
+def _read_i_and_g(write: Tensor, f: Tensor, anatomy: Anatomy, reader: Reader) -> None:
+    if reader.same(write, torch.zeros_like(write)):
+        anatomy.findings["i*g"] = (
+            "add_not_mul",
+            "c is 0 whenever the old c is: i * g is not added to it",
+        )
+        return
+    if anatomy.findings.get("f", ("",))[0] == "add_not_mul":
+        return
+    alone = reader.gate(write)
+    if alone.activation == "tanh":
+        anatomy.findings["i*g"] = "unrecognised", "there is no input gate: c is `f * c + g`"
+        return
+    for one, two in PRODUCTS:
+        parts = reader.product(write, one, two)
+        if parts:
+            anatomy.gates["i"], anatomy.gates["g"] = parts
+            _judge_activation("g", parts[1], "tanh", anatomy)
+            _judge_activation("i", parts[0], "sigmoid", anatomy)
+            return
+    if reader.product(write, "sigmoid", "tanh", added=True):
+        anatomy.findings["i*g"] = "add_not_mul", "c is `f * c + i + g`"
+    elif reader.gate(write / f).activation == "sigmoid":
+        anatomy.findings["i*g"] = "add_not_mul", "c is `f * (c + i)`"
+    else:
+        anatomy.findings["i*g"] = "unrecognised", "i * g is not a sigmoid times a tanh"
+
+
+def _read_o(
+    h: Tensor, new: Tensor, old: Tensor, f: Tensor, anatomy: Anatomy, reader: Reader
+) -> None:
+    tanh_kept = anatomy.findings.get("c", ("",))[0] == "extra_tanh_c"
+    readings: list[tuple[Finding | None, Gate]] = []
+    for finding, factor in READ:
+        by = factor(new[1:], old[1:], f)
+        if reader.same(h[2:] * by[0], h[1] * by[1:]):
+            largest = by.abs().argmax(0, keepdim=True)
+            o = (h[1:].gather(0, largest) / by.gather(0, largest))[0]
+            if tanh_kept and finding and finding[0] == "double_activation":
+                finding = None
+            readings.append((finding, reader.gate(o)))
+    outer = (
+        (("add_not_mul", "h is `o + tanh(c)`"), h - torch.tanh(new)),
+        (("add_not_mul", "h is `o + c`"), h - new),
+        (("missing_tanh_c", "h is `tanh(o * c)`"), torch.atanh(h) / new),
+        (("double_activation", "tanh is taken of h as well"), torch.atanh(h) / torch.tanh(new)),
+    )
+    for finding, o in outer:
+        if reader.same(o[2:], o[1].expand_as(o[2:])):
+            readings.append((finding, reader.gate(o[1])))
+    if not readings:
+        anatomy.findings["h"] = "unrecognised", "h is not `o * tanh(c)` for any o"
+        return
+    finding, gate = max(
+        readings, key=lambda r: (r[1].activation == "sigmoid", bool(r[1].activation))
+    )
+    anatomy.gates["o"] = gate
+    if finding:
+        anatomy.findings["h"] = finding
+    if gate.activation == "constant":
+        anatomy.findings["o"] = "unrecognised", "there is no output gate: h is `tanh(c)`"
+    else:
+        _judge_activation("o", gate, "sigmoid", anatomy)
+
+
+_SHARED: dict[str, Finding] = {
+    "fi": ("forget_used_for_input", "the forget gate f does the work of i"),
+    "fo": ("output_gate_from_forget", "the forget gate f does the work of o"),
+    "io": ("unrecognised", "the input gate i does the work of o"),
+}
+
+
+def _compare_the_gates(anatomy: Anatomy, reader: Reader) -> None:
+    """Gates that are made from the same weights or biases, or from none."""
+    lines = {name: gate.lines for name, gate in anatomy.gates.items()}
+    pairs = ["".join(pair) for pair in combinations("figo", 2)]
+    parts = {
+        "the input weights": slice(0, DIRECTIONS),
+        "the recurrent weights": slice(DIRECTIONS, 2 * DIRECTIONS),
+    }
+    if reader.same(lines["f"], -lines["i"]):
+        anatomy.findings["weights"] = (
+            "no_forget_gate",
+            "the gates are coupled, f is `1 - i`: a variant of the LSTM with one gate less",
+        )
+        return
+    for what, part in parts.items():
+        shared = [p for p in pairs if reader.close(lines[p[0]][:, part], lines[p[1]][:, part])]
+        if len(shared) == len(pairs) and _used(lines["f"][:, part]):
+            anatomy.findings["weights"] = (
+                "all_gates_same_weights",
+                f"all four gates have {what} in common",
+            )
+            return
+        if shared and _used(lines[shared[0][0]][:, part]):
+            one, other = shared[0]
+            verdict = _SHARED.get(shared[0], ("unrecognised", ""))[0]
+            anatomy.findings["weights"] = (
+                verdict,
+                f"the gates {one} and {other} have {what} in common",
+            )
+            return
+    _compare_the_biases({name: line[:, -1] for name, line in lines.items()}, anatomy, reader)
+
+
+def _used(lines: Tensor) -> bool:
+    return bool(lines.abs().max() > 1e-3)
+
+
+def _compare_the_biases(offsets: dict[str, Tensor], anatomy: Anatomy, reader: Reader) -> None:
+    biased = [gate for gate in GATES if _used(offsets[gate])]
+    if 0 < len(biased) < len(GATES):
+        without = ", ".join(gate for gate in GATES if gate not in biased)
+        anatomy.findings["weights"] = "missing_bias", f"no bias reaches {without}"
+    for one, other in combinations(biased, 2):
+        if reader.close(offsets[one], offsets[other]):
+            anatomy.findings["weights"] = (
+                "wrong_bias_slice",
+                f"the gates {one} and {other} have the same bias",
+            )

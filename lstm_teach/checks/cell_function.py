@@ -1,0 +1,306 @@
+"""Judging a function that is given the weights against nn.LSTMCell's equations."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
+from itertools import combinations
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lstm_teach.checks.cell_calls import Caller, State, agrees, listed, tolerance, worst
+from lstm_teach.checks.cell_equations import Draw, Parts, draw, run
+from lstm_teach.checks.cell_mistakes import MISTAKES, Mistake
+from lstm_teach.checks.report import Report
+from lstm_teach.checks.running import run_learner
+
+ARGUMENTS = tuple(field.name for field in fields(Draw))
+_SIGNATURE = f"({', '.join(ARGUMENTS)})"
+
+
+def check_function(
+    step: Callable[..., Any], input_size: int | None, hidden_size: int | None
+) -> Report:
+    """Judge a function that is given the weights.
+
+    Args:
+        step: (x, h, c, w_ih, w_hh, b_ih, b_hh) -> (h, c), all in PyTorch's layout.
+        input_size: size of the x to try, where the function works for one size only.
+        hidden_size: size of the h and c to try, likewise.
+    """
+    arranged = _arranged(step)
+    if isinstance(arranged, Report):
+        return arranged
+    caller, remark = arranged
+    fixed = input_size or 5, hidden_size or 4
+    first = draw(1, 3, *fixed)
+    state = _first_call(caller, first)
+    if isinstance(state, Report):
+        return _on_a_failed_call(caller, state, first) if state.verdict == "raises" else state
+    caller.remarks += [remark] if remark else []
+    sizes = {fixed} if input_size or hidden_size else {(3, 6), (4, 4)}
+    seen = [(first, state)]
+    for seed, other in enumerate(sorted(sizes), start=2):
+        given = draw(seed, 2, *other)
+        state = caller(**_by_name(given)) if not caller.in_a_hurry() else None
+        if isinstance(state, tuple):
+            seen.append((given, state))
+    wrong = [(given, state) for given, state in seen if not agrees(state, run(given, {}))]
+    if wrong:
+        return _name_the_mistake(caller, wrong)
+    return _on_a_batch_of_one(caller, fixed) or _right(caller, first)
+
+
+def _arranged(step: Callable[..., Any]) -> tuple[Caller, str] | Report:
+    """How to hand over the seven arguments."""
+    try:
+        signature = inspect.signature(step)
+    except (TypeError, ValueError):  # a compiled function tells no signature
+        return Caller(step, lambda given: (tuple(given.values()), {})), ""
+    ways: dict[str, Callable[[dict[str, Tensor]], tuple[tuple[Any, ...], dict[str, Any]]]] = {
+        "": lambda given: (tuple(given.values()), {}),
+        "Your function takes its arguments by name only.": lambda given: ((), given),
+        "Your function takes (h, c) as one pair; the check gave it so.": lambda given: (
+            (given["x"], (given["h"], given["c"]), *list(given.values())[3:]),
+            {},
+        ),
+    }
+    for remark, arrange in ways.items():
+        args, kwargs = arrange(dict.fromkeys(ARGUMENTS, torch.empty(0)))
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError:
+            continue
+        return Caller(step, arrange), remark
+    return Report(
+        "raises",
+        f"Your function takes `{signature}`; the check calls it with seven arguments: "
+        f"`{_SIGNATURE}`. A cell that owns its weights is checked as an nn.Module.",
+    )
+
+
+def _by_name(given: Draw) -> dict[str, Tensor]:
+    return dict(zip(ARGUMENTS, given.tensors(), strict=True))
+
+
+def _first_call(caller: Caller, given: Draw) -> State | Report:
+    """In float64; code that insists on float32 gets that."""
+    state = caller(**_by_name(given))
+    if isinstance(state, Report) and state.verdict == "raises" and not caller.in_a_hurry():
+        caller.dtype = torch.float32
+        second = caller(**_by_name(given))
+        if isinstance(second, Report):
+            caller.dtype = torch.float64
+        return second
+    return state
+
+
+def candidates() -> Iterator[tuple[Mistake, str, Parts]]:
+    """Every known way to make every known mistake."""
+    for mistake in MISTAKES:
+        for detail, changed in mistake.ways:
+            yield mistake, detail, changed
+
+
+def _pairs() -> Iterator[tuple[tuple[Mistake, str, Parts], tuple[Mistake, str, Parts]]]:
+    likely = [(m, detail, changed) for m in MISTAKES for detail, changed in m.ways[: m.paired]]
+    for one, two in combinations(likely, 2):
+        if not one[2].keys() & two[2].keys():
+            yield one, two
+
+
+def _fits(changed: Parts, seen: list[tuple[Draw, State]]) -> bool:
+    try:
+        return all(agrees(state, run(given, changed)) for given, state in seen)
+    except RuntimeError:  # w_ih without its transpose fits only where it is square
+        return False
+
+
+def _name_the_mistake(caller: Caller, wrong: list[tuple[Draw, State]]) -> Report:
+    given, state = wrong[0]
+    off_h, off_c = worst(state, run(given, {}))
+    evidence = {"h is off by": off_h, "c is off by": off_c}
+    for mistake, detail, changed in candidates():
+        if _fits(changed, wrong):
+            return caller.report(mistake.verdict, told(mistake, detail), evidence)
+    for one, two in _pairs():
+        if _fits({**one[2], **two[2]}, wrong):
+            return _two_mistakes(caller, one, two, evidence)
+    off = _deviations(caller, given)
+    if not off:
+        return caller.report(
+            "unrecognised", "h and c differ from nn.LSTMCell's equations.", evidence
+        )
+    bad = [name for name, by in off.items() if by > tolerance(state[0].dtype) * 10]
+    fine = [name for name in off if name not in bad]
+    message = f"Compared with nn.LSTMCell's equations, {listed(bad)} {_is(bad)} off"
+    message += f"; {listed(fine)} {_is(fine)} right." if fine else "."
+    message += " " + _where_to_look(bad)
+    return caller.report("unrecognised", message, off)
+
+
+def told(mistake: Mistake, detail: str) -> str:
+    """The words for a known mistake made in one way."""
+    return f"{detail[0].upper()}{detail[1:]}.\n{mistake.why}\nFix: {mistake.fix}."
+
+
+def _two_mistakes(
+    caller: Caller,
+    one: tuple[Mistake, str, Parts],
+    two: tuple[Mistake, str, Parts],
+    evidence: dict[str, Any],
+) -> Report:
+    verdict = one[0].verdict if one[0].verdict == two[0].verdict else "unrecognised"
+    names = [m.verdict for m, *_ in (one, two) if m.verdict != "unrecognised"]
+    message = f"Two mistakes at once: {one[1]}; and {two[1]}."
+    message += f"\nFix: {one[0].fix}. And: {two[0].fix}."
+    if names and verdict == "unrecognised":
+        evidence = {"mistakes": " and ".join(names), **evidence}
+    return caller.report(verdict, message, evidence)
+
+
+def _deviations(caller: Caller, given: Draw) -> dict[str, float]:
+    """How far f, i * g, o, c and h are off, read off the function's behaviour."""
+    named = _by_name(given)
+    own = caller(**named)
+    empty = caller(**{**named, "c": torch.zeros_like(given.c)})
+    if isinstance(own, Report) or isinstance(empty, Report):
+        return {}
+    h, c = (part.double() for part in own)
+    right_h, right_c = run(given, {})
+    keep, _ = run(given, {"returned": lambda v: (v.f, v.c)})
+    write, _ = run(given, {"returned": lambda v: (v.i * v.g, v.c)})
+    read, _ = run(given, {"returned": lambda v: (v.o, v.c)})
+    at_zero = empty[1].double()
+
+    def by(difference: Tensor) -> float:
+        return difference.abs().max().item()
+
+    return {
+        "f": by((c - at_zero) / given.c - keep),
+        "i*g": by(at_zero - write),
+        "o": by(h / torch.tanh(c) - read),
+        "c": by(c - right_c),
+        "h": by(h - right_h),
+    }
+
+
+def _where_to_look(bad: list[str]) -> str:
+    if "f" not in bad and "i*g" not in bad and "c" not in bad:
+        return "c is right, so look at the line that makes h, and at o."
+    if "o" not in bad:
+        return "o = h / tanh(c) is right, so look at the lines that make c, not at the one for h."
+    if "f" not in bad:
+        return "What is kept of the old c is right; look at what is added to it, and at h."
+    return "Look at the sums of the gates first: everything else is made from them."
+
+
+def _on_a_batch_of_one(caller: Caller, sizes: tuple[int, int]) -> Report | None:
+    if caller.in_a_hurry():
+        return None
+    given = draw(9, 1, *sizes)
+    state = caller(**_by_name(given))
+    if not isinstance(state, Report) and agrees(state, run(given, {})):
+        return None
+    return caller.report("squeeze_batch_of_one", batch_of_one_message(state))
+
+
+def batch_of_one_message(state: State | Report) -> str:
+    """The words for a cell that is right until the batch is a single sample."""
+    found = f"It says: {state.message}" if isinstance(state, Report) else "The numbers are wrong."
+    return (
+        "Your step is right, except on a batch of one sample: there it breaks. A bare "
+        "`.squeeze()` takes away every axis of size 1, so the batch goes too. "
+        f"The last batch of an epoch often has one sample.\n{found}\n"
+        "Fix: name the axis, as in `.squeeze(0)`, or leave `squeeze` out."
+    )
+
+
+def _on_a_failed_call(caller: Caller, failed: Report, given: Draw) -> Report:
+    """A function that raises may only read its weights the other way round."""
+    untransposed = Caller(caller.subject, caller.arrange)
+    for names in (("w_ih", "w_hh"), ("w_ih",), ("w_hh",)):
+        named = _by_name(given)
+        named |= {name: named[name].T.contiguous() for name in names}
+        state = untransposed(**named)
+        if isinstance(state, tuple) and agrees(state, run(given, {})):
+            return _missing_transpose(failed, listed([f"`{name}`" for name in names]))
+    square = draw(4, 3, given.h.shape[1], given.h.shape[1])
+    state = untransposed(**_by_name(square))
+    for mistake, _, changed in candidates() if isinstance(state, tuple) else ():
+        if mistake.verdict == "missing_transpose" and _fits(changed, [(square, state)]):
+            return _missing_transpose(failed, "`w_ih`")
+    named = {name: t.T if name in "xhc" else t for name, t in _by_name(given).items()}
+    biases = {name: named[name][:, None] for name in ("b_ih", "b_hh")}
+    for changed in ({}, biases):
+        columns = untransposed.raw(**{**named, **changed})
+        if (
+            isinstance(columns, (tuple, list))
+            and [getattr(t, "shape", 0) for t in columns] == [named["h"].shape] * 2
+        ):
+            return replace(
+                failed,
+                message=f"{failed.message}\nYour function wants the samples as columns, "
+                "`[input_size, batch]`. PyTorch has them as rows, `[batch, input_size]`.\n"
+                "Fix: `x @ w_ih.T`, in this order.",
+            )
+    return replace(
+        failed,
+        message=f"{failed.message}\nIt was given x `{list(given.x.shape)}`, h and c "
+        f"`{list(given.h.shape)}`, w_ih `{list(given.w_ih.shape)}`, w_hh "
+        f"`{list(given.w_hh.shape)}` and two biases `{list(given.b_ih.shape)}`. Code that works "
+        "for one size only: pass `input_size=` and `hidden_size=` to the check.",
+    )
+
+
+def _missing_transpose(failed: Report, names: str) -> Report:
+    mistake = next(m for m in MISTAKES if m.verdict == "missing_transpose")
+    detail = f"{names} is used without its transpose"
+    return Report(
+        "missing_transpose", f"{told(mistake, detail)}\nWhat PyTorch says: {failed.message}"
+    )
+
+
+def _right(caller: Caller, given: Draw) -> Report:
+    caller.remarks += _on_gradients(caller, given)
+    return caller.report(
+        "ok",
+        "h and c are nn.LSTMCell's: on random weights and states, for several sizes and for a "
+        "batch of one.",
+    )
+
+
+def _on_gradients(caller: Caller, given: Draw) -> list[str]:
+    """Right numbers that no gradient reaches cannot be trained."""
+    if caller.in_a_hurry():
+        return []
+    leaves = [t.to(caller.dtype).clone().requires_grad_() for t in given.tensors()]
+
+    def backward() -> str:
+        with torch.enable_grad():
+            named = dict(zip(ARGUMENTS, [leaf.clone() for leaf in leaves], strict=True))
+            args, kwargs = caller.arrange(named)
+            h, c = caller.subject(*args, **kwargs)
+            total = torch.as_tensor(h).sum() + torch.as_tensor(c).sum()
+            if not total.requires_grad:
+                return f"{listed(list(ARGUMENTS))}"
+            found = torch.autograd.grad(total, leaves, allow_unused=True)
+        missed = [name for name, grad in zip(ARGUMENTS, found, strict=True) if grad is None]
+        return listed(missed) if missed else " "
+
+    missed = run_learner(backward)
+    if isinstance(missed, Report):
+        return [f"The numbers are right, but the backward pass fails: {missed.message}"]
+    if not missed.strip():
+        return []
+    return [
+        f"The numbers are right, but no gradient reaches {missed}, so it could not be trained. "
+        "Look for `.detach()`, `.data`, `.item()`, `torch.no_grad()` or NumPy."
+    ]
+
+
+def _is(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"

@@ -1,0 +1,260 @@
+"""Judging an nn.Module with parameters of its own by what it does when they are redrawn."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lstm_teach.checks.cell_anatomy import Anatomy, Finding, dissect
+from lstm_teach.checks.cell_calls import Caller, agrees
+from lstm_teach.checks.cell_function import batch_of_one_message, told
+from lstm_teach.checks.cell_mistakes import MISTAKES
+from lstm_teach.checks.cell_parameters import compare_parameters
+from lstm_teach.checks.cell_reading import Places, Reader, observe, places
+from lstm_teach.checks.cell_sizes import TRIED, build, find_sizes
+from lstm_teach.checks.report import Report
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+def check_class(cell: type, input_size: int | None, hidden_size: int | None) -> Report:
+    """Judge a class by the instance that it makes.
+
+    Args:
+        cell: a class(input_size, hidden_size).
+        input_size: what to make it with; the check chooses where it is None.
+        hidden_size: likewise.
+    """
+    sizes = input_size or TRIED[0], hidden_size or TRIED[1]
+    torch.set_default_dtype(torch.float64)
+    module = build(cell, *sizes)
+    if isinstance(module, Report):
+        return module
+    report = check_module(module, *sizes)
+    if report.verdict == "raises" and not (input_size or hidden_size):
+        square = build(cell, sizes[1], sizes[1])
+        if not isinstance(square, Report):
+            return _only_if_square(report, check_module(square, sizes[1], sizes[1]))
+    return report
+
+
+def _only_if_square(failed: Report, square: Report) -> Report:
+    """What a cell that raises does where input_size equals hidden_size."""
+    if square.verdict in ("raises", "not_attempted"):
+        return failed
+    return Report(
+        "missing_transpose",
+        "Your cell runs only where input_size equals hidden_size: there a matrix that should be "
+        "transposed, or has its sizes exchanged, fits all the same.\n"
+        f"With other sizes it says: {failed.message}\n"
+        "Fix: `x @ w_ih.T` for a weight of shape [out, in], and nn.Linear(input_size, ...) for x.",
+    )
+
+
+def check_module(cell: nn.Module, input_size: int | None, hidden_size: int | None) -> Report:
+    """Judge an instance; it is left as it was.
+
+    Args:
+        cell: a module with forward(x, (h, c)) -> (h, c).
+        input_size: size of x, where the module does not tell it.
+        hidden_size: size of h and c, likewise.
+    """
+    if type(cell).forward is nn.Module.forward:
+        return Report("not_attempted", "Your module has no `forward` yet. Write it, then check.")
+    with _a_copy(cell) as module, torch.no_grad():
+        caller = _caller(module)
+        sizes = find_sizes(module, caller, input_size, hidden_size)
+        if isinstance(sizes, Report) and sizes.verdict == "raises":
+            module.float()
+            caller.dtype = torch.float32
+            sizes = find_sizes(module, caller, input_size, hidden_size)
+        if isinstance(sizes, Report):
+            return sizes
+        redraw(module, sizes)
+        return _judge(module, caller, sizes)
+
+
+@contextmanager
+def _a_copy(cell: nn.Module) -> Iterator[nn.Module]:
+    """A deep copy in float64, or the module itself, put back afterwards, where it has none."""
+    try:
+        module = copy.deepcopy(cell).double()
+    except Exception:
+        yield from _lent(cell)
+    else:
+        yield module.eval()
+
+
+def _lent(cell: nn.Module) -> Iterator[nn.Module]:
+    modes = {module: module.training for module in cell.modules()}
+    attributes = {module: dict(vars(module)) for module in cell.modules()}
+    values = [(t, t.detach().clone()) for t in (*cell.parameters(), *cell.buffers())]
+    try:
+        yield cell.eval()
+    finally:
+        for module, kept in attributes.items():
+            vars(module).clear()
+            vars(module).update(kept)
+        for module, mode in modes.items():
+            module.training = mode
+        with torch.no_grad():
+            for tensor, value in values:
+                tensor.copy_(value)
+
+
+def _caller(module: nn.Module) -> Caller:
+    def as_pair(given: dict[str, Tensor]) -> Arguments:
+        return (given["x"], (given["h"], given["c"])), {}
+
+    def apart(given: dict[str, Tensor]) -> Arguments:
+        return (given["x"], given["h"], given["c"]), {}
+
+    def by_name(given: dict[str, Tensor]) -> Arguments:
+        x, *state = inspect.signature(module.forward).parameters
+        return (), {x: given["x"], state[0]: (given["h"], given["c"])}
+
+    ways = {
+        "": as_pair,
+        "Your `forward` takes h and c apart; nn.LSTMCell takes them as a pair, `(x, (h, c))`.": (
+            apart
+        ),
+        "Your `forward` takes its arguments by name only.": by_name,
+    }
+    try:
+        signature = inspect.signature(module.forward)
+    except (TypeError, ValueError):
+        return Caller(module, as_pair)
+    for remark, arrange in ways.items():
+        try:
+            args, kwargs = arrange(dict.fromkeys("xhc", torch.empty(0)))
+            signature.bind(*args, **kwargs)
+        except (TypeError, ValueError, IndexError):
+            continue
+        return Caller(module, arrange, remarks=[remark] if remark else [])
+    return Caller(module, as_pair)
+
+
+def redraw(module: nn.Module, sizes: tuple[int, int], seed: int = 5) -> None:
+    """Give a module large random parameters; its own may be tiny, saturating or never set."""
+    source = torch.Generator().manual_seed(seed)
+    spread = 2 / sum(sizes) ** 0.5
+    for tensor in weights(module, sizes[1]):
+        if tensor.numel() > 1:
+            values = torch.randn(tensor.shape, generator=source, dtype=torch.float64, device="cpu")
+            tensor.copy_(values * (spread if tensor.numel() > 4 * sizes[1] else 1.0))
+
+
+def weights(module: nn.Module, hidden_size: int) -> list[Tensor]:
+    """The parameters, and the tensors that should have been parameters."""
+    found = list(module.parameters())
+    for part in module.modules():
+        for value in vars(part).values():
+            inner = value if isinstance(value, (list, tuple)) else [value]
+            inner = value.values() if isinstance(value, dict) else inner
+            found += [v for v in inner if _like_a_weight(v, hidden_size)]
+    return list({id(tensor): tensor for tensor in found}.values())
+
+
+def _like_a_weight(value: Any, hidden_size: int) -> bool:
+    return (
+        isinstance(value, Tensor)
+        and not isinstance(value, nn.Parameter)
+        and value.is_floating_point()
+        and value.numel() > 1
+        and any(size % hidden_size == 0 for size in value.shape)
+    )
+
+
+def _judge(module: nn.Module, caller: Caller, sizes: tuple[int, int]) -> Report:
+    at = places(*sizes)
+    reader = Reader(at, 1e-6 if caller.dtype == torch.float64 else 1e-4)
+    few = {"x": at.x[:3], "h": at.h[:3], "c": at.c[3][:3]}
+    state = caller(**few)
+    if isinstance(state, Report):
+        return state
+    if state[0].dtype != torch.float64:
+        reader.accuracy = 1e-4
+    again = caller(**few)
+    if isinstance(again, Report) or not agrees(again, (state[0].double(), state[1].double())):
+        return Report(
+            "unrecognised",
+            "Two calls with the same x, h and c gave different results. A cell keeps nothing "
+            "between calls and draws nothing at random: its whole memory is the (h, c) that it "
+            "is given.",
+        )
+    seen = observe(caller, at)
+    if isinstance(seen, Report):
+        return seen
+    anatomy = dissect(*seen, at, reader)
+    if anatomy.findings and not dissect(seen[1], seen[0], at, reader).findings:
+        anatomy = Anatomy(findings={"return": ("swapped_return", "you return c first, h second")})
+    if "c" in anatomy.findings and anatomy.findings["c"][0] == "unrecognised":
+        anatomy.findings["c"] = _other_cells(caller, at, reader) or anatomy.findings["c"]
+    comparison = compare_parameters(module, caller, at, reader, anatomy)
+    findings = list(dict.fromkeys([*anatomy.found(), *comparison.findings]))
+    if findings:
+        return _wrong(caller, findings, anatomy)
+    alone = caller(**{name: tensor[:1] for name, tensor in few.items()})
+    expected = state[0][:1].double(), state[1][:1].double()
+    if isinstance(alone, Report) or not agrees(alone, expected):
+        return caller.report("squeeze_batch_of_one", batch_of_one_message(alone))
+    message = "Your module is an LSTM cell: from random parameters and states, f, i, g and o read "
+    message += f"off its behaviour fit the equations.\n{comparison.words}"
+    return caller.report("ok", message, comparison.evidence)
+
+
+def _other_cells(caller: Caller, at: Places, reader: Reader) -> Finding | None:
+    """Why the new c is no straight line in the old c."""
+    few = slice(0, 12)
+    given = {"x": at.x[few], "h": at.h[few], "c": at.c[3][few]}
+    other_h = caller(**{**given, "h": at.h[12:24]})
+    one_unit = given["c"].clone()
+    one_unit[:, 0] += 1.0
+    other_c = caller(**{**given, "c": one_unit})
+    own = caller(**given)
+    if isinstance(own, Report) or isinstance(other_h, Report) or isinstance(other_c, Report):
+        return None
+    crossed = not reader.same(other_c[1][:, 1:].double(), own[1][:, 1:].double())
+    if agrees(other_h, (own[0].double(), own[1].double())):
+        return "cell_instead_of_h_in_gates", "the gates are made from x and c, not from x and h"
+    if crossed:
+        return "unrecognised", (
+            "the gates look at the old c of every unit, beside x and h. nn.LSTMCell's gates look "
+            "at x and h only"
+        )
+    if one_unit.shape[1] > 1:
+        return "unrecognised", (
+            "the gates look at the unit's own c: that is a peephole LSTM, a variant. "
+            "nn.LSTMCell has no peepholes"
+        )
+    return None
+
+
+def _wrong(caller: Caller, findings: list[Finding], anatomy: Anatomy) -> Report:
+    verdicts = {verdict for verdict, _ in findings}
+    named = {m.verdict: m for m in reversed(MISTAKES)}
+    evidence = {
+        part: "off" if part in anatomy.findings else "right"
+        for part in ("f", "i*g", "o", "c", "h")
+        if part in anatomy.findings or _read(part, anatomy)
+    }
+    if len(verdicts) == 1:
+        verdict = verdicts.pop()
+        detail = "; ".join(detail for _, detail in findings)
+        return caller.report(verdict, told(named[verdict], detail), evidence)
+    known = [verdict for verdict in verdicts if verdict != "unrecognised"]
+    message = "More than one thing is off: " + "; and ".join(detail for _, detail in findings)
+    fixes = " And: ".join(f"{named[verdict].fix}." for verdict in known)
+    if known:
+        evidence = {"mistakes": " and ".join(known), **evidence}
+    return caller.report("unrecognised", f"{message}.\nFix: {fixes}", evidence)
+
+
+def _read(part: str, anatomy: Anatomy) -> bool:
+    return bool(set(part.split("*")) & anatomy.gates.keys())

@@ -1,0 +1,234 @@
+"""Reading the gates off a cell's behaviour, whatever its parameters are called and laid out.
+
+Every LSTM cell, in any parametrisation, has a new c that is a straight line in the old c, with
+the slope f; an offset i * g; an h that is o * tanh(c); and gates whose sums are straight lines
+in x and h. So each gate can be recovered from outputs alone, and where that fails it shows how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import hardtanh
+
+from lstm_teach.checks.cell_calls import Caller
+from lstm_teach.checks.report import Report
+
+SAMPLES = 96
+DIRECTIONS = 4
+UNITS = 8
+
+Squash = Callable[[Tensor], Tensor]
+
+
+def _hard(z: Tensor) -> Tensor:
+    return z.clamp(0, 1)
+
+
+def _inside(low: float, high: float) -> Squash:
+    return lambda y: torch.where((y > low) & (y < high), y, torch.nan)
+
+
+ACTIVATIONS: dict[str, tuple[Squash, Squash]] = {
+    "sigmoid": (torch.sigmoid, torch.logit),
+    "tanh": (torch.tanh, torch.atanh),
+    "sigmoid + 1": (lambda z: torch.sigmoid(z) + 1, lambda y: torch.logit(y - 1)),
+    "sigmoid of sigmoid": (
+        lambda z: torch.sigmoid(torch.sigmoid(z)),
+        lambda y: torch.logit(torch.logit(y)),
+    ),
+    "tanh of tanh": (lambda z: torch.tanh(torch.tanh(z)), lambda y: torch.atanh(torch.atanh(y))),
+    "sigmoid of tanh": (
+        lambda z: torch.sigmoid(torch.tanh(z)),
+        lambda y: torch.atanh(torch.logit(y)),
+    ),
+    "tanh of sigmoid": (
+        lambda z: torch.tanh(torch.sigmoid(z)),
+        lambda y: torch.logit(torch.atanh(y)),
+    ),
+    "sigmoid (hard)": (_hard, _inside(0, 1)),
+    "tanh (hard)": (hardtanh, _inside(-1, 1)),
+    "nothing": (lambda z: z, lambda y: y),
+}
+"""Each activation with its inverse; NaN where there is none."""
+
+
+@dataclass
+class Gate:
+    """A gate as it was read.
+
+    Attributes:
+        activation: a key of `ACTIVATIONS`, "constant", or "" where nothing fits.
+        lines: ``[units, directions + 1]``, how its sum grows along each direction, and its offset.
+        values: ``[samples, units]``.
+    """
+
+    activation: str
+    lines: Tensor
+    values: Tensor
+
+
+@dataclass
+class Places:
+    """Where a cell is looked at.
+
+    Attributes:
+        t: ``[samples, 2 * directions + 1]``, steps along the directions, and a 1.
+        along_x: ``[directions, input_size]``.
+        along_h: ``[directions, hidden_size]``.
+        x: ``[samples, input_size]``.
+        h: ``[samples, hidden_size]``.
+        c: four old cell states, ``[samples, hidden_size]`` each, the first of them zero.
+        units: which hidden units are looked at.
+    """
+
+    t: Tensor
+    along_x: Tensor
+    along_h: Tensor
+    x: Tensor
+    h: Tensor
+    c: tuple[Tensor, ...]
+    units: Tensor
+
+
+def places(input_size: int, hidden_size: int) -> Places:
+    """Random places along a few random directions, so that wide cells cost no more."""
+    source = torch.Generator().manual_seed(7)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=source, dtype=torch.float64, device="cpu")
+
+    t = torch.cat([0.5 * normal(SAMPLES, 2 * DIRECTIONS), torch.ones(SAMPLES, 1).double()], 1)
+    along_x, along_h = normal(DIRECTIONS, input_size), normal(DIRECTIONS, hidden_size)
+    c = 0.4 + normal(3, SAMPLES, hidden_size).abs()
+    c[1] *= -1
+    c[2] *= normal(SAMPLES, hidden_size).sign()
+    return Places(
+        t=t,
+        along_x=along_x,
+        along_h=along_h,
+        x=t[:, :DIRECTIONS] @ along_x,
+        h=t[:, DIRECTIONS:-1] @ along_h,
+        c=(torch.zeros(SAMPLES, hidden_size).double(), *c),
+        units=torch.linspace(0, hidden_size - 1, min(hidden_size, UNITS)).long().unique(),
+    )
+
+
+def observe(caller: Caller, at: Places) -> tuple[Tensor, Tensor] | Report:
+    """What the cell returns at every place from each old c, ``[4, samples, hidden_size]`` each."""
+    state = caller(x=at.x.repeat(4, 1), h=at.h.repeat(4, 1), c=torch.cat(at.c))
+    if isinstance(state, Report):
+        return state
+    first, second = (part.double().unflatten(0, (4, -1)) for part in state)
+    return first, second
+
+
+@dataclass
+class Reader:
+    """Fits straight lines and products of two gates to what was observed.
+
+    Attributes:
+        at: where the cell was looked at.
+        accuracy: how well a right cell has to fit, by the precision that it computes in.
+    """
+
+    at: Places
+    accuracy: float
+
+    def same(self, one: Tensor, other: Tensor) -> bool:
+        """Whether two readings are equal to the accuracy."""
+        return bool(((one - other).abs() <= self.accuracy * (1 + other.abs())).all())
+
+    def close(self, one: Tensor, other: Tensor) -> bool:
+        """Whether two fitted lines are equal; a fit is less accurate than what it fits."""
+        return bool(((one - other).abs() <= 30 * self.accuracy * (1 + other.abs())).all())
+
+    def gate(self, values: Tensor) -> Gate:
+        """Find the activation whose inverse makes a gate's values straight lines in x and h.
+
+        Args:
+            values: ``[samples, units]``.
+        """
+        if self.same(values, values[:1].expand_as(values)):
+            return Gate("constant", torch.zeros(values.shape[1], self.at.t.shape[1]), values)
+        for name, (squash, inverse) in ACTIVATIONS.items():
+            lines = self._straight(inverse(values))
+            if lines is not None and self.same(squash(self.at.t @ lines.T), values):
+                return Gate(name, lines, values)
+        return Gate("", torch.zeros(values.shape[1], self.at.t.shape[1]), values)
+
+    def _straight(self, sums: Tensor) -> Tensor | None:
+        """Least squares that trusts a sum the less the further it is in the saturated ends."""
+        known = sums.isfinite()
+        if (known.sum(0) < 2 * self.at.t.shape[1]).any():
+            return None
+        trust = torch.where(known, torch.exp(-sums.abs() / 2), 0.0).nan_to_num(0.0).T[..., None]
+        sums = torch.where(known, sums, 0.0).T[..., None]
+        normal = (self.at.t * trust).mT @ (self.at.t * trust)
+        right = (self.at.t * trust).mT @ (sums * trust)
+        return torch.linalg.solve_ex(normal, right)[0][..., 0]
+
+    def product(
+        self, values: Tensor, one: str, two: str, added: bool = False
+    ) -> tuple[Gate, Gate] | None:
+        """Take i * g apart: two gates of these activations whose product has the values.
+
+        Levenberg and Marquardt's least squares, for all units and several starts at once.
+
+        Args:
+            values: ``[samples, units]``.
+            one: a key of `ACTIVATIONS`.
+            two: likewise.
+            added: look for i + g, not i * g.
+        """
+        squash_i, squash_g = ACTIVATIONS[one][0], ACTIVATIONS[two][0]
+        combine = torch.add if added else torch.mul
+        t, y = self.at.t, values.T
+        width = t.shape[1]
+        lines = _starts(t, y)
+        damping = torch.full(lines.shape[:2], 1e-2, dtype=lines.dtype)
+
+        def gates(lines: Tensor) -> tuple[Tensor, Tensor]:
+            return squash_i(lines[..., :width] @ t.T), squash_g(lines[..., width:] @ t.T)
+
+        missed = combine(*gates(lines)) - y
+        enough = len(t) * (self.accuracy / 1000) ** 2
+        for _ in range(40):
+            i, g = gates(lines)
+            slope_i = _slope(squash_i, lines[..., :width] @ t.T) * (1 if added else g)
+            slope_g = _slope(squash_g, lines[..., width:] @ t.T) * (1 if added else i)
+            slopes = torch.cat([slope_i[..., None] * t, slope_g[..., None] * t], -1)
+            normal = slopes.mT @ slopes
+            ridge = damping[..., None] * (normal.diagonal(dim1=-2, dim2=-1) + 1e-6)
+            right = slopes.mT @ missed[..., None]
+            tried = lines - torch.linalg.solve_ex(normal + ridge.diag_embed(), right)[0][..., 0]
+            off = combine(*gates(tried)) - y
+            better = off.square().sum(-1) < missed.square().sum(-1)
+            lines = torch.where(better[..., None], tried, lines)
+            missed = torch.where(better[..., None], off, missed)
+            damping = torch.where(better, damping * 0.2, damping * 5).clamp(1e-12, 1e6)
+            cost = missed.square().sum(-1)
+            if (cost.amin(0) < enough).all():
+                break
+        lines = lines[cost.argmin(0), torch.arange(len(y))]
+        i, g = gates(lines)
+        if not self.same(combine(i, g).T, values):
+            return None
+        return Gate(one, lines[:, :width], i.T), Gate(two, lines[:, width:], g.T)
+
+
+def _starts(t: Tensor, y: Tensor) -> Tensor:
+    """Where to begin: an open input gate and g from a straight fit, and jittered ones."""
+    straight = torch.linalg.lstsq(t, 2 * y.T)[0].T
+    start = torch.cat([torch.zeros_like(straight), straight], 1)
+    source = torch.Generator().manual_seed(11)
+    noise = torch.randn(4, *start.shape, generator=source, dtype=start.dtype, device="cpu")
+    noise[0] = 0
+    return start + 0.5 * noise
+
+
+def _slope(squash: Squash, z: Tensor) -> Tensor:
+    return (squash(z + 1e-6) - squash(z - 1e-6)) / 2e-6
