@@ -1,0 +1,282 @@
+"""Which samples and time steps reach which rows: measured, by changing x in one place a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import nn
+
+from lstm_teach.checks.layout_probe import Probe
+from lstm_teach.checks.layout_record import Call, in_walking_order, recording
+from lstm_teach.checks.layout_run import output_tensors
+
+_FAINT = 1e-5
+
+
+@dataclass
+class Run:
+    """One forward pass: what the recurrent layers met, and what came out."""
+
+    calls: list[Call]
+    outputs: list[torch.Tensor]
+
+
+@dataclass
+class Walk:
+    """A recurrent layer walking over its steps; a loop over a cell is one walk.
+
+    Attributes:
+        calls: the calls of which it is made; each goes on with the state of the one before.
+        elements: [steps, cols, features, samples]: which samples of x reach which inputs.
+        states: [rows, cols, samples]: which samples reach the states handed in.
+        times: [steps, cols, times]: which time steps of x reach which inputs.
+        places: where its calls stand among all calls.
+    """
+
+    calls: list[Call]
+    elements: torch.Tensor
+    states: torch.Tensor
+    times: torch.Tensor
+    places: list[int]
+
+    @property
+    def name(self) -> str:
+        """How the learner calls it: ``self.lstm``."""
+        return f"self.{self.calls[0].name}" if self.calls[0].name else "the layer"
+
+    @property
+    def rows(self) -> torch.Tensor:
+        """Which samples reach which steps: [steps, cols, samples]."""
+        return self.elements.any(2)
+
+    @property
+    def steps(self) -> int:
+        """The number of steps it walks."""
+        return self.elements.shape[0]
+
+    @property
+    def cols(self) -> int:
+        """The number of sequences it walks side by side."""
+        return self.elements.shape[1]
+
+    @property
+    def owners(self) -> torch.Tensor:
+        """Which samples reach each column, by input or by state: [cols, samples]."""
+        return self.rows.any(0) | self.states.any(0)
+
+
+@dataclass
+class Reading:
+    """What one output row reads of what leaves one walk: each [places, cols], True where read."""
+
+    output: torch.Tensor
+    backward: torch.Tensor
+    h: torch.Tensor
+    c: torch.Tensor
+
+
+class Findings:
+    """All that is measured on one probe; computed when first asked for."""
+
+    def __init__(
+        self, probe: Probe, output_axes: tuple[str, ...], call: Callable[[torch.Tensor], Any]
+    ) -> None:
+        """Run the model on the probe, twice as it is and once with each sample changed."""
+        self.probe, self.output_axes, self._call = probe, output_axes, call
+        self.base = self._run(probe.x)
+        self.noise = self._noise()
+        self.by_sample = [self._run(probe.altered(sample=b)) for b in probe.samples]
+
+    def _run(self, x: torch.Tensor) -> Run:
+        with torch.no_grad(), recording(self.probe.model) as calls:
+            outputs = output_tensors(self._call(x.clone()), self.output_axes)
+        return Run(calls, [o.detach().clone() for o in outputs])
+
+    def _noise(self) -> float:
+        again = self._run(self.probe.x)
+        pairs = zip(self.base.outputs, again.outputs, strict=False)
+        return max((float(change(a, b).max()) for a, b in pairs if a.numel()), default=0.0)
+
+    @cached_property
+    def by_time(self) -> list[Run]:
+        """One run for each of a few time steps, changed in all samples at once."""
+        return [self._run(self.probe.altered(time=t)) for t in self.probe.times]
+
+    def fitting(self) -> list[int]:
+        """Which outputs have the batch axis where the caller says."""
+        found = [i for i, o in enumerate(self.base.outputs) if self._fits(o)]
+        batch = self.probe.batch
+        square = [i for i in found if self.base.outputs[i].shape == (batch, batch)]
+        return [i for i in found if i not in square] or found
+
+    def _fits(self, output: torch.Tensor) -> bool:
+        place = self.output_axes.index("batch")
+        shape = output.shape
+        numeric = output.is_floating_point() or not self._has_floats
+        return numeric and len(shape) > place and shape[place] == self.probe.batch
+
+    @cached_property
+    def _has_floats(self) -> bool:
+        return any(o.is_floating_point() for o in self.base.outputs)
+
+    def effects(self, output: int, rows: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        """[samples, rows]: how much each row of an output changes with each sample of x."""
+        before = rows(self.base.outputs[output])
+        return torch.stack(
+            [change(rows(run.outputs[output]), before).flatten(1).amax(1) for run in self.by_sample]
+        )
+
+    def is_leak(self, effects: torch.Tensor) -> torch.Tensor:
+        """Where an effect is more than rounding and what randomness stays on."""
+        scale = max((float(o.abs().nan_to_num(0, 0, 0).max()) for o in self._floats), default=1.0)
+        floor = max(_FAINT * float(effects.max()), 1e-6 * min(scale, 1.0) * _FAINT, 3 * self.noise)
+        return effects > floor
+
+    @property
+    def _floats(self) -> list[torch.Tensor]:
+        return [o for o in self.base.outputs if o.is_floating_point() and o.numel()]
+
+    @cached_property
+    def walks(self) -> list[Walk]:
+        """The walks of all recurrent layers, in the order in which they begin."""
+        walks: list[Walk] = []
+        latest: dict[int, Walk] = {}
+        for place, call in enumerate(self.base.calls):
+            elements = self._reached(place, self.by_sample, lambda c: [c.inputs])
+            times = self._reached(place, self.by_time, lambda c: [c.inputs]).any(2)
+            states = self._reached(place, self.by_sample, lambda c: _one_wide(c.states))
+            carried = (
+                states.any()
+                or self._reached(place, self.by_time, lambda c: _one_wide(c.states)).any()
+            )
+            walk = latest.get(id(call.module))
+            if walk is not None and carried and walk.cols == elements.shape[1]:
+                walk.calls.append(call)
+                walk.places.append(place)
+                walk.elements = torch.cat((walk.elements, elements))
+                walk.times = torch.cat((walk.times, times))
+                walk.states = torch.cat((walk.states, states.any(2)))
+            else:
+                walk = Walk([call], elements, states.any(2), times, [place])
+                latest[id(call.module)] = walk
+                walks.append(walk)
+        return walks
+
+    def _reached(
+        self, place: int, runs: list[Run], parts: Callable[[Call], list[torch.Tensor]]
+    ) -> torch.Tensor:
+        """[rows, cols, features, runs]: what of one call's tensors changed in each run."""
+        call = self.base.calls[place]
+        empty = call.inputs.new_zeros(0, call.inputs.shape[1], 1)
+        before = torch.cat(parts(call)) if parts(call) else empty
+        marks = torch.zeros(*before.shape, len(runs), dtype=torch.bool)
+        for number, run in enumerate(runs):
+            if len(run.calls) > place and run.calls[place].name == call.name and before.numel():
+                marks[..., number] = _moved(torch.cat(parts(run.calls[place])), before)
+        return marks
+
+    def readings(self, output: int, picks: list[torch.Tensor]) -> list[list[Reading]] | None:
+        """For each pick (a mask over an output) and each walk, what is read of the walk.
+
+        Returns:
+            [picks][walks], or None where no gradient gets through.
+        """
+        with torch.enable_grad(), recording(self.probe.model, gradients=True) as calls:
+            outputs = output_tensors(self._call(self.probe.x.clone()), self.output_axes)
+            if output >= len(outputs) or not outputs[output].requires_grad:
+                return None
+            names = [(call, key) for call in calls for key in call.taps if key != "packed"]
+            if not names or len(calls) != len(self.base.calls):
+                return None
+            target = outputs[output]
+            weights = torch.cos(torch.arange(target.numel())).reshape(target.shape)
+            result = []
+            for pick in picks:
+                gradients = torch.autograd.grad(
+                    target,
+                    [call.taps[key] for call, key in names],
+                    (weights * pick).to(target),
+                    retain_graph=True,
+                    allow_unused=True,
+                )
+                read = {
+                    (id(call), key): None if g is None else in_walking_order(call, key, g)
+                    for (call, key), g in zip(names, gradients, strict=True)
+                }
+                result.append([_reading([calls[p] for p in w.places], read) for w in self.walks])
+        return result
+
+
+def change(after: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+    """The absolute difference, where both have a value; NaN in both is no difference."""
+    if after.shape != before.shape:
+        if after.dim() != before.dim():
+            return torch.ones_like(before, dtype=torch.float)
+        after = _cropped(after, before.shape)
+        padded = before.clone()
+        padded[tuple(slice(0, n) for n in after.shape)] = after
+        after = padded
+    if not before.is_floating_point():
+        return (after != before).float()
+    difference = (after - before).abs()
+    return difference.nan_to_num(0.0, 0.0, 0.0)
+
+
+def _one_wide(states: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
+    """States side by side: h and c differ in width where there is a projection."""
+    widest = max((s.shape[-1] for s in states), default=0)
+    return [nn.functional.pad(s, (0, widest - s.shape[-1])) for s in states]
+
+
+def _cropped(value: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    return value[tuple(slice(0, n) for n in shape)]
+
+
+def _moved(after: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+    difference = change(after, before)
+    largest = float(difference.max()) if difference.numel() else 0.0
+    return difference > _FAINT * largest
+
+
+def _reading(calls: list[Call], read: dict[tuple[int, str], torch.Tensor | None]) -> Reading:
+    cols = calls[0].inputs.shape[1]
+    none = torch.zeros(0, cols, dtype=torch.bool)
+
+    def marked(call: Call, key: str, part: slice = slice(None)) -> torch.Tensor | None:
+        gradient = read.get((id(call), key))
+        return None if gradient is None else (gradient[..., part] != 0).any(-1)
+
+    forward, backward, h, c = [], [], none, none
+    for call in calls:
+        steps = torch.zeros(call.steps, cols, dtype=torch.bool)
+        if call.is_cell:
+            forward.append(_or(steps, marked(call, "h")))
+            backward.append(steps)
+            c = _or(none, marked(call, "c")) if c.numel() == 0 else _or(c, marked(call, "c"))
+            continue
+        gradient = read.get((id(call), "output"))
+        half = None if gradient is None else gradient.shape[-1] // call.directions
+        split = slice(half, None) if call.directions == 2 else slice(0, 0)
+        forward.append(_or(steps, marked(call, "output", slice(0, half))))
+        backward.append(_or(steps, marked(call, "output", split)))
+        rows = torch.zeros(call.layers * call.directions, cols, dtype=torch.bool)
+        h = _or(rows, marked(call, "h")) | (h if h.numel() else rows)
+        c = _or(rows, marked(call, "c")) | (c if c.numel() else rows)
+    return Reading(torch.cat(forward), torch.cat(backward), h, c)
+
+
+def _or(base: torch.Tensor, marked: torch.Tensor | None) -> torch.Tensor:
+    return base if marked is None else marked if base.numel() == 0 else base | marked
+
+
+def recurrent_modules(model: nn.Module) -> list[str]:
+    """The names of the recurrent layers and cells in a model."""
+    return [
+        name or type(module).__name__
+        for name, module in model.named_modules()
+        if isinstance(module, (nn.RNNBase, nn.RNNCellBase))
+    ]

@@ -1,0 +1,182 @@
+"""Run any module in evaluation mode, as often as needed, and leave it exactly as it was."""
+
+from __future__ import annotations
+
+import copy
+import random
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+_SEED = 0
+_DEPTH = 3
+
+
+@contextmanager
+def undisturbed(model: nn.Module) -> Iterator[Callable[[], None]]:
+    """Lend a module in evaluation mode and take it back unchanged.
+
+    Works on the module itself, because many modules cannot be copied after a forward pass.
+    Parameters, ``requires_grad``, buffers, attributes (a state kept between calls), the mode of
+    every submodule and the random states of torch, Python and NumPy come back on leaving.
+    Batch norm without running statistics takes mean 0 and variance 1 meanwhile, so that it
+    does not couple the samples.
+
+    Args:
+        model: the module.
+
+    Yields:
+        ``rewind``: puts the module's own state back and seeds all random numbers, so that
+        two runs with a rewind before each differ only by what they are given.
+    """
+    modules = list(model.modules())
+    training = [module.training for module in modules]
+    parameters = [(p, p.detach().clone(), p.requires_grad) for p in model.parameters()]
+    randomness = _random_states()
+    for module in modules:
+        module.__dict__["training"] = False
+    fixed = [_fix_batch_norm(m) for m in modules if _uses_batch_statistics(m)]
+    saved = [_Saved(module) for module in modules]
+
+    def rewind() -> None:
+        for one in saved:
+            one.restore()
+        torch.manual_seed(_SEED)
+        random.seed(_SEED)
+        if (numpy := sys.modules.get("numpy")) is not None:
+            numpy.random.seed(_SEED)
+
+    try:
+        with torch.inference_mode(False):
+            yield rewind
+    finally:
+        for one in saved:
+            one.restore()
+        for module in fixed:
+            module.running_mean = module.running_var = None
+        for module, mode in zip(modules, training, strict=True):
+            module.__dict__["training"] = mode
+        for parameter, value, requires_grad in parameters:
+            if not torch.equal(parameter, value):
+                parameter.data.copy_(value)
+            if parameter.requires_grad != requires_grad:
+                parameter.requires_grad_(requires_grad)
+        _put_random_states_back(randomness)
+
+
+class _Saved:
+    """What one module holds: attributes, buffers, and the values of its loose tensors."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        self.registries = {
+            name: dict(module.__dict__[name]) for name in ("_parameters", "_buffers", "_modules")
+        }
+        self.attributes = {
+            name: _contents(value, _DEPTH)
+            for name, value in module.__dict__.items()
+            if not (name.startswith("_") and (name in self.registries or "hook" in name))
+        }
+        self.buffers = [_contents(b, _DEPTH) for b in module._buffers.values() if b is not None]
+
+    def restore(self) -> None:
+        own = self.module.__dict__
+        for name, content in self.registries.items():
+            own[name].clear()
+            own[name].update(content)
+        for put_back in self.buffers:
+            put_back()
+        for name in own.keys() - self.attributes.keys() - self.registries.keys():
+            if "hook" not in name and name != "forward":
+                del own[name]
+        for name, put_back in self.attributes.items():
+            own[name] = put_back()
+
+
+def _contents(value: Any, depth: int) -> Callable[[], Any]:
+    """A function that gives a value back, its tensors and containers filled as they are now."""
+    if isinstance(value, torch.Tensor):
+        return _tensor(value)
+    if isinstance(value, torch.Generator):
+        state = value.get_state()
+        return lambda: (value.set_state(state), value)[1]
+    if isinstance(value, random.Random):
+        python_state = value.getstate()
+        return lambda: (value.setstate(python_state), value)[1]
+    if hasattr(value, "bit_generator"):
+        numpy_state = copy.deepcopy(value.bit_generator.state)
+        return lambda: (setattr(value.bit_generator, "state", numpy_state), value)[1]
+    if depth and isinstance(value, list) and len(value) <= 100:
+        parts = [_contents(item, depth - 1) for item in value]
+
+        def refill() -> list[Any]:
+            value[:] = [part() for part in parts]
+            return value
+
+        return refill
+    if depth and isinstance(value, dict) and len(value) <= 100:
+        entries = {key: _contents(item, depth - 1) for key, item in value.items()}
+
+        def refill_dict() -> dict[Any, Any]:
+            filled = {key: part() for key, part in entries.items()}
+            value.clear()
+            value.update(filled)
+            return value
+
+        return refill_dict
+    if depth and isinstance(value, tuple):
+        for_each = [_contents(item, depth - 1) for item in value]
+        return lambda: ([part() for part in for_each], value)[1]
+    return lambda: value
+
+
+def _tensor(value: torch.Tensor) -> Callable[[], torch.Tensor]:
+    if isinstance(value, nn.Parameter) or value.is_meta:
+        return lambda: value
+    copied = value.detach().clone()
+
+    def put_back() -> torch.Tensor:
+        if value.shape != copied.shape:
+            value.data = copied.clone()
+        elif not torch.equal(value.detach(), copied):
+            value.detach().copy_(copied)
+        return value
+
+    return put_back
+
+
+def _uses_batch_statistics(module: nn.Module) -> bool:
+    return isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None
+
+
+def _fix_batch_norm(module: nn.Module) -> nn.Module:
+    like = next(module.parameters(), torch.empty(0))
+    features = int(module.num_features)  # type: ignore[arg-type]
+    module.running_mean = torch.zeros(features, dtype=like.dtype, device=like.device)
+    module.running_var = torch.ones(features, dtype=like.dtype, device=like.device)
+    return module
+
+
+def _random_states() -> tuple[Any, ...]:
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+    numpy = sys.modules.get("numpy")
+    return (
+        torch.get_rng_state(),
+        cuda,
+        random.getstate(),
+        numpy.random.get_state() if numpy else None,
+    )
+
+
+def _put_random_states_back(states: tuple[Any, ...]) -> None:
+    torch_state, cuda, python, numpy_state = states
+    torch.set_rng_state(torch_state)
+    if cuda is not None:
+        torch.cuda.set_rng_state_all(cuda)
+    random.setstate(python)
+    if numpy_state is not None:
+        sys.modules["numpy"].random.set_state(numpy_state)
