@@ -81,8 +81,11 @@ PRODUCTS: tuple[tuple[str, str], ...] = (
     ("sigmoid", "tanh of sigmoid"),
     ("sigmoid of sigmoid", "tanh of sigmoid"),
     ("sigmoid", "tanh (hard)"),
+    ("sigmoid", "sigmoid of tanh"),
     ("tanh", "tanh"),
 )
+
+_CANDIDATES = ("tanh", "tanh of tanh", "tanh of sigmoid", "sigmoid of tanh", "sigmoid")
 
 
 @dataclass
@@ -102,7 +105,9 @@ class Anatomy:
         return list(dict.fromkeys(self.findings.values()))
 
 
-def dissect(h: Tensor, c: Tensor, at: Places, reader: Reader) -> Anatomy:
+def dissect(
+    h: Tensor, c: Tensor, at: Places, reader: Reader, guesses: int | None = None
+) -> Anatomy:
     """Find out how h and c are made.
 
     Args:
@@ -110,6 +115,7 @@ def dissect(h: Tensor, c: Tensor, at: Places, reader: Reader) -> Anatomy:
         c: what it returned second, likewise.
         at: where.
         reader: fits the gates.
+        guesses: how many of the wrong activations to try on i * g, all where None.
     """
     anatomy = Anatomy()
     units = at.units
@@ -130,11 +136,28 @@ def dissect(h: Tensor, c: Tensor, at: Places, reader: Reader) -> Anatomy:
         anatomy.findings["c"] = ("unrecognised", "c is not `f * c + i * g`")
         return anatomy
     _read_f(f, new[0], anatomy, reader)
-    _read_i_and_g(new[0], f, anatomy, reader)
     _read_o(h, new, old, f, anatomy, reader)
-    if set(anatomy.gates) == set(GATES):
+    _read_i_and_g(new[0], f, anatomy, reader, guesses)
+    _drop_consequences(anatomy)
+    known = [name for name, g in anatomy.gates.items() if g.activation not in ("", "constant")]
+    late = "forget_bias_after_sigmoid" in {verdict for verdict, _ in anatomy.findings.values()}
+    if set(known) == set(GATES) and not late:
         _compare_the_gates(anatomy, reader)
     return anatomy
+
+
+def _drop_consequences(anatomy: Anatomy) -> None:
+    """A finding that explains others takes their place."""
+    named = {verdict for verdict, _ in anatomy.findings.values()} - {"unrecognised"}
+    if "c_lost" in named and anatomy.findings.get("o", ("",))[0] == "unrecognised":
+        anatomy.findings.pop("h", None)
+        named = {"c_lost"}
+    if named in ({"c_lost"}, {"add_not_mul"}, {"stale_c"}, {"forget_bias_after_sigmoid"}):
+        anatomy.findings = {
+            part: finding
+            for part, finding in anatomy.findings.items()
+            if finding[0] != "unrecognised"
+        }
 
 
 def _the_same_tensor(h: Tensor, c: Tensor, at: Places, reader: Reader) -> Finding | None:
@@ -154,7 +177,10 @@ def _the_same_tensor(h: Tensor, c: Tensor, at: Places, reader: Reader) -> Findin
 
 
 def _read_f(f: Tensor, write: Tensor, anatomy: Anatomy, reader: Reader) -> None:
-    gate = anatomy.gates["f"] = reader.gate(f)
+    gate = reader.gate(f)
+    if not gate.activation:
+        gate = reader.shifted(f) or gate
+    anatomy.gates["f"] = gate
     if gate.activation != "constant":
         _judge_activation("f", gate, "sigmoid", anatomy)
     elif reader.same(f, torch.zeros_like(f)):
@@ -178,6 +204,11 @@ def _judge_activation(name: str, gate: Gate, right: str, anatomy: Anatomy) -> No
             "sigmoid_instead_of_tanh",
             "the candidate g goes through sigmoid, not tanh",
         )
+    elif gate.activation == "sigmoid + 1":
+        anatomy.findings[where] = (
+            "forget_bias_after_sigmoid",
+            f"something is added to the gate {name} after its sigmoid",
+        )
     else:
         anatomy.findings[where] = (
             ACTIVATED.get(gate.activation, "unrecognised"),
@@ -185,32 +216,47 @@ def _judge_activation(name: str, gate: Gate, right: str, anatomy: Anatomy) -> No
         )
 
 
-def _read_i_and_g(write: Tensor, f: Tensor, anatomy: Anatomy, reader: Reader) -> None:
+def _read_i_and_g(
+    write: Tensor, f: Tensor, anatomy: Anatomy, reader: Reader, most: int | None
+) -> None:
+    def wrong(verdict: str, detail: str) -> None:
+        anatomy.findings["i*g"] = verdict, detail
+
+    keeps = anatomy.gates["f"].activation
     if reader.same(write, torch.zeros_like(write)):
-        anatomy.findings["i*g"] = (
-            "add_not_mul",
-            "c is 0 whenever the old c is: i * g is not added to it",
-        )
+        if keeps != "sigmoid":
+            del anatomy.findings["f"]
+            wrong("add_not_mul", "f * c and i * g are multiplied, where they should be added")
+        elif "h" in anatomy.findings:
+            wrong("stale_c", "the c that you return is `f * c`, without i * g")
+        else:
+            wrong("unrecognised", "i * g is never added: c is `f * c`")
         return
     if anatomy.findings.get("f", ("",))[0] == "add_not_mul":
         return
     alone = reader.gate(write)
-    if alone.activation == "tanh":
-        anatomy.findings["i*g"] = "unrecognised", "there is no input gate: c is `f * c + g`"
+    if alone.activation in ("tanh", "sigmoid"):
+        wrong("unrecognised", "there is no input gate: c is `f * c + g`")
         return
-    for one, two in PRODUCTS:
-        parts = reader.product(write, one, two)
+    hints = tuple(gate.lines for gate in anatomy.gates.values() if gate.activation)
+    guesses = (*PRODUCTS, *((keeps, g) for g in _CANDIDATES if keeps not in ("", "constant")))
+    for one, two in list(dict.fromkeys(guesses))[:most]:
+        parts = reader.product(write, one, two, hints=hints)
         if parts:
             anatomy.gates["i"], anatomy.gates["g"] = parts
             _judge_activation("g", parts[1], "tanh", anatomy)
             _judge_activation("i", parts[0], "sigmoid", anatomy)
             return
-    if reader.product(write, "sigmoid", "tanh", added=True):
-        anatomy.findings["i*g"] = "add_not_mul", "c is `f * c + i + g`"
+    if most is not None:
+        wrong("unrecognised", "i * g is not a sigmoid times a tanh")
+    elif reader.product(write, "sigmoid", "tanh", added=True):
+        wrong("add_not_mul", "c is `f * c + i + g`")
+    elif keeps == "sigmoid" and reader.product(write / f, "sigmoid", "tanh"):
+        wrong("unrecognised", "c is `f * (c + i * g)`")
     elif reader.gate(write / f).activation == "sigmoid":
-        anatomy.findings["i*g"] = "add_not_mul", "c is `f * (c + i)`"
+        wrong("add_not_mul", "c is `(f + c) * (i + g)`")
     else:
-        anatomy.findings["i*g"] = "unrecognised", "i * g is not a sigmoid times a tanh"
+        wrong("unrecognised", "i * g is not a sigmoid times a tanh")
 
 
 def _read_o(
@@ -222,7 +268,8 @@ def _read_o(
         by = factor(new[1:], old[1:], f)
         if reader.same(h[2:] * by[0], h[1] * by[1:]):
             largest = by.abs().argmax(0, keepdim=True)
-            o = (h[1:].gather(0, largest) / by.gather(0, largest))[0]
+            by = by.gather(0, largest)
+            o = torch.where(by.abs() > 1e-6, h[1:].gather(0, largest) / by, torch.nan)[0]
             if tanh_kept and finding and finding[0] == "double_activation":
                 finding = None
             readings.append((finding, reader.gate(o)))
@@ -241,6 +288,8 @@ def _read_o(
     finding, gate = max(
         readings, key=lambda r: (r[1].activation == "sigmoid", bool(r[1].activation))
     )
+    if not gate.activation:
+        gate = reader.shifted(gate.values) or gate
     anatomy.gates["o"] = gate
     if finding:
         anatomy.findings["h"] = finding
@@ -250,11 +299,7 @@ def _read_o(
         _judge_activation("o", gate, "sigmoid", anatomy)
 
 
-_SHARED: dict[str, Finding] = {
-    "fi": ("forget_used_for_input", "the forget gate f does the work of i"),
-    "fo": ("output_gate_from_forget", "the forget gate f does the work of o"),
-    "io": ("unrecognised", "the input gate i does the work of o"),
-}
+_SHARED = {"fi": "forget_used_for_input", "fo": "output_gate_from_forget"}
 
 
 def _compare_the_gates(anatomy: Anatomy, reader: Reader) -> None:
@@ -272,16 +317,26 @@ def _compare_the_gates(anatomy: Anatomy, reader: Reader) -> None:
         )
         return
     for what, part in parts.items():
+        idle = [gate for gate in GATES if not _used(lines[gate][:, part])]
+        if idle:
+            who = "x" if part.start == 0 else "h"
+            anatomy.findings["weights"] = (
+                "unrecognised",
+                f"{who} never reaches the gate {', '.join(idle)}",
+            )
+            return
         shared = [p for p in pairs if reader.close(lines[p[0]][:, part], lines[p[1]][:, part])]
-        if len(shared) == len(pairs) and _used(lines["f"][:, part]):
+        if len(shared) == len(pairs):
             anatomy.findings["weights"] = (
                 "all_gates_same_weights",
                 f"all four gates have {what} in common",
             )
             return
-        if shared and _used(lines[shared[0][0]][:, part]):
+        if shared:
             one, other = shared[0]
-            verdict = _SHARED.get(shared[0], ("unrecognised", ""))[0]
+            verdict = _SHARED.get(shared[0], "unrecognised")
+            if reader.close(lines[one], lines[other]):
+                what = "all their weights and biases"
             anatomy.findings["weights"] = (
                 verdict,
                 f"the gates {one} and {other} have {what} in common",

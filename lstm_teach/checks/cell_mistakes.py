@@ -150,7 +150,6 @@ MISTAKES: tuple[Mistake, ...] = (
                 "c is `(f * c) * (i * g)`: multiplied where they should be added",
                 {"c": lambda v: v.f * v.c_0 * v.i * v.g},
             ),
-            ("c is `f * (c + i * g)`", {"c": lambda v: v.f * (v.c_0 + v.i * v.g)}),
             ("h is `o + c`", {"h": lambda v: v.o + v.c}),
         ],
         paired=3,

@@ -192,7 +192,7 @@ def _judge(module: nn.Module, caller: Caller, sizes: tuple[int, int]) -> Report:
     if isinstance(seen, Report):
         return seen
     anatomy = dissect(*seen, at, reader)
-    if anatomy.findings and not dissect(seen[1], seen[0], at, reader).findings:
+    if anatomy.findings and not dissect(seen[1], seen[0], at, reader, guesses=1).findings:
         anatomy = Anatomy(findings={"return": ("swapped_return", "you return c first, h second")})
     if "c" in anatomy.findings and anatomy.findings["c"][0] == "unrecognised":
         anatomy.findings["c"] = _other_cells(caller, at, reader) or anatomy.findings["c"]

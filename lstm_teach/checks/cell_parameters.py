@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.cell_anatomy import Anatomy, Finding, dissect
+from lstm_teach.checks.cell_anatomy import PRODUCTS, Anatomy, Finding, dissect
 from lstm_teach.checks.cell_calls import Caller, listed
 from lstm_teach.checks.cell_equations import GATES
 from lstm_teach.checks.cell_layout import Layout, Source, describe_layout
@@ -18,6 +18,9 @@ from lstm_teach.checks.cell_reading import DIRECTIONS, Gate, Places, Reader, obs
 from lstm_teach.checks.report import Report
 
 MOST_PARAMETERS = 24
+
+# Gates in which the way of a bias cannot be followed.
+_BIASLESS = ("constant", "sigmoid + 1")
 
 _BIAS = re.compile(r"(^|[._])b[^.]*$|bias[^.]*$", re.IGNORECASE)
 
@@ -51,7 +54,9 @@ def compare_parameters(
     """
     named = dict(module.named_parameters())
     comparison = Comparison()
-    if set(anatomy.gates) != set(GATES) or len(named) > MOST_PARAMETERS:
+    read = [gate for gate, as_read in anatomy.gates.items() if as_read.activation]
+    unread = set(read) != set(GATES) or "weights" in anatomy.findings
+    if unread or len(named) > MOST_PARAMETERS:
         return comparison
     weights = {
         (gate, part): _weight_source(named, anatomy.gates[gate], part, at, reader)
@@ -65,7 +70,8 @@ def compare_parameters(
         if name not in used and _like_a_bias(parameter, at)
     }
     order = _order(weights)
-    comparison.findings = list(_findings(named, biases, order, used))
+    if all(gate.activation not in _BIASLESS for gate in anatomy.gates.values()):
+        comparison.findings = list(_findings(named, biases, order, used))
     if anatomy.findings or comparison.findings:
         return comparison
     layout = Layout(
@@ -151,13 +157,13 @@ def _bias_sources(
         seen = observe(caller, at)
         if isinstance(seen, Report):
             return None
-        moved = dissect(*seen, at, reader)
+        moved = dissect(*seen, at, reader, guesses=len(PRODUCTS))
     finally:
         parameter.copy_(kept)
     found: dict[str, Source] = {}
-    if set(moved.gates) != set(GATES):
-        return None
     for gate in GATES:
+        if gate not in moved.gates or not moved.gates[gate].activation:
+            return None
         by = moved.gates[gate].lines - anatomy.gates[gate].lines
         if by.abs().max() < 30 * reader.accuracy:
             continue
@@ -201,17 +207,21 @@ def _findings(
     order: str,
     used: set[str],
 ) -> Iterator[Finding]:
-    for name, sources in biases.items():
-        if sources is None or not _BIAS.search(name):
+    moving = {name: sources for name, sources in biases.items() if sources is not None}
+    for name, sources in moving.items():
+        if not _BIAS.search(name):
             continue
         if not sources:
             layer = name.rpartition(".")[0]
             idle = layer and all(n not in used for n in named if n.startswith(f"{layer}."))
-            if not idle:
+            other = [n for n, s in moving.items() if s and all(o.times == 2 for o in s.values())]
+            if other:
+                yield "bias_twice", f"`{other[0]}` is added twice, `{name}` never"
+            elif not idle:
                 yield "missing_bias", f"`{name}` has no effect on h and c"
             continue
         twice = [gate for gate, source in sources.items() if source.times == 2]
-        if twice:
+        if twice and all(moving.values()):
             where = "" if len(twice) == len(GATES) else f" in the gate {listed(twice)}"
             yield "bias_twice", f"`{name}` is added twice{where}"
         blocks = [source.block for source in sources.values()]

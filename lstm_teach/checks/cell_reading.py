@@ -29,7 +29,8 @@ def _hard(z: Tensor) -> Tensor:
 
 
 def _inside(low: float, high: float) -> Squash:
-    return lambda y: torch.where((y > low) & (y < high), y, torch.nan)
+    edge = 1e-3
+    return lambda y: torch.where((y > low + edge) & (y < high - edge), y, torch.nan)
 
 
 ACTIVATIONS: dict[str, tuple[Squash, Squash]] = {
@@ -150,15 +151,22 @@ class Reader:
         """Find the activation whose inverse makes a gate's values straight lines in x and h.
 
         Args:
-            values: ``[samples, units]``.
+            values: ``[samples, units]``; NaN where the gate could not be seen.
         """
-        if self.same(values, values[:1].expand_as(values)):
-            return Gate("constant", torch.zeros(values.shape[1], self.at.t.shape[1]), values)
+        known = values.isfinite()
+        nothing = torch.zeros(values.shape[1], self.at.t.shape[1], dtype=values.dtype)
+        if known.double().mean() < 0.5:
+            return Gate("", nothing, values)
+        level = values.nanmedian(0, keepdim=True).values.expand_as(values)
+        if self.same(values[known], level[known]):
+            return Gate("constant", nothing, values)
         for name, (squash, inverse) in ACTIVATIONS.items():
             lines = self._straight(inverse(values))
-            if lines is not None and self.same(squash(self.at.t @ lines.T), values):
+            if lines is None:
+                continue
+            if self.same(squash(self.at.t @ lines.T)[known], values[known]):
                 return Gate(name, lines, values)
-        return Gate("", torch.zeros(values.shape[1], self.at.t.shape[1]), values)
+        return Gate("", nothing, values)
 
     def _straight(self, sums: Tensor) -> Tensor | None:
         """Least squares that trusts a sum the less the further it is in the saturated ends."""
@@ -171,30 +179,55 @@ class Reader:
         right = (self.at.t * trust).mT @ (sums * trust)
         return torch.linalg.solve_ex(normal, right)[0][..., 0]
 
+    def shifted(self, values: Tensor) -> Gate | None:
+        """A sigmoid with a constant of each unit added after it."""
+        parts = self.product(values, "sigmoid", "nothing", added=True)
+        if parts is None or not self.close(parts[1].lines[:, :-1], torch.zeros(1).double()):
+            return None
+        return Gate("sigmoid + 1", parts[0].lines, values)
+
     def product(
-        self, values: Tensor, one: str, two: str, added: bool = False
+        self,
+        values: Tensor,
+        one: str,
+        two: str,
+        added: bool = False,
+        hints: tuple[Tensor, ...] = (),
     ) -> tuple[Gate, Gate] | None:
         """Take i * g apart: two gates of these activations whose product has the values.
-
-        Levenberg and Marquardt's least squares, for all units and several starts at once.
 
         Args:
             values: ``[samples, units]``.
             one: a key of `ACTIVATIONS`.
             two: likewise.
             added: look for i + g, not i * g.
+            hints: ``[units, 2 * directions + 1]``, lines that i could have.
         """
+        if not values.isfinite().all():
+            return None
+        few = min(2, values.shape[1])
+        if values.shape[1] > few:  # most wrong guesses end here
+            first = self._factors(values[:, :few], one, two, added, tuple(h[:few] for h in hints))
+            if first is None:
+                return None
+        return self._factors(values, one, two, added, hints)
+
+    def _factors(
+        self, values: Tensor, one: str, two: str, added: bool, hints: tuple[Tensor, ...]
+    ) -> tuple[Gate, Gate] | None:
+        """Levenberg and Marquardt's least squares, for all units and several starts at once."""
         squash_i, squash_g = ACTIVATIONS[one][0], ACTIVATIONS[two][0]
         combine = torch.add if added else torch.mul
         t, y = self.at.t, values.T
         width = t.shape[1]
-        lines = _starts(t, y)
+        lines = _starts(t, y, hints)
         damping = torch.full(lines.shape[:2], 1e-2, dtype=lines.dtype)
 
         def gates(lines: Tensor) -> tuple[Tensor, Tensor]:
             return squash_i(lines[..., :width] @ t.T), squash_g(lines[..., width:] @ t.T)
 
         missed = combine(*gates(lines)) - y
+        stuck = 0
         enough = len(t) * (self.accuracy / 1000) ** 2
         for _ in range(40):
             i, g = gates(lines)
@@ -206,12 +239,15 @@ class Reader:
             right = slopes.mT @ missed[..., None]
             tried = lines - torch.linalg.solve_ex(normal + ridge.diag_embed(), right)[0][..., 0]
             off = combine(*gates(tried)) - y
-            better = off.square().sum(-1) < missed.square().sum(-1)
+            cost = missed.square().sum(-1)
+            better = off.square().sum(-1) < cost
             lines = torch.where(better[..., None], tried, lines)
             missed = torch.where(better[..., None], off, missed)
             damping = torch.where(better, damping * 0.2, damping * 5).clamp(1e-12, 1e6)
-            cost = missed.square().sum(-1)
-            if (cost.amin(0) < enough).all():
+            gained = cost - missed.square().sum(-1)
+            stuck = 0 if (gained > 1e-2 * cost).any() else stuck + 1
+            cost = cost - gained
+            if (cost.amin(0) < enough).all() or stuck > 4:
                 break
         lines = lines[cost.argmin(0), torch.arange(len(y))]
         i, g = gates(lines)
@@ -220,14 +256,19 @@ class Reader:
         return Gate(one, lines[:, :width], i.T), Gate(two, lines[:, width:], g.T)
 
 
-def _starts(t: Tensor, y: Tensor) -> Tensor:
-    """Where to begin: an open input gate and g from a straight fit, and jittered ones."""
+def _starts(t: Tensor, y: Tensor, hints: tuple[Tensor, ...]) -> Tensor:
+    """Where to begin: an open input gate and g from a straight fit, and places around it."""
     straight = torch.linalg.lstsq(t, 2 * y.T)[0].T
     start = torch.cat([torch.zeros_like(straight), straight], 1)
     source = torch.Generator().manual_seed(11)
-    noise = torch.randn(4, *start.shape, generator=source, dtype=start.dtype, device="cpu")
+    noise = torch.randn(5, *start.shape, generator=source, dtype=start.dtype, device="cpu")
     noise[0] = 0
-    return start + 0.5 * noise
+    hinted = [torch.cat([hint, g], 1)[None] for hint in hints for g in (straight, hint)]
+    shifted = torch.zeros_like(start)
+    shifted[:, : t.shape[1] - 1] = 2 * straight[:, :-1]
+    shifted[:, -1] = y.mean(1) - 0.5
+    along = torch.cat([torch.stack([straight, -straight]), straight.expand(2, -1, -1)], 2)
+    return torch.cat([start + 0.5 * noise, along, shifted[None], *hinted])
 
 
 def _slope(squash: Squash, z: Tensor) -> Tensor:

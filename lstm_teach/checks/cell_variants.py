@@ -269,6 +269,8 @@ def slips() -> Variants:
     yield "there is no input gate: c is `f * c + g`", {"c": lambda v: v.f * v.c_0 + v.g}
     yield "the candidate g has no tanh", {"g": lambda z: z}
     yield "c is `f * c - i * g`", {"c": lambda v: v.f * v.c_0 - v.i * v.g}
+    yield "c is `f * (c + i * g)`", {"c": lambda v: v.f * (v.c_0 + v.i * v.g)}
+    yield "i * g is never added: c is `f * c`", {"c": lambda v: v.f * v.c_0}
     yield "c is `i * (f * c + g)`", {"c": lambda v: v.i * (v.f * v.c_0 + v.g)}
     yield "h never reaches the gates", {"from_h": lambda d: blocks(0 * (d.h @ d.w_hh.T))}
     yield "x never reaches the gates", {"from_x": lambda d: blocks(0 * (d.x @ d.w_ih.T))}
