@@ -123,9 +123,9 @@ def _name_the_mistake(caller: Caller, wrong: list[tuple[Draw, State]]) -> Report
     given, state = wrong[0]
     off_h, off_c = worst(state, run(given, {}))
     evidence = {"h is off by": off_h, "c is off by": off_c}
-    for mistake, detail, changed in candidates():
-        if _fits(changed, wrong):
-            return caller.report(mistake.verdict, told(mistake, detail), evidence)
+    known = known_mistake(wrong)
+    if known:
+        return caller.report(known[0].verdict, told(*known), evidence)
     for one, two in _pairs():
         if _fits({**one[2], **two[2]}, wrong):
             return _two_mistakes(caller, one, two, evidence)
@@ -140,6 +140,14 @@ def _name_the_mistake(caller: Caller, wrong: list[tuple[Draw, State]]) -> Report
     message += f"; {listed(fine)} {_is(fine)} right." if fine else "."
     message += " " + _where_to_look(bad)
     return caller.report("unrecognised", message, off)
+
+
+def known_mistake(wrong: list[tuple[Draw, State]]) -> tuple[Mistake, str] | None:
+    """The mistake, and the way to make it, that gives the same numbers in every draw."""
+    for mistake, detail, changed in candidates():
+        if _fits(changed, wrong):
+            return mistake, detail
+    return None
 
 
 def told(mistake: Mistake, detail: str) -> str:

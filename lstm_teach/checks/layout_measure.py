@@ -127,7 +127,10 @@ class Findings:
         """[samples, rows]: how much each row of an output changes with each sample of x."""
         before = rows(self.base.outputs[output])
         return torch.stack(
-            [change(rows(run.outputs[output]), before).flatten(1).amax(1) for run in self.by_sample]
+            [
+                change(rows(run.outputs[output]), before).reshape(len(before), -1).amax(1)
+                for run in self.by_sample
+            ]
         )
 
     def is_leak(self, effects: torch.Tensor) -> torch.Tensor:
