@@ -95,7 +95,15 @@ def _examine(
     call = calling(probe, rewind)
     if isinstance(call, Report):
         return call
-    case = Case(Findings(probe, output_axes, call))
+    try:
+        case = Case(Findings(probe, output_axes, call))
+    except Exception as error:
+        return Report(
+            "not_attempted",
+            "The model takes this x, but not an x in which one sample is another: it raised "
+            f"{type(error).__name__} ({error}). Give an x whose samples could stand in for one "
+            "another.",
+        )
     table = (*BEFORE, *AFTER) if case.mixes else () if case.is_dead else UNUSED
     for mistake in table:
         if (words := mistake.tell(case)) is not None:

@@ -183,6 +183,8 @@ def last_step_wrong_axis(case: Case) -> Words | None:
     sample = case.lone_sample
     if sample is None or not case.walks:
         return None
+    if case.fits and case.probe.batch != case.walks[-1].steps and view_after(case):
+        return None  # As many rows as samples: not indexed away, but dealt out anew.
     assert case.first_output is not None
     shape = list(case.found.base.outputs[case.first_output].shape)
     return layer_words(case, case.walks[-1]) | {"sample": sample, "shape": shape}
@@ -272,6 +274,12 @@ def mixed_after(case: Case) -> Words | None:
         return None
     number, other = case.foreign.nonzero()[0].tolist()
     return {"from_sample": case.probe.samples[number], "to_sample": other}
+
+
+def one_number(case: Case) -> Words | None:
+    """All outputs are single numbers, such as a loss."""
+    outputs = case.found.base.outputs
+    return {} if outputs and all(o.numel() == 1 for o in outputs) else None
 
 
 def no_batch_in_output(case: Case) -> Words | None:
@@ -381,6 +389,13 @@ AFTER = (
         f"`softmax`, mean or attention over the batch axis does this. {SILENT}\nFix: look "
         "at each line that takes a `dim` (a missing one counts too), and let it leave the batch "
         "axis alone; `nn.MultiheadAttention` wants `batch_first=True` for batch-first input.",
+    ),
+    Mistake(
+        "not_attempted",
+        one_number,
+        "The model returns one number for the whole batch, such as a loss, so nobody can tell "
+        "which sample went where. What comes into its recurrent layers is not mixed. Check the "
+        "module that returns the predictions.",
     ),
     Mistake(
         "unrecognised",
