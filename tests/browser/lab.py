@@ -1,0 +1,223 @@
+"""A JupyterLab of its own, with settings, kernels and files in a temporary folder; and its pages."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+# Every cell is in the page at once, also those that are not on the screen.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
+    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+}
+DARK = {"@jupyterlab/apputils-extension/themes": {"theme": "JupyterLab Dark"}}
+
+
+@dataclass
+class Lab:
+    """A running JupyterLab server."""
+
+    url: str
+    token: str
+    folder: Path
+    pid: int = 0
+
+    def api(self, path: str, method: str = "GET") -> Any:
+        """What the server answers to one request, read as JSON."""
+        request = urllib.request.Request(f"{self.url}/api/{path}?token={self.token}", method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def end_kernels(self) -> None:
+        """Stop every kernel, as a server does that was closed."""
+        for session in self.api("sessions"):
+            self.api(f"sessions/{session['id']}", "DELETE")
+
+
+@contextmanager
+def serve(
+    folder: Path, scratch: Path, settings: Mapping[str, dict[str, Any]] = SETTINGS
+) -> Iterator[Lab]:
+    """Serve `folder` on a free port of 127.0.0.1; everything else JupyterLab writes goes to `scratch`."""
+    homes = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
+    }
+    environment = {**os.environ, **{name: str(scratch / home) for name, home in homes.items()}}
+    for plugin, values in settings.items():
+        file = scratch / "settings" / f"{plugin}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    lab = Lab(f"http://127.0.0.1:{port}", secrets.token_hex(8), folder)
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
+        *(f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"),
+        *(f"--IdentityProvider.token={lab.token}", "--LabApp.expose_app_in_browser=True"),
+        "--LabApp.extension_manager=readonly",
+        f"--LabApp.app_settings_dir={ROOT / 'share/jupyter/lab/settings'}",
+    ]
+    with open(scratch / "server.log", "w") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    lab.pid = server.pid
+    try:
+        _wait_for(lab, server, scratch / "server.log")
+        yield lab
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _wait_for(lab: Lab, server: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(300):
+        if server.poll() is not None:
+            break
+        try:
+            lab.api("status")
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()}")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium."""
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_ARGUMENTS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@dataclass
+class Heard:
+    """What a page said and asked for while it was open."""
+
+    errors: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Notebook:
+    """One notebook, open in one page of one JupyterLab."""
+
+    page: Page
+    lab: Lab
+    name: str
+    heard: Heard
+
+    def wait_idle(self, seconds: float = 60) -> None:
+        """Wait until the kernel has nothing to do."""
+        self.page.wait_for_selector(
+            ".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=seconds * 1000
+        )
+
+    def run_all(self, seconds: float = 180) -> None:
+        """Run All Cells, and wait until the last cell is done and every picture is decoded."""
+        self.wait_idle()
+        self.page.set_default_timeout(seconds * 1000)
+        self.command("notebook:run-all-cells")
+        self.wait_idle(seconds)
+        self.settle()
+        self.page.set_default_timeout(30_000)
+
+    def command(self, name: str) -> None:
+        """Do what an entry of JupyterLab's menus does."""
+        self.page.evaluate(
+            "name => window.jupyterapp.commands.execute(name).then(() => null, () => null)", name
+        )
+
+    def settle(self) -> None:
+        """Wait until every picture is decoded and the page has been drawn."""
+        self.page.evaluate(
+            """async () => {
+                await Promise.all([...document.images].map(i => i.decode().catch(() => null)));
+                await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+            }"""
+        )
+        self.page.wait_for_timeout(300)
+
+    def prompts(self) -> list[str]:
+        """What stands beside each code cell, such as "[3]:"."""
+        return self.page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
+
+    def pieces(self, out: Path, stem: str) -> list[Path]:
+        """Screenshots of the whole notebook, from top to bottom, one window height each."""
+        panel = self.page.locator(".jp-WindowedPanel-outer").first
+        files: list[Path] = []
+        out.mkdir(parents=True, exist_ok=True)
+        top = 0
+        while True:
+            at, shown, left = panel.evaluate(
+                """(e, y) => {
+                    e.scrollTop = y;
+                    const last = [...e.querySelectorAll('.jp-Cell')].at(-1).getBoundingClientRect();
+                    const window = e.getBoundingClientRect();
+                    return [e.scrollTop, e.clientHeight, last.bottom - window.bottom];
+                }""",
+                top,
+            )
+            self.page.wait_for_timeout(150)
+            files.append(out / f"{stem}-{len(files) + 1:02d}.png")
+            self.page.screenshot(path=files[-1])
+            if left <= 0:
+                return files
+            top = at + shown - 40
+
+
+def open_notebook(
+    browser: Browser, lab: Lab, name: str, width: int = 1600, height: int = 1400, zoom: float = 1
+) -> Notebook:
+    """Open a notebook in a page of its own, without the side bar."""
+    context = browser.new_context(
+        viewport={"width": round(width / zoom), "height": round(height / zoom)},
+        device_scale_factor=zoom,
+    )
+    page = context.new_page()
+    heard = Heard()
+    page.on("console", lambda said: said.type == "error" and heard.errors.append(said.text))
+    page.on("pageerror", lambda error: heard.errors.append(str(error)))
+    ours = (lab.url, lab.url.replace("http", "ws", 1), "data:", "blob:")
+    page.on("request", lambda r: r.url.startswith(ours) or heard.outside.append(r.url))
+    page.goto(f"{lab.url}/doc/tree/{name}?reset&token={lab.token}")
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    notebook = Notebook(page, lab, name, heard)
+    notebook.settle()
+    return notebook
