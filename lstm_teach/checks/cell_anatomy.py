@@ -2,107 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from itertools import combinations
-from typing import Any
-
 import torch
 from torch import Tensor
-from torch.nn.functional import hardtanh
 
+from lstm_teach.checks.cell_compare import compare_the_gates
 from lstm_teach.checks.cell_equations import GATES
-from lstm_teach.checks.cell_reading import DIRECTIONS, Gate, Places, Reader
-
-Finding = tuple[str, str]
-"""A verdict, and what the cell does, a sentence that begins with a small letter."""
-
-_as_it_is: Callable[[Tensor], Tensor] = lambda y: y  # noqa: E731
-
-# How c is kept between two steps: a finding, what was done to the new c, its inverse, and what
-# is done to the old c.
-KEPT: tuple[tuple[Finding | None, Any, Any, Any], ...] = (
-    (None, _as_it_is, _as_it_is, _as_it_is),
-    (
-        ("extra_tanh_c", "the c that you return went through a tanh"),
-        torch.tanh,
-        torch.atanh,
-        _as_it_is,
-    ),
-    (
-        ("extra_tanh_c", "the old c goes through a tanh before it is used"),
-        _as_it_is,
-        _as_it_is,
-        torch.tanh,
-    ),
+from lstm_teach.checks.cell_findings import (
+    ACTIVATED,
+    CANDIDATES,
+    KEPT,
+    PRODUCTS,
+    READ,
+    Anatomy,
+    Finding,
 )
-
-# How h is made: a finding, and what o is multiplied by, from the new c, the old c and f.
-READ: tuple[tuple[Finding | None, Callable[[Tensor, Tensor, Tensor], Tensor]], ...] = (
-    (None, lambda c, old, f: torch.tanh(c)),
-    (("missing_tanh_c", "h is `o * c`, without a tanh around c"), lambda c, old, f: c),
-    (
-        ("sigmoid_instead_of_tanh", "h is `o * sigmoid(c)`, not `o * tanh(c)`"),
-        lambda c, old, f: torch.sigmoid(c),
-    ),
-    (("stale_c", "h is made from the old c"), lambda c, old, f: torch.tanh(old)),
-    (
-        ("stale_c", "h is made from `f * c`, before i * g is added"),
-        lambda c, old, f: torch.tanh(f * old),
-    ),
-    (
-        ("double_activation", "tanh is taken twice of the new c"),
-        lambda c, old, f: torch.tanh(torch.tanh(c)),
-    ),
-    (("hard_sigmoid", "the tanh of c is clipped straight"), lambda c, old, f: hardtanh(c)),
-    (("unrecognised", "h is `o * relu(c)`"), lambda c, old, f: torch.relu(c)),
-)
-
-# What the activation of a gate says.
-ACTIVATED: dict[str, str] = {
-    "sigmoid + 1": "forget_bias_after_sigmoid",
-    "sigmoid of sigmoid": "double_activation",
-    "sigmoid of tanh": "double_activation",
-    "tanh of tanh": "double_activation",
-    "tanh of sigmoid": "double_activation",
-    "sigmoid (hard)": "hard_sigmoid",
-    "tanh (hard)": "hard_sigmoid",
-}
-
-PRODUCTS: tuple[tuple[str, str], ...] = (
-    ("sigmoid", "tanh"),
-    ("sigmoid", "sigmoid"),
-    ("sigmoid", "nothing"),
-    ("sigmoid of sigmoid", "tanh"),
-    ("sigmoid", "tanh of tanh"),
-    ("sigmoid (hard)", "tanh"),
-    ("sigmoid (hard)", "tanh (hard)"),
-    ("sigmoid of sigmoid", "tanh of tanh"),
-    ("sigmoid", "tanh of sigmoid"),
-    ("sigmoid of sigmoid", "tanh of sigmoid"),
-    ("sigmoid", "tanh (hard)"),
-    ("sigmoid", "sigmoid of tanh"),
-    ("tanh", "tanh"),
-)
-
-_CANDIDATES = ("tanh", "tanh of tanh", "tanh of sigmoid", "sigmoid of tanh", "sigmoid")
-
-
-@dataclass
-class Anatomy:
-    """What was found in a cell.
-
-    Attributes:
-        gates: those that could be read, by name.
-        findings: what is wrong, by component: "f", "i*g", "o", "c", "h" or "weights".
-    """
-
-    gates: dict[str, Gate] = field(default_factory=dict)
-    findings: dict[str, Finding] = field(default_factory=dict)
-
-    def found(self) -> list[Finding]:
-        """The findings, each once."""
-        return list(dict.fromkeys(self.findings.values()))
+from lstm_teach.checks.cell_reading import Gate, Places, Reader
 
 
 def dissect(
@@ -142,7 +56,7 @@ def dissect(
     known = [name for name, g in anatomy.gates.items() if g.activation not in ("", "constant")]
     late = "forget_bias_after_sigmoid" in {verdict for verdict, _ in anatomy.findings.values()}
     if set(known) == set(GATES) and not late:
-        _compare_the_gates(anatomy, reader)
+        compare_the_gates(anatomy, reader)
     return anatomy
 
 
@@ -239,7 +153,7 @@ def _read_i_and_g(
         wrong("unrecognised", "there is no input gate: c is `f * c + g`")
         return
     hints = tuple(gate.lines for gate in anatomy.gates.values() if gate.activation)
-    guesses = (*PRODUCTS, *((keeps, g) for g in _CANDIDATES if keeps not in ("", "constant")))
+    guesses = (*PRODUCTS, *((keeps, g) for g in CANDIDATES if keeps not in ("", "constant")))
     for one, two in list(dict.fromkeys(guesses))[:most]:
         parts = reader.product(write, one, two, hints=hints)
         if parts:
@@ -297,66 +211,3 @@ def _read_o(
         anatomy.findings["o"] = "unrecognised", "there is no output gate: h is `tanh(c)`"
     else:
         _judge_activation("o", gate, "sigmoid", anatomy)
-
-
-_SHARED = {"fi": "forget_used_for_input", "fo": "output_gate_from_forget"}
-
-
-def _compare_the_gates(anatomy: Anatomy, reader: Reader) -> None:
-    """Gates that are made from the same weights or biases, or from none."""
-    lines = {name: gate.lines for name, gate in anatomy.gates.items()}
-    pairs = ["".join(pair) for pair in combinations("figo", 2)]
-    parts = {
-        "the input weights": slice(0, DIRECTIONS),
-        "the recurrent weights": slice(DIRECTIONS, 2 * DIRECTIONS),
-    }
-    if reader.same(lines["f"], -lines["i"]):
-        anatomy.findings["weights"] = (
-            "no_forget_gate",
-            "the gates are coupled, f is `1 - i`: a variant of the LSTM with one gate less",
-        )
-        return
-    for what, part in parts.items():
-        idle = [gate for gate in GATES if not _used(lines[gate][:, part])]
-        if idle:
-            who = "x" if part.start == 0 else "h"
-            anatomy.findings["weights"] = (
-                "unrecognised",
-                f"{who} never reaches the gate {', '.join(idle)}",
-            )
-            return
-        shared = [p for p in pairs if reader.close(lines[p[0]][:, part], lines[p[1]][:, part])]
-        if len(shared) == len(pairs):
-            anatomy.findings["weights"] = (
-                "all_gates_same_weights",
-                f"all four gates have {what} in common",
-            )
-            return
-        if shared:
-            one, other = shared[0]
-            verdict = _SHARED.get(shared[0], "unrecognised")
-            if reader.close(lines[one], lines[other]):
-                what = "all their weights and biases"
-            anatomy.findings["weights"] = (
-                verdict,
-                f"the gates {one} and {other} have {what} in common",
-            )
-            return
-    _compare_the_biases({name: line[:, -1] for name, line in lines.items()}, anatomy, reader)
-
-
-def _used(lines: Tensor) -> bool:
-    return bool(lines.abs().max() > 1e-3)
-
-
-def _compare_the_biases(offsets: dict[str, Tensor], anatomy: Anatomy, reader: Reader) -> None:
-    biased = [gate for gate in GATES if _used(offsets[gate])]
-    if 0 < len(biased) < len(GATES):
-        without = ", ".join(gate for gate in GATES if gate not in biased)
-        anatomy.findings["weights"] = "missing_bias", f"no bias reaches {without}"
-    for one, other in combinations(biased, 2):
-        if reader.close(offsets[one], offsets[other]):
-            anatomy.findings["weights"] = (
-                "wrong_bias_slice",
-                f"the gates {one} and {other} have the same bias",
-            )

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.cell_anatomy import Finding
 from lstm_teach.checks.cell_calls import Caller, State, agrees
 from lstm_teach.checks.cell_equations import GATES, Draw
+from lstm_teach.checks.cell_findings import Finding
 from lstm_teach.checks.cell_function import known_mistake
 from lstm_teach.checks.cell_reading import Places, Reader
 from lstm_teach.checks.report import Report
@@ -77,10 +77,11 @@ def _state(caller: Caller, given: dict[str, Tensor]) -> State | None:
 
 def _straight_in_c(caller: Caller, given: dict[str, Tensor], own: State, reader: Reader) -> bool:
     """Whether the new c is a straight line in the old one, and h = o * tanh(c) with one o."""
-    states = [_state(caller, {**given, "c": given["c"] * by}) for by in (0.5, 2.0)]
-    if states[0] is None or states[1] is None:
+    one = _state(caller, {**given, "c": given["c"] * 0.5})
+    two = _state(caller, {**given, "c": given["c"] * 2.0})
+    if one is None or two is None:
         return True
-    (half_h, half), (double_h, double) = states
+    (half_h, half), (double_h, double) = one, two
     straight = reader.same((own[1] - half) * 2, double - own[1])
     return straight and reader.same(half_h * torch.tanh(double), double_h * torch.tanh(half))
 
@@ -89,16 +90,14 @@ def _is_normalised(caller: Caller, given: dict[str, Tensor]) -> bool:
     far = {name: given[name] * 1e3 for name in "xh"}
     further = {name: given[name] * 2e3 for name in "xh"}
     zero = torch.zeros_like(given["c"])
-    states = [
-        _state(caller, {**far, "c": given["c"]}),
-        _state(caller, {**further, "c": given["c"]}),
-    ]
+    one = _state(caller, {**far, "c": given["c"]})
+    two = _state(caller, {**further, "c": given["c"]})
     empty = _state(caller, {**far, "c": zero})
-    if states[0] is None or states[1] is None or empty is None:
+    if one is None or two is None or empty is None:
         return False
-    f = (states[0][1] - empty[1]) / given["c"]
+    f = (one[1] - empty[1]) / given["c"]
     between = ((f > 0.02) & (f < 0.98)).double().mean() > 0.3
-    return bool(between) and bool(((states[0][1] - states[1][1]).abs() < 1e-2).all())
+    return bool(between) and bool(((one[1] - two[1]).abs() < 1e-2).all())
 
 
 def _as_draws(module: nn.Module, given: dict[str, Tensor]) -> Iterator[Draw]:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.cell_anatomy import Anatomy, Finding, dissect
+from lstm_teach.checks.cell_anatomy import dissect
 from lstm_teach.checks.cell_calls import Caller, agrees
+from lstm_teach.checks.cell_findings import Anatomy, Finding
 from lstm_teach.checks.cell_function import batch_of_one_message, told
 from lstm_teach.checks.cell_kinds import name_the_kind
 from lstm_teach.checks.cell_mistakes import MISTAKES
 from lstm_teach.checks.cell_parameters import compare_parameters
 from lstm_teach.checks.cell_reading import Places, Reader, observe, places
+from lstm_teach.checks.cell_redraw import a_copy, plain_tensors, redraw
 from lstm_teach.checks.cell_sizes import TRIED, build, find_sizes
 from lstm_teach.checks.report import Report
 
@@ -68,7 +67,7 @@ def check_module(cell: nn.Module, input_size: int | None, hidden_size: int | Non
     """
     if type(cell).forward is nn.Module.forward:
         return Report("not_attempted", "Your module has no `forward` yet. Write it, then check.")
-    with _a_copy(cell) as module, torch.no_grad():
+    with a_copy(cell) as module, torch.no_grad():
         caller = _caller(module)
         sizes = find_sizes(module, caller, input_size, hidden_size)
         if isinstance(sizes, Report) and sizes.verdict == "raises":
@@ -79,34 +78,6 @@ def check_module(cell: nn.Module, input_size: int | None, hidden_size: int | Non
             return sizes
         redraw(module, sizes)
         return _judge(module, caller, sizes)
-
-
-@contextmanager
-def _a_copy(cell: nn.Module) -> Iterator[nn.Module]:
-    """A deep copy in float64, or the module itself, put back afterwards, where it has none."""
-    try:
-        module = copy.deepcopy(cell).double()
-    except Exception:
-        yield from _lent(cell)
-    else:
-        yield module.eval()
-
-
-def _lent(cell: nn.Module) -> Iterator[nn.Module]:
-    modes = {module: module.training for module in cell.modules()}
-    attributes = {module: dict(vars(module)) for module in cell.modules()}
-    values = [(t, t.detach().clone()) for t in (*cell.parameters(), *cell.buffers())]
-    try:
-        yield cell.eval()
-    finally:
-        for module, kept in attributes.items():
-            vars(module).clear()
-            vars(module).update(kept)
-        for module, mode in modes.items():
-            module.training = mode
-        with torch.no_grad():
-            for tensor, value in values:
-                tensor.copy_(value)
 
 
 def _caller(module: nn.Module) -> Caller:
@@ -139,37 +110,6 @@ def _caller(module: nn.Module) -> Caller:
             continue
         return Caller(module, arrange, remarks=[remark] if remark else [])
     return Caller(module, as_pair)
-
-
-def redraw(module: nn.Module, sizes: tuple[int, int], seed: int = 5) -> None:
-    """Give a module large random parameters; its own may be tiny, saturating or never set."""
-    source = torch.Generator().manual_seed(seed)
-    spread = 2 / sum(sizes) ** 0.5
-    for tensor in weights(module, sizes[1]):
-        if tensor.numel() > 1:
-            values = torch.randn(tensor.shape, generator=source, dtype=torch.float64, device="cpu")
-            tensor.copy_(values * (spread if tensor.numel() > 4 * sizes[1] else 1.0))
-
-
-def weights(module: nn.Module, hidden_size: int) -> list[Tensor]:
-    """The parameters, and the tensors that should have been parameters."""
-    found = list(module.parameters())
-    for part in module.modules():
-        for value in vars(part).values():
-            inner = value if isinstance(value, (list, tuple)) else [value]
-            inner = value.values() if isinstance(value, dict) else inner
-            found += [v for v in inner if _like_a_weight(v, hidden_size)]
-    return list({id(tensor): tensor for tensor in found}.values())
-
-
-def _like_a_weight(value: Any, hidden_size: int) -> bool:
-    return (
-        isinstance(value, Tensor)
-        and not isinstance(value, nn.Parameter)
-        and value.is_floating_point()
-        and value.numel() > 1
-        and any(size % hidden_size == 0 for size in value.shape)
-    )
 
 
 def _judge(module: nn.Module, caller: Caller, sizes: tuple[int, int]) -> Report:
@@ -208,8 +148,13 @@ def _judge(module: nn.Module, caller: Caller, sizes: tuple[int, int]) -> Report:
         alone, (state[0][:1].double(), state[1][:1].double())
     ):
         return caller.report("squeeze_batch_of_one", batch_of_one_message(alone))
-    message = "Your module is an LSTM cell: from random parameters and states, f, i, g and o read "
+    message = "Your module is an LSTM cell: with random parameters and states, f, i, g and o read "
     message += f"off its behaviour fit the equations.\n{comparison.words}"
+    if plain_tensors(module, sizes[1]):
+        message += (
+            "\nSome of its weights are plain tensors, so no optimiser will find them. Fix: "
+            "`nn.Parameter(...)`, and nn.ParameterList or nn.ParameterDict for several."
+        )
     return caller.report("ok", message, comparison.evidence)
 
 

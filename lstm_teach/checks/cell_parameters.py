@@ -10,11 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.cell_anatomy import PRODUCTS, Anatomy, Finding, dissect
+from lstm_teach.checks.cell_anatomy import dissect
 from lstm_teach.checks.cell_calls import Caller, listed
 from lstm_teach.checks.cell_equations import GATES
+from lstm_teach.checks.cell_findings import PRODUCTS, Anatomy, Finding
 from lstm_teach.checks.cell_layout import Layout, Source, describe_layout
 from lstm_teach.checks.cell_reading import DIRECTIONS, Gate, Places, Reader, observe
+from lstm_teach.checks.cell_redraw import weights
 from lstm_teach.checks.report import Report
 
 MOST_PARAMETERS = 24
@@ -78,7 +80,7 @@ def compare_parameters(
         weights,
         {name: sources for name, sources in biases.items() if sources},
         order,
-        _constant(named, caller, at, reader),
+        _constant(module, caller, at),
     )
     comparison.words = describe_layout(module, layout, at.x.shape[1], at.h.shape[1])
     if order:
@@ -86,20 +88,19 @@ def compare_parameters(
     return comparison
 
 
-def _constant(named: dict[str, nn.Parameter], caller: Caller, at: Places, reader: Reader) -> float:
+def _constant(module: nn.Module, caller: Caller, at: Places) -> float:
     """What is added to f's sum by the code itself: what is left when all parameters are 0."""
-    kept = {name: parameter.detach().clone() for name, parameter in named.items()}
+    kept = [(tensor, tensor.detach().clone()) for tensor in weights(module, at.h.shape[1])]
     try:
-        for parameter in named.values():
-            parameter.zero_()
+        for tensor, _ in kept:
+            tensor.zero_()
         seen = observe(caller, at)
     finally:
-        for name, parameter in named.items():
-            parameter.copy_(kept[name])
+        for tensor, values in kept:
+            tensor.copy_(values)
     if isinstance(seen, Report):
         return 0.0
-    c = seen[1]
-    f = (c[1] - c[0]) / at.c[1]
+    f = (seen[1][1] - seen[1][0]) / at.c[1]
     return round(torch.logit(f).median().item(), 3)
 
 
@@ -153,7 +154,7 @@ def _bias_sources(
         parameter.numel(), generator=torch.Generator().manual_seed(3), dtype=torch.float64
     )
     try:
-        parameter += move.view_as(parameter)
+        parameter.add_(move.view_as(parameter))
         seen = observe(caller, at)
         if isinstance(seen, Report):
             return None

@@ -75,7 +75,7 @@ def find_sizes(
         if isinstance(found, Report):
             if all(told) or found.verdict == "not_attempted":
                 return found
-            first = first or found
+            first = found if first is None else first
         elif _has_width(found, h):
             return x, h
         else:
