@@ -10,8 +10,9 @@ from torch import nn
 
 from lstm_teach.checks.layout_judge import Case
 from lstm_teach.checks.layout_measure import Findings, recurrent_modules
-from lstm_teach.checks.layout_mistakes import AFTER, BEFORE, Mistake, Words
+from lstm_teach.checks.layout_mistakes import AFTER, BEFORE, Mistake
 from lstm_teach.checks.layout_probe import Probe, as_lengths, shape_words
+from lstm_teach.checks.layout_rules import Words
 from lstm_teach.checks.layout_run import calling
 from lstm_teach.checks.layout_unused import UNUSED
 from lstm_teach.checks.report import Report
@@ -97,6 +98,8 @@ def _examine(
         return call
     try:
         case = Case(Findings(probe, output_axes, call))
+        if case.is_dead and _waken(probe.model):
+            case = Case(Findings(probe, output_axes, call))
     except Exception as error:
         return Report(
             "not_attempted",
@@ -109,6 +112,19 @@ def _examine(
         if (words := mistake.tell(case)) is not None:
             return case, mistake, words
     return case, None, {}
+
+
+def _waken(model: nn.Module) -> bool:
+    """Give weights that are all zero small values, so that x matters; True where there were any.
+
+    They are put back with everything else that the check lends.
+    """
+    zeros = [p for p in model.parameters() if p.is_floating_point() and not p.any()]
+    generator = torch.Generator().manual_seed(1)
+    for parameter in zeros:
+        values = torch.randn(parameter.shape, generator=generator) / 10
+        parameter.data.copy_(values)
+    return bool(zeros)
 
 
 def _report(outcome: Outcome, needs_better: bool = False) -> Report:
@@ -162,7 +178,8 @@ def _walks_time(case: Case) -> bool:
         return False
     walk = case.walks[0]
     first = [
-        walk.times[..., k].any(1).nonzero().flatten().tolist() for k in range(len(case.probe.times))
+        walk.times[..., k].any(2).any(1).nonzero().flatten().tolist()
+        for k in range(len(case.probe.times))
     ]
     return walk.steps > 1 and len({tuple(steps) for steps in first if steps}) > 1
 
@@ -201,6 +218,8 @@ def _not_checked(case: Case) -> list[str]:
             "No gradient gets from the output back to the recurrent layers, so which steps, "
             "layers and directions are read stayed open."
         )
+    if case.has_batch and not case.found.base.outputs:
+        sentences.append("What happens after the recurrent layers: the model returns no tensor.")
     if not case.has_batch:
         sentences.append("Whether samples stay apart: x has no batch axis.")
     return sentences

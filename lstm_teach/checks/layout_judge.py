@@ -43,12 +43,20 @@ class Case:
     @property
     def mixes(self) -> bool:
         """Whether a sample reaches another sample's output, or there is no such output."""
-        return self.has_batch and (not self.fits or bool(self.foreign.any()))
+        if not self.has_batch:
+            return False
+        if not self.found.base.outputs:
+            return self.bad_walk is not None
+        return not self.fits or bool(self.foreign.any())
 
     @property
     def is_dead(self) -> bool:
         """Whether nothing that was changed in x changed the output."""
-        return bool(self.effects.numel()) and not bool(self.found.is_leak(self.effects).any())
+        if not self.effects.numel() or not any(
+            o.is_floating_point() for o in self.found.base.outputs
+        ):
+            return False
+        return not bool(self.found.is_leak(self.effects).any())
 
     def _look_for_mixing(self) -> None:
         place = self.output_axes.index("batch")
@@ -63,11 +71,29 @@ class Case:
 
     def _try(self, output: int, rows: Rows) -> None:
         effects = self.found.effects(output, rows)
-        foreign = self.found.is_leak(effects).clone()
+        reached = self.found.is_leak(effects)
+        foreign = reached.clone()
         for number, sample in enumerate(self.probe.samples):
             foreign[number, sample] = False
-        if self.output is None or foreign.any():
+        second = self.output is not None
+        if second and is_reordered(reached):
+            return  # Sorted by length and only used as a whole, such as a mean for a KL term.
+        if self._order_is_returned(reached):
+            foreign[:] = False
+        if not second or foreign.any():
             self.output, self.rows, self.effects, self.foreign = output, rows, effects, foreign
+
+    def _order_is_returned(self, reached: torch.Tensor) -> bool:
+        """Whether the rows are in another order, and the model hands that order out too."""
+        if not is_reordered(reached):
+            return False
+        pairs = [(s, int(reached[k].nonzero()[0])) for k, s in enumerate(self.probe.samples)]
+        return any(
+            all(order[row] == sample for sample, row in pairs)
+            or all(order[sample] == row for sample, row in pairs)
+            for order in self.found.base.outputs
+            if order.shape == (self.probe.batch,) and not order.is_floating_point()
+        )
 
     def _try_flattened(self) -> None:
         """Outputs [batch * time, ...], in either order; the order of the axes' names first."""
@@ -215,6 +241,11 @@ class Case:
                 if wrong:
                     return walk, channel, parts
         return None
+
+
+def is_reordered(reached: torch.Tensor) -> bool:
+    """Whether each sample reaches exactly one row, and no two of them the same."""
+    return bool((reached.sum(1) == 1).all()) and bool((reached.sum(0) <= 1).all())
 
 
 def _channel(reading: Reading, channel: str) -> torch.Tensor:

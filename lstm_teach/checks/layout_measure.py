@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ from lstm_teach.checks.layout_record import Call, in_walking_order, recording
 from lstm_teach.checks.layout_run import output_tensors
 
 _FAINT = 1e-5
+_ROUNDING = 1e-11
 
 
 @dataclass
@@ -33,7 +34,7 @@ class Walk:
         calls: the calls of which it is made; each goes on with the state of the one before.
         elements: [steps, cols, features, samples]: which samples of x reach which inputs.
         states: [rows, cols, samples]: which samples reach the states handed in.
-        times: [steps, cols, times]: which time steps of x reach which inputs.
+        times: [steps, cols, features, times]: which time steps of x reach which inputs.
         places: where its calls stand among all calls.
     """
 
@@ -88,7 +89,7 @@ class Findings:
         """Run the model on the probe, twice as it is and once with each sample changed."""
         self.probe, self.output_axes, self._call = probe, output_axes, call
         self.base = self._run(probe.x)
-        self.noise = self._noise()
+        self.again = self._run(probe.x)
         self.by_sample = [self._run(probe.altered(sample=b)) for b in probe.samples]
 
     def _run(self, x: torch.Tensor) -> Run:
@@ -96,9 +97,10 @@ class Findings:
             outputs = output_tensors(self._call(x.clone()), self.output_axes)
         return Run(calls, [o.detach().clone() for o in outputs])
 
-    def _noise(self) -> float:
-        again = self._run(self.probe.x)
-        pairs = zip(self.base.outputs, again.outputs, strict=False)
+    @cached_property
+    def noise(self) -> float:
+        """How far two runs on one input differ: randomness that no seed reaches."""
+        pairs = zip(self.base.outputs, self.again.outputs, strict=False)
         return max((float(change(a, b).max()) for a, b in pairs if a.numel()), default=0.0)
 
     @cached_property
@@ -110,8 +112,18 @@ class Findings:
         """Which outputs have the batch axis where the caller says."""
         found = [i for i, o in enumerate(self.base.outputs) if self._fits(o)]
         batch = self.probe.batch
-        square = [i for i in found if self.base.outputs[i].shape == (batch, batch)]
-        return [i for i in found if i not in square] or found
+        aside = {(batch, batch), *self._state_shapes}
+        return [i for i in found if tuple(self.base.outputs[i].shape) not in aside] or found
+
+    @cached_property
+    def _state_shapes(self) -> set[tuple[int, ...]]:
+        """Shapes of h_n and c_n: handed on, but no prediction."""
+        return {
+            (call.layers * call.directions, call.inputs.shape[1], width)
+            for call in self.base.calls
+            if not call.is_cell
+            for width in (call.module.hidden_size, call.module.proj_size)
+        }
 
     def _fits(self, output: torch.Tensor) -> bool:
         place = self.output_axes.index("batch")
@@ -124,20 +136,40 @@ class Findings:
         return any(o.is_floating_point() for o in self.base.outputs)
 
     def effects(self, output: int, rows: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
-        """[samples, rows]: how much each row of an output changes with each sample of x."""
+        """[samples, rows]: how much each row of an output changes with each sample of x.
+
+        By changing the samples, or by gradients (of the looked-at rows only) where randomness
+        that no seed reaches would hide a change.
+        """
+        if self.noise:
+            return self._gradients(output, rows)
         before = rows(self.base.outputs[output])
         return torch.stack(
-            [
-                change(rows(run.outputs[output]), before).reshape(len(before), -1).amax(1)
-                for run in self.by_sample
-            ]
+            [_row_changes(rows(run.outputs[output]), before) for run in self.by_sample]
         )
 
+    def _gradients(self, output: int, rows: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        probe = self.probe
+        effects = torch.zeros(len(probe.samples), len(rows(self.base.outputs[output])))
+        if not probe.x.is_floating_point():
+            return effects
+        with torch.enable_grad():
+            x = probe.x.clone().requires_grad_()
+            read = rows(output_tensors(self._call(x), self.output_axes)[output])
+            for row in sorted({*probe.samples, 0, len(read) - 1} & set(range(len(read)))):
+                weights = torch.cos(torch.arange(read[row].numel())).reshape(read[row].shape)
+                gradient = torch.autograd.grad(
+                    read[row], x, weights.to(read), retain_graph=True, allow_unused=True
+                )[0]
+                if gradient is not None:
+                    by_sample = gradient.movedim(probe.axes.index("batch"), 0).flatten(1)
+                    effects[:, row] = by_sample.abs().amax(1)[probe.samples]
+        return effects
+
     def is_leak(self, effects: torch.Tensor) -> torch.Tensor:
-        """Where an effect is more than rounding and what randomness stays on."""
+        """Where an effect is more than rounding."""
         scale = max((float(o.abs().nan_to_num(0, 0, 0).max()) for o in self._floats), default=1.0)
-        floor = max(_FAINT * float(effects.max()), 1e-6 * min(scale, 1.0) * _FAINT, 3 * self.noise)
-        return effects > floor
+        return effects > max(_FAINT * float(effects.max()), _ROUNDING * min(scale, 1.0))
 
     @property
     def _floats(self) -> list[torch.Tensor]:
@@ -150,7 +182,7 @@ class Findings:
         latest: dict[int, Walk] = {}
         for place, call in enumerate(self.base.calls):
             elements = self._reached(place, self.by_sample, lambda c: [c.inputs])
-            times = self._reached(place, self.by_time, lambda c: [c.inputs]).any(2)
+            times = self._reached(place, self.by_time, lambda c: [c.inputs])
             states = self._reached(place, self.by_sample, lambda c: _one_wide(c.states))
             carried = (
                 states.any()
@@ -177,9 +209,12 @@ class Findings:
         empty = call.inputs.new_zeros(0, call.inputs.shape[1], 1)
         before = torch.cat(parts(call)) if parts(call) else empty
         marks = torch.zeros(*before.shape, len(runs), dtype=torch.bool)
+        noise = 0.0
+        if before.numel() and len(self.again.calls) == len(self.base.calls):
+            noise = float(change(torch.cat(parts(self.again.calls[place])), before).max())
         for number, run in enumerate(runs):
             if len(run.calls) > place and run.calls[place].name == call.name and before.numel():
-                marks[..., number] = _moved(torch.cat(parts(run.calls[place])), before)
+                marks[..., number] = _moved(torch.cat(parts(run.calls[place])), before, noise)
         return marks
 
     def readings(self, output: int, picks: list[torch.Tensor]) -> list[list[Reading]] | None:
@@ -235,17 +270,20 @@ def _one_wide(states: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
     return [nn.functional.pad(s, (0, widest - s.shape[-1])) for s in states]
 
 
+def _row_changes(after: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+    return change(after, before).reshape(len(before), -1).amax(1)
+
+
 def _cropped(value: torch.Tensor, shape: torch.Size) -> torch.Tensor:
     return value[tuple(slice(0, n) for n in shape)]
 
 
-def _moved(after: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+def _moved(after: torch.Tensor, before: torch.Tensor, noise: float) -> torch.Tensor:
     difference = change(after, before)
-    largest = float(difference.max()) if difference.numel() else 0.0
-    return difference > _FAINT * largest
+    return difference > max(_FAINT * float(difference.max()), 3 * noise)
 
 
-def _reading(calls: list[Call], read: dict[tuple[int, str], torch.Tensor | None]) -> Reading:
+def _reading(calls: list[Call], read: Mapping[tuple[int, str], torch.Tensor | None]) -> Reading:
     cols = calls[0].inputs.shape[1]
     none = torch.zeros(0, cols, dtype=torch.bool)
 

@@ -28,6 +28,7 @@ _INITS = (
     "begin_state",
 )
 _TRIES = 12
+_NO_TAG = -1
 
 Call = Callable[[torch.Tensor], Any]
 
@@ -176,6 +177,8 @@ def output_tensors(outputs: Any, axes: tuple[str, ...]) -> list[torch.Tensor]:
         return [outputs]
     if isinstance(outputs, PackedSequence):
         return [pad_packed_sequence(outputs, batch_first=axes[0] == "batch")[0]]
+    if (numbers := _numbers(outputs)) is not None:
+        return [numbers]
     if isinstance(outputs, Mapping):
         parts: list[Any] = list(outputs.values())
     elif isinstance(outputs, (list, tuple)):
@@ -188,6 +191,21 @@ def output_tensors(outputs: Any, axes: tuple[str, ...]) -> list[torch.Tensor]:
     else:
         return []
     return [tensor for part in parts for tensor in output_tensors(part, axes)]
+
+
+def _numbers(outputs: Any) -> torch.Tensor | None:
+    """A NumPy array, or lists of numbers (decoded tags, shorter ones padded), as a tensor."""
+    is_array = type(outputs).__module__ == "numpy"
+    is_table = isinstance(outputs, list) and bool(outputs) and isinstance(outputs[0], (int, list))
+    if not (is_array or is_table):
+        return None
+    if is_table and all(isinstance(row, list) for row in outputs):
+        widest = max(map(len, outputs))
+        outputs = [row + [_NO_TAG] * (widest - len(row)) for row in outputs]
+    try:
+        return torch.as_tensor(outputs)
+    except (TypeError, ValueError):
+        return None
 
 
 def _are_steps(outputs: Any) -> bool:

@@ -5,25 +5,26 @@ from __future__ import annotations
 import torch
 
 from lstm_teach.checks.layout_judge import Case, Reading, Walk
-from lstm_teach.checks.layout_mistakes import (
-    SILENT,
-    Mistake,
-    Words,
-    layer_words,
-    one_sample_swapped,
-)
+from lstm_teach.checks.layout_mistakes import SILENT, Mistake
+from lstm_teach.checks.layout_rules import Words, layer_words, one_sample_swapped
 
 
 def seq_len_1(case: Case) -> Words | None:
-    """x has a time axis, and no recurrent layer ever makes a second step."""
+    """x has a time axis, and no recurrent layer ever makes a second step.
+
+    Certain only where the time steps of x lie apart, as features of one step, as columns, or in
+    calls of their own: a layer after a pooling or an attention over time has one step rightly.
+    """
     if case.probe.time < 3 or not case.walks or any(walk.steps > 1 for walk in case.walks):
         return None
     walk = case.walks[0]
-    of_this = [w for w in case.walks if w.name == walk.name]
+    of_this = [w for w in case.walks if w.calls[0].module is walk.calls[0].module]
+    if not _lie_apart(torch.cat([w.times.flatten(0, 2) for w in of_this])):
+        return None
     if len(of_this) > 1:
         how = f"{len(of_this)} times with one step each, and none goes on with the state before it"
         fix = "hand the state on: `h, c = cell(x_t, (h, c))`, made once before the loop"
-    elif walk.cols > case.probe.batch:
+    elif _lie_apart(walk.times[0].any(1)):
         how = (
             f"once with one step of {walk.cols} columns: time has been folded into the batch, so "
             "no word knows of the word before it"
@@ -39,6 +40,11 @@ def seq_len_1(case: Case) -> Words | None:
             "(one number a step: `x.unsqueeze(-1)` and `input_size=1`)"
         )
     return layer_words(case, walk) | {"how": how, "fix": fix}
+
+
+def _lie_apart(times: torch.Tensor) -> bool:
+    """Whether two time steps or more are to be seen, and none where another is: [places, times]."""
+    return bool(times.any(0).sum() >= 2) and not bool((times.sum(1) > 1).any())
 
 
 def padded_last_step(case: Case) -> Words | None:
@@ -82,7 +88,7 @@ def _short_rows_are_empty(case: Case, short: list[int]) -> bool:
 def _steps_are_times(case: Case, walk: Walk) -> bool:
     """Whether step t of the walk is time t of x, give or take the width of a convolution."""
     for k, time in enumerate(case.probe.times):
-        steps = walk.times[..., k].any(1).nonzero().flatten().tolist()
+        steps = walk.times[..., k].any(2).any(1).nonzero().flatten().tolist()
         if time not in steps or max(steps) - min(steps) > min(6, case.probe.time // 2):
             return False
     return True
