@@ -1,0 +1,280 @@
+"""The LSTM one step at a time: the equations, a loop over time, and a stack of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+from torch.nn.utils import skip_init
+
+from lstm_teach.cell_inputs import (
+    called,
+    check_dtype,
+    check_states,
+    check_steps,
+    checked_stack,
+    state_shapes,
+)
+from lstm_teach.shapes import predict_shapes
+
+State = tuple[Tensor, Tensor]
+
+
+class Step(NamedTuple):
+    """Everything that one time step of one layer computes, each `[batch, hidden_size]`."""
+
+    i: Tensor
+    f: Tensor
+    g: Tensor
+    o: Tensor
+    c: Tensor
+    h: Tensor
+
+
+def lstm_step(
+    x: Tensor,
+    h: Tensor,
+    c: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+) -> Step:
+    """Compute one time step of an LSTM.
+
+    The equations are those of https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html;
+    `linear(x, w, b)` is `x @ w.T + b`.
+
+    Args:
+        x: this step's input, `[batch, input_size]`.
+        h: the previous step's h, `[batch, hidden_size]`.
+        c: the previous step's c, `[batch, hidden_size]`.
+        w_ih: weights of x, `[4 * hidden_size, input_size]`; the blocks of rows are i, f, g, o.
+        w_hh: weights of h, `[4 * hidden_size, hidden_size]`, blocks as in `w_ih`.
+        b_ih: a bias, `[4 * hidden_size]`; None where the module has bias=False.
+        b_hh: another bias of the same shape; only the sum of the two matters.
+
+    Returns:
+        The gates i, f, o, the candidate g, and the new c and h, by name.
+    """
+    gates = linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh)
+    i, f, g, o = gates.chunk(4, dim=-1)
+    i, f, g, o = torch.sigmoid(i), torch.sigmoid(f), torch.tanh(g), torch.sigmoid(o)
+    c = f * c + i * g
+    h = o * torch.tanh(c)
+    return Step(i, f, g, o, c, h)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What an LSTM computes on the way, at every step, and what it returns in the end.
+
+    Attributes:
+        i: the input gate. Of an nn.LSTM: `[num_layers * num_directions, seq_len, batch,
+            hidden_size]`, the first axis ordered as in h_n (layer 0 forward, layer 0 backward,
+            layer 1 forward, ...). Of an nn.LSTMCell: `[seq_len, batch, hidden_size]`. Of an
+            unbatched input there is no batch axis. seq_len stands before batch, whatever
+            batch_first says; index t is the step that reads x at t, in both directions.
+        f: the forget gate, shaped as `i`.
+        g: the candidate, shaped as `i`.
+        o: the output gate, shaped as `i`.
+        c: the cell state after each step, shaped as `i`.
+        h: the hidden state after each step, shaped as `i`; proj_size features where it is set.
+        output: nn.LSTM's first result, in its own layout; of a cell, every h.
+        h_n: nn.LSTM's h_n; of a cell, the last h.
+        c_n: nn.LSTM's c_n; of a cell, the last c.
+    """
+
+    i: Tensor
+    f: Tensor
+    g: Tensor
+    o: Tensor
+    c: Tensor
+    h: Tensor
+    output: Tensor
+    h_n: Tensor
+    c_n: Tensor
+
+
+def trace(module: nn.LSTM | nn.LSTMCell, x: Tensor, state: State | None = None) -> Trace:
+    """Run an nn.LSTM or nn.LSTMCell step by step and keep i, f, g, o, c and h of every step.
+
+    The numbers are the module's own to rounding, and gradients flow through them.
+
+    Args:
+        module: an nn.LSTM, with any options, or an nn.LSTMCell.
+        x: for an nn.LSTM what the module itself takes: `[seq_len, batch, input_size]`,
+            `[batch, seq_len, input_size]` with batch_first, or unbatched `[seq_len, input_size]`.
+            For an nn.LSTMCell `[seq_len, batch, input_size]`.
+        state: (h_0, c_0) as the module takes it; zeros where it is None.
+
+    Returns:
+        A `Trace`.
+
+    Raises:
+        TypeError: the module is no nn.LSTM or nn.LSTMCell, or x or the state are not tensors.
+        ShapeError: x or the state has a shape that the module does not take.
+        ValueError: dropout is active, so that no second run gives the same numbers.
+    """
+    if isinstance(module, nn.LSTMCell):
+        return _trace_cell(module, x, state)
+    if isinstance(module, nn.LSTM):
+        return _trace_lstm(module, x, state)
+    raise TypeError(
+        f"trace needs an nn.LSTM or an nn.LSTMCell, and got {called(module)}. Of a model of your "
+        "own, pass the layer inside it, such as model.lstm."
+    )
+
+
+def _trace_cell(cell: nn.LSTMCell, x: Tensor, state: State | None) -> Trace:
+    check_steps(x, cell, "trace(cell, x)")
+    predicted = predict_shapes(cell, x.shape[1:], *state_shapes(state, "state"))
+    h, c = state or (x.new_zeros(predicted.h_0), x.new_zeros(predicted.c_0))
+    lane = _walk(x, h, c, (cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh))
+    return Trace(*lane, lane.h, lane.h[-1], lane.c[-1])
+
+
+def _trace_lstm(lstm: nn.LSTM, x: Tensor, state: State | None) -> Trace:
+    check_dtype(x, lstm)
+    predicted = predict_shapes(lstm, x.shape, *state_shapes(state, "state"))
+    if lstm.dropout and lstm.training and lstm.num_layers > 1:
+        raise ValueError(
+            f"This nn.LSTM is in training mode with dropout={lstm.dropout}: it draws new zeros "
+            "between its layers at every call, so a trace could not show what another call "
+            "computes. Call lstm.eval() first."
+        )
+    h_0, c_0 = state or (x.new_zeros(predicted.h_0), x.new_zeros(predicted.c_0))
+    batch_leads = lstm.batch_first and x.dim() == 3
+    below = x.transpose(0, 1) if batch_leads else x
+
+    lanes: list[Step] = []
+    last: list[State] = []
+    for layer in range(lstm.num_layers):
+        tops = []
+        for reverse in range(2 if lstm.bidirectional else 1):
+            k = len(lanes)
+            weights = _layer_weights(lstm, layer, bool(reverse))
+            # The backward direction reads from the end; flipped back, step t stands at t again.
+            walked = below.flip(0) if reverse else below
+            lane = _walk(walked, h_0[k], c_0[k], weights)
+            last.append((lane.h[-1], lane.c[-1]))
+            lanes.append(Step(*(value.flip(0) for value in lane)) if reverse else lane)
+            tops.append(lanes[-1].h)
+        below = torch.cat(tops, dim=-1)
+
+    output = below.transpose(0, 1) if batch_leads else below
+    h_n, c_n = (torch.stack(each) for each in zip(*last, strict=True))
+    return Trace(*_stacked(lanes), output, h_n, c_n)
+
+
+def _walk(x: Tensor, h: Tensor, c: Tensor, weights: Sequence[Any]) -> Step:
+    """Step along one lane, over x `[seq_len, batch, features]`; keep every step's values."""
+    w_ih, w_hh, b_ih, b_hh, *projection = weights
+    steps = []
+    for x_t in x:
+        step = lstm_step(x_t, h, c, w_ih, w_hh, b_ih, b_hh)
+        if projection:
+            step = step._replace(h=linear(step.h, projection[0]))
+        h, c = step.h, step.c
+        steps.append(step)
+    return _stacked(steps)
+
+
+def _stacked(steps: list[Step]) -> Step:
+    return Step(*(torch.stack(each) for each in zip(*steps, strict=True)))
+
+
+def cell_from_layer(lstm: nn.LSTM, layer: int = 0, reverse: bool = False) -> nn.LSTMCell:
+    """Copy one layer of an nn.LSTM, in one direction, into an nn.LSTMCell.
+
+    Args:
+        lstm: the nn.LSTM to copy from. Its dtype and device are kept.
+        layer: which layer, from 0 to num_layers - 1. Above layer 0 the cell's input_size is
+            num_directions * hidden_size, because it reads the h of the layer below.
+        reverse: the backward direction of a bidirectional layer.
+
+    Returns:
+        An nn.LSTMCell with copies of the weights; training it leaves the nn.LSTM as it was.
+
+    Raises:
+        TypeError: `lstm` is no nn.LSTM.
+        ValueError: there is no such layer or direction, or the nn.LSTM has a proj_size.
+    """
+    if not isinstance(lstm, nn.LSTM):
+        raise TypeError(f"cell_from_layer needs an nn.LSTM, and got {called(lstm)}.")
+    if layer not in range(lstm.num_layers):
+        raise ValueError(
+            f"There is no layer {layer}: this nn.LSTM has num_layers={lstm.num_layers}, "
+            f"and layers are counted from 0 to {lstm.num_layers - 1}."
+        )
+    if reverse and not lstm.bidirectional:
+        raise ValueError(
+            "This nn.LSTM has no backward direction to copy: it was made without "
+            "bidirectional=True. Leave reverse out."
+        )
+    if lstm.proj_size:
+        raise ValueError(
+            f"This nn.LSTM has proj_size={lstm.proj_size}: after each step it narrows h to "
+            f"{lstm.proj_size} features with one more matrix, weight_hr, and nn.LSTMCell has no "
+            "such matrix. trace(lstm, x) shows its steps."
+        )
+    weights = _layer_weights(lstm, layer, reverse)
+    w_ih = weights[0]
+    cell = skip_init(
+        nn.LSTMCell,
+        input_size=w_ih.shape[1],
+        hidden_size=lstm.hidden_size,
+        bias=lstm.bias,
+        device=w_ih.device,
+        dtype=w_ih.dtype,
+    )
+    with torch.no_grad():
+        for own, copied in zip(cell.parameters(), weights, strict=False):
+            own.copy_(copied)
+    return cell
+
+
+def run_cells(
+    cells: Iterable[nn.LSTMCell],
+    x: Tensor,
+    states: Sequence[State | None] | None = None,
+) -> tuple[Tensor, list[State]]:
+    """Run a stack of nn.LSTMCells over time: h goes up, (h, c) goes on to the next step.
+
+    Args:
+        cells: the layers from the lowest up, a list or nn.ModuleList. The input_size of each is
+            the hidden_size of the one below.
+        x: `[seq_len, batch, input_size]`.
+        states: one (h, c) a layer, each `[batch, hidden_size]`; zeros where it, or one of its
+            entries, is None.
+
+    Returns:
+        output, `[seq_len, batch, hidden_size]` of the top layer, and the states after the last
+        step, one (h, c) a layer.
+
+    Raises:
+        TypeError: something is no nn.LSTMCell or no tensor.
+        ShapeError: two layers, x or a state do not fit together.
+    """
+    cells = checked_stack(cells)
+    check_steps(x, cells[0], "run_cells(cells, x)")
+    now: list[Any] = [None] * len(cells) if states is None else list(states)
+    check_states(now, cells, x)
+    output = []
+    for below in x:
+        for layer, cell in enumerate(cells):
+            now[layer] = cell(below, now[layer])
+            below = now[layer][0]
+        output.append(below)
+    return torch.stack(output), now
+
+
+def _layer_weights(lstm: nn.LSTM, layer: int, reverse: bool) -> list[Any]:
+    """w_ih, w_hh, b_ih and b_hh (None where bias=False), and w_hr where there is a proj_size."""
+    suffix = f"_l{layer}_reverse" if reverse else f"_l{layer}"
+    names = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"] + ["weight_hr"] * bool(lstm.proj_size)
+    return [getattr(lstm, name + suffix, None) for name in names]
