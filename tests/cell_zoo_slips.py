@@ -171,7 +171,7 @@ def gates_from_c(x, h, c, w_ih, w_hh, b_ih, b_hh):
 @wrong("cell_instead_of_h_in_gates")
 class GatesFromC(Cell):
     def forward(self, x, state):
-        h, c = state
+        _, c = state
         i, f, g, o = self.gates(x, c)
         c = f * c + i * g
         return o * c.tanh(), c

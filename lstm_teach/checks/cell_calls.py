@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +21,10 @@ State = tuple[Tensor, Tensor]
 
 BUDGET = 1.0
 """Seconds after which no further call is begun that the verdict can do without."""
+
+
+LONGEST = 5.0
+"""Seconds after which a single call is stopped."""
 
 
 @dataclass
@@ -56,7 +63,8 @@ class Caller:
         args, kwargs = self.arrange(tensors)
         torch.set_default_dtype(self.dtype)
         start = time.perf_counter()
-        result = run_learner(self.subject, *args, **kwargs)
+        with _time_limit():
+            result = run_learner(self.subject, *args, **kwargs)
         self.spent += time.perf_counter() - start
         for name, tensor in tensors.items():
             if not _unchanged(tensor, before[name]):
@@ -90,6 +98,26 @@ class Caller:
             evidence or {},
             (left_out,) if self.in_a_hurry() else (),
         )
+
+
+@contextmanager
+def _time_limit() -> Iterator[None]:
+    """Stop an endless loop, where the platform and the thread allow it."""
+    free = hasattr(signal, "SIGALRM") and threading.current_thread() is threading.main_thread()
+    if not free or signal.getitimer(signal.ITIMER_REAL)[0]:
+        yield
+        return
+
+    def stop(*_: Any) -> None:
+        raise TimeoutError(f"one step took more than {LONGEST:g} s, and was stopped")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, LONGEST)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def listed(names: list[str]) -> str:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from dataclasses import fields, replace
-from itertools import combinations
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from lstm_teach.checks.cell_calls import Caller, State, agrees, listed, tolerance, worst
-from lstm_teach.checks.cell_equations import Draw, Parts, draw, run
-from lstm_teach.checks.cell_mistakes import MISTAKES, Mistake
+from lstm_teach.checks.cell_equations import Draw, draw, run
+from lstm_teach.checks.cell_failed import ARGUMENTS, by_name, on_a_failed_call
+from lstm_teach.checks.cell_match import Made, fits, known_mistake, pairs, told
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_learner
 
-ARGUMENTS = tuple(field.name for field in fields(Draw))
 _SIGNATURE = f"({', '.join(ARGUMENTS)})"
 
 
@@ -39,15 +37,15 @@ def check_function(
     first = draw(1, 3, *fixed)
     state = _first_call(caller, first)
     if isinstance(state, Report):
-        return _on_a_failed_call(caller, state, first) if state.verdict == "raises" else state
+        return on_a_failed_call(caller, state, first) if state.verdict == "raises" else state
     caller.remarks += [remark] if remark else []
     sizes = {fixed} if input_size or hidden_size else {(3, 6), (4, 4)}
-    seen = [(first, state)]
+    seen: list[tuple[Draw, State]] = [(first, state)]
     for seed, other in enumerate(sorted(sizes), start=2):
         given = draw(seed, 2, *other)
         if caller.in_a_hurry():
             break
-        state = caller(**_by_name(given))
+        state = caller(**by_name(given))
         if not isinstance(state, Report):
             seen.append((given, state))
     wrong = [(given, state) for given, state in seen if not agrees(state, run(given, {}))]
@@ -85,41 +83,16 @@ def _arranged(step: Callable[..., Any]) -> tuple[Caller, str] | Report:
     )
 
 
-def _by_name(given: Draw) -> dict[str, Tensor]:
-    return dict(zip(ARGUMENTS, given.tensors(), strict=True))
-
-
 def _first_call(caller: Caller, given: Draw) -> State | Report:
     """In float64; code that insists on float32 gets that."""
-    state = caller(**_by_name(given))
+    state = caller(**by_name(given))
     if isinstance(state, Report) and state.verdict == "raises" and not caller.in_a_hurry():
         caller.dtype = torch.float32
-        second = caller(**_by_name(given))
+        second = caller(**by_name(given))
         if isinstance(second, Report):
             caller.dtype = torch.float64
         return second
     return state
-
-
-def candidates() -> Iterator[tuple[Mistake, str, Parts]]:
-    """Every known way to make every known mistake."""
-    for mistake in MISTAKES:
-        for detail, changed in mistake.ways:
-            yield mistake, detail, changed
-
-
-def _pairs() -> Iterator[tuple[tuple[Mistake, str, Parts], tuple[Mistake, str, Parts]]]:
-    likely = [(m, detail, changed) for m in MISTAKES for detail, changed in m.ways[: m.paired]]
-    for one, two in combinations(likely, 2):
-        if not one[2].keys() & two[2].keys():
-            yield one, two
-
-
-def _fits(changed: Parts, seen: list[tuple[Draw, State]]) -> bool:
-    try:
-        return all(agrees(state, run(given, changed)) for given, state in seen)
-    except RuntimeError:  # w_ih without its transpose fits only where it is square
-        return False
 
 
 def _name_the_mistake(caller: Caller, wrong: list[tuple[Draw, State]]) -> Report:
@@ -129,8 +102,8 @@ def _name_the_mistake(caller: Caller, wrong: list[tuple[Draw, State]]) -> Report
     known = known_mistake(wrong)
     if known:
         return caller.report(known[0].verdict, told(*known), evidence)
-    for one, two in _pairs():
-        if _fits({**one[2], **two[2]}, wrong):
+    for one, two in pairs():
+        if fits({**one[2], **two[2]}, wrong):
             return _two_mistakes(caller, one, two, evidence)
     off = _deviations(caller, given)
     if not off:
@@ -145,23 +118,10 @@ def _name_the_mistake(caller: Caller, wrong: list[tuple[Draw, State]]) -> Report
     return caller.report("unrecognised", message, off)
 
 
-def known_mistake(wrong: list[tuple[Draw, State]]) -> tuple[Mistake, str] | None:
-    """The mistake, and the way to make it, that gives the same numbers in every draw."""
-    for mistake, detail, changed in candidates():
-        if _fits(changed, wrong):
-            return mistake, detail
-    return None
-
-
-def told(mistake: Mistake, detail: str) -> str:
-    """The words for a known mistake made in one way."""
-    return f"{detail[0].upper()}{detail[1:]}.\n{mistake.why}\nFix: {mistake.fix}."
-
-
 def _two_mistakes(
     caller: Caller,
-    one: tuple[Mistake, str, Parts],
-    two: tuple[Mistake, str, Parts],
+    one: Made,
+    two: Made,
     evidence: dict[str, Any],
 ) -> Report:
     verdict = one[0].verdict if one[0].verdict == two[0].verdict else "unrecognised"
@@ -175,7 +135,7 @@ def _two_mistakes(
 
 def _deviations(caller: Caller, given: Draw) -> dict[str, float]:
     """How far f, i * g, o, c and h are off, read off the function's behaviour."""
-    named = _by_name(given)
+    named = by_name(given)
     own = caller(**named)
     empty = caller(**{**named, "c": torch.zeros_like(given.c)})
     if isinstance(own, Report) or isinstance(empty, Report):
@@ -213,7 +173,7 @@ def _on_a_batch_of_one(caller: Caller, sizes: tuple[int, int]) -> Report | None:
     if caller.in_a_hurry():
         return None
     given = draw(9, 1, *sizes)
-    state = caller(**_by_name(given))
+    state = caller(**by_name(given))
     if not isinstance(state, Report) and agrees(state, run(given, {})):
         return None
     return caller.report("squeeze_batch_of_one", batch_of_one_message(state))
@@ -227,51 +187,6 @@ def batch_of_one_message(state: State | Report) -> str:
         "`.squeeze()` takes away every axis of size 1, so the batch goes too. "
         f"The last batch of an epoch often has one sample.\n{found}\n"
         "Fix: name the axis, as in `.squeeze(0)`, or leave `squeeze` out."
-    )
-
-
-def _on_a_failed_call(caller: Caller, failed: Report, given: Draw) -> Report:
-    """A function that raises may only read its weights the other way round."""
-    untransposed = Caller(caller.subject, caller.arrange)
-    for names in (("w_ih", "w_hh"), ("w_ih",), ("w_hh",)):
-        named = _by_name(given)
-        named |= {name: named[name].T.contiguous() for name in names}
-        state = untransposed(**named)
-        if isinstance(state, tuple) and agrees(state, run(given, {})):
-            return _missing_transpose(failed, listed([f"`{name}`" for name in names]))
-    square = draw(4, 3, given.h.shape[1], given.h.shape[1])
-    state = untransposed(**_by_name(square))
-    for mistake, _, changed in candidates() if isinstance(state, tuple) else ():
-        if mistake.verdict == "missing_transpose" and _fits(changed, [(square, state)]):
-            return _missing_transpose(failed, "`w_ih`")
-    named = {name: t.T if name in "xhc" else t for name, t in _by_name(given).items()}
-    biases = {name: named[name][:, None] for name in ("b_ih", "b_hh")}
-    for changed in ({}, biases):
-        columns = untransposed.raw(**{**named, **changed})
-        if (
-            isinstance(columns, (tuple, list))
-            and [getattr(t, "shape", 0) for t in columns] == [named["h"].shape] * 2
-        ):
-            return replace(
-                failed,
-                message=f"{failed.message}\nYour function wants the samples as columns, "
-                "`[input_size, batch]`. PyTorch has them as rows, `[batch, input_size]`.\n"
-                "Fix: `x @ w_ih.T`, in this order.",
-            )
-    return replace(
-        failed,
-        message=f"{failed.message}\nIt was given x `{list(given.x.shape)}`, h and c "
-        f"`{list(given.h.shape)}`, w_ih `{list(given.w_ih.shape)}`, w_hh "
-        f"`{list(given.w_hh.shape)}` and two biases `{list(given.b_ih.shape)}`. Code that works "
-        "for one size only: pass `input_size=` and `hidden_size=` to the check.",
-    )
-
-
-def _missing_transpose(failed: Report, names: str) -> Report:
-    mistake = next(m for m in MISTAKES if m.verdict == "missing_transpose")
-    detail = f"{names} is used without its transpose"
-    return Report(
-        "missing_transpose", f"{told(mistake, detail)}\nWhat PyTorch says: {failed.message}"
     )
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from lstm_teach.checks.cell_calls import Caller, State, agrees
 from lstm_teach.checks.cell_equations import GATES, Draw
 from lstm_teach.checks.cell_findings import Finding
-from lstm_teach.checks.cell_function import known_mistake
+from lstm_teach.checks.cell_match import known_mistake
 from lstm_teach.checks.cell_reading import Places, Reader
 from lstm_teach.checks.report import Report
 
@@ -31,6 +31,12 @@ _NORMALISED = (
     "the gates do not grow with x and h: their sums are normalised, as in a layer-norm LSTM, "
     "a variant. nn.LSTMCell normalises nothing",
 )
+_ANOTHER = ". It may be what you want, but nn.LSTMCell's weights cannot be copied into it"
+VARIANTS: tuple[Finding, ...] = tuple(
+    (verdict, detail + _ANOTHER) for verdict, detail in (_CROSSED, _PEEPHOLE, _NORMALISED)
+)
+"""What is another kind of cell, rather than a mistake."""
+
 _WITHOUT_H = (
     "cell_instead_of_h_in_gates",
     "the gates are made from x and c, not from x and h",
@@ -62,11 +68,11 @@ def name_the_kind(module: nn.Module, caller: Caller, at: Places, reader: Reader)
         if known:
             return known[0].verdict, known[1]
     if _is_normalised(caller, given):
-        return _NORMALISED
+        return VARIANTS[2]
     if not all(reader.same(o[:, 1:], p[:, 1:]) for o, p in zip(other_c, own, strict=True)):
-        return _CROSSED
+        return VARIANTS[0]
     if pushed.shape[1] > 1 and not _straight_in_c(caller, given, own, reader):
-        return _PEEPHOLE
+        return VARIANTS[1]
     return None
 
 

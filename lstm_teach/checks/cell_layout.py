@@ -54,7 +54,7 @@ def describe_layout(module: nn.Module, layout: Layout, input_size: int, hidden_s
         input_size: size of x.
         hidden_size: size of h and c.
     """
-    if type(module).forward is nn.LSTMCell.forward:
+    if isinstance(module, nn.LSTMCell) and type(module).forward is nn.LSTMCell.forward:
         return "It is nn.LSTMCell's own step."
     bias = any("bias" in name for name in module.state_dict())
     theirs = nn.LSTMCell(input_size, hidden_size, bias=bias, device="meta").state_dict()

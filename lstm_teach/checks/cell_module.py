@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,8 +12,9 @@ from torch import Tensor, nn
 from lstm_teach.checks.cell_anatomy import dissect
 from lstm_teach.checks.cell_calls import Caller, agrees
 from lstm_teach.checks.cell_findings import Anatomy, Finding
-from lstm_teach.checks.cell_function import batch_of_one_message, told
-from lstm_teach.checks.cell_kinds import name_the_kind
+from lstm_teach.checks.cell_function import batch_of_one_message
+from lstm_teach.checks.cell_kinds import VARIANTS, name_the_kind
+from lstm_teach.checks.cell_match import sentence, told
 from lstm_teach.checks.cell_mistakes import MISTAKES
 from lstm_teach.checks.cell_parameters import compare_parameters
 from lstm_teach.checks.cell_reading import Places, Reader, observe, places
@@ -23,7 +25,14 @@ from lstm_teach.checks.report import Report
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
-def check_class(cell: type, input_size: int | None, hidden_size: int | None) -> Report:
+_NO_FORWARD = Report("not_attempted", "Your module has no `forward` yet. Write it, then check.")
+
+
+def _without_forward(cell: nn.Module | type[nn.Module]) -> bool:
+    return getattr(cell.forward, "__name__", "") == "_forward_unimplemented"
+
+
+def check_class(cell: type[nn.Module], input_size: int | None, hidden_size: int | None) -> Report:
     """Judge a class by the instance that it makes.
 
     Args:
@@ -31,6 +40,8 @@ def check_class(cell: type, input_size: int | None, hidden_size: int | None) -> 
         input_size: what to make it with; the check chooses where it is None.
         hidden_size: likewise.
     """
+    if _without_forward(cell):
+        return _NO_FORWARD
     sizes = input_size or TRIED[0], hidden_size or TRIED[1]
     torch.set_default_dtype(torch.float64)
     module = build(cell, *sizes)
@@ -48,12 +59,18 @@ def _only_if_square(failed: Report, square: Report) -> Report:
     """What a cell that raises does where input_size equals hidden_size."""
     if square.verdict in ("raises", "not_attempted"):
         return failed
+    if "transposed" not in square.evidence:
+        return replace(
+            failed,
+            message=f"{failed.message}\nIt runs only where input_size equals hidden_size: look for "
+            "a layer for x that was made with hidden_size, or one for h with input_size.",
+        )
     return Report(
         "missing_transpose",
         "Your cell runs only where input_size equals hidden_size: there a matrix that should be "
-        "transposed, or has its sizes exchanged, fits all the same.\n"
+        "transposed fits all the same.\n"
         f"With other sizes it says: {failed.message}\n"
-        "Fix: `x @ w_ih.T` for a weight of shape [out, in], and nn.Linear(input_size, ...) for x.",
+        "Fix: `x @ w.T` for a weight of shape `[hidden_size, input_size]`.",
     )
 
 
@@ -65,10 +82,12 @@ def check_module(cell: nn.Module, input_size: int | None, hidden_size: int | Non
         input_size: size of x, where the module does not tell it.
         hidden_size: size of h and c, likewise.
     """
-    if type(cell).forward is nn.Module.forward:
-        return Report("not_attempted", "Your module has no `forward` yet. Write it, then check.")
+    if _without_forward(cell):
+        return _NO_FORWARD
     with a_copy(cell) as module, torch.no_grad():
         caller = _caller(module)
+        if isinstance(caller, Report):
+            return caller
         sizes = find_sizes(module, caller, input_size, hidden_size)
         if isinstance(sizes, Report) and sizes.verdict == "raises":
             module.float()
@@ -80,7 +99,7 @@ def check_module(cell: nn.Module, input_size: int | None, hidden_size: int | Non
         return _judge(module, caller, sizes)
 
 
-def _caller(module: nn.Module) -> Caller:
+def _caller(module: nn.Module) -> Caller | Report:
     def as_pair(given: dict[str, Tensor]) -> Arguments:
         return (given["x"], (given["h"], given["c"])), {}
 
@@ -109,7 +128,11 @@ def _caller(module: nn.Module) -> Caller:
         except (TypeError, ValueError, IndexError):
             continue
         return Caller(module, arrange, remarks=[remark] if remark else [])
-    return Caller(module, as_pair)
+    return Report(
+        "raises",
+        f"Your `forward` takes `{signature}`; the check calls it as `forward(x, (h, c))`, and "
+        "expects `(h, c)` back.",
+    )
 
 
 def _judge(module: nn.Module, caller: Caller, sizes: tuple[int, int]) -> Report:
@@ -134,6 +157,8 @@ def _judge(module: nn.Module, caller: Caller, sizes: tuple[int, int]) -> Report:
         return anatomy
     if "unrecognised" in {verdict for verdict, _ in anatomy.found()}:
         kind = name_the_kind(module, caller, at, reader)
+        if kind in VARIANTS:
+            return caller.report("unrecognised", sentence(kind[1]))
         if kind:
             return _wrong(caller, [kind], anatomy)
     comparison = compare_parameters(module, caller, at, reader, anatomy)
@@ -162,18 +187,20 @@ def _redrawn_until_read(
     module: nn.Module, caller: Caller, sizes: tuple[int, int], at: Places, reader: Reader
 ) -> Anatomy | Report:
     """Read the gates; once more from other parameters where no known mistake was found."""
+    first: Anatomy | None = None
     for seed in (5, 6):
         redraw(module, sizes, seed)
         seen = observe(caller, at)
         if isinstance(seen, Report):
             return seen
-        anatomy = dissect(*seen, at, reader)
+        anatomy = dissect(*seen, at, reader, guesses=1 if first else None)
         if anatomy.findings and not dissect(seen[1], seen[0], at, reader, guesses=1).findings:
             swapped = "you return c first and h second"
             return Anatomy(findings={"return": ("swapped_return", swapped)})
         if "unrecognised" not in {verdict for verdict, _ in anatomy.found()}:
-            break
-    return anatomy
+            return anatomy
+        first = first or anatomy
+    return first or anatomy
 
 
 def _wrong(caller: Caller, findings: list[Finding], anatomy: Anatomy) -> Report:

@@ -85,6 +85,9 @@ def compare_parameters(
     comparison.words = describe_layout(module, layout, at.x.shape[1], at.h.shape[1])
     if order:
         comparison.evidence["gate order"] = " ".join(order)
+    transposed = {s.name for s in weights.values() if s and s.layout == "columns"}
+    if transposed:
+        comparison.evidence["transposed"] = ", ".join(sorted(transposed))
     return comparison
 
 
@@ -128,7 +131,8 @@ def _weight_source(
         if parameter.dim() < 2:
             continue
         for block, layout, window in _windows(parameter.double(), hidden_size):
-            starts = {0, window.shape[1] - width} if window.shape[1] >= width else set()
+            fits = window.shape[1] in (width, at.x.shape[1] + hidden_size)
+            starts = {0, window.shape[1] - width} if fits else set()
             for start in sorted(starts):
                 columns = window[at.units, start : start + width]
                 if reader.close(columns @ along.T, lines):

@@ -54,12 +54,17 @@ def weights(module: nn.Module, hidden_size: int) -> list[Tensor]:
     return [*module.parameters(), *plain_tensors(module, hidden_size)]
 
 
+_REGISTERED = ("_parameters", "_buffers", "_modules")
+
+
 def plain_tensors(module: nn.Module, hidden_size: int) -> list[Tensor]:
     """Tensors kept as attributes, or in a list or dictionary, that have the shape of weights."""
     found: dict[int, Tensor] = {}
     known = {p.untyped_storage().data_ptr() for p in module.parameters()}
     for part in module.modules():
-        for value in vars(part).values():
+        for name, value in vars(part).items():
+            if name in _REGISTERED:
+                continue
             for tensor in _inside(value):
                 if _like_a_weight(tensor, hidden_size):
                     found[id(tensor)] = tensor

@@ -37,6 +37,11 @@ def build(cell: type, input_size: int, hidden_size: int) -> Any:
         parameters = inspect.signature(cell).parameters
     except (TypeError, ValueError):
         return run_learner(cell, input_size, hidden_size)
+    try:
+        inspect.signature(cell).bind(input_size, hidden_size)
+        positional = True
+    except TypeError:
+        positional = False
     by_name: dict[str, Any] = {}
     for name, parameter in parameters.items():
         if name in _INPUT_NAMES:
@@ -49,6 +54,13 @@ def build(cell: type, input_size: int, hidden_size: int) -> Any:
     named = {n for n in by_name if n != "bias"}
     if len(named) == 2 and inspect.Parameter.POSITIONAL_ONLY not in kinds:
         return run_learner(cell, **by_name)
+    if not positional:
+        return Report(
+            "raises",
+            f"The check makes your class as `{cell.__name__}(input_size, hidden_size)`, but it "
+            f"takes `{inspect.signature(cell)}`. Give the check an instance: "
+            f"`check_cell({cell.__name__}(...))`.",
+        )
     return run_learner(cell, input_size, hidden_size)
 
 
@@ -73,8 +85,11 @@ def find_sizes(
     for x, h in _tried(told, wide):
         found = caller.raw(**_zeros(x, h))
         if isinstance(found, Report):
-            if all(told) or found.verdict == "not_attempted":
+            if found.verdict == "not_attempted":
                 return found
+            if all(told):
+                projection = _with_projection(module, caller, (x, h))
+                return found if projection is None else projection
             first = found if first is None else first
         elif _has_width(found, h):
             return x, h
@@ -84,13 +99,28 @@ def find_sizes(
             break
     if ran:
         return ran
-    where = f"\nThe first try said: {first.message}" if first else ""
+    where = "" if first is None else f"\nThe first try said: {first.message}"
     return Report(
-        first.verdict if first and not wide else "unrecognised",
+        "unrecognised" if first is None or wide else first.verdict,
         "The check could not find out for which sizes your module was made: it has no attributes "
         "`input_size` and `hidden_size`, and no sizes taken from its parameters fit. "
         f"Pass them: `check_cell(cell, input_size=..., hidden_size=...)`.{where}",
     )
+
+
+def _with_projection(module: nn.Module, caller: Caller, sizes: Sizes) -> Report | None:
+    """A sentence on a cell whose h is narrower than its c."""
+    x, hidden = sizes
+    for narrow in {d for p in module.parameters() for d in p.shape if d < hidden}:
+        found = caller.raw(**{**_zeros(x, hidden), "h": torch.zeros(3, narrow)})
+        if isinstance(found, (tuple, list)) and len(found) == 2 and _has_width(found[:1], narrow):
+            return Report(
+                "unrecognised",
+                f"Your cell's h has {narrow} features and its c has {hidden}: that is an LSTM with "
+                "a projection (nn.LSTM's proj_size), a variant. nn.LSTMCell has none, so this "
+                "check cannot judge the rest of it.",
+            )
+    return None
 
 
 def _attribute(module: nn.Module, names: tuple[str, ...]) -> int | None:

@@ -171,13 +171,17 @@ def missing_transposes() -> Variants:
     yield "`w_hh` is reshaped, not transposed", _viewed(*h)
 
 
+def _clipped(slope: float) -> Callable[[Tensor], Tensor]:
+    return lambda z: (slope * z + 0.5).clamp(0, 1)
+
+
 def hard_sigmoids() -> Variants:
     """Straight lines in place of the sigmoid."""
     slopes = {"clip(0.2 z + 0.5)": 0.2, "relu6(z + 3) / 6": 1 / 6, "clip(0.25 z + 0.5)": 0.25}
     slopes["clip((z + 1) / 2)"] = 0.5
     for gates in _subsets("ifo"):
         for formula, slope in slopes.items():
-            hard = _each(gates, lambda z, slope=slope: (slope * z + 0.5).clamp(0, 1))
+            hard = _each(gates, _clipped(slope))
             yield f"the gate {_listed(gates)} is `{formula}`", hard
             if gates == "ifo":
                 hard_c = {**hard, "g": hardtanh, "h": lambda v: v.o * hardtanh(v.c)}
@@ -276,7 +280,7 @@ def slips() -> Variants:
     yield "x never reaches the gates", {"from_x": lambda d: blocks(0 * (d.x @ d.w_ih.T))}
     yield "h and c come back as they went in", {"returned": lambda v: (v.h_0, v.c_0)}
     yield "the h that you return is the old one", {"returned": lambda v: (v.h_0, v.c)}
-    yield "h and c are exchanged where they come in", {"returned": _exchanged}
+    yield "h and c are exchanged where they come in: the order is (h, c)", {"returned": _exchanged}
     for gates in _subsets("ifo"):
         of = f"the gate {_listed(gates)} goes through tanh, not sigmoid"
         yield of, _each(gates, tanh)

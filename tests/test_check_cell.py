@@ -1,0 +1,232 @@
+"""check_cell: right cells are never called wrong, wrong ones are called by their names."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from lstm_teach import check_cell
+from lstm_teach.checks.cell_equations import GATES, RIGHT, Draw, draw, run
+from lstm_teach.checks.cell_match import candidates
+from lstm_teach.checks.cell_mistakes import MISTAKES
+from tests import cell_zoo_modules, cell_zoo_right, cell_zoo_slips, cell_zoo_wrong
+
+FUNCTIONS = cell_zoo_right.FUNCTIONS
+MODULES = {**cell_zoo_right.MODULES, **cell_zoo_modules.MODULES}
+WRONG = [*cell_zoo_wrong.WRONG, *cell_zoo_slips.WRONG]
+chunked = cell_zoo_right.chunked
+
+VERDICTS = (
+    *("gate_order", "missing_tanh_c", "extra_tanh_c", "sigmoid_instead_of_tanh", "missing_bias"),
+    *("bias_twice", "wrong_bias_slice", "all_gates_same_weights", "forget_used_for_input"),
+    *("output_gate_from_forget", "forget_bias_added", "forget_bias_after_sigmoid", "stale_c"),
+    *("no_forget_gate", "add_not_mul", "c_lost", "cell_instead_of_h_in_gates", "hard_sigmoid"),
+    *("double_activation", "missing_transpose", "swapped_return", "squeeze_batch_of_one"),
+)
+
+
+def step_with(changed):
+    return lambda *args: run(Draw(*args), changed)
+
+
+def fused(changed):
+    """nn.LSTMCell's parameters and a step with some parts changed."""
+
+    class Fused(nn.LSTMCell):
+        def forward(self, x, state):
+            own = self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
+            return run(Draw(x, *state, *own), changed)
+
+    return Fused
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_right_function_is_right(name):
+    report = check_cell(FUNCTIONS[name])
+    assert report.ok, report
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_right_class_is_right(name):
+    report = check_cell(MODULES[name])
+    assert report.ok, report
+
+
+@pytest.mark.parametrize(("input_size", "hidden_size"), [(4, 4), (1, 3), (3, 1), (40, 24)])
+@pytest.mark.parametrize("name", MODULES)
+def test_a_right_module_is_right_at_any_size(name, input_size, hidden_size):
+    cell = MODULES[name]
+    try:
+        module = cell(input_size=input_size, hidden_size=hidden_size)
+    except TypeError:
+        module = cell(input_size, hidden_size)
+    report = check_cell(module)
+    assert report.ok, report
+
+
+@pytest.mark.parametrize(("verdict", "cell"), WRONG, ids=lambda p: getattr(p, "__name__", p))
+def test_a_wrong_cell_is_called_by_its_name(verdict, cell):
+    report = check_cell(cell)
+    assert report.verdict == verdict, report
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_every_verdict_has_two_differently_written_wrong_cells(verdict):
+    assert sum(name == verdict for name, _ in WRONG) >= 2
+
+
+def test_every_verdict_of_the_table_is_a_verdict_of_the_contract():
+    assert {m.verdict for m in MISTAKES} - {"unrecognised"} <= set(VERDICTS)
+
+
+def test_no_two_mistakes_give_the_same_numbers_under_two_names():
+    given_one = draw(0, 3, 5, 4)
+    seen: dict[tuple, str] = {}
+    for mistake, _, changed in candidates():
+        try:
+            h, c = run(given_one, changed)
+        except RuntimeError:
+            continue
+        key = tuple((h.sum() + 2 * c.sum() + c[0, 1]).reshape(1).round(decimals=9).tolist())
+        first = seen.setdefault(key, mistake.verdict)
+        assert mistake.verdict in (first, "unrecognised")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from([(m, changed) for m, _, changed in candidates()]))
+def test_a_function_with_one_known_mistake_gets_its_name(mistake_and_parts):
+    mistake, changed = mistake_and_parts
+    names = {m.verdict for m, _, other in candidates() if _same_numbers(changed, other)}
+    report = check_cell(step_with(changed))
+    assert report.verdict in names, (mistake.verdict, report)
+
+
+def _same_numbers(one, other):
+    at = draw(3, 2, 4, 4)
+    return all(torch.allclose(a, b) for a, b in zip(run(at, one), run(at, other), strict=True))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    order=st.permutations(GATES),
+    input_size=st.integers(1, 9),
+    hidden_size=st.integers(1, 9),
+    bias=st.booleans(),
+    transposed=st.booleans(),
+)
+def test_any_gate_order_is_right_in_a_module(order, input_size, hidden_size, bias, transposed):
+    order = "".join(order)
+
+    class Cell(nn.Module):
+        def __init__(self):
+            super().__init__()
+            sizes = (input_size + hidden_size, 4 * hidden_size)
+            self.w = nn.Parameter(torch.zeros(sizes if transposed else sizes[::-1]))
+            self.b = nn.Parameter(torch.zeros(4 * hidden_size)) if bias else 0.0
+            self.input_size, self.hidden_size = input_size, hidden_size
+
+        def forward(self, x, state):
+            v = torch.cat((x, state[0]), 1)
+            z = v @ (self.w if transposed else self.w.T) + self.b
+            z = dict(zip(order, z.chunk(4, 1), strict=True))
+            c = z["f"].sigmoid() * state[1] + z["i"].sigmoid() * z["g"].tanh()
+            return z["o"].sigmoid() * c.tanh(), c
+
+    report = check_cell(Cell())
+    assert report.ok, report
+    assert report.evidence["gate order"] == " ".join(order)
+
+
+@pytest.mark.parametrize("verdict", sorted(set(VERDICTS) - {"gate_order", "forget_bias_added"}))
+def test_a_module_with_nn_lstmcells_parameters_gets_the_name(verdict):
+    for mistake in MISTAKES:
+        if mistake.verdict == verdict != "missing_transpose":
+            report = check_cell(fused(mistake.ways[0][1]))
+            assert report.verdict == verdict, report
+
+
+def test_another_gate_order_in_a_module_is_right_but_its_weights_cannot_be_loaded():
+    report = check_cell(fused({"order": "ifog"}))
+    assert report.ok
+    assert "without an error" in report.message
+    assert "i, f, o, g" in report.message
+
+
+def test_a_forget_bias_in_the_code_of_a_module_is_told_not_called_wrong():
+    report = check_cell(fused({"f": lambda z: torch.sigmoid(z + 1)}))
+    assert report.ok
+    assert "adds 1 to the sum of f" in report.message
+
+
+def test_nn_lstmcells_weights_fit_a_module_with_its_names_and_order():
+    assert "state_dict fits" in check_cell(fused(RIGHT)).message
+
+
+@pytest.mark.parametrize("module", [nn.LSTMCell(3, 4), nn.LSTMCell(3, 4, bias=False)])
+def test_nn_lstmcell_is_right(module):
+    assert check_cell(module).ok
+    assert check_cell(module.forward).ok
+    assert check_cell(nn.LSTMCell).ok
+
+
+def test_two_mistakes_are_both_told():
+    both = {"order": "ifog", "h": lambda v: v.o * v.c}
+    report = check_cell(step_with(both))
+    assert report.verdict == "unrecognised"
+    assert "i, f, o, g" in report.message
+    assert "without a tanh" in report.message
+
+
+def test_an_unknown_mistake_says_which_quantity_is_off():
+    report = check_cell(step_with({"f": lambda z: torch.sigmoid(1.3 * z)}))
+    assert report.verdict == "unrecognised"
+    assert report.evidence["f"] > 1e-3 > report.evidence["o"]
+    assert report.evidence["i*g"] < 1e-6
+
+
+def test_a_check_takes_well_under_a_second():
+    for cell in (chunked, cell_zoo_slips.gates_from_c, nn.LSTMCell(100, 20), *MODULES.values()):
+        start = time.perf_counter()
+        check_cell(cell)
+        assert time.perf_counter() - start < 1.0
+
+
+def test_a_module_is_left_as_it_was():
+    module = cell_zoo_modules.WithDropoutAndBuffers(3, 4).train()
+    module.cell.weight_ih.grad = torch.ones_like(module.cell.weight_ih)
+    before = {name: t.clone() for name, t in module.state_dict().items()}
+    assert check_cell(module).ok
+    assert module.training
+    assert module.drop.training
+    assert module.cell.weight_ih.grad.eq(1).all()
+    assert all(torch.equal(t, before[name]) for name, t in module.state_dict().items())
+
+
+def test_a_module_that_cannot_be_copied_is_put_back():
+    module = cell_zoo_modules.CannotBeCopied(3, 4)
+    before = module.w.detach().clone()
+    assert check_cell(module).ok
+    assert torch.equal(module.w, before)
+    assert module.training
+
+
+def test_global_state_is_left_alone():
+    def meddles(*args):
+        torch.manual_seed(0)
+        random.seed(0)
+        torch.set_grad_enabled(False)
+        torch.set_default_dtype(torch.float16)
+        return chunked(*args)
+
+    torch_state, python_state = torch.get_rng_state(), random.getstate()
+    check_cell(meddles)
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert random.getstate() == python_state
+    assert torch.is_grad_enabled()
+    assert torch.get_default_dtype() == torch.float32

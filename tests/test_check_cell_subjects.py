@@ -1,0 +1,264 @@
+"""check_cell on what is no cell, half a cell, or a cell that misbehaves."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import pytest
+import torch
+from torch import nn
+
+from lstm_teach import check_cell
+from tests.cell_zoo_right import TwoLinears, chunked
+from tests.cell_zoo_wrong import Fused
+
+
+@pytest.mark.parametrize(
+    "stub", [None, ..., lambda *a: None, lambda *a: ..., lambda *a: (..., ...)]
+)
+def test_a_stub_is_not_attempted(stub):
+    assert check_cell(stub).verdict == "not_attempted"
+
+
+def test_a_module_without_forward_is_not_attempted():
+    class Empty(nn.Module):
+        pass
+
+    assert check_cell(Empty).verdict == "not_attempted"
+    assert check_cell(Empty()).verdict == "not_attempted"
+
+
+@pytest.mark.parametrize(
+    ("wrap", "said"),
+    [
+        (lambda h, c: h, "one tensor"),
+        (lambda h, c: torch.stack((h, c)), "stacked"),
+        (lambda h, c: (h, h, c), "Keep h and c only"),
+        (lambda h, c: (h, (h, c)), "no output beside h"),
+        (lambda h, c: {"h": h, "c": c}, "`dict`"),
+        (lambda h, c: (h.T, c.T), "transposed"),
+        (lambda h, c: (h[None], c[None]), "an axis too many"),
+        (lambda h, c: (h.repeat(1, 4), c), "four blocks"),
+        (lambda h, c: (h, c * torch.nan), "NaN"),
+        (lambda h, c: (h / 0, c), "infinite"),
+        (lambda h, c: (h.long(), c.long()), "int64"),
+    ],
+)
+def test_what_comes_back_is_told_beside_what_was_expected(wrap, said):
+    for cell in (_returning(wrap), _module_returning(wrap)):
+        report = check_cell(cell)
+        assert report.verdict == "unrecognised"
+        assert said in report.message
+
+
+def _returning(wrap):
+    return lambda *args: wrap(*chunked(*args))
+
+
+def _module_returning(wrap):
+    class Wrapped(TwoLinears):
+        def forward(self, x, hidden):
+            return wrap(*super().forward(x, hidden))
+
+    return Wrapped
+
+
+def test_an_error_is_shown_with_its_line():
+    def breaks(x, h, c, w_ih, w_hh, b_ih, b_hh):
+        return h @ nothing, c  # noqa: F821
+
+    report = check_cell(breaks)
+    assert report.verdict == "raises"
+    assert "NameError" in report.message
+    assert "h @ nothing" in report.message
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), RecursionError("deep"), ValueError("<b>")])
+def test_whatever_is_raised_is_a_finding(error):
+    def raises(*args):
+        raise error
+
+    assert check_cell(raises).verdict == "raises"
+
+
+def test_the_keyboard_stops_the_check():
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check_cell(interrupted)
+
+
+def test_wrong_arguments_are_told():
+    assert "seven arguments" in check_cell(lambda x, h, c: (h, c)).message
+    assert "forward(x, (h, c))" in check_cell(nn.Linear(3, 4)).message
+
+
+def test_a_class_with_other_arguments_asks_for_an_instance():
+    class Needy(TwoLinears):
+        def __init__(self, input_size, hidden_size, layers):
+            super().__init__(input_size, hidden_size)
+
+    assert "Give the check an instance" in check_cell(Needy).message
+
+
+@pytest.mark.parametrize(
+    "other", [nn.LSTM(3, 4), nn.GRUCell, nn.RNN(3, 4), 3, "cell", torch.ones(2)]
+)
+def test_what_is_no_cell_gets_a_sentence(other):
+    report = check_cell(other)
+    assert report.verdict == "unrecognised"
+    assert "Give the check" in report.message
+
+
+def test_a_plain_class_is_told_to_become_a_module():
+    class Plain:
+        def __init__(self, input_size, hidden_size):
+            pass
+
+    assert "class Plain(nn.Module)" in check_cell(Plain).message
+
+
+def test_changing_the_callers_c_is_right_but_told():
+    def in_place(x, h, c, w_ih, w_hh, b_ih, b_hh):
+        i, f, g, o = (x @ w_ih.T + h @ w_hh.T + b_ih + b_hh).chunk(4, 1)
+        c *= f.sigmoid()
+        c += i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+    report = check_cell(in_place)
+    assert report.ok
+    assert "argument `c` in place" in report.message
+
+
+def test_right_numbers_without_gradients_are_told():
+    report = check_cell(lambda *args: tuple(t.detach() for t in chunked(*args)))
+    assert report.ok
+    assert "no gradient" in report.message
+
+
+def test_a_slow_cell_is_judged_by_what_time_allows():
+    def slow(*args):
+        time.sleep(1.1)
+        return chunked(*args)
+
+    report = check_cell(slow)
+    assert report.ok
+    assert report.not_checked
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no alarm to stop it with")
+def test_an_endless_loop_is_stopped(monkeypatch):
+    monkeypatch.setattr("lstm_teach.checks.cell_calls.LONGEST", 0.2)
+
+    def endless(*args):
+        while True:
+            pass
+
+    report = check_cell(endless)
+    assert report.verdict == "raises"
+    assert "stopped" in report.message
+
+
+def test_a_cell_with_a_memory_of_its_own_is_told():
+    class Stateful(nn.Module):
+        def __init__(self, input_size, hidden_size):
+            super().__init__()
+            self.cell, self.state = nn.LSTMCell(input_size, hidden_size), None
+
+        def forward(self, x, state):
+            self.state = self.cell(x, self.state or state)
+            return self.state
+
+    report = check_cell(Stateful)
+    assert report.verdict == "unrecognised"
+    assert "Two calls" in report.message
+
+
+class Variant(Fused):
+    def __init__(self, n_in, n_hidden):
+        super().__init__(n_in, n_hidden)
+        self.peep = nn.Parameter(torch.zeros(3, n_hidden))
+        self.norm = nn.LayerNorm(4 * n_hidden)
+        self.norm_c = nn.LayerNorm(n_hidden)
+
+
+class Peephole(Variant):
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = (self.x2h(x) + self.h2h(h)).chunk(4, 1)
+        c = (f + self.peep[0] * c).sigmoid() * c + (i + self.peep[1] * c).sigmoid() * g.tanh()
+        return (o + self.peep[2] * c).sigmoid() * c.tanh(), c
+
+
+class PeepholeInO(Variant):
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = (self.x2h(x) + self.h2h(h)).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return (o + self.peep[2] * c).sigmoid() * c.tanh(), c
+
+
+class LayerNormed(Variant):
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = self.norm(self.x2h(x) + self.h2h(h)).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+class LayerNormedC(Variant):
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = (self.x2h(x) + self.h2h(h)).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * self.norm_c(c).tanh(), c
+
+
+class Projected(nn.Module):
+    def __init__(self, input_size=5, hidden_size=4, proj_size=2):
+        super().__init__()
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.a = nn.Linear(input_size, 4 * hidden_size)
+        self.b = nn.Linear(proj_size, 4 * hidden_size)
+        self.project = nn.Linear(hidden_size, proj_size)
+
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = (self.a(x) + self.b(h)).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return self.project(o.sigmoid() * c.tanh()), c
+
+
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [
+        (Peephole, "peephole"),
+        (PeepholeInO, "peephole"),
+        (LayerNormed, "layer-norm"),
+        (LayerNormedC, "normalised"),
+        (Projected(), "projection"),
+    ],
+)
+def test_a_variant_is_called_a_variant(cell, name):
+    report = check_cell(cell)
+    assert report.verdict == "unrecognised"
+    assert name in report.message
+
+
+def test_a_module_whose_sizes_cannot_be_found_asks_for_them():
+    class Shapeless(nn.Module):
+        def forward(self, x, state):
+            raise ValueError("no sizes")
+
+    assert "input_size=" in check_cell(Shapeless()).message
+
+
+def test_what_is_printed_stays_off_the_screen(capsys):
+    def prints(*args):
+        print("hello")
+        return chunked(*args)
+
+    assert "hello" in check_cell(prints).message
+    assert capsys.readouterr().out == ""
