@@ -31,37 +31,35 @@ _HIDDEN_NAMES = (
 )
 
 
-def build(cell: type, input_size: int, hidden_size: int) -> Any:
+def build(cell: type[nn.Module], input_size: int, hidden_size: int) -> Any:
     """An instance of a learner's class, or a report on why there is none."""
     try:
-        parameters = inspect.signature(cell).parameters
+        signature = inspect.signature(cell)
     except (TypeError, ValueError):
         return run_learner(cell, input_size, hidden_size)
-    try:
-        inspect.signature(cell).bind(input_size, hidden_size)
-        positional = True
-    except TypeError:
-        positional = False
     by_name: dict[str, Any] = {}
-    for name, parameter in parameters.items():
+    for name, parameter in signature.parameters.items():
         if name in _INPUT_NAMES:
             by_name[name] = input_size
-        elif name in _HIDDEN_NAMES and hidden_size not in by_name.values():
+        elif name in _HIDDEN_NAMES:
             by_name[name] = hidden_size
         elif name == "bias" and parameter.default is parameter.empty:
             by_name[name] = True
-    kinds = {p.kind for p in parameters.values()}
-    named = {n for n in by_name if n != "bias"}
-    if len(named) == 2 and inspect.Parameter.POSITIONAL_ONLY not in kinds:
-        return run_learner(cell, **by_name)
-    if not positional:
-        return Report(
-            "raises",
-            f"The check makes your class as `{cell.__name__}(input_size, hidden_size)`, but it "
-            f"takes `{inspect.signature(cell)}`. Give the check an instance: "
-            f"`check_cell({cell.__name__}(...))`.",
-        )
-    return run_learner(cell, input_size, hidden_size)
+    ways: tuple[tuple[tuple[int, ...], dict[str, Any]], ...] = (
+        ((), by_name),
+        ((input_size, hidden_size), {}),
+    )
+    for args, kwargs in ways[len(by_name) < 2 :]:
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError:
+            continue
+        return run_learner(cell, *args, **kwargs)
+    return Report(
+        "raises",
+        f"The check makes your class as `{cell.__name__}(input_size, hidden_size)`, but it takes "
+        f"`{signature}`. Give the check an instance: `check_cell({cell.__name__}(...))`.",
+    )
 
 
 def find_sizes(
