@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import torch
@@ -60,32 +61,32 @@ def compare_parameters(
     unread = set(read) != set(GATES) or "weights" in anatomy.findings
     if unread or len(named) > MOST_PARAMETERS:
         return comparison
-    weights = {
-        (gate, part): _weight_source(named, anatomy.gates[gate], part, at, reader)
-        for gate in GATES
-        for part in "xh"
-    }
-    used = {source.name for source in weights.values() if source}
+    sources: dict[tuple[str, str], Source | None] = {}
+    for gate, part in product(GATES, "xh"):
+        found = list(_weight_sources(named, anatomy.gates[gate], part, at, reader))
+        beside = sources.get((gate, "x"))
+        sources[gate, part] = beside if beside in found else next(iter(found), None)
+    used = {source.name for source in sources.values() if source}
     biases = {
         name: _bias_sources(parameter, name, caller, at, reader, anatomy)
         for name, parameter in named.items()
         if name not in used and _like_a_bias(parameter, at)
     }
-    order = _order(weights)
+    order = _order(sources)
     if all(gate.activation not in _BIASLESS for gate in anatomy.gates.values()):
         comparison.findings = list(_findings(named, biases, order, used))
     if anatomy.findings or comparison.findings:
         return comparison
     layout = Layout(
-        weights,
-        {name: sources for name, sources in biases.items() if sources},
+        sources,
+        {name: feeds for name, feeds in biases.items() if feeds},
         order,
         _constant(module, caller, at),
     )
     comparison.words = describe_layout(module, layout, at.x.shape[1], at.h.shape[1])
     if order:
         comparison.evidence["gate order"] = " ".join(order)
-    transposed = {s.name for s in weights.values() if s and s.layout == "columns"}
+    transposed = {s.name for s in sources.values() if s and s.layout == "columns"}
     if transposed:
         comparison.evidence["transposed"] = ", ".join(sorted(transposed))
     return comparison
@@ -121,9 +122,10 @@ def _windows(matrix: Tensor, rows: int) -> Iterator[tuple[int, str, Tensor]]:
                 yield block, "interleaved", flat[block::count]
 
 
-def _weight_source(
+def _weight_sources(
     named: dict[str, nn.Parameter], gate: Gate, part: str, at: Places, reader: Reader
-) -> Source | None:
+) -> Iterator[Source]:
+    """Every block with the right values: a single number may stand in several by chance."""
     along = at.along_x if part == "x" else at.along_h
     lines = gate.lines[:, :DIRECTIONS] if part == "x" else gate.lines[:, DIRECTIONS:-1]
     width, hidden_size = along.shape[1], at.h.shape[1]
@@ -136,8 +138,7 @@ def _weight_source(
             for start in sorted(starts):
                 columns = window[at.units, start : start + width]
                 if reader.close(columns @ along.T, lines):
-                    return Source(name, block, layout)
-    return None
+                    yield Source(name, block, layout)
 
 
 def _like_a_bias(parameter: Tensor, at: Places) -> bool:
