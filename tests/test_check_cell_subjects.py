@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from lstm_teach import check_cell
+from tests.cell_zoo_modules import WithDropoutAndBuffers
 from tests.cell_zoo_right import TwoLinears, chunked
 from tests.cell_zoo_wrong import Fused
 
@@ -136,6 +137,50 @@ def test_right_numbers_without_gradients_are_told():
     report = check_cell(lambda *args: tuple(t.detach() for t in chunked(*args)))
     assert report.ok
     assert "no gradient" in report.message
+
+
+def test_a_right_module_without_gradients_is_told():
+    class Detached(TwoLinears):
+        def forward(self, x, hidden):
+            return tuple(t.detach() for t in super().forward(x, hidden))
+
+    report = check_cell(Detached)
+    assert report.ok
+    assert "no gradient" in report.message
+
+
+def test_what_training_mode_changes_is_said_to_be_unchecked():
+    report = check_cell(WithDropoutAndBuffers)
+    assert report.ok
+    assert "nn.Dropout" in report.not_checked[0]
+
+
+def test_a_whole_lstm_is_told_from_a_cell():
+    class Sequence(TwoLinears):
+        def forward(self, x, hidden):
+            _batch, _seq_len, _features = x.shape
+            return hidden
+
+    report = check_cell(Sequence)
+    assert report.verdict == "raises"
+    assert "not a cell" in report.message
+
+
+def test_h_and_c_apart_are_given_by_their_names():
+    class CellFirst(TwoLinears):
+        def forward(self, x, c, h):
+            return super().forward(x, (h, c))
+
+    assert check_cell(CellFirst).ok
+
+
+def test_a_class_that_wants_a_device_gets_one():
+    class OnADevice(TwoLinears):
+        def __init__(self, input_size, hidden_size, device):
+            super().__init__(input_size, hidden_size)
+            self.to(device)
+
+    assert check_cell(OnADevice).ok
 
 
 def test_a_slow_cell_is_judged_by_what_time_allows():

@@ -15,12 +15,13 @@ from lstm_teach.checks.cell_findings import (
     READ,
     Anatomy,
     Finding,
+    Products,
 )
 from lstm_teach.checks.cell_reading import Gate, Places, Reader
 
 
 def dissect(
-    h: Tensor, c: Tensor, at: Places, reader: Reader, guesses: int | None = None
+    h: Tensor, c: Tensor, at: Places, reader: Reader, products: Products | None = None
 ) -> Anatomy:
     """Find out how h and c are made.
 
@@ -29,7 +30,7 @@ def dissect(
         c: what it returned second, likewise.
         at: where.
         reader: fits the gates.
-        guesses: how many of the wrong activations to try on i * g, all where None.
+        products: the activations of i and g to try, all known ones where None.
     """
     anatomy = Anatomy()
     units = at.units
@@ -51,7 +52,7 @@ def dissect(
         return anatomy
     _read_f(f, new[0], anatomy, reader)
     _read_o(h, new, old, f, anatomy, reader)
-    _read_i_and_g(new[0], f, anatomy, reader, guesses)
+    _read_i_and_g(new[0], f, anatomy, reader, products)
     _drop_consequences(anatomy)
     known = [name for name, g in anatomy.gates.items() if g.activation not in ("", "constant")]
     late = "forget_bias_after_sigmoid" in {verdict for verdict, _ in anatomy.findings.values()}
@@ -131,7 +132,7 @@ def _judge_activation(name: str, gate: Gate, right: str, anatomy: Anatomy) -> No
 
 
 def _read_i_and_g(
-    write: Tensor, f: Tensor, anatomy: Anatomy, reader: Reader, most: int | None
+    write: Tensor, f: Tensor, anatomy: Anatomy, reader: Reader, products: Products | None
 ) -> None:
     def wrong(verdict: str, detail: str) -> None:
         anatomy.findings["i*g"] = verdict, detail
@@ -153,15 +154,16 @@ def _read_i_and_g(
         wrong("unrecognised", "there is no input gate: c is `f * c + g`")
         return
     hints = tuple(gate.lines for gate in anatomy.gates.values() if gate.activation)
-    guesses = (*PRODUCTS, *((keeps, g) for g in CANDIDATES if keeps not in ("", "constant")))
-    for one, two in list(dict.fromkeys(guesses))[:most]:
+    like_f = [(keeps, g) for g in CANDIDATES if keeps not in ("", "constant")]
+    known = PRODUCTS[:1], like_f, PRODUCTS
+    for one, two in products or dict.fromkeys(guess for some in known for guess in some):
         parts = reader.product(write, one, two, hints=hints)
         if parts:
             anatomy.gates["i"], anatomy.gates["g"] = parts
             _judge_activation("g", parts[1], "tanh", anatomy)
             _judge_activation("i", parts[0], "sigmoid", anatomy)
             return
-    if most is not None:
+    if products:
         wrong("unrecognised", "i * g is not a sigmoid times a tanh")
     elif reader.product(write, "sigmoid", "tanh", added=True):
         wrong("add_not_mul", "c is `f * c + i + g`")

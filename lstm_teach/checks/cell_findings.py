@@ -67,7 +67,10 @@ ACTIVATED: dict[str, str] = {
     "tanh (hard)": "hard_sigmoid",
 }
 
-PRODUCTS: tuple[tuple[str, str], ...] = (
+Products = tuple[tuple[str, str], ...]
+"""Activations of i and g, the likeliest first."""
+
+PRODUCTS: Products = (
     ("sigmoid", "tanh"),
     ("sigmoid", "sigmoid"),
     ("sigmoid", "nothing"),

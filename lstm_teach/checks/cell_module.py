@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from lstm_teach.checks.cell_anatomy import dissect
-from lstm_teach.checks.cell_calls import Caller, agrees
-from lstm_teach.checks.cell_findings import Anatomy, Finding
+from lstm_teach.checks.cell_calls import Caller, agrees, listed
+from lstm_teach.checks.cell_findings import PRODUCTS, Anatomy, Finding
 from lstm_teach.checks.cell_function import batch_of_one_message
 from lstm_teach.checks.cell_kinds import VARIANTS, name_the_kind
 from lstm_teach.checks.cell_match import sentence, told
@@ -21,6 +21,8 @@ from lstm_teach.checks.cell_reading import Places, Reader, observe, places
 from lstm_teach.checks.cell_redraw import a_copy, plain_tensors, redraw
 from lstm_teach.checks.cell_sizes import TRIED, build, find_sizes
 from lstm_teach.checks.report import Report
+
+RIGHT_PRODUCT = PRODUCTS[:1]
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -94,9 +96,36 @@ def check_module(cell: nn.Module, input_size: int | None, hidden_size: int | Non
             caller.dtype = torch.float32
             sizes = find_sizes(module, caller, input_size, hidden_size)
         if isinstance(sizes, Report):
-            return sizes
+            return _for_a_sequence(caller, sizes)
         redraw(module, sizes)
-        return _judge(module, caller, sizes)
+        report = _judge(module, caller, sizes)
+        return replace(report, not_checked=(*report.not_checked, *_switched_off(module)))
+
+
+def _switched_off(module: nn.Module) -> list[str]:
+    """What a module does in training mode only; the copy is judged in evaluation mode."""
+    noisy = [
+        type(part).__name__
+        for part in module.modules()
+        if isinstance(part, nn.modules.dropout._DropoutNd | nn.modules.batchnorm._BatchNorm)
+    ]
+    if not noisy:
+        return []
+    names = listed([f"`nn.{name}`" for name in dict.fromkeys(noisy)])
+    return [f"training mode, in which {names} changes the numbers"]
+
+
+def _for_a_sequence(caller: Caller, failed: Report) -> Report:
+    """A module that raises may be a whole LSTM, which wants x with a time axis."""
+    unpacks = "not enough values to unpack (expected 3" in failed.message
+    if not unpacks and "3D" not in failed.message and "3-D" not in failed.message:
+        return failed
+    return replace(
+        failed,
+        message=f"{failed.message}\nThe check gave it one step: x `[batch, input_size]` and h and "
+        "c `[batch, hidden_size]`. A module that loops over a whole sequence is not a cell: give "
+        "the check the step that stands inside its loop.",
+    )
 
 
 def _caller(module: nn.Module) -> Caller | Report:
@@ -104,7 +133,9 @@ def _caller(module: nn.Module) -> Caller | Report:
         return (given["x"], (given["h"], given["c"])), {}
 
     def apart(given: dict[str, Tensor]) -> Arguments:
-        return (given["x"], given["h"], given["c"]), {}
+        _, first, second, *_ = [*inspect.signature(module.forward).parameters, "", "", ""]
+        order = "ch" if first[:1].lower() == "c" and second[:1].lower() == "h" else "hc"
+        return (given["x"], *(given[name] for name in order)), {}
 
     def by_name(given: dict[str, Tensor]) -> Arguments:
         x, *state = inspect.signature(module.forward).parameters
@@ -175,12 +206,38 @@ def _judge(module: nn.Module, caller: Caller, sizes: tuple[int, int]) -> Report:
         return caller.report("squeeze_batch_of_one", batch_of_one_message(alone))
     message = "Your module is an LSTM cell: with random parameters and states, f, i, g and o read "
     message += f"off its behaviour fit the equations.\n{comparison.words}"
-    if plain_tensors(module, sizes[1]):
+    if _uses_plain_tensors(module, caller, few, sizes[1]):
         message += (
             "\nSome of its weights are plain tensors, so no optimiser will find them. Fix: "
             "`nn.Parameter(...)`, and nn.ParameterList or nn.ParameterDict for several."
         )
+    elif _without_gradient(module, caller, few):
+        message += (
+            "\nThe numbers are right, but no gradient reaches its parameters, so it could not be "
+            "trained. Look for `.detach()`, `.data`, `torch.no_grad()` or NumPy."
+        )
     return caller.report("ok", message, comparison.evidence)
+
+
+def _uses_plain_tensors(
+    module: nn.Module, caller: Caller, few: dict[str, Tensor], hidden_size: int
+) -> bool:
+    before = caller(**few)
+    for tensor in plain_tensors(module, hidden_size):
+        tensor.add_(1.0)
+    after = caller(**few)
+    if isinstance(before, Report) or isinstance(after, Report):
+        return False
+    return not agrees(after, (before[0].double(), before[1].double()))
+
+
+def _without_gradient(module: nn.Module, caller: Caller, few: dict[str, Tensor]) -> bool:
+    learned = [p for p in module.parameters() if p.requires_grad]
+    with torch.enable_grad():
+        result = caller.raw(**few)
+    if not learned or isinstance(result, Report):
+        return False
+    return not any(getattr(part, "requires_grad", False) for part in result)
 
 
 def _redrawn_until_read(
@@ -193,13 +250,14 @@ def _redrawn_until_read(
         seen = observe(caller, at)
         if isinstance(seen, Report):
             return seen
-        anatomy = dissect(*seen, at, reader, guesses=1 if first else None)
-        if anatomy.findings and not dissect(seen[1], seen[0], at, reader, guesses=1).findings:
+        anatomy = dissect(*seen, at, reader, RIGHT_PRODUCT if first else None)
+        if anatomy.findings and not dissect(*seen[::-1], at, reader, RIGHT_PRODUCT).findings:
             swapped = "you return c first and h second"
             return Anatomy(findings={"return": ("swapped_return", swapped)})
         if "unrecognised" not in {verdict for verdict, _ in anatomy.found()}:
             return anatomy
         first = first or anatomy
+    redraw(module, sizes)
     return first or anatomy
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from lstm_teach.checks.cell_anatomy import dissect
 from lstm_teach.checks.cell_calls import Caller, listed
 from lstm_teach.checks.cell_equations import GATES
-from lstm_teach.checks.cell_findings import PRODUCTS, Anatomy, Finding
+from lstm_teach.checks.cell_findings import Anatomy, Finding
 from lstm_teach.checks.cell_layout import Layout, Source, describe_layout
 from lstm_teach.checks.cell_reading import DIRECTIONS, Gate, Places, Reader, observe
 from lstm_teach.checks.cell_redraw import weights
@@ -163,7 +163,8 @@ def _bias_sources(
         seen = observe(caller, at)
         if isinstance(seen, Report):
             return None
-        moved = dissect(*seen, at, reader, guesses=len(PRODUCTS))
+        as_before = (anatomy.gates["i"].activation, anatomy.gates["g"].activation)
+        moved = dissect(*seen, at, reader, products=(as_before,))
     finally:
         parameter.copy_(kept)
     found: dict[str, Source] = {}

@@ -25,7 +25,9 @@ def a_copy(cell: nn.Module) -> Iterator[nn.Module]:
 def _lent(cell: nn.Module) -> Iterator[nn.Module]:
     modes = {module: module.training for module in cell.modules()}
     attributes = {module: dict(vars(module)) for module in cell.modules()}
-    values = [(t, t.detach().clone()) for t in (*cell.parameters(), *cell.buffers())]
+    plain = [t for own in attributes.values() for v in own.values() for t in _inside(v)]
+    tensors = (*cell.parameters(), *cell.buffers(), *plain)
+    values = [(t, t.detach().clone()) for t in tensors if isinstance(t, Tensor)]
     try:
         yield cell.eval()
     finally:

@@ -31,6 +31,9 @@ _HIDDEN_NAMES = (
 )
 
 
+_OTHER_ARGUMENTS = {"bias": True, "device": "cpu", "dtype": None, "dropout": 0.0}
+
+
 def build(cell: type[nn.Module], input_size: int, hidden_size: int) -> Any:
     """An instance of a learner's class, or a report on why there is none."""
     try:
@@ -43,8 +46,8 @@ def build(cell: type[nn.Module], input_size: int, hidden_size: int) -> Any:
             by_name[name] = input_size
         elif name in _HIDDEN_NAMES:
             by_name[name] = hidden_size
-        elif name == "bias" and parameter.default is parameter.empty:
-            by_name[name] = True
+        elif name in _OTHER_ARGUMENTS and parameter.default is parameter.empty:
+            by_name[name] = _OTHER_ARGUMENTS[name]
     ways: tuple[tuple[tuple[int, ...], dict[str, Any]], ...] = (
         ((), by_name),
         ((input_size, hidden_size), {}),
