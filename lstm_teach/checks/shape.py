@@ -1,0 +1,189 @@
+"""Is this the shape, and if not, what was mixed up?"""
+
+from __future__ import annotations
+
+import operator
+import re
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from lstm_teach.checks.report import Report
+from lstm_teach.checks.shape_mistakes import mistakes_giving
+from lstm_teach.checks.shape_question import STATE, Question
+from lstm_teach.shape_hints import Sizes, differing_axes, not_an_lstm
+from lstm_teach.shapes import LSTMCellShapes, LSTMShapes, Shape, ShapeError, predict_shapes
+
+WHICH = {
+    "LSTM": {name: name for name in ("output", *STATE)},
+    "LSTMCell": {"h": "h", "c": "c", "h_n": "h", "c_n": "c", "h_0": "h_0", "c_0": "c_0"},
+}
+
+
+def check_shape(answer: Any, module: nn.LSTM | nn.LSTMCell, input_shape: Any, which: str) -> Report:
+    """Judge a guess at the shape of one tensor, and name the mistake behind a wrong one.
+
+        >>> check_shape("3, 1, 20", nn.LSTM(100, 20, batch_first=True), (3, 10, 100), "h_n").verdict
+        'batch_first_moves_state'
+
+    Nothing is run, and nothing that was typed is evaluated.
+
+    Args:
+        answer: the guess: a tuple, list or torch.Size of whole numbers, or text such as
+            "10, 3, 20", "[10, 3, 20]" or "10 x 3 x 20". None, ... or empty text is no attempt.
+        module: an nn.LSTM or nn.LSTMCell.
+        input_shape: the shape of its input, as for `predict_shapes`.
+        which: the tensor asked about. For nn.LSTM "output", "h_n", "c_n", "h_0" or "c_0"; for
+            nn.LSTMCell "h", "c" (or "h_n", "c_n", which mean the same there), "h_0" or "c_0".
+
+    Returns:
+        A report. Its verdict is "ok", "not_attempted", the name of the mistake that produces
+        exactly this shape (the likelier one where several do: the message has them all),
+        "wrong_rank" where no known mistake fits and the number of axes is wrong, "unrecognised"
+        for any other wrong shape and for what is no shape at all, or "raises" where PyTorch would
+        refuse the input itself.
+    """
+    if not isinstance(module, nn.LSTM | nn.LSTMCell):
+        return Report("raises", not_an_lstm("check_shape", module))
+    try:
+        shapes = predict_shapes(module, input_shape)
+    except ShapeError as error:
+        return Report("raises", f"There is no answer to find, since the call would fail. {error}")
+    names = WHICH["LSTM" if isinstance(module, nn.LSTM) else "LSTMCell"]
+    if not isinstance(which, str) or which not in names:
+        kind = "nn.LSTM" if isinstance(module, nn.LSTM) else "nn.LSTMCell"
+        known = ", ".join(f'"{name}"' for name in names)
+        return Report("unrecognised", f"For {kind}, `which` must be one of {known}.")
+    which = names[which]
+    try:
+        sizes = _read_answer(answer)
+    except Exception as error:
+        why = str(error) if isinstance(error, ShapeError) else _NO_SHAPE.format(_type(answer))
+        return Report("unrecognised", f"{why} {_HOW_TO_WRITE}")
+    if sizes is None:
+        return Report("not_attempted", f"What is the shape of `{which}`? {_HOW_TO_WRITE}")
+    if isinstance(shapes, LSTMShapes) and isinstance(module, nn.LSTM):
+        return _judge_lstm(sizes, Question(module, shapes, which))
+    return _judge_cell(sizes, cast(LSTMCellShapes, shapes), which)
+
+
+def _judge_lstm(sizes: Sizes, q: Question) -> Report:
+    found = mistakes_giving(sizes, q)
+    if sizes == q.right:
+        return _right(q.which, q.right, [mistake.verdict for mistake in found])
+    others = {name: getattr(q.shapes, name) for name in ("input", "output", "h_n", "c_n")}
+    verdict = found[0].verdict if found else None
+    return _wrong(sizes, q.which, q.right, verdict, [m.explain(q) for m in found], others)
+
+
+def _judge_cell(sizes: Sizes, shapes: LSTMCellShapes, which: str) -> Report:
+    right, input_size = getattr(shapes, which), shapes.input[-1]
+    wide = sizes == (*right[:-1], input_size)
+    if sizes == right:
+        return _right(which, right, ["input_size_for_hidden_size"] * wide)
+    if wide:
+        words = (
+            f"{input_size} is input_size, the width of what goes in. What comes out is "
+            f"hidden_size wide, {right[-1]}."
+        )
+        return _wrong(sizes, which, right, "input_size_for_hidden_size", [words], {})
+    words = "An nn.LSTMCell is one layer and computes one step: no axis for layers, none for time."
+    too_many = [words] if len(sizes) > len(right) else []
+    return _wrong(sizes, which, right, None, too_many, {"input": shapes.input})
+
+
+def _right(which: str, right: Shape, invisible: list[str]) -> Report:
+    hidden = (f"`{v}` would give the same shape for these sizes." for v in dict.fromkeys(invisible))
+    return Report("ok", f"`{which}` is `{right}`.", not_checked=tuple(hidden))
+
+
+def _wrong(
+    sizes: Sizes,
+    which: str,
+    right: Shape,
+    verdict: str | None,
+    explanations: list[str],
+    others: dict[str, Shape],
+) -> Report:
+    same_rank = len(sizes) == len(right)
+    evidence = {"given": _brackets(sizes), "expected": str(right)}
+    if same_rank:
+        evidence["axes that differ"] = differing_axes(sizes, right)
+    else:
+        evidence["axes"] = f"{len(sizes)}, where {len(right)} are right"
+    words = list(dict.fromkeys(explanations))
+    message = " Another mistake gives the same shape here: ".join(words)
+    if verdict is None:
+        verdict = "unrecognised" if same_rank else "wrong_rank"
+        twins = [name for name, shape in others.items() if name != which and shape == sizes]
+        if twins:
+            message += f" `{_brackets(sizes)}` is the shape of `{'` and of `'.join(twins)}` here."
+        if same_rank:
+            message += f" Look axis by axis: {evidence['axes that differ']}."
+        else:
+            message += f" {_rank_in_words(sizes, which, right)}"
+    return Report(verdict, f"{message.strip()} `{which}` is `{right}`.", evidence)
+
+
+def _rank_in_words(sizes: Sizes, which: str, right: Shape) -> str:
+    left_out = [name for i, name in enumerate(right.names) if _without(right, i) == sizes]
+    added = [i for i in range(len(sizes)) if _without(sizes, i) == right]
+    if left_out:
+        return f"The axis of {left_out[0]} is missing."
+    if added:
+        return f"Axis {added[0]}, {sizes[added[0]]} long, is one too many."
+    return f"`{which}` has {len(right)} axes here and you gave {len(sizes)}."
+
+
+def _without(sizes: Sizes, axis: int) -> Sizes:
+    return (*sizes[:axis], *sizes[axis + 1 :])
+
+
+_HOW_TO_WRITE = (
+    "Write one whole number, 0 or more, for each axis, as a tuple `(2, 5, 7)` or as text "
+    '`"2, 5, 7"`.'
+)
+_NO_SHAPE = "A value of type `{}` is not a shape."
+_NO_SIZE = "One of the sizes, of type `{}`, is not a whole number, 0 or more."
+_NUMBERS = re.compile(r"\d{1,18}(?:(?:\s*[,x×;]\s*|\s+)\d{1,18})*\s*,?", re.ASCII | re.IGNORECASE)
+
+
+def _read_answer(answer: Any) -> Sizes | None:
+    """The sizes in an answer; None for no attempt; a ShapeError for anything that is no shape."""
+    if answer is None or answer is ...:
+        return None
+    if isinstance(answer, str):
+        return _read_text(answer)
+    if isinstance(answer, torch.Tensor):
+        raise ShapeError("You gave the tensor itself; its shape is `.shape`.")
+    if not isinstance(answer, tuple | list):
+        raise ShapeError(_NO_SHAPE.format(_type(answer)))
+    sizes = []
+    for size in answer:
+        if size is ... or size is None:
+            return None
+        whole = hasattr(size, "__index__") and not isinstance(size, bool)
+        number = operator.index(size) if whole else -1
+        if not 0 <= number < 2**63:
+            raise ShapeError(_NO_SIZE.format(_type(size)))
+        sizes.append(number)
+    return tuple(sizes)
+
+
+def _read_text(text: str) -> Sizes | None:
+    inside = re.sub(r"^torch\.Size", "", text.strip()).strip()
+    numbers = inside.strip("()[]").strip()
+    if not inside or numbers in ("...", "…", "?"):
+        return None
+    if numbers and not _NUMBERS.fullmatch(numbers):
+        raise ShapeError("That text is not a shape.")
+    return tuple(int(number) for number in re.findall(r"\d+", numbers))
+
+
+def _type(value: Any) -> str:
+    return type(value).__name__
+
+
+def _brackets(sizes: Sizes) -> str:
+    return f"[{', '.join(map(str, sizes))}]"

@@ -1,0 +1,283 @@
+"""A wrong shape is explained by the mistake that produces exactly that shape."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from lstm_teach.checks.shape import check_shape
+from lstm_teach.checks.shape_mistakes import MISTAKES, mistakes_giving
+from lstm_teach.checks.shape_question import Question
+from lstm_teach.shapes import predict_shapes
+
+# seq_len 10, batch 3, input_size 100, hidden_size 20, proj_size 7: no two alike, so no two mistakes
+# give the same shape by chance.
+PLAIN = nn.LSTM(100, 20)
+FIRST = nn.LSTM(100, 20, batch_first=True)
+DEEP = nn.LSTM(100, 20, num_layers=4)
+BOTH = nn.LSTM(100, 20, bidirectional=True)
+DEEP_BOTH = nn.LSTM(100, 20, num_layers=4, bidirectional=True)
+NARROW = nn.LSTM(100, 20, proj_size=7)
+NARROW_BOTH = nn.LSTM(100, 20, proj_size=7, bidirectional=True)
+CELL = nn.LSTMCell(100, 20)
+TIME, BATCH = (10, 3, 100), (3, 10, 100)
+ONE = (10, 100)
+
+WRONG = [
+    (PLAIN, TIME, "output", (3, 10, 20), "time_batch_swapped"),
+    (FIRST, BATCH, "output", (10, 3, 20), "time_batch_swapped"),
+    (BOTH, TIME, "output", (3, 10, 40), "time_batch_swapped"),
+    (PLAIN, TIME, "h_n", (1, 10, 20), "time_batch_swapped"),
+    (FIRST, BATCH, "c_n", (1, 10, 20), "time_batch_swapped"),
+    (FIRST, BATCH, "h_n", (3, 1, 20), "batch_first_moves_state"),
+    (FIRST, BATCH, "c_0", (3, 1, 20), "batch_first_moves_state"),
+    (PLAIN, TIME, "h_n", (3, 1, 20), "batch_first_moves_state"),
+    (DEEP_BOTH, TIME, "c_n", (3, 8, 20), "batch_first_moves_state"),
+    (DEEP, TIME, "h_n", (1, 3, 20), "forgot_layers"),
+    (DEEP, TIME, "h_n", (3, 20), "forgot_layers"),
+    (DEEP_BOTH, TIME, "c_n", (2, 3, 20), "forgot_layers"),
+    (DEEP_BOTH, TIME, "c_n", (1, 3, 20), "forgot_layers"),
+    (DEEP, ONE, "h_n", (1, 20), "forgot_layers"),
+    (BOTH, TIME, "output", (10, 3, 20), "forgot_directions"),
+    (BOTH, TIME, "h_n", (1, 3, 20), "forgot_directions"),
+    (BOTH, TIME, "h_n", (3, 20), "forgot_directions"),
+    (DEEP_BOTH, TIME, "h_n", (4, 3, 20), "forgot_directions"),
+    (NARROW_BOTH, TIME, "output", (10, 3, 7), "forgot_directions"),
+    (BOTH, ONE, "output", (10, 20), "forgot_directions"),
+    (BOTH, TIME, "h_n", (1, 3, 40), "directions_in_wrong_axis"),
+    (DEEP_BOTH, TIME, "c_n", (4, 3, 40), "directions_in_wrong_axis"),
+    (DEEP_BOTH, TIME, "h_n", (4, 2, 3, 20), "directions_in_wrong_axis"),
+    (BOTH, TIME, "output", (10, 3, 2, 20), "directions_in_wrong_axis"),
+    (BOTH, TIME, "output", (2, 10, 3, 20), "directions_in_wrong_axis"),
+    (BOTH, TIME, "output", (20, 3, 20), "directions_in_wrong_axis"),
+    (BOTH, TIME, "output", (10, 6, 20), "directions_in_wrong_axis"),
+    (DEEP, TIME, "output", (4, 10, 3, 20), "all_layers_in_output"),
+    (DEEP, TIME, "output", (10, 3, 80), "all_layers_in_output"),
+    (DEEP, TIME, "output", (40, 3, 20), "all_layers_in_output"),
+    (DEEP_BOTH, TIME, "output", (8, 10, 3, 20), "all_layers_in_output"),
+    (DEEP, ONE, "output", (4, 10, 20), "all_layers_in_output"),
+    (PLAIN, TIME, "output", (3, 20), "last_step_only"),
+    (PLAIN, TIME, "output", (1, 3, 20), "last_step_only"),
+    (FIRST, BATCH, "output", (3, 1, 20), "last_step_only"),
+    (DEEP, TIME, "output", (4, 3, 20), "last_step_only"),
+    (PLAIN, ONE, "output", (20,), "last_step_only"),
+    (PLAIN, TIME, "output", (10, 3, 100), "input_size_for_hidden_size"),
+    (PLAIN, TIME, "c_n", (1, 3, 100), "input_size_for_hidden_size"),
+    (BOTH, TIME, "output", (10, 3, 200), "input_size_for_hidden_size"),
+    (CELL, (3, 100), "h", (3, 100), "input_size_for_hidden_size"),
+    (NARROW, TIME, "output", (10, 3, 20), "proj_size_ignored"),
+    (NARROW, TIME, "h_n", (1, 3, 20), "proj_size_ignored"),
+    (NARROW_BOTH, TIME, "output", (10, 3, 40), "proj_size_ignored"),
+    (NARROW, TIME, "c_n", (1, 3, 7), "proj_size_on_c"),
+    (NARROW_BOTH, ONE, "c_n", (2, 7), "proj_size_on_c"),
+    (PLAIN, TIME, "h_n", (3, 20), "wrong_rank"),
+    (PLAIN, TIME, "output", (10, 20), "wrong_rank"),
+    (PLAIN, TIME, "output", (), "wrong_rank"),
+    (PLAIN, TIME, "output", (1, 10, 3, 20), "wrong_rank"),
+    (PLAIN, ONE, "output", (10, 1, 20), "wrong_rank"),
+    (PLAIN, ONE, "h_n", (1, 10, 20), "wrong_rank"),
+    (PLAIN, ONE, "h_n", (1, 1, 20), "wrong_rank"),
+    (CELL, (3, 100), "h", (1, 3, 20), "wrong_rank"),
+    (CELL, (3, 100), "c", (20,), "wrong_rank"),
+    (CELL, (100,), "h", (1, 20), "wrong_rank"),
+    (PLAIN, TIME, "output", (10, 3, 21), "unrecognised"),
+    (BOTH, TIME, "output", (3, 10, 20), "unrecognised"),  # two at once
+    (PLAIN, TIME, "h_n", (10, 3, 20), "unrecognised"),
+    (CELL, (3, 100), "h", (20, 3), "unrecognised"),
+]
+
+
+@pytest.mark.parametrize(("module", "input_shape", "which", "answer", "verdict"), WRONG)
+def test_a_wrong_shape_has_a_name(module, input_shape, which, answer, verdict):
+    report = check_shape(answer, module, input_shape, which)
+    assert report.verdict == verdict
+    assert not report.ok
+    assert str(getattr(predict_shapes(module, input_shape), which)) in report.message
+
+
+def test_every_verdict_of_the_contract_is_tried():
+    assert {verdict for *_, verdict in WRONG} == {m.verdict for m in MISTAKES} | {"unrecognised"}
+
+
+@st.composite
+def questions(draw):
+    size = st.integers(1, 5)
+    hidden_size = draw(size)
+    lstm = nn.LSTM(
+        draw(size),
+        hidden_size,
+        num_layers=draw(st.integers(1, 3)),
+        batch_first=draw(st.booleans()),
+        bidirectional=draw(st.booleans()),
+        proj_size=draw(st.integers(0, hidden_size - 1)),
+    )
+    steps = draw(st.lists(size, min_size=1, max_size=2))
+    which = draw(st.sampled_from(["output", "h_n", "c_n", "h_0", "c_0"]))
+    return Question(lstm, predict_shapes(lstm, (*steps, lstm.input_size)), which)
+
+
+@settings(max_examples=200, deadline=None)
+@given(questions())
+@pytest.mark.filterwarnings("ignore:LSTM with projections")
+def test_right_is_what_torch_returns(q):
+    with torch.no_grad():
+        output, (h_n, c_n) = q.lstm(torch.zeros(q.shapes.input))
+    true = {"output": output, "h_n": h_n, "c_n": c_n, "h_0": h_n, "c_0": c_n}[q.which].shape
+    assert check_shape(true, q.lstm, q.shapes.input, q.which).ok
+
+
+@settings(max_examples=300, deadline=None)
+@given(questions(), st.sampled_from(MISTAKES))
+def test_where_mistakes_agree_the_message_says_them_all(q, mistake):
+    for wrong in mistake.produces(q):
+        report = check_shape(wrong, q.lstm, q.shapes.input, q.which)
+        if wrong == q.right or q.which not in mistake.about:
+            continue
+        assert report.verdict in {m.verdict for m in mistakes_giving(wrong, q)}
+        assert mistake.explain(q) in report.message
+
+
+@settings(max_examples=300, deadline=None)
+@given(questions(), st.lists(st.integers(0, 12), max_size=4))
+def test_only_the_right_shape_is_ok(q, guess):
+    report = check_shape(guess, q.lstm, q.shapes.input, q.which)
+    assert report.ok == (tuple(guess) == q.right)
+    assert report.verdict == "ok" or report.evidence["given"] == str(guess)
+
+
+def test_two_mistakes_with_one_shape_are_both_told():
+    report = check_shape((10, 3, 20), nn.LSTM(20, 20, bidirectional=True), (10, 3, 20), "output")
+    assert report.verdict == "forgot_directions"
+    assert "Another mistake gives the same shape here: 20 is input_size" in report.message
+
+
+def test_two_mistakes_at_once_are_told_axis_by_axis():
+    report = check_shape((3, 10, 20), BOTH, TIME, "output")
+    assert "seq_len is 3 and must be 10, batch is 10 and must be 3" in report.message
+    assert "num_directions * hidden_size is 20 and must be 40" in str(report)
+
+
+def test_a_shape_of_another_tensor_is_told():
+    report = check_shape((10, 3, 20), PLAIN, TIME, "h_n")
+    assert "`[10, 3, 20]` is the shape of `output` here" in report.message
+
+
+def test_a_right_answer_that_a_mistake_would_give_too_says_so():
+    report = check_shape((3, 3, 20), PLAIN, (3, 3, 100), "output")
+    assert report.ok
+    assert "time_batch_swapped" in report.not_checked[0]
+    assert check_shape((10, 3, 20), PLAIN, TIME, "output").not_checked == ()
+    assert check_shape((3, 20), nn.LSTMCell(20, 20), (3, 20), "h").not_checked
+
+
+RIGHT = [(10, 3, 20), [10, 3, 20], torch.Size([10, 3, 20]), "10, 3, 20", "[10,3,20]", "(10, 3, 20)"]
+RIGHT += [
+    "10 x 3 x 20",
+    "10x3x20",
+    "10 × 3 × 20",
+    "torch.Size([10, 3, 20])",
+    " 10 3 20 ",
+    "10,3,20,",
+]
+
+
+@pytest.mark.parametrize("answer", RIGHT, ids=str)
+def test_a_shape_can_be_written_as(answer):
+    assert check_shape(answer, PLAIN, TIME, "output").ok
+
+
+@pytest.mark.parametrize("answer", ["20", "(20,)", "[20]", (20,), "torch.Size([20])"])
+def test_one_axis_can_be_written_as(answer):
+    assert check_shape(answer, CELL, (100,), "h").ok
+
+
+@pytest.mark.parametrize("answer", [None, ..., "", "  ", "...", (...,), (..., ..., ...), [None]])
+def test_a_stub_is_not_attempted(answer):
+    report = check_shape(answer, PLAIN, TIME, "h_n")
+    assert report.verdict == "not_attempted"
+    assert "`h_n`" in report.message
+
+
+class Nasty:
+    def __index__(self):
+        raise KeyError("boom")
+
+    def __repr__(self):
+        raise KeyError("boom")
+
+
+class NastyList(list):
+    def __iter__(self):
+        raise KeyError("boom")
+
+
+JUNK = [2.5, 20, True, {10: 3}, {10, 3}, "ten three", "10, three, 20", "10.0, 3, 20", "10, , 20"]
+JUNK += ["-1, 3, 20", (10, -3, 20), (10, 3.0, 20), (True, 3, 20), ("10", "3", "20"), [[10, 3, 20]]]
+JUNK += [
+    torch.zeros(10, 3, 20),
+    torch.zeros(3),
+    object(),
+    print,
+    [Nasty()],
+    NastyList([1]),
+    Nasty(),
+]
+JUNK += ["9" * 5000, (10**6000, 3, 20), "__import__('os').abort()", "10²", "1" + " " * 50_000 + "!"]
+JUNK += [range(3), b"10, 3, 20", float("nan"), NotImplemented, nn.LSTM, "x", ",", "{10}", "%s"]
+
+
+@pytest.mark.parametrize("answer", JUNK, ids=lambda answer: type(answer).__name__)
+def test_what_is_no_shape_gets_a_sentence(answer):
+    report = check_shape(answer, PLAIN, TIME, "output")
+    assert report.verdict == "unrecognised"
+    assert "Write one whole number" in report.message
+    assert report._repr_html_()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text() | st.text(alphabet="0123456789 ,x()[]-.", max_size=12))
+def test_no_text_is_a_traceback(text):
+    assert str(check_shape(text, PLAIN, TIME, "output"))
+
+
+@pytest.mark.parametrize("which", ["hidden", "h", None, 3, ["h_n"], ""])
+def test_an_unknown_tensor_gets_a_sentence(which):
+    report = check_shape((10, 3, 20), PLAIN, TIME, which)
+    assert report.verdict == "unrecognised"
+    assert '"output", "h_n", "c_n", "h_0", "c_0"' in report.message
+
+
+def test_a_cell_is_asked_about_h_and_c():
+    for which in ["h", "c", "h_n", "c_n", "h_0", "c_0"]:
+        assert check_shape((3, 20), CELL, (3, 100), which).ok
+    report = check_shape((3, 20), CELL, (3, 100), "output")
+    assert "For nn.LSTMCell, `which` must be one of" in report.message
+
+
+@pytest.mark.parametrize("answer", [None, (10, 3, 20), "junk"])
+def test_an_impossible_input_is_told_in_the_words_of_the_shape_error(answer):
+    report = check_shape(answer, PLAIN, (10, 3, 7), "output")
+    assert report.verdict == "raises"
+    assert "made with input_size=100" in report.message
+
+
+@pytest.mark.parametrize("module", [nn.GRU(100, 20), nn.LSTM, "lstm", None])
+def test_another_module_gets_a_sentence(module):
+    report = check_shape((10, 3, 20), module, TIME, "output")
+    assert "`check_shape` needs an nn.LSTM or an nn.LSTMCell" in report.message
+
+
+def test_the_report_names_the_axis_that_is_missing_or_too_many():
+    assert "The axis of batch is missing" in check_shape("10, 20", PLAIN, TIME, "output").message
+    assert "Axis 0, 1 long, is one too" in check_shape("1,10,3,20", PLAIN, TIME, "output").message
+
+
+def test_a_size_that_is_no_whole_number_is_named_by_its_type():
+    report = check_shape((10, 3.0, 20), PLAIN, TIME, "output")
+    assert "One of the sizes, of type `float`" in report.message
+
+
+def test_no_hint_on_how_to_write_gives_the_answer_away():
+    for answer in (None, "ten three", 2.5):
+        assert "10, 3, 20" not in str(check_shape(answer, PLAIN, TIME, "output"))
