@@ -1,4 +1,4 @@
-"""A JupyterLab of its own, with settings, kernels and files in a temporary folder; and its pages."""
+"""A JupyterLab whose settings, kernels and files live in a temporary folder; and its pages."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Lab:
 def serve(
     folder: Path, scratch: Path, settings: Mapping[str, dict[str, Any]] = SETTINGS
 ) -> Iterator[Lab]:
-    """Serve `folder` on a free port of 127.0.0.1; everything else JupyterLab writes goes to `scratch`."""
+    """Serve `folder` on a free port of 127.0.0.1; what else JupyterLab writes goes to `scratch`."""
     homes = {
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_DATA_DIR": "data",
