@@ -261,6 +261,14 @@ class LayerNormedC(Variant):
         return o.sigmoid() * self.norm_c(c).tanh(), c
 
 
+class Clipped(Variant):
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = (self.x2h(x) + self.h2h(h)).chunk(4, 1)
+        c = (f.sigmoid() * c + i.sigmoid() * g.tanh()).clamp(-0.5, 0.5)
+        return o.sigmoid() * c.tanh(), c
+
+
 class Projected(nn.Module):
     def __init__(self, input_size=5, hidden_size=4, proj_size=2):
         super().__init__()
@@ -284,12 +292,23 @@ class Projected(nn.Module):
         (LayerNormed, "layer-norm"),
         (LayerNormedC, "normalised"),
         (Projected(), "projection"),
+        (Clipped, "clipped"),
     ],
 )
 def test_a_variant_is_called_a_variant(cell, name):
     report = check_cell(cell)
     assert report.verdict == "unrecognised"
     assert name in report.message
+
+
+def test_a_generous_clip_of_c_against_overflow_is_right():
+    class Guarded(Fused):
+        def forward(self, x, state):
+            i, f, g, o = self.gates(x, state[0])
+            c = (f * state[1] + i * g).clamp(-3, 3)
+            return o * c.tanh(), c
+
+    assert check_cell(Guarded).ok
 
 
 def test_a_module_whose_sizes_cannot_be_found_asks_for_them():

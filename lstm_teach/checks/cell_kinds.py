@@ -31,9 +31,14 @@ _NORMALISED = (
     "the gates do not grow with x and h: their sums are normalised, as in a layer-norm LSTM, "
     "a variant. nn.LSTMCell normalises nothing",
 )
+_CLIPPED = (
+    "unrecognised",
+    "the new c never passes a fixed size, however large the old c is: it is clipped. nn.LSTMCell "
+    "clips nothing",
+)
 _ANOTHER = ". It may be what you want, but nn.LSTMCell's weights cannot be copied into it"
 VARIANTS: tuple[Finding, ...] = tuple(
-    (verdict, detail + _ANOTHER) for verdict, detail in (_CROSSED, _PEEPHOLE, _NORMALISED)
+    (verdict, detail + _ANOTHER) for verdict, detail in (_CROSSED, _PEEPHOLE, _NORMALISED, _CLIPPED)
 )
 """What is another kind of cell, rather than a mistake."""
 
@@ -69,6 +74,9 @@ def name_the_kind(module: nn.Module, caller: Caller, at: Places, reader: Reader)
             return known[0].verdict, known[1]
     if _is_normalised(caller, given):
         return VARIANTS[2]
+    huge = _state(caller, {**given, "c": given["c"].sign() * 1e9})
+    if huge is not None and reader.same(huge[1].abs(), huge[1].abs().max().expand_as(huge[1])):
+        return VARIANTS[3]
     if not all(reader.same(o[:, 1:], p[:, 1:]) for o, p in zip(other_c, own, strict=True)):
         return VARIANTS[0]
     if pushed.shape[1] > 1 and not _straight_in_c(caller, given, own, reader):

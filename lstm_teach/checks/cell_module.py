@@ -243,7 +243,10 @@ def _without_gradient(module: nn.Module, caller: Caller, few: dict[str, Tensor])
 def _redrawn_until_read(
     module: nn.Module, caller: Caller, sizes: tuple[int, int], at: Places, reader: Reader
 ) -> Anatomy | Report:
-    """Read the gates; once more from other parameters where no known mistake was found."""
+    """Read the gates; once more from other parameters where no known mistake was found.
+
+    Two gates that look the same may do so by chance, so that has to hold from both.
+    """
     first: Anatomy | None = None
     for seed in (5, 6):
         redraw(module, sizes, seed)
@@ -254,7 +257,8 @@ def _redrawn_until_read(
         if anatomy.findings and not dissect(*seen[::-1], at, reader, RIGHT_PRODUCT).findings:
             swapped = "you return c first and h second"
             return Anatomy(findings={"return": ("swapped_return", swapped)})
-        if "unrecognised" not in {verdict for verdict, _ in anatomy.found()}:
+        unsure = "weights" in anatomy.findings or "unrecognised" in dict(anatomy.found())
+        if not unsure:
             return anatomy
         first = first or anatomy
     redraw(module, sizes)

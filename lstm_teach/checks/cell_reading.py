@@ -68,7 +68,7 @@ def places(input_size: int, hidden_size: int) -> Places:
 
     t = torch.cat([0.5 * normal(SAMPLES, 2 * DIRECTIONS), torch.ones(SAMPLES, 1).double()], 1)
     along_x, along_h = normal(DIRECTIONS, input_size), normal(DIRECTIONS, hidden_size)
-    c = 0.4 + normal(3, SAMPLES, hidden_size).abs()
+    c = 0.4 + torch.sigmoid(normal(3, SAMPLES, hidden_size))  # no cell clips c as early as that
     c[1] *= -1
     c[2] *= normal(SAMPLES, hidden_size).sign()
     return Places(
