@@ -1,0 +1,1 @@
+"""Ipywidgets controls around the figures."""
