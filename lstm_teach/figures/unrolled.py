@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from matplotlib.figure import Figure
@@ -40,7 +41,8 @@ class Grid:
         """Divide `area` into columns and rows."""
         self.canvas, self.steps = canvas, shown_steps(seq_len)
         left, bottom, width, height = area
-        self._left, self._pitch = left, min(width / len(self.steps), 84)
+        self._pitch = min(width / len(self.steps), 84)
+        self._left = left + (width - self._pitch * len(self.steps)) / 2
         self._row = min(height / rows, 88)
         self._bottom = bottom + (height - self._row * rows) / 2
         self.cards = max(1, min(batch, MOST_CARDS))
@@ -62,6 +64,10 @@ class Grid:
         """The middle of the front card."""
         x, y, w, h = self.box(column, row)
         return x + w / 2, y + h / 2
+
+    def label(self, row: float) -> Point:
+        """Where the name of a row ends, at the left of the column before the first."""
+        return self.box(-1, row)[0] - 16, self.centre(0, row)[1]
 
     def stacks(
         self, places: Sequence[tuple[float, float]], face: str, edge: str, style: str = "-"
@@ -106,15 +112,14 @@ def draw_unrolled(lstm: nn.LSTM, x: Tensor) -> Figure:
     directions = 2 if lstm.bidirectional else 1
     lanes = lstm.num_layers * directions
     canvas = Canvas(1100, 560)
-    left = 165 if lstm.bidirectional else 120
-    area = (left, 40, 1100 - left - 350, 480)
+    area = (172, 40, 572, 480)
     grid = Grid(canvas, area, x.shape[time], lanes + 2, batch)
     _draw_lanes(grid, lstm.num_layers, directions)
     _draw_edges(grid, directions, lanes)
 
     index = "[:, t]" if time else "[t]"
     for row, name in ((0, "input"), (lanes + 1, "output")):
-        canvas.text(62, grid.centre(0, row)[1], name + index, bold=True, mono=True)
+        canvas.text(*grid.label(row), name + index, align="right", bold=True, mono=True)
     middle = (grid.centre(0, 0)[0] + grid.centre(len(grid.steps) - 1, 0)[0]) / 2
     bottom, top = grid.box(0, 0)[1], grid.box(0, lanes + 1)[1] + grid.height
     canvas.shape(middle, bottom - 20, "input", x.shape, shapes.input.names, align="center")
@@ -138,13 +143,13 @@ def _draw_lanes(grid: Grid, num_layers: int, directions: int) -> None:
     steps = []
     for lane in range(lanes):
         order = range(-1, last + 1) if lane % directions == 0 else range(last, -2, -1)
-        steps += [grid.across(a, b, lane + 1) for a, b in zip(order, order[1:], strict=False)]
+        steps += [grid.across(a, b, lane + 1) for a, b in pairwise(order)]
     canvas.arrows(steps)
     places = [(column, lane + 1) for column in columns for lane in range(lanes)]
     grid.stacks(places, PAPER, MUTED)
     for layer in range(num_layers):
-        y = grid.centre(0, 1 + layer * directions + (directions - 1) / 2)[1]
-        canvas.text(36, y, f"layer {layer}", color=LAYERS, bold=True)
+        place = grid.label(1 + layer * directions + (directions - 1) / 2)
+        canvas.text(*place, f"layer {layer}", color=LAYERS, align="right", bold=True)
     if None in grid.steps:
         for row in range(lanes + 2):
             x, y = grid.centre(grid.steps.index(None), row)
@@ -167,14 +172,25 @@ def _draw_edges(grid: Grid, directions: int, lanes: int) -> None:
         canvas.text(x, y, str(lane), color=LAYERS, mono=True)
         x, y = grid.centre(-1 if end == last else last, lane + 1)
         canvas.text(x, y, "0", color=MUTED, mono=True)
-    for lane, end in list(enumerate(ends))[-directions:]:
-        column = columns[-1] if end == last else columns[0]
-        x, y = grid.centre(end, lanes + 1)
-        tip = grid.box(end, lane + 1)[1] + grid.height + grid.depth[1] * grid.cards
-        edge = grid.centre(column, lanes + 1)[0] + (1 if end == last else -1) * grid.width / 2
-        behind = grid.depth[0] * grid.cards if end == last else 0
-        canvas.lines([[(edge + behind + 2, y), (x, y), (x, tip + 2)]], INK, width=1.5)
-        canvas.text(x, y + 11, "same", size=8, bold=True)
+    _mark_the_corner(grid, directions, lanes, ends)
+
+
+def _mark_the_corner(grid: Grid, directions: int, lanes: int, ends: list[int]) -> None:
+    """Join the cards of output and h_n that hold the same numbers."""
+    meanings = ["same"] if directions == 1 else ["first half", "second half"]
+    top = grid.centre(0, lanes + 1)[1]
+    behind = grid.depth[0] * (grid.cards - 1) + grid.width / 2
+    lanes_that_meet = list(enumerate(ends))[-directions:]
+    for meaning, (lane, end) in zip(meanings, lanes_that_meet, strict=True):
+        x, y = grid.centre(end, lane + 1)
+        side = 1 if end > 0 else -1
+        column = grid.columns[-1 if end > 0 else 0]
+        reach = behind if end > 0 else grid.width / 2
+        start, turn = grid.centre(column, lanes + 1)[0] + side * (reach + 2), x + side * (reach + 9)
+        path = [(start, top), (turn, top), (turn, y), (x + side * (reach + 2), y)]
+        grid.canvas.lines([path], INK, width=1.5)
+        align = "left" if end > 0 else "right"
+        grid.canvas.text(start + side * 4, top + 14, meaning, size=8, align=align, bold=True)
 
 
 def _write_states(
@@ -186,7 +202,7 @@ def _write_states(
     directions: int,
 ) -> None:
     """The shapes of h_n and c_n, one axis to a line, at the right of the drawing."""
-    x, y = canvas.width - 238, canvas.height - 120
+    x, y = canvas.width - 262, canvas.height - 120
     place = "the right edge" if directions == 1 else "the right and left edge"
     for name, sizes, axes in (("h_n", h_shape, h_n.names), ("c_n", c_shape, c_n.names)):
         canvas.text(x, y, name, size=10, align="left", bold=True, mono=True)
@@ -199,4 +215,5 @@ def _write_states(
         y -= 34
     canvas.text(x, y, f"{place}:", align="left", bold=True)
     canvas.text(x, y - 17, "every layer, where it ends", align="left")
-    canvas.text(x, y - 34, "c_n stands where h_n stands", align="left", color=MUTED)
+    canvas.text(x, y - 34, "c_n stands where h_n stands", align="left")
+    canvas.text(x, y - 51, "number on a card: its index in h_n", align="left")

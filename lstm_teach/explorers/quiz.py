@@ -1,0 +1,145 @@
+"""What is the shape of h_n here? Rounds from easy to hard, the mistake named, the score kept."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from typing import Any, NamedTuple
+
+import ipywidgets as widgets
+import torch
+from torch import nn
+
+from ..checks.report import Report
+from ..checks.shape import check_shape
+from ..figures.canvas import Canvas
+from ..figures.unrolled import draw_unrolled
+from .picture import Picture
+
+# What is asked about, and the arguments that make it harder than the round before.
+LEVELS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("output", ()),
+    ("h_n", ("num_layers",)),
+    ("output", ("num_layers", "batch_first")),
+    ("h_n", ("num_layers", "batch_first")),
+    ("output", ("bidirectional",)),
+    ("h_n", ("num_layers", "bidirectional", "batch_first")),
+    ("c_n", ("num_layers", "proj_size")),
+    ("h_n", ("num_layers", "bidirectional", "proj_size", "unbatched")),
+)
+
+
+class Round(NamedTuple):
+    """One question: a module's arguments, its input's shape, and the tensor asked about."""
+
+    arguments: dict[str, Any]
+    input_shape: tuple[int, ...]
+    which: str
+
+    @property
+    def code(self) -> str:
+        """The constructor call and the input, as the question shows them."""
+        given = ", ".join(f"{name}={value}" for name, value in self.arguments.items())
+        return f"nn.LSTM({given})  on an input of shape {list(self.input_shape)}"
+
+
+class ShapeQuiz:
+    """Rounds of one question each: type a shape, and a wrong one is told its mistake.
+
+    Args:
+        seed: chooses the sizes; the same seed asks the same questions.
+
+    Attributes:
+        score: how many questions were answered right at the first try.
+        controls: the answer field and the two buttons, by name.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        """Draw the questions and show the first."""
+        chosen = random.Random(seed)
+        self.rounds = [_draw(chosen, which, harder) for which, harder in LEVELS]
+        self.number, self.score, self.tries = 0, 0, 0
+        self._answered = False
+        field = widgets.Text(
+            description="shape", placeholder="such as 10, 3, 20", continuous_update=False
+        )
+        check = widgets.Button(description="Check")
+        following = widgets.Button(description="Next question")
+        self.controls = {"answer": field, "check": check, "next": following}
+        self._picture = Picture(*self._question())
+        self.widget = widgets.VBox([widgets.HBox([field, check, following]), self._picture.widget])
+        self.widget.add_class("lstm-quiz")
+        field.observe(lambda change: change["new"] and self.answer(change["new"]), "value")
+        check.on_click(lambda _: self.answer(field.value))
+        following.on_click(lambda _: self.next())
+
+    @property
+    def round(self) -> Round:
+        """The question that is asked now."""
+        return self.rounds[self.number]
+
+    def answer(self, text: str) -> Report:
+        """Judge an answer to the question asked now, show the verdict, and keep the score."""
+        question = self.round
+        with warnings.catch_warnings():
+            # PyTorch says once that projections run without oneDNN; no shape depends on it.
+            warnings.simplefilter("ignore")
+            lstm = nn.LSTM(**question.arguments)
+            report = check_shape(text, lstm, question.input_shape, question.which)
+            if report.verdict != "not_attempted" and not self._answered:
+                self.tries += 1
+                self.score += report.ok and self.tries == 1
+                self._answered = report.ok
+            figure, words = self._question()
+            if report.ok:
+                figure = draw_unrolled(lstm, torch.zeros(question.input_shape))
+                words = f"Right. {self._score()}"
+        self._picture.update(figure, words, report._repr_html_())
+        return report
+
+    def next(self) -> None:
+        """Go on to the next question; after the last one, start again."""
+        self.number += 1
+        if self.number == len(self.rounds):
+            self.number, self.score = 0, 0
+        self.tries, self._answered = 0, False
+        self.controls["answer"].value = ""
+        self._picture.update(*self._question())
+
+    def _question(self) -> tuple[Any, str]:
+        which, number = self.round.which, f"Question {self.number + 1} of {len(self.rounds)}"
+        canvas = Canvas(1100, 150)
+        canvas.text(24, 112, number, size=10, align="left")
+        canvas.text(24, 76, self.round.code, size=10, align="left", mono=True)
+        canvas.text(24, 36, f"What is the shape of {which}?", size=12, align="left", bold=True)
+        words = f"{number}: `{self.round.code}`. What is the shape of `{which}`? {self._score()}"
+        return canvas.figure, words
+
+    def _score(self) -> str:
+        return f"Right at the first try so far: {self.score}."
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return self._picture.bundle(self.widget)
+
+    def __repr__(self) -> str:
+        """The question."""
+        return self._picture.words
+
+
+def _draw(chosen: random.Random, which: str, harder: tuple[str, ...]) -> Round:
+    """A question with sizes that all differ, so that a mixed-up axis shows."""
+    seq_len, batch, input_size, hidden_size = chosen.sample(range(5, 30), 4)
+    values = {
+        "num_layers": chosen.choice([2, 3, 4]),
+        "bidirectional": True,
+        "batch_first": True,
+        "proj_size": chosen.choice([1, 2, 3]),
+    }
+    arguments: dict[str, Any] = {"input_size": input_size, "hidden_size": hidden_size}
+    arguments |= {name: values[name] for name in harder if name in values}
+    shape: tuple[int, ...] = (seq_len, batch)
+    if "batch_first" in harder:
+        shape = (batch, seq_len)
+    if "unbatched" in harder:
+        shape = (seq_len,)
+    return Round(arguments, (*shape, input_size), which)
