@@ -57,7 +57,7 @@ def undisturbed(model: nn.Module) -> Iterator[Callable[[], None]]:
         for one in saved:
             one.restore()
         for module in fixed:
-            module.running_mean = module.running_var = None
+            module._buffers.update(running_mean=None, running_var=None)
         for module, mode in zip(modules, training, strict=True):
             module.__dict__["training"] = mode
         for parameter, value, requires_grad in parameters:
@@ -102,14 +102,12 @@ def _contents(value: Any, depth: int) -> Callable[[], Any]:
     if isinstance(value, torch.Tensor):
         return _tensor(value)
     if isinstance(value, torch.Generator):
-        state = value.get_state()
-        return lambda: (value.set_state(state), value)[1]
+        return _state(value, value.get_state(), value.set_state)
     if isinstance(value, random.Random):
-        python_state = value.getstate()
-        return lambda: (value.setstate(python_state), value)[1]
+        return _state(value, value.getstate(), value.setstate)
     if hasattr(value, "bit_generator"):
-        numpy_state = copy.deepcopy(value.bit_generator.state)
-        return lambda: (setattr(value.bit_generator, "state", numpy_state), value)[1]
+        bits = value.bit_generator
+        return _state(value, copy.deepcopy(bits.state), lambda kept: setattr(bits, "state", kept))
     if depth and isinstance(value, list) and len(value) <= 100:
         parts = [_contents(item, depth - 1) for item in value]
 
@@ -129,9 +127,20 @@ def _contents(value: Any, depth: int) -> Callable[[], Any]:
 
         return refill_dict
     if depth and isinstance(value, tuple):
-        for_each = [_contents(item, depth - 1) for item in value]
-        return lambda: ([part() for part in for_each], value)[1]
+        return _state(
+            value,
+            [_contents(item, depth - 1) for item in value],
+            lambda put_back: [part() for part in put_back],
+        )
     return lambda: value
+
+
+def _state(value: Any, kept: Any, put_back: Callable[[Any], Any]) -> Callable[[], Any]:
+    def restore() -> Any:
+        put_back(kept)
+        return value
+
+    return restore
 
 
 def _tensor(value: torch.Tensor) -> Callable[[], torch.Tensor]:

@@ -122,7 +122,7 @@ class Findings:
             (call.layers * call.directions, call.inputs.shape[1], width)
             for call in self.base.calls
             if not call.is_cell
-            for width in (call.module.hidden_size, call.module.proj_size)
+            for width in (int(call.module.hidden_size), int(call.module.proj_size))  # type: ignore[arg-type]
         }
 
     def _fits(self, output: torch.Tensor) -> bool:

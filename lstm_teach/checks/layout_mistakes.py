@@ -131,7 +131,7 @@ AFTER = (
         f"`softmax`, mean or attention over the batch axis does this. {SILENT}\nFix: look "
         "at each line that takes a `dim` (a missing one counts too), and let it leave the batch "
         "axis alone; `nn.MultiheadAttention` wants `batch_first=True` for batch-first input. (If "
-        "the samples are meant to see one another, such as people in one scene, they are no batch.)",
+        "the samples are meant to see one another, such as people in a scene, they are no batch.)",
     ),
     Mistake(
         "not_attempted",

@@ -5,9 +5,10 @@ A rule takes a case and returns the words that the mistake's message needs, or N
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import nn
 
 from lstm_teach.checks.layout_judge import Case, are_disjoint, follows_memory, is_reordered
@@ -117,7 +118,7 @@ def batch_as_time(case: Case) -> Words | None:
 def time_batch_swapped(case: Case) -> Words | None:
     """Each step of the layer is one sample: it walks along the batch."""
     walk = _walks_the_batch(case)
-    return walk and layer_words(case, walk) | {"fix": _swap_fix(case, walk)}
+    return None if walk is None else layer_words(case, walk) | {"fix": _swap_fix(case, walk)}
 
 
 def one_sample_swapped(case: Case) -> Words | None:
@@ -161,7 +162,7 @@ def _several_states(walk: Walk) -> bool:
 def mixed_before(case: Case) -> Words | None:
     """The layer's input already mixes samples, in a way that has no name."""
     walk = case.bad_walk
-    return walk and layer_words(case, walk)
+    return None if walk is None else layer_words(case, walk)
 
 
 def last_step_wrong_axis(case: Case) -> Words | None:
@@ -202,7 +203,7 @@ def output_axes_swapped(case: Case) -> Words | None:
         for axis in range(1, output.dim()):
             if output.shape[axis] != case.probe.batch or not output.is_floating_point():
                 continue
-            effects = case.found.effects(number, lambda t, a=axis: t.movedim(a, 0))
+            effects = case.found.effects(number, _to_front(axis))
             foreign = case.found.is_leak(effects).clone()
             for k, sample in enumerate(case.probe.samples):
                 foreign[k, sample] = False
@@ -212,6 +213,10 @@ def output_axes_swapped(case: Case) -> Words | None:
     return None
 
 
+def _to_front(axis: int) -> Callable[[torch.Tensor], torch.Tensor]:
+    return lambda tensor: tensor.movedim(axis, 0)
+
+
 def homemade_walks_the_batch(case: Case) -> Words | None:
     """No layer of torch's inside: samples reach one another in order, and time steps do not."""
     probe = case.probe
@@ -219,14 +224,25 @@ def homemade_walks_the_batch(case: Case) -> Words | None:
         return None
     for number, output in enumerate(case.found.base.outputs):
         if (batch := probe.batch) not in output.shape:
+            if _one_row_for_each_time(case, number):
+                return {"batch": batch, "time": probe.time, "batch_axis": probe.axes.index("batch")}
             continue
         place = list(output.shape).index(batch)
-        reached = case.found.is_leak(case.found.effects(number, lambda t, p=place: t.movedim(p, 0)))
+        reached = case.found.is_leak(case.found.effects(number, _to_front(place)))
         later = any(reached[k, s + 1 :].any() for k, s in enumerate(probe.samples))
         earlier = any(reached[k, :s].any() for k, s in enumerate(probe.samples))
         if later != earlier and _times_stay_apart(case, number, place):
             return {"batch": batch, "time": probe.time, "batch_axis": probe.axes.index("batch")}
     return None
+
+
+def _one_row_for_each_time(case: Case, number: int) -> bool:
+    """Whether the output has a row for each time step of x, and all samples reach every row."""
+    output = case.found.base.outputs[number]
+    if output.dim() == 0 or len(output) != case.probe.time:
+        return False
+    reached = case.found.is_leak(case.found.effects(number, lambda t: t))
+    return bool((reached.sum(0) >= 2).all()) and _times_stay_apart(case, number, output.dim())
 
 
 def _times_stay_apart(case: Case, number: int, batch_place: int) -> bool:

@@ -56,7 +56,7 @@ def calling(probe: Probe, rewind: Callable[[], None]) -> Call | Report:
             result = run_learner(call, probe.x.clone())
         if not isinstance(result, Report):
             return call
-        first = first or result
+        first = result if first is None else first  # A report of an error is false.
     assert first is not None
     return first
 
@@ -114,7 +114,14 @@ def _values(name: str, probe: Probe) -> Iterator[Any]:
             yield made
         yield from (None, *_zero_states(probe))
     else:
-        yield from (probe.x, None)
+        yield from (probe.x, *_within_every_vocabulary(probe), None)
+
+
+def _within_every_vocabulary(probe: Probe) -> Iterator[torch.Tensor]:
+    """Tokens for a second language, whose vocabulary may be smaller."""
+    sizes = [m.num_embeddings for m in probe.model.modules() if isinstance(m, nn.Embedding)]
+    if sizes and not probe.x.is_floating_point():
+        yield probe.x % min(sizes)
 
 
 def _initial_state(probe: Probe) -> Any:
