@@ -147,7 +147,7 @@ MISTAKES = (
         _swapped_steps,
         "You swapped seq_len and batch. This module has batch_first={batch_first}, so `output` "
         "comes in the order of the input, `{order}`: seq_len is {seq_len} and batch is {batch}. "
-        "For the other order, make it with batch_first={other_batch_first} and give input likewise.",
+        "For the other order, make it with batch_first={other_batch_first} and turn the input.",
     ),
     Mistake(
         "batch_first_moves_state",
