@@ -25,7 +25,8 @@ lab: $(VENV)/.lab $(VENV)/$(SETTINGS)
 	$(BIN)/python -m jupyterlab --ip=127.0.0.1 $(AS_ROOT) $(ARGS) notebooks/01_lstm_shapes.ipynb
 
 test: $(VENV)/.dev $(VENV)/$(SETTINGS)
-	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=120 $(ARGS) tests notebooks
+	$(BIN)/python -m pytest -n 2 --dist loadfile \
+	  --nbval --nbval-current-env --nbval-cell-timeout=120 $(ARGS) tests notebooks
 
 notebooks: $(VENV)/.dev
 	$(BIN)/python -m tests.normalise $(ARGS) notebooks/*.ipynb

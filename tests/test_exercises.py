@@ -1,4 +1,4 @@
-"""Every exercise runs unsolved, accepts its own solution, and names what a wrong answer has wrong."""
+"""Every exercise runs unsolved, accepts its solution, and names what a wrong answer has wrong."""
 
 import pytest
 
