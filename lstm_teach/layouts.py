@@ -2,147 +2,17 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
 from lstm_teach.undisturbed import undisturbed
+from lstm_teach.words import PAD, SENTENCES, Words, lengths_of, word_grid
 
-SENTENCES = (
-    "the small dog ran after its big red ball today",
-    "nobody remembers where we left our old umbrella",
-    "rain is falling again",
-)
-"""Three sentences of 10, 8 and 4 words; no word comes twice, so a word tells its place."""
-
-PAD = "·"
-"""What stands in the table after the end of a short sentence."""
-
-
-@dataclass(frozen=True)
-class Words:
-    """A tensor whose entries are read as words.
-
-    Indexing, ``transpose``, ``t``, ``permute``, ``view``, ``reshape``, ``flip`` and
-    ``contiguous`` are torch's own, done on the ids, so the words go where the numbers go.
-
-    Attributes:
-        ids: a tensor of word numbers of any shape; 0 is the pad.
-        vocabulary: the word of each number.
-    """
-
-    ids: torch.Tensor
-    vocabulary: tuple[str, ...]
-
-    @property
-    def shape(self) -> torch.Size:
-        """The shape of the tensor of ids."""
-        return self.ids.shape
-
-    def __getitem__(self, index: Any) -> Words:
-        """Index as a tensor is indexed: ``words[0]``, ``words[:, 0]``, ``words[..., -1]``."""
-        return Words(self.ids[index], self.vocabulary)
-
-    def __len__(self) -> int:
-        """The length of the first axis."""
-        return len(self.ids)
-
-    def __iter__(self) -> Iterator[Words]:
-        """Walk along the first axis, as ``for x_t in x`` does."""
-        return (self[place] for place in range(len(self)))
-
-    def transpose(self, first: int, second: int) -> Words:
-        """Swap two axes; every word keeps its sentence."""
-        return Words(self.ids.transpose(first, second), self.vocabulary)
-
-    def t(self) -> Words:
-        """Swap the two axes of a table."""
-        return Words(self.ids.t(), self.vocabulary)
-
-    def permute(self, *axes: int) -> Words:
-        """Put the axes in another order."""
-        return Words(self.ids.permute(*axes), self.vocabulary)
-
-    def view(self, *shape: int) -> Words:
-        """Cut the same row of words in memory into another shape; raises as torch does."""
-        return Words(self.ids.view(*shape), self.vocabulary)
-
-    def reshape(self, *shape: int) -> Words:
-        """As ``view``, with a copy where the words do not lie in a row."""
-        return Words(self.ids.reshape(*shape), self.vocabulary)
-
-    def flip(self, *axes: int) -> Words:
-        """Turn axes round."""
-        return Words(self.ids.flip(*axes), self.vocabulary)
-
-    def contiguous(self) -> Words:
-        """The same words, laid in memory in the order in which they are read."""
-        return Words(self.ids.contiguous(), self.vocabulary)
-
-    def tolist(self) -> Any:
-        """Nested lists of words; one word alone is a string."""
-        return _words(self.ids.tolist(), self.vocabulary)
-
-    def brackets(self) -> str:
-        """The words in nested brackets, one line for each innermost bracket."""
-        shown = self.tolist()
-        widest = max((len(self.vocabulary[number]) for number in self.ids.flatten()), default=0)
-        return _brackets(shown, widest, 0)
-
-    def table(self, rows: str = "axis 0", columns: str = "axis 1") -> str:
-        """The words as an HTML table, at most two axes, with both axes named.
-
-        Args:
-            rows: what the first axis is, such as "batch".
-            columns: what the second axis is, such as "seq_len".
-
-        Raises:
-            ValueError: there are more than two axes.
-        """
-        if self.ids.dim() > 2:
-            raise ValueError(f"A table has two axes; these words have {self.ids.dim()}.")
-        table = self.ids.reshape(1, -1) if self.ids.dim() < 2 else self.ids
-        head = "".join(f'<th scope="col">{place}</th>' for place in range(table.shape[1]))
-        corner = html.escape(f"{rows} ↓ {columns} →")
-        lines = [f'<tr><th scope="col">{corner}</th>{head}</tr>']
-        for place, row in enumerate(Words(table, self.vocabulary).tolist()):
-            cells = "".join(f"<td>{html.escape(word)}</td>" for word in row)
-            lines.append(f'<tr><th scope="row">{place}</th>{cells}</tr>')
-        return f"<table>{''.join(lines)}</table>"
-
-    def __str__(self) -> str:
-        """The words in nested brackets."""
-        return self.brackets()
-
-    __repr__ = __str__
-
-
-def word_grid(sentences: Sequence[str] = SENTENCES, batch_first: bool = False) -> Words:
-    """Lay sentences out as a padded batch of words.
-
-    Args:
-        sentences: the sentences, split at white space.
-        batch_first: the layout: False gives [seq_len, batch], True gives [batch, seq_len].
-
-    Returns:
-        The words; their ``ids`` are the tensor of token numbers, with 0 as the pad.
-    """
-    split = [sentence.split() for sentence in sentences]
-    vocabulary = (PAD, *dict.fromkeys(word for words in split for word in words))
-    number = {word: place for place, word in enumerate(vocabulary)}
-    rows = [torch.tensor([number[word] for word in words], dtype=torch.long) for words in split]
-    ids = nn.utils.rnn.pad_sequence(rows, batch_first=batch_first)
-    return Words(ids, vocabulary)
-
-
-def lengths_of(sentences: Sequence[str] = SENTENCES) -> list[int]:
-    """The number of words of each sentence: what ``pack_padded_sequence`` wants to know."""
-    return [len(sentence.split()) for sentence in sentences]
+__all__ = ["PAD", "SENTENCES", "Words", "influence", "lengths_of", "word_grid"]
 
 
 def influence(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.Tensor:
@@ -216,7 +86,9 @@ def _by_gradient(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.
     return _strengths(flat.sqrt().reshape(x.shape), x) if taps else None
 
 
-def _by_change(model: nn.Module, x: torch.Tensor, output_index: Any, rewind: Any) -> torch.Tensor:
+def _by_change(
+    model: nn.Module, x: torch.Tensor, output_index: Any, rewind: Callable[[], None]
+) -> torch.Tensor:
     """The strength of each position as the change of the output when another takes its place."""
     lead = x.shape[: min(2, x.dim())]
     strengths = torch.zeros(lead)
@@ -297,18 +169,3 @@ def _tensors(value: Any) -> Iterable[torch.Tensor]:
             yield from _tensors(part)
     elif hasattr(value, "__dict__") and not isinstance(value, nn.Module):
         yield from _tensors(list(vars(value).values()))
-
-
-def _words(numbers: Any, vocabulary: tuple[str, ...]) -> Any:
-    if isinstance(numbers, list):
-        return [_words(number, vocabulary) for number in numbers]
-    return vocabulary[numbers]
-
-
-def _brackets(shown: Any, widest: int, depth: int) -> str:
-    if isinstance(shown, str):
-        return shown
-    if not shown or isinstance(shown[0], str):
-        return f"[{'  '.join(word.ljust(widest) for word in shown).rstrip()}]"
-    inner = (",\n" + " " * (depth + 1)).join(_brackets(part, widest, depth + 1) for part in shown)
-    return f"[{inner}]"

@@ -7,7 +7,8 @@ from functools import cached_property
 
 import torch
 
-from lstm_teach.checks.layout_measure import Findings, Reading, Walk
+from lstm_teach.checks.layout_measure import Findings, Walk
+from lstm_teach.checks.layout_reading import Reading
 
 Rows = Callable[[torch.Tensor], torch.Tensor]
 

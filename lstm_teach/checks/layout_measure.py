@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from lstm_teach.checks.layout_probe import Probe
+from lstm_teach.checks.layout_reading import Reading, reading_of
 from lstm_teach.checks.layout_record import Call, in_walking_order, recording
 from lstm_teach.checks.layout_run import output_tensors
 
@@ -68,16 +69,6 @@ class Walk:
     def owners(self) -> torch.Tensor:
         """Which samples reach each column, by input or by state: [cols, samples]."""
         return self.rows.any(0) | self.states.any(0)
-
-
-@dataclass
-class Reading:
-    """What one output row reads of what leaves one walk: each [places, cols], True where read."""
-
-    output: torch.Tensor
-    backward: torch.Tensor
-    h: torch.Tensor
-    c: torch.Tensor
 
 
 class Findings:
@@ -245,7 +236,7 @@ class Findings:
                     (id(call), key): None if g is None else in_walking_order(call, key, g)
                     for (call, key), g in zip(names, gradients, strict=True)
                 }
-                result.append([_reading([calls[p] for p in w.places], read) for w in self.walks])
+                result.append([reading_of([calls[p] for p in w.places], read) for w in self.walks])
         return result
 
 
@@ -281,37 +272,6 @@ def _cropped(value: torch.Tensor, shape: torch.Size) -> torch.Tensor:
 def _moved(after: torch.Tensor, before: torch.Tensor, noise: float) -> torch.Tensor:
     difference = change(after, before)
     return difference > max(_FAINT * float(difference.max()), 3 * noise)
-
-
-def _reading(calls: list[Call], read: Mapping[tuple[int, str], torch.Tensor | None]) -> Reading:
-    cols = calls[0].inputs.shape[1]
-    none = torch.zeros(0, cols, dtype=torch.bool)
-
-    def marked(call: Call, key: str, part: slice = slice(None)) -> torch.Tensor | None:
-        gradient = read.get((id(call), key))
-        return None if gradient is None else (gradient[..., part] != 0).any(-1)
-
-    forward, backward, h, c = [], [], none, none
-    for call in calls:
-        steps = torch.zeros(call.steps, cols, dtype=torch.bool)
-        if call.is_cell:
-            forward.append(_or(steps, marked(call, "h")))
-            backward.append(steps)
-            c = _or(none, marked(call, "c")) if c.numel() == 0 else _or(c, marked(call, "c"))
-            continue
-        gradient = read.get((id(call), "output"))
-        half = None if gradient is None else gradient.shape[-1] // call.directions
-        split = slice(half, None) if call.directions == 2 else slice(0, 0)
-        forward.append(_or(steps, marked(call, "output", slice(0, half))))
-        backward.append(_or(steps, marked(call, "output", split)))
-        rows = torch.zeros(call.layers * call.directions, cols, dtype=torch.bool)
-        h = _or(rows, marked(call, "h")) | (h if h.numel() else rows)
-        c = _or(rows, marked(call, "c")) | (c if c.numel() else rows)
-    return Reading(torch.cat(forward), torch.cat(backward), h, c)
-
-
-def _or(base: torch.Tensor, marked: torch.Tensor | None) -> torch.Tensor:
-    return base if marked is None else marked if base.numel() == 0 else base | marked
 
 
 def recurrent_modules(model: nn.Module) -> list[str]:

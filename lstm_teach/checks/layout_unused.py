@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from lstm_teach.checks.layout_judge import Case, Reading, Walk
+from lstm_teach.checks.layout_judge import Case
+from lstm_teach.checks.layout_measure import Walk
 from lstm_teach.checks.layout_mistakes import SILENT, Mistake
+from lstm_teach.checks.layout_reading import Reading
 from lstm_teach.checks.layout_rules import Words, layer_words, one_sample_swapped
 
 
