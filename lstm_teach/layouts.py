@@ -69,6 +69,8 @@ def _by_gradient(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.
             return None
         sources = [leaf] if leaf.requires_grad else []
         sources += [tap for tap, _ in taps]
+        if not sources:
+            return None
         # Not a plain sum: the rows of a softmax sum to one whatever the input is.
         weights = torch.cos(torch.arange(part.numel(), device=part.device)).reshape(part.shape)
         gradients = torch.autograd.grad(
@@ -76,14 +78,15 @@ def _by_gradient(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.
         )
     if leaf.requires_grad and gradients[0] is not None:
         return _strengths(gradients[0], x)
-    flat = torch.zeros(x.numel(), device=x.device)
+    flat, got_through = torch.zeros(x.numel(), device=x.device), False
     for gradient, (_, places) in zip(gradients[-len(taps) :], taps, strict=False):
         if places is None:
             return None
         if gradient is not None:
+            got_through = True
             strength = gradient.detach().float().flatten(places.dim()).pow(2).sum(-1)
             flat.index_add_(0, places.flatten().to(x.device), strength.flatten())
-    return _strengths(flat.sqrt().reshape(x.shape), x) if taps else None
+    return _strengths(flat.sqrt().reshape(x.shape), x) if got_through else None
 
 
 def _by_change(

@@ -45,7 +45,9 @@ def undisturbed(model: nn.Module) -> Iterator[Callable[[], None]]:
     def rewind() -> None:
         for one in saved:
             one.restore()
-        torch.manual_seed(_SEED)
+        torch.default_generator.manual_seed(_SEED)  # torch.manual_seed takes a stack trace.
+        if torch.cuda.is_initialized():
+            torch.cuda.manual_seed_all(_SEED)
         random.seed(_SEED)
         if (numpy := sys.modules.get("numpy")) is not None:
             numpy.random.seed(_SEED)

@@ -12,7 +12,11 @@ from torch import nn
 from lstm_teach.checks.layout import check_layout
 from lstm_teach.checks.layout_mistakes import AFTER, BEFORE
 from lstm_teach.checks.layout_unused import UNUSED
-from tests import layout_zoo as zoo
+from tests.layout_zoo import RIGHT, WRONG
+from tests.layout_zoo.registry import IN, features
+from tests.layout_zoo.right_frames import FramesClassifier
+from tests.layout_zoo.right_plain import BatchFirstClassifier
+from tests.layout_zoo.right_states import StoresItsState
 
 LAYOUT_VERDICTS = {
     "time_batch_swapped",
@@ -33,23 +37,23 @@ def seeded():
     torch.manual_seed(0)
 
 
-@pytest.mark.parametrize("name", zoo.RIGHT)
+@pytest.mark.parametrize("name", RIGHT)
 def test_a_right_model_is_never_called_wrong(name):
-    report = check_layout(**zoo.RIGHT[name]())
+    report = check_layout(**RIGHT[name]())
     assert report.ok, report
 
 
-@pytest.mark.parametrize("name", zoo.WRONG)
+@pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_model_gets_its_name(name):
-    verdict, entry = zoo.WRONG[name]
+    verdict, entry = WRONG[name]
     report = check_layout(**entry())
     assert report.verdict == verdict, report
 
 
 def test_every_verdict_has_three_differently_written_models():
     for verdict in LAYOUT_VERDICTS:
-        assert sum(one == verdict for one, _ in zoo.WRONG.values()) >= 3, verdict
-    assert len(zoo.RIGHT) >= len(zoo.WRONG)
+        assert sum(one == verdict for one, _ in WRONG.values()) >= 3, verdict
+    assert len(RIGHT) >= len(WRONG)
 
 
 def test_the_table_holds_every_verdict_of_the_contract():
@@ -80,9 +84,9 @@ def _turned(entry):
     return given
 
 
-@pytest.mark.parametrize("name", [*zoo.RIGHT, *zoo.WRONG])
+@pytest.mark.parametrize("name", [*RIGHT, *WRONG])
 def test_turning_the_input_and_the_model_together_never_changes_the_verdict(name):
-    verdict, entry = zoo.WRONG.get(name) or ("ok", zoo.RIGHT[name])
+    verdict, entry = WRONG.get(name) or ("ok", RIGHT[name])
     given = _turned(entry)
     if given is None or verdict in ("raises", "not_attempted"):
         pytest.skip("nothing to turn")
@@ -101,7 +105,7 @@ def test_the_verdict_does_not_depend_on_the_sizes_or_the_weights(seed):
 
 
 def test_nothing_of_the_model_is_changed():
-    model = zoo.FramesClassifier().train()
+    model = FramesClassifier().train()
     model.fc.eval()
     for parameter in model.cnn.parameters():
         parameter.requires_grad_(False)
@@ -125,8 +129,8 @@ def test_nothing_of_the_model_is_changed():
 
 
 def test_a_state_kept_between_calls_is_left_where_it_was():
-    model = zoo.StoresItsState(4)
-    x = torch.randn(7, 4, zoo.IN)
+    model = StoresItsState(4)
+    x = torch.randn(7, 4, IN)
     model(x)
     hidden = model.hidden
     check_layout(model, x, input_axes=("time", "batch"))
@@ -135,21 +139,21 @@ def test_a_state_kept_between_calls_is_left_where_it_was():
 
 @pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
 def test_the_check_works_where_the_caller_has_switched_gradients_off(context):
-    model = zoo.BatchFirstClassifier(bidirectional=True)
+    model = BatchFirstClassifier(bidirectional=True)
     with context():
-        report = check_layout(model, zoo.features())
+        report = check_layout(model, features())
     assert report.verdict == "bidir_last_step"
 
 
 @pytest.mark.parametrize(
     ("model", "x", "axes", "word"),
     [
-        (nn.LSTM, zoo.features(), {}, "instance"),
-        (lambda x: x, zoo.features(), {}, "nn.Module"),
-        (nn.LSTM(6, 8), (zoo.features(), None), {}, "tensor"),
-        (nn.LSTM(6, 8), zoo.features(), {"input_axes": ("seq", "batch")}, "input_axes"),
-        (nn.LSTM(6, 8), zoo.features(), {"output_axes": ("time",)}, "output_axes"),
-        (nn.LSTM(6, 8), zoo.features(), {"lengths": [3, 2]}, "lengths"),
+        (nn.LSTM, features(), {}, "instance"),
+        (lambda x: x, features(), {}, "nn.Module"),
+        (nn.LSTM(6, 8), (features(), None), {}, "tensor"),
+        (nn.LSTM(6, 8), features(), {"input_axes": ("seq", "batch")}, "input_axes"),
+        (nn.LSTM(6, 8), features(), {"output_axes": ("time",)}, "output_axes"),
+        (nn.LSTM(6, 8), features(), {"lengths": [3, 2]}, "lengths"),
         (nn.LSTM(6, 8), torch.tensor(1.0), {}, "shape"),
     ],
 )
@@ -160,13 +164,13 @@ def test_what_cannot_be_checked_is_refused_in_a_sentence(model, x, axes, word):
 
 
 def test_an_x_that_hides_mistakes_is_made_better_and_the_report_says_so():
-    report = check_layout(zoo.BatchFirstClassifier(), zoo.features(1))
+    report = check_layout(BatchFirstClassifier(), features(1))
     assert "batch 1 -> " in report.evidence["x made better"]
 
 
 def test_where_no_better_x_can_be_made_the_report_says_what_it_needs():
-    model = zoo.StoresItsState(5)
-    report = check_layout(model, torch.randn(5, 5, zoo.IN), input_axes=("time", "batch"))
+    model = StoresItsState(5)
+    report = check_layout(model, torch.randn(5, 5, IN), input_axes=("time", "batch"))
     assert report.ok
     made = "x made better" in report.evidence
     asked = any("batch != time" in sentence for sentence in report.not_checked)
@@ -174,19 +178,19 @@ def test_where_no_better_x_can_be_made_the_report_says_what_it_needs():
 
 
 def test_what_a_layout_check_cannot_see_is_said():
-    report = check_layout(zoo.BatchFirstClassifier(), zoo.features())
+    report = check_layout(BatchFirstClassifier(), features())
     assert any("wiring" in sentence for sentence in report.not_checked)
 
 
 def test_a_model_without_a_recurrent_layer_is_judged_by_its_samples_alone():
-    report = check_layout(nn.Sequential(nn.Flatten(), nn.Linear(42, 3)), zoo.features())
+    report = check_layout(nn.Sequential(nn.Flatten(), nn.Linear(42, 3)), features())
     assert report.ok
     assert any("recurrent" in sentence for sentence in report.not_checked)
 
 
-@pytest.mark.parametrize("name", zoo.WRONG)
+@pytest.mark.parametrize("name", WRONG)
 def test_every_message_of_a_wrong_layout_ends_in_a_fix(name):
-    verdict, entry = zoo.WRONG[name]
+    verdict, entry = WRONG[name]
     if verdict not in LAYOUT_VERDICTS:
         pytest.skip("no layout mistake")
     message = check_layout(**entry()).message
