@@ -1,0 +1,46 @@
+"""What README and CONTRIBUTING say is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md"]
+
+
+def text(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_lead_to_files(name):
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text(name)) if "://" not in link]
+    assert links or name == "CONTRIBUTING.md"
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_paths_in_backticks_exist(name):
+    paths = re.findall(r"`((?:lstm_teach|tests|notebooks)/[\w/.]+\.py)`", text(name))
+    assert [path for path in paths if "NN" not in path and not (ROOT / path).exists()] == []
+
+
+def test_every_picture_has_alt_text():
+    assert all(alt for alt in re.findall(r"!\[(.*?)\]", text("README.md")))
+
+
+def test_every_notebook_is_in_the_table():
+    linked = set(re.findall(r"\(notebooks/(.+?\.ipynb)\)", text("README.md")))
+    assert linked == {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
+
+
+def test_the_course_example_runs_and_finds_a_forgotten_batch_first():
+    code = re.search(r"```python\n(.+?)```", text("CONTRIBUTING.md"), re.DOTALL)[1]
+    right = {}
+    exec(code, right)
+    right["test_the_classifier_reads_along_time"]()
+    wrong = {}
+    exec(code.replace(", batch_first=True", ""), wrong)
+    with pytest.raises(AssertionError, match="time_batch_swapped"):
+        wrong["test_the_classifier_reads_along_time"]()
