@@ -11,8 +11,8 @@ from typing import Any
 TITLES = {
     "ok": "Right",
     "not_attempted": "Not attempted yet",
-    "raises": "Your code raised an error",
-    "unrecognised": "Wrong, and no mistake that we know by name",
+    "raises": "It raises an error",
+    "unrecognised": "Not right, and none of the mistakes with a name",
 }
 
 
@@ -79,5 +79,6 @@ def _show(value: Any) -> str:
 
 def _code(text: str) -> str:
     """Escaped text, with what stands in backticks set as code and line breaks kept."""
-    escaped = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+    code = r'<code style="background:#f0f0f0;color:#1b1b1b">\1</code>'
+    escaped = re.sub(r"`([^`]+)`", code, html.escape(text))
     return escaped.replace("\n", "<br>")
