@@ -1,0 +1,76 @@
+"""Are these the words that an index takes out of a batch of words?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lstm_teach.checks.report import Report
+from lstm_teach.words import PAD, Words
+
+# What a wrong answer would be right for: verdict, the axes to swap first, a shift of the index,
+# and what to say.
+MISTAKES = (
+    (
+        "time_batch_swapped",
+        True,
+        0,
+        "That is `x[:, {index}]`, a whole sentence. A plain index takes from the first axis, and x "
+        "is {shape}: its first axis is time. `x[{index}]` is one word of each sentence.",
+    ),
+    (
+        "unrecognised",
+        False,
+        -1,
+        "That is `x[{before}]`. The right axis, and counting starts at 0: `x[{index}]` is word "
+        "number {after} of each sentence.",
+    ),
+)
+
+
+def check_words(answer: Any, words: Words, index: int) -> Report:
+    """Hold predicted words against what ``words[index]`` takes.
+
+    Args:
+        answer: the predicted words: a list, a tuple, one string, or `Words` of one axis.
+        words: the batch, [seq_len, batch].
+        index: the index on its first axis.
+
+    Returns:
+        A report: "ok", "not_attempted", "time_batch_swapped" or "unrecognised".
+    """
+    given = _as_words(answer)
+    if given is None:
+        return Report(
+            "not_attempted",
+            'Write the words as a list, such as `["dog", "cat"]`, then run the check again.',
+        )
+    right = _as_words(words[index])
+    if given == right:
+        return Report(
+            "ok",
+            f"`x[{index}]` takes from the first axis, time: word {index} of each sentence, "
+            "counted from 0.",
+        )
+    names = {"index": index, "before": index - 1, "after": index + 1, "shape": list(words.shape)}
+    for verdict, swapped, shift, message in MISTAKES:
+        place = index + shift
+        table = words.transpose(0, 1) if swapped else words
+        if 0 <= place < len(table) and given == _as_words(table[place]):
+            return Report(verdict, message.format(**names))
+    return Report(
+        "unrecognised",
+        f"`x[{index}]` has {len(right or [])} words, one of each sentence; you gave {len(given)}. "
+        "Take the same position of every sentence, counted from 0.",
+    )
+
+
+def _as_words(answer: Any) -> list[str] | None:
+    """An answer as a list of words without pads; None where it is no list of words."""
+    if isinstance(answer, Words):
+        answer = answer.tolist()
+    if isinstance(answer, str):
+        answer = answer.replace(",", " ").split()
+    if not isinstance(answer, (list, tuple)) or not answer:
+        return None
+    words = [str(word).strip().lower() for word in answer]
+    return [word for word in words if word not in (PAD, "")]

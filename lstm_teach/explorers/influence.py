@@ -1,0 +1,178 @@
+"""Which words reach one position of an output: the layout of a model, made visible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from ..figures.influence import Arrow, Reach, draw_influence
+from ..figures.layout import draw_refusal
+from ..layouts import PAD, influence, lengths_of, word_grid
+from .base import Explorer, View, choice, switch, whole_number
+
+FEATURES, HIDDEN = 16, 8
+POSITION = "one position of output"
+READS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    POSITION: lambda output, h_n: output,
+    "output[-1]": lambda output, h_n: output[-1],
+    "output[:, -1]": lambda output, h_n: output[:, -1],
+    "h_n[-1]": lambda output, h_n: h_n[-1],
+    "cat((h_n[-2], h_n[-1]), 1)": lambda output, h_n: torch.cat((h_n[-2], h_n[-1]), 1),
+}
+
+
+class _Reader(nn.Module):
+    """An nn.LSTM and the way in which its results are read."""
+
+    def __init__(self, lstm: nn.LSTM, read: str, packed: bool) -> None:
+        super().__init__()
+        self.lstm, self.read, self.packed = lstm, READS[read], packed
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = self.lstm.batch_first
+        given = pack_padded_sequence(x, lengths_of(), batch_first=first) if self.packed else x
+        output, (h_n, _) = self.lstm(given)
+        if self.packed:
+            output = pad_packed_sequence(output, batch_first=first)[0]
+        return self.read(output, h_n)
+
+
+class InfluenceExplorer(Explorer):
+    """Choose a position of the output and see the words that reach it.
+
+    Args:
+        start: values for controls to begin with, by name: x_is, batch_first, bidirectional,
+            packed, num_layers, read, sentence, step.
+    """
+
+    def __init__(self, **start: Any) -> None:
+        """Start at a batch-first x in a batch-first nn.LSTM, unless told otherwise."""
+        controls = {
+            "x_is": choice("x is", ["[batch, seq_len]", "[seq_len, batch]"]),
+            "read": choice("look at", list(READS)),
+            "batch_first": switch("batch_first", True),
+            "bidirectional": switch("bidirectional"),
+            "packed": switch("packed"),
+            "num_layers": whole_number("num_layers", 1, 1, 3),
+            "sentence": whole_number("sentence", 1, 0, 2),
+            "step": whole_number("step", 3, 0, 9),
+        }
+        for name, value in start.items():
+            controls[name].value = value
+        super().__init__(controls)
+
+    def look(self, *, x_is: str, read: str, packed: bool, sentence: int, step: int,
+             **options: Any) -> View:  # fmt: skip
+        """Run the model once forward and once backward, and show what the gradient reaches."""
+        lstm = _lstm(**options)
+        batch_first_x = x_is == "[batch, seq_len]"
+        x = _features() if batch_first_x else _features().transpose(0, 1)
+        at = (sentence, step) if batch_first_x else (step, sentence)
+        model = _Reader(lstm, read, packed)
+        code = _code(options) + ("   # packed" if packed else "")
+        index: Any = at if read == POSITION else sentence
+        try:
+            with torch.no_grad():
+                shape = model(x).shape
+            strengths = influence(model, x, index)
+        except (RuntimeError, IndexError) as error:
+            message = f"{type(error).__name__}: {error}"
+            return View(draw_refusal(code, message), _refusal(message))
+        axes = x_is.strip("[]").split(", ")
+        reach = Reach(
+            words=word_grid(batch_first=True).tolist(),
+            strengths=strengths if batch_first_x else strengths.t(),
+            sentence=sentence,
+            result=f"output[{at[0]}, {at[1]}]" if read == POSITION else f"answer[{sentence}]",
+            shape=shape,
+            axes=[*axes, "features"] if read == POSITION else [_left(axes, read, lstm), "features"],
+            target=(sentence, step if read == POSITION else None),
+            x_axes=[*axes, "features"],
+            x_shape=x.shape,
+        )
+        if read != POSITION:
+            code += f"      answer = {read}"
+        return View(draw_influence(reach, code, _title(reach), _arrows(reach)), _words(reach))
+
+
+@cache
+def _features() -> Tensor:
+    """A vector for each word, [batch, seq_len, features]; the pad is all zeros."""
+    words = word_grid(batch_first=True)
+    generator = torch.Generator().manual_seed(0)
+    table = torch.randn(len(words.vocabulary), FEATURES, generator=generator)
+    table[0] = 0
+    return table[words.ids]
+
+
+@cache
+def _lstm(**options: Any) -> nn.LSTM:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return nn.LSTM(FEATURES, HIDDEN, **options)
+
+
+def _code(options: dict[str, Any]) -> str:
+    """The constructor call, with the defaults left out."""
+    defaults = {"batch_first": False, "bidirectional": False, "num_layers": 1}
+    given = [f", {name}={value}" for name, value in options.items() if value != defaults[name]]
+    return f"lstm = nn.LSTM({FEATURES}, {HIDDEN}{''.join(given)})"
+
+
+def _left(axes: list[str], read: str, lstm: nn.LSTM) -> str:
+    """The axis of x that is left when the last step is read."""
+    if read == "output[-1]":
+        return axes[1]
+    return axes[0] if read == "output[:, -1]" or lstm.batch_first else axes[1]
+
+
+def _arrows(reach: Reach) -> list[Arrow]:
+    """The walk through the words that reach the result, towards the strongest of them."""
+    lit = reach.strengths.nonzero().tolist()
+    end = divmod(int(reach.strengths.argmax()), reach.strengths.shape[1])
+    arrows: list[Arrow] = []
+    for row, step in lit:
+        for near in ((row, step + 1), (row + 1, step)):
+            if list(near) in lit:
+                here = (row, step)
+                arrows.append((here, near) if near <= end else (near, here))
+    return arrows
+
+
+def _title(reach: Reach) -> str:
+    count = len(reach.own)
+    if reach.others:
+        return f"{len(reach.others)} of the words that reach it belong to OTHER sentences"
+    if not count:
+        return "no word reaches it: it is the padding that pad_packed_sequence fills in"
+    if any(reach.words[reach.sentence][step] == PAD for step in reach.own):
+        return f"its own sentence, and its padding: {count} positions"
+    return f"only its own sentence: {count} word{'s' if count > 1 else ''}"
+
+
+def _words(reach: Reach) -> str:
+    """What the picture shows, in a sentence or two."""
+    meant = f"`{reach.result}`, meant for sentence {reach.sentence}, "
+    if not reach.own and not reach.others:
+        return f"{meant}is reached by no word: it is zero, filled in by `pad_packed_sequence`."
+    own = " ".join(reach.words[reach.sentence][step] for step in reach.own)
+    if not reach.others:
+        return (
+            f"{meant}is reached by {len(reach.own)} of {reach.strengths.numel()} positions, all "
+            f"in that sentence: {own}. The layer walks along time."
+        )
+    others = " ".join(reach.words[row][step] for row, step in reach.others)
+    return (
+        f"{meant}is reached by {len(reach.own)} position{'s' * (len(reach.own) != 1)} of that "
+        f"sentence ({own or 'none'}) and by {len(reach.others)} of other sentences ({others}). "
+        "No error: PyTorch takes the axes as they come."
+    )
+
+
+def _refusal(message: str) -> str:
+    return f"PyTorch would say: `{message}`. A loud error is the better kind: it points at a line."

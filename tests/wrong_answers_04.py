@@ -1,0 +1,78 @@
+"""Wrong answers to the exercises of notebook 04, each with the verdict that it deserves."""
+
+FORWARD = "class {0}(Classifier):\n    def forward(self, x{1}):\n        {2}\n"
+
+
+def forward(name, *lines, lengths=False):
+    """The code of a model whose forward has these lines."""
+    return FORWARD.format(name, ", lengths" if lengths else "", "\n        ".join(lines))
+
+
+WRONG = {
+    "which words": [
+        ('x_2 = ["rain", "is", "falling", "again"]', "time_batch_swapped"),
+        ('x_2 = ["small", "remembers", "is"]', "unrecognised"),
+        ('x_2 = "dog"', "unrecognised"),
+    ],
+    "model 1": [
+        (
+            forward("Mended1", "output, _ = self.lstm(x)", "return self.readout(output[:, -1])"),
+            "time_batch_swapped",
+        ),
+        (
+            forward(
+                "Mended1",
+                "output, _ = self.lstm(x.view(x.shape[1], x.shape[0], -1))",
+                "return self.readout(output[-1])",
+            ),
+            "view_scramble",
+        ),
+    ],
+    "model 2": [
+        (
+            forward(
+                "Mended2",
+                "output, _ = self.lstm(x)",
+                "return self.readout(output.reshape(x.shape[1], x.shape[0], 8)[-1])",
+            ),
+            "view_scramble",
+        ),
+        (
+            forward("Mended2", "output, _ = self.lstm(x)", "return self.readout(output[-1])"),
+            "last_step_wrong_axis",
+        ),
+    ],
+    "model 3": [
+        (
+            forward(
+                "Mended3", "_, (h_n, _) = self.lstm(x)", "return self.readout(h_n.view(len(x), -1))"
+            ),
+            "hidden_view_scramble",
+        ),
+        (
+            forward("Mended3", "output, _ = self.lstm(x)", "return self.readout(output[:, -1])"),
+            "bidir_last_step",
+        ),
+    ],
+    "model 4": [
+        (
+            forward(
+                "Mended4",
+                "output, _ = self.lstm(x)",
+                "return self.readout(output[:, -1])",
+                lengths=True,
+            ),
+            "padded_last_step",
+        ),
+        (
+            forward(
+                "Mended4",
+                "packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)",
+                "output = pad_packed_sequence(self.lstm(packed)[0], batch_first=True)[0]",
+                "return self.readout(output[:, -1])",
+                lengths=True,
+            ),
+            "padded_last_step",
+        ),
+    ],
+}
