@@ -40,7 +40,6 @@ def influence(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.Ten
         ValueError: the model returns no float tensor.
     """
     with undisturbed(model) as rewind:
-        rewind()
         strengths = _by_gradient(model, x, output_index)
         if strengths is None:
             strengths = _by_change(model, x, output_index, rewind)

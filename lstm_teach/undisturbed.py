@@ -33,12 +33,16 @@ def undisturbed(model: nn.Module) -> Iterator[Callable[[], None]]:
         ``rewind``: puts the module's own state back and seeds all random numbers, so that
         two runs with a rewind before each differ only by what they are given.
     """
-    modules = list(model.modules())
+    every = list(model.modules())
+    scripted = {m: m.training for m in every if isinstance(m, torch.jit.ScriptModule)}
+    modules = [module for module in every if module not in scripted]
     training = [module.training for module in modules]
     parameters = [(p, p.detach().clone(), p.requires_grad) for p in model.parameters()]
     randomness = _random_states()
     for module in modules:
-        module.__dict__["training"] = False
+        module.__dict__["training"] = False  # Past an overridden train() or eval().
+    for module in scripted:
+        module.training = False
     fixed = [_fix_batch_norm(m) for m in modules if _uses_batch_statistics(m)]
     saved = [_Saved(module) for module in modules]
 
@@ -62,6 +66,8 @@ def undisturbed(model: nn.Module) -> Iterator[Callable[[], None]]:
             module._buffers.update(running_mean=None, running_var=None)
         for module, mode in zip(modules, training, strict=True):
             module.__dict__["training"] = mode
+        for module, mode in scripted.items():
+            module.training = mode
         for parameter, value, requires_grad in parameters:
             if not torch.equal(parameter, value):
                 parameter.data.copy_(value)
@@ -78,8 +84,10 @@ class _Saved:
         self.registries = {
             name: dict(module.__dict__[name]) for name in ("_parameters", "_buffers", "_modules")
         }
+        # torch's own layers keep what changes in buffers; only the learner's use attributes.
+        depth = 0 if type(module).__module__.startswith("torch.nn.modules") else _DEPTH
         self.attributes = {
-            name: _contents(value, _DEPTH)
+            name: _contents(value, depth)
             for name, value in module.__dict__.items()
             if not (name.startswith("_") and (name in self.registries or "hook" in name))
         }

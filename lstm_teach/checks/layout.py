@@ -164,8 +164,8 @@ def _praise(case: Case) -> str:
             )
     if case.flattened:
         sentences.append(
-            f"The output has one row for each sample and time step, in the order ({case.flattened})"
-            ": keep the targets in the same order."
+            f"The output holds several rows for each sample, in the order ({case.flattened}): "
+            "keep the targets in the same order."
         )
     if case.state_only:
         sentences.append("The output is a state, [layers * directions, batch, hidden].")

@@ -24,8 +24,7 @@ class Case:
         self.walks = findings.walks
         self.output: int | None = None
         self.rows: Rows = lambda tensor: tensor
-        self.flattened = ""
-        self.state_only = False
+        self.flattened, self.state_only = "", False
         self.foreign = torch.zeros(0, 0, dtype=torch.bool)
         self.effects = torch.zeros(0, 0)
         if self.has_batch:

@@ -8,12 +8,14 @@ from tests.layout_zoo import (  # noqa: F401
     right_seq2seq,
     right_states,
     right_taggers_and_cells,
+    right_unusual,
     wrong_batch_as_time,
     wrong_batch_walked,
     wrong_last_step,
     wrong_loud,
     wrong_pads_and_mixing,
     wrong_states,
+    wrong_unusual,
     wrong_views,
 )
 from tests.layout_zoo.registry import RIGHT, WRONG

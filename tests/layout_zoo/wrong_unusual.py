@@ -1,0 +1,99 @@
+"""Wrong unusual: the same mistakes at sizes and in wrappings that hide them."""
+
+import torch
+from torch import nn
+
+from tests.layout_zoo.registry import IN, TAGGER, H, K, Net, case, features, wrong
+from tests.layout_zoo.right_unusual import ConvLSTM
+from tests.layout_zoo.wrong_batch_walked import ForgottenFlag
+
+
+def _view(batch, time):
+    def body(self, x):
+        out, _ = self.lstm(x.reshape(x.shape[1], x.shape[0], IN))
+        return self.fc(out[-1])
+
+    return case(Net(body, lstm=nn.LSTM(IN, H), fc=nn.Linear(H, K)), features(batch, time))
+
+
+def _last(batch, time):
+    def body(self, x):
+        out, _ = self.lstm(x)
+        return self.fc(out[-1])
+
+    model = Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K))
+    return case(model, features(batch, time))
+
+
+def _state_view(batch, bidirectional):
+    def body(self, x):
+        _, h = self.gru(x)
+        return self.fc(h.view(x.size(0), -1))
+
+    gru = nn.GRU(IN, H, 2, batch_first=True, bidirectional=bidirectional)
+    model = Net(body, gru=gru, fc=nn.Linear(H * (4 if bidirectional else 2), K))
+    return case(model, features(batch))
+
+
+@wrong("view_scramble")
+def view_twice_as_many_steps_as_samples():
+    return _view(4, 8)
+
+
+@wrong("view_scramble")
+def view_twice_as_many_samples_as_steps():
+    return _view(8, 4)
+
+
+@wrong("view_scramble")
+def view_of_a_square_where_it_does_nothing():
+    return _view(5, 5)
+
+
+@wrong("last_step_wrong_axis")
+def last_of_one_sample():
+    return _last(1, 6)
+
+
+@wrong("last_step_wrong_axis")
+def last_of_twice_as_many_steps():
+    return _last(3, 6)
+
+
+@wrong("hidden_view_scramble")
+def state_view_of_one_sample():
+    return _state_view(1, False)
+
+
+@wrong("hidden_view_scramble")
+def state_view_of_as_many_samples_as_rows():
+    return _state_view(4, True)
+
+
+@wrong("time_batch_swapped")
+def homemade_convolutional_lstm_without_its_flag():
+    return case(ConvLSTM(False), torch.randn(3, 5, 2, 6, 6), **TAGGER)
+
+
+@wrong("time_batch_swapped")
+def homemade_loop_over_the_batch_and_its_last_state():
+    def body(self, x):
+        h = torch.zeros(x.size(1), H)
+        for step in x:
+            h = torch.tanh(self.i(step) + self.h(h))
+        return self.fc(h)
+
+    parts = {"i": nn.Linear(IN, H), "h": nn.Linear(H, H), "fc": nn.Linear(H, K)}
+    return case(Net(body, **parts), features())
+
+
+@wrong("time_batch_swapped")
+def head_of_zeros_behind_a_forgotten_flag():
+    model = ForgottenFlag()
+    nn.init.zeros_(model.fc.weight)
+    return case(model, features())
+
+
+@wrong("time_batch_swapped")
+def forgotten_flag_in_a_wrapper():
+    return case(nn.DataParallel(ForgottenFlag()), features())
