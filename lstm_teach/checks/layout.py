@@ -100,6 +100,10 @@ def _examine(
         case = Case(Findings(probe, output_axes, call))
         if case.is_dead and _waken(probe.model):
             case = Case(Findings(probe, output_axes, call))
+        table = (*BEFORE, *AFTER) if case.mixes else () if case.is_dead else UNUSED
+        for mistake in table:
+            if (words := mistake.tell(case)) is not None:
+                return case, mistake, words
     except Exception as error:
         return Report(
             "not_attempted",
@@ -107,10 +111,6 @@ def _examine(
             f"{type(error).__name__} ({error}). Give an x whose samples could stand in for one "
             "another.",
         )
-    table = (*BEFORE, *AFTER) if case.mixes else () if case.is_dead else UNUSED
-    for mistake in table:
-        if (words := mistake.tell(case)) is not None:
-            return case, mistake, words
     return case, None, {}
 
 
