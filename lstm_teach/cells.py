@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
-from torch.nn.utils import skip_init
 
 from lstm_teach.cell_inputs import (
     called,
@@ -224,14 +223,10 @@ def cell_from_layer(lstm: nn.LSTM, layer: int = 0, reverse: bool = False) -> nn.
         )
     weights = _layer_weights(lstm, layer, reverse)
     w_ih = weights[0]
-    cell = skip_init(
-        nn.LSTMCell,
-        input_size=w_ih.shape[1],
-        hidden_size=lstm.hidden_size,
-        bias=lstm.bias,
-        device=w_ih.device,
-        dtype=w_ih.dtype,
-    )
+    # nn.LSTMCell draws weights that are overwritten here; the reader's seed is not spent on them.
+    with torch.random.fork_rng(devices=[]):
+        cell = nn.LSTMCell(w_ih.shape[1], lstm.hidden_size, lstm.bias, "cpu", w_ih.dtype)
+    cell.to(w_ih.device)
     with torch.no_grad():
         for own, copied in zip(cell.parameters(), weights, strict=False):
             own.copy_(copied)

@@ -61,7 +61,7 @@ def run_learner(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     if _is_blank(result):
         return Report(
             "not_attempted",
-            f"{_name(function)} returns `{_shown_blank(result)}`: it is still the stub. "
+            f"{_name(function, 'Your')} returns `{_shown_blank(result)}`: it is still the stub. "
             "Write its body, then run the check again.",
         )
     return result
@@ -143,7 +143,7 @@ def _report_on(error: BaseException, function: Callable[..., Any]) -> Report:
     if isinstance(error, NotImplementedError) and not _raised_by_a_library(error.__traceback__):
         return Report(
             "not_attempted",
-            f"{_name(function)} raises `NotImplementedError`: it is still the stub. "
+            f"{_name(function, 'Your')} raises `NotImplementedError`: it is still the stub. "
             "Write its body, then run the check again.",
         )
     if isinstance(error, TypeError) and "ellipsis" in text.lower():
@@ -168,9 +168,9 @@ def _shown_blank(result: Any) -> str:
     return "..." if result is ... else "None" if result is None else type(result).__name__
 
 
-def _name(function: Callable[..., Any]) -> str:
+def _name(function: Callable[..., Any], your: str = "your") -> str:
     name = getattr(function, "__name__", type(function).__name__)
-    return "your function" if name == "<lambda>" else f"`{name}`"
+    return f"{your} function" if name == "<lambda>" else f"`{name}`"
 
 
 def _is_cell(filename: str) -> bool:

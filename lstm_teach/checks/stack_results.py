@@ -1,0 +1,201 @@
+"""What a learner's stack returns: read it, compare it, and know it in another arrangement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lstm_teach.cells import State
+
+Result = tuple[Tensor, list[State]]
+
+CONTRACT = (
+    "The check expects `return output, states`: `output` is one tensor "
+    "`[seq_len, batch, hidden_size of the top layer]`, and `states` is a list with one `(h, c)` "
+    "for each layer."
+)
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """Another way to hand back what a stack computes.
+
+    Attributes:
+        of: makes it from the output and the states as the check expects them.
+        message: how it differs from what the check expects, and the fix.
+    """
+
+    of: Callable[[Tensor, list[State]], Any]
+    message: str
+
+
+EXPECTED = Arrangement(lambda output, states: (output, states), "")
+
+ARRANGEMENTS: tuple[Arrangement, ...] = (
+    EXPECTED,
+    Arrangement(
+        lambda output, states: (states, output),
+        "You return the states first and the output second: write `return output, states`.",
+    ),
+    Arrangement(
+        lambda output, states: (output, list(zip(*states, strict=True))),
+        "You return all h together and all c together, as nn.LSTM does. A stack with different "
+        "hidden sizes cannot put them into one tensor, so the check expects one (h, c) for each "
+        "layer: `list(zip(h, c))`.",
+    ),
+    Arrangement(
+        lambda output, states: (output, *zip(*states, strict=True)),
+        "You return three things: output, all h, all c. The check expects two, with one (h, c) "
+        "for each layer: `return output, list(zip(h, c))`.",
+    ),
+    Arrangement(
+        lambda output, states: (output, [(c, h) for h, c in states]),
+        "Your pairs are (c, h). nn.LSTMCell and nn.LSTM say (h, c) everywhere: turn each round.",
+    ),
+    Arrangement(
+        lambda output, states: (output, states[::-1]),
+        "Your states start with the top layer. `states[0]` belongs to `cells[0]`.",
+    ),
+    Arrangement(
+        lambda output, states: (output, *states),
+        "You return each layer's (h, c) as a result of its own. Put them into one list: "
+        "`return output, [(h, c), ...]`.",
+    ),
+    Arrangement(
+        lambda output, states: (output, states[-1]),
+        "You return the (h, c) of the top layer alone. The right edge of the drawing has one for "
+        "each layer: `return output, [(h, c), ...]`.",
+    ),
+    Arrangement(
+        lambda output, states: (output, states[-1:]),
+        "You return the (h, c) of the top layer alone. The right edge of the drawing has one for "
+        "each layer.",
+    ),
+    Arrangement(
+        lambda output, states: (output, [h for h, c in states]),
+        "Your states hold h without c. The next step needs both: one `(h, c)` for each layer.",
+    ),
+    Arrangement(
+        lambda output, states: output,
+        "You return the output alone. Without the states nobody can go on from the last step: "
+        "`return output, states`.",
+    ),
+    Arrangement(
+        lambda output, states: (output.transpose(0, 1), states),
+        "Your output is `[batch, seq_len, hidden_size]`. x has its time axis first, and so does "
+        "the output: stack the steps with `torch.stack(steps)`, along axis 0.",
+    ),
+    Arrangement(
+        lambda output, states: (output.flatten(0, 1), states),
+        "Your output has its time and batch axes in one: the steps are joined by `torch.cat`. "
+        "`torch.stack(steps)` gives them an axis of their own.",
+    ),
+    Arrangement(
+        lambda output, states: (output.flip(0), states),
+        "Your output runs backward: its first step belongs to the last step of x.",
+    ),
+)
+
+
+def read(result: Any) -> Any:
+    """The same result with its iterators, such as `zip` or a deque, turned into lists."""
+    whole = isinstance(result, (Tensor, str, bytes, dict)) or hasattr(result, "__array__")
+    if whole or not isinstance(result, Iterable):
+        return result
+    return [read(part) for part in result]
+
+
+def same(given: Any, expected: Any) -> bool:
+    """Whether both hold the same numbers in the same places.
+
+    A tensor may stand for a list of equal tensors, and a list of equal tensors for one tensor.
+    """
+    if isinstance(expected, Tensor):
+        if isinstance(given, list):
+            return len(given) == len(expected) > 0 and all(map(same, given, expected))
+        return isinstance(given, Tensor) and _close(given, expected)
+    if not isinstance(expected, (list, tuple)):
+        return type(given) is type(expected)
+    if isinstance(given, Tensor) and given.dim() == 0:
+        return False
+    if not isinstance(given, (Tensor, list)) or len(given) != len(expected):
+        return False
+    return all(map(same, given, expected))
+
+
+def _close(given: Tensor, expected: Tensor) -> bool:
+    if given.shape != expected.shape or given.is_complex():
+        return False
+    exact = given.dtype == expected.dtype == torch.float64
+    tolerance = 1e-8 if exact else 1e-3
+    return torch.allclose(given.detach().double().cpu(), expected.double(), tolerance, tolerance)
+
+
+def complaint(result: Any, sizes: Sequence[int], seq_len: int, batch: int) -> str | None:
+    """What keeps a result from being `output, [(h, c), ...]`, or None where nothing does."""
+    if not isinstance(result, list) or len(result) != 2:
+        what = f"{len(result)} things" if isinstance(result, list) else f"{_kind(result)} alone"
+        return f"You return {what}. {CONTRACT}"
+    output, states = result
+    wanted = [seq_len, batch, sizes[-1]]
+    if isinstance(output, list) and len({getattr(step, "shape", None) for step in output}) == 1:
+        output = torch.stack(output) if isinstance(output[0], Tensor) else output
+    if not isinstance(output, Tensor):
+        return f"Your output is {_kind(output)}. {CONTRACT}"
+    if list(output.shape) != wanted:
+        return (
+            f"Your output is {list(output.shape)}, and [seq_len={seq_len}, batch={batch}, "
+            f"hidden_size of the top layer={wanted[-1]}] was expected."
+        )
+    if not isinstance(states, list):
+        return f"Your states are {_kind(states)}. {CONTRACT}"
+    if len(states) != len(sizes):
+        return (
+            f"Your states have {len(states)} entries, and there are {len(sizes)} layers. {CONTRACT}"
+        )
+    for layer, (state, size) in enumerate(zip(states, sizes, strict=True)):
+        if not isinstance(state, (list, Tensor)) or len(state) != 2:
+            return f"`states[{layer}]` is {_kind(state)}, not a pair (h, c). {CONTRACT}"
+        for name, value in zip("hc", state, strict=True):
+            if not isinstance(value, Tensor):
+                return f"{name} of layer {layer} is {_kind(value)}, not a tensor. {CONTRACT}"
+            if list(value.shape) != [batch, size]:
+                return (
+                    f"{name} of layer {layer} is {list(value.shape)}, and [batch={batch}, "
+                    f"hidden_size={size}] was expected."
+                )
+    return None
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"one tensor, {list(value.shape)},"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return f"a value of type `{type(value).__name__}`"
+
+
+def first_off(given: Any, right: Result) -> dict[str, Any]:
+    """Where the numbers part: the first step of the output, each wrong h and c, and how far."""
+    seq_len, batch, _ = right[0].shape
+    sizes = [h.shape[1] for h, c in right[1]]
+    if complaint(given, sizes, seq_len, batch):
+        return {}
+    pairs = [(f"output at step {t}", given[0][t], step) for t, step in enumerate(right[0])]
+    for layer, (ours, theirs) in enumerate(zip(given[1], right[1], strict=True)):
+        pairs += [(f"{name} of layer {layer}", ours[k], theirs[k]) for k, name in enumerate("hc")]
+    wrong = [(name, _distance(a, b)) for name, a, b in pairs if not _close(a, b)]
+    steps = [name for name, _ in wrong if name.startswith("output")][:1]
+    states = [name for name, _ in wrong if not name.startswith("output")]
+    evidence: dict[str, Any] = {"first off": steps[0]} if steps else {}
+    evidence["last states off"] = ", ".join(states) or "none"
+    evidence["largest difference"] = max((far for _, far in wrong), default=0.0)
+    return evidence
+
+
+def _distance(given: Tensor, right: Tensor) -> float:
+    return float((given.detach().double() - right.double()).abs().max())

@@ -1,0 +1,341 @@
+"""A right stack is never called wrong, and a wrong one is told what is wrong with it."""
+
+import random
+import time
+
+import pytest
+import torch
+from torch import nn
+
+from lstm_teach.cells import run_cells
+from lstm_teach.checks import stack_trial
+from lstm_teach.checks.stack import check_stack
+from lstm_teach.checks.stack_mistakes import MISTAKES
+from lstm_teach.checks.stack_results import ARRANGEMENTS
+from tests import stack_zoo as zoo
+
+VERDICTS = {
+    "c_instead_of_h", "state_shared_across_layers", "stale_lower_state", "same_cell_reused",
+    "layers_swapped", "output_of_first_layer", "last_step_only", "state_not_carried",
+}  # fmt: skip
+
+
+def named(case):
+    return getattr(case, "__name__", None)
+
+
+@pytest.mark.parametrize("stack", [*zoo.RIGHT, run_cells, torch.no_grad()(run_cells)], ids=named)
+def test_a_right_stack_is_right_however_it_is_written(stack):
+    report = check_stack(stack)
+    assert report.ok, report
+    assert report.evidence["stacks tried"] == 6
+
+
+@pytest.mark.parametrize(
+    ("verdict", "stack"),
+    [(verdict, stack) for verdict, stacks in zoo.WRONG.items() for stack in stacks],
+    ids=named,
+)
+def test_a_wrong_stack_gets_its_own_verdict(verdict, stack):
+    assert check_stack(stack).verdict == verdict
+
+
+def test_every_verdict_is_met_by_two_differently_written_stacks():
+    assert zoo.WRONG.keys() == VERDICTS
+    assert all(len(stacks) >= 2 for stacks in zoo.WRONG.values())
+    assert {mistake.verdict for mistake in MISTAKES} == VERDICTS | {"unrecognised"}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.verdict)
+def test_each_row_of_the_table_is_told_from_all_other_rows(mistake):
+    report = check_stack(mistake.run)
+    assert report.verdict == mistake.verdict
+    assert report.message.startswith(mistake.message)
+
+
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS[1:], ids=lambda a: a.message[:40])
+def test_right_numbers_in_another_arrangement_are_said_to_be_right(arrangement):
+    report = check_stack(lambda cells, x: arrangement.of(*run_cells(cells, x)))
+    assert report.verdict == "unrecognised"
+    assert report.message == f"Your numbers are right. {arrangement.message}"
+
+
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS[1:], ids=lambda a: a.message[:40])
+def test_a_mistake_is_found_in_another_arrangement_too(arrangement):
+    report = check_stack(lambda cells, x: arrangement.of(*zoo.c_up(cells, x)))
+    assert report.verdict == "c_instead_of_h"
+    assert arrangement.message in report.message
+
+
+def test_equal_sizes_stacked_into_h_n_and_c_n_are_told_to_be_pairs():
+    def as_nn_lstm_returns(cells, x):
+        output, states = run_cells(cells, x)
+        return output, (torch.stack([h for h, c in states]), torch.stack([c for h, c in states]))
+
+    report = check_stack(as_nn_lstm_returns)
+    assert report.message.startswith("Your numbers are right. You return all h together")
+    assert "With two layers of different sizes it raises" in report.message
+
+
+def test_a_stack_that_runs_only_at_equal_sizes_is_named_and_told_both():
+    report = check_stack(zoo.one_state)
+    assert report.verdict == "state_shared_across_layers"
+    assert "With two layers of different sizes it raises an error" in report.message
+    assert "h, c = cell(x_t, (h, c))" in report.message
+
+
+def two_layers_only(cells, x):
+    first, second = cells
+    return run_cells([first, second], x)
+
+
+def equal_sizes_only(cells, x):
+    output, states = run_cells(cells, x)
+    zeros = torch.zeros(len(cells), x.size(1), cells[0].hidden_size)
+    return output + 0 * zeros[0], [(h + 0 * zeros[k], c) for k, (h, c) in enumerate(states)]
+
+
+def more_than_one_layer(cells, x):
+    assert len(cells) > 1
+    return run_cells(cells, x)
+
+
+@pytest.mark.parametrize(
+    ("stack", "words"),
+    [
+        (two_layers_only, ["With three layers", "too many values", "first, second = cells"]),
+        (equal_sizes_only, ["With two layers of different sizes", "must match"]),
+        (more_than_one_layer, ["With one layer", "assert len(cells) > 1"]),
+    ],
+)
+def test_a_stack_that_is_right_only_for_some_sizes_is_told_for_which(stack, words):
+    report = check_stack(stack)
+    assert report.verdict == "raises"
+    assert "agrees with nn.LSTMCell" in report.message
+    for word in words:
+        assert word in report.message
+
+
+def raises_always(cells, x):
+    return cells[0](x)
+
+
+def stub(cells, x): ...
+
+
+def half_written(cells, x):
+    states = ...
+    for k, cell in enumerate(cells):
+        x = cell(x, states[k])
+
+
+@pytest.mark.parametrize(
+    ("stack", "verdict", "words"),
+    [
+        (raises_always, "raises", ["got 3D", "return cells[0](x)"]),
+        (lambda x: x, "raises", ["positional argument"]),
+        (stub, "not_attempted", ["`stub`"]),
+        (half_written, "not_attempted", ["..."]),
+        (None, "not_attempted", ["run_stack(cells, x)"]),
+        (3, "unrecognised", ["check_stack(run_stack)", "`int`"]),
+        (nn.LSTM, "unrecognised", ["class", "lambda cells, x"]),
+    ],
+    ids=named,
+)
+def test_what_does_not_run_gets_its_sentence(stack, verdict, words):
+    report = check_stack(stack)
+    assert report.verdict == verdict
+    for word in words:
+        assert word in report.message
+
+
+def changed(change):
+    def stack(cells, x):
+        return change(*run_cells(cells, x))
+
+    return stack
+
+
+@pytest.mark.parametrize(
+    ("stack", "words"),
+    [
+        (lambda cells, x: 3, ["`int` alone"]),
+        (lambda cells, x: x, ["one tensor, [6, 3, 4], alone"]),
+        (lambda cells, x: (1, 2, 3, 4), ["4 things"]),
+        (lambda cells, x: "output, states", ["`str`"]),
+        (lambda cells, x: ("output", x), ["Your output is a value of type `str`"]),
+        (changed(lambda o, s: (o, dict(enumerate(s)))), ["`dict`"]),
+        (changed(lambda o, s: (o, [*s, s[0]])), ["3 entries", "2 layers"]),
+        (changed(lambda o, s: (o, [(*p, p[0]) for p in s])), ["`states[0]` is a list of 3"]),
+        (changed(lambda o, s: (o, [(h.tolist(), c) for h, c in s])), ["h of layer 0"]),
+        (changed(lambda o, s: (o, [(h, c[None]) for h, c in s])), ["c of layer 0 is [1, 3, 4]"]),
+        (changed(lambda o, s: (o[1:], s)), ["[5, 3, 4]", "[seq_len=6, batch=3"]),
+        (changed(lambda o, s: (o.squeeze(), s)), ["a batch of one", "[7, 3]"]),
+        (changed(lambda o, s: (o.numpy(force=True), s)), ["`ndarray`"]),
+    ],
+)
+def test_what_is_no_output_and_states_is_told_what_is_expected(stack, words):
+    report = check_stack(stack)
+    assert report.verdict == "unrecognised"
+    for word in words:
+        assert word in report.message
+
+
+def test_what_has_no_name_is_located():
+    def wrong_from_step_two(cells, x):
+        output, states = run_cells(cells, x)
+        (h, c), *rest = states
+        return torch.cat([output[:2], 2 * output[2:]]), [(h, 3 * c), *rest]
+
+    report = check_stack(wrong_from_step_two)
+    assert report.verdict == "unrecognised"
+    assert report.evidence["first off"] == "output at step 2"
+    assert report.evidence["last states off"] == "c of layer 0"
+
+
+def test_a_stack_wrong_only_in_part_is_told_where_it_is_right():
+    def wrong_at_three(cells, x):
+        output, states = run_cells(cells, x)
+        return output + (len(cells) == 3), states
+
+    report = check_stack(wrong_at_three)
+    assert report.verdict == "unrecognised"
+    assert "It is right with two layers of equal sizes" in report.message
+
+
+def test_nan_is_not_right():
+    assert not check_stack(changed(lambda o, s: (o * float("nan"), s)))
+
+
+def test_a_state_that_starts_from_random_numbers_is_told():
+    def random_start(cells, x):
+        states = [torch.randn(2, x.size(1), cell.hidden_size).unbind() for cell in cells]
+        return run_cells(cells, x, states)
+
+    report = check_stack(random_start)
+    assert report.verdict == "unrecognised"
+    assert "start each call from zeros" in report.message
+
+
+def test_a_state_kept_between_calls_is_told():
+    kept = {}
+
+    def keeps(cells, x):
+        sizes = (x.size(1), *(cell.hidden_size for cell in cells), x.size(2))
+        output, kept[sizes] = run_cells(cells, x, kept.get(sizes))
+        return output, kept[sizes]
+
+    report = check_stack(keeps)
+    assert report.verdict == "unrecognised"
+    assert "Two calls" in report.message
+
+
+def changes_x(cells, x):
+    result = run_cells(cells, x)
+    x.zero_()
+    return result
+
+
+def changes_weights(cells, x):
+    result = run_cells(cells, x)
+    for cell in cells:
+        cell.bias_ih.data.add_(1)
+    return result
+
+
+def empties_the_list(cells, x):
+    states = []
+    while cells:
+        x, state = run_cells([cells.pop(0)], x)
+        states += state
+    return x, states
+
+
+@pytest.mark.parametrize(
+    ("stack", "words"),
+    [
+        (changes_x, "changes x itself"),
+        (changes_weights, "changes the weights"),
+        (empties_the_list, "changes the list `cells`"),
+    ],
+)
+def test_a_stack_that_changes_what_it_is_lent_is_told(stack, words):
+    report = check_stack(stack)
+    assert report.verdict == "unrecognised"
+    assert "agrees with nn.LSTMCell" in report.message
+    assert words in report.message
+
+
+def test_evaluation_mode_and_a_cut_gradient_are_worth_a_sentence_only():
+    def evaluates(cells, x):
+        for cell in cells:
+            cell.eval()
+        output, states = run_cells(cells, x)
+        return output.detach(), states
+
+    report = check_stack(evaluates)
+    assert report.ok
+    assert "evaluation mode" in report.message
+    assert "No gradient" in report.message
+
+
+def test_a_callers_no_grad_does_not_look_like_a_cut_gradient():
+    with torch.no_grad():
+        assert "No gradient" not in check_stack(run_cells).message
+
+
+def test_prints_are_kept_off_the_screen(capsys):
+    def prints(cells, x):
+        print("step <b>0</b>")
+        return run_cells(cells, x)
+
+    report = check_stack(prints)
+    assert report.ok
+    assert "prints" in report.message
+    assert capsys.readouterr().out == ""
+    assert "<b>0" not in report._repr_html_()
+
+
+def test_a_slow_stack_is_judged_by_what_it_did_in_time(monkeypatch):
+    monkeypatch.setattr(stack_trial, "_PATIENCE_IN_SECONDS", 0.03)
+
+    def slow(cells, x):
+        time.sleep(0.04)
+        return run_cells(cells, x)
+
+    report = check_stack(slow)
+    assert report.ok
+    assert report.evidence["stacks tried"] == 1
+    assert "took too long" in report.not_checked[0]
+    assert "one layer" in report.not_checked[0]
+
+
+def test_the_check_leaves_global_state_as_it_was():
+    def disturbs(cells, x):
+        torch.manual_seed(1)
+        random.seed(1)
+        torch.set_default_dtype(torch.float16)
+        torch.set_grad_enabled(False)
+        raise ValueError
+
+    before = torch.get_rng_state(), random.getstate()
+    check_stack(disturbs)
+    check_stack(run_cells)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert random.getstate() == before[1]
+    assert torch.get_default_dtype() == torch.float32
+    assert torch.is_grad_enabled()
+
+
+def test_the_report_is_the_same_every_time():
+    first = str(check_stack(zoo.stale))
+    torch.manual_seed(1)
+    assert str(check_stack(zoo.stale)) == first
+
+
+def test_the_keyboard_interrupt_passes():
+    def interrupted(cells, x):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check_stack(interrupted)
