@@ -1,25 +1,30 @@
 """A sheet in pixels to put boxes, arrows and words on, and its PNG.
 
 Matplotlib without an Axes: the drawings here have no scales, and leaving Axes out makes a redraw
-about twice as fast.
+about twice as fast. So does keeping the pixels of words, most of which stand in the next picture
+too.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from math import ceil
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backend_bases import RendererBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.transforms import Affine2D
+from matplotlib.transforms import Affine2D, IdentityTransform
 from PIL import Image
 
 from .palette import FAINT, INK, PAPER, axis_color
 
 DPI = 100
+MARGIN = 2  # pixels around words that are kept: letters may reach beyond their width
 MONO = "DejaVu Sans Mono"
 MONO_ADVANCE = 0.602  # width of one character of MONO, in units of the font size
 Point = tuple[float, float]
@@ -37,10 +42,44 @@ def png(figure: Figure) -> bytes:
     """The figure as PNG bytes, compressed for speed rather than for size."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
+    pixels, size = canvas.buffer_rgba(), canvas.get_width_height()
+    image = Image.frombuffer("RGBA", size, pixels, "raw", "RGBA", 0, 1)
     buffer = io.BytesIO()
-    pixels = np.asarray(canvas.buffer_rgba())[..., :3]
-    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG", compress_level=1)
+    image.convert("RGB").save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
+
+
+class _Words(Text):
+    """Text whose pixels are kept and copied whenever the same words are drawn again."""
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Copy the pixels of the words; a renderer without pixels gets the words themselves."""
+        if not isinstance(renderer, RendererAgg):
+            super().draw(renderer)
+            return
+        font = (self.get_fontsize(), self.get_fontweight(), *self.get_fontfamily())
+        pixels, width = _set_words(self.get_text(), self.get_color(), renderer.dpi, *font)
+        x, y = self.get_transform().transform(self.get_position())
+        x -= {"left": 0.0, "center": width / 2, "right": width}[self.get_horizontalalignment()]
+        gc = renderer.new_gc()
+        renderer.draw_image(gc, round(x) - MARGIN, round(y) - len(pixels) // 2, pixels)
+        gc.restore()
+
+
+@lru_cache(maxsize=1024)
+def _set_words(
+    words: str, color: str, dpi: float, size: float, weight: str, family: str
+) -> tuple[np.ndarray, float]:
+    """The words [height, width, rgba], lowest row first, within a margin, and their width."""
+    text = Text(MARGIN, 0, words, color=color, va="center", parse_math=False)
+    text.set(fontsize=size, fontweight=weight, fontfamily=family, transform=IdentityTransform())
+    text.set_figure(Figure(dpi=dpi))
+    extent = text.get_window_extent(RendererAgg(1, 1, dpi))
+    width, height = (ceil(length) + 2 * MARGIN for length in (extent.width, extent.height))
+    sheet = RendererAgg(width, height, dpi)
+    text.set_y(height // 2)
+    text.draw(sheet)
+    return np.array(sheet.buffer_rgba())[::-1].copy(), extent.width
 
 
 class Canvas:
@@ -107,7 +146,7 @@ class Canvas:
     ) -> None:
         """Write words, centred on y; `align` says which end of them stands at x."""
         self._add(
-            Text(
+            _Words(
                 x,
                 y,
                 words,
