@@ -14,10 +14,10 @@ AXIS_COLORS = {
     "layers": "#5b1a66",
 }
 
-# The same four hues, pale enough to write on.
+# The same four hues, pale enough to write on in the colour itself, at 4.5:1 too.
 AXIS_TINTS = {
-    "seq_len": "#dcebfb",
-    "batch": "#fbe6d8",
+    "seq_len": "#e6f1fc",
+    "batch": "#fdeee4",
     "features": "#d9efe7",
     "layers": "#ece0ef",
 }
