@@ -17,12 +17,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+BROWSERS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
+CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -174,6 +178,28 @@ class Notebook:
         )
         self.page.wait_for_timeout(300)
 
+    def outputs(self) -> list[list[dict[str, Any]]]:
+        """The outputs of each code cell as JupyterLab holds them now, in nbformat's words."""
+        return self.page.evaluate(
+            """() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells
+                .filter(cell => cell.cell_type === 'code').map(cell => cell.outputs)"""
+        )
+
+    def cell(self, number: int) -> Locator:
+        """The cell at a place in the notebook, counted from 0."""
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(number)
+
+    def run_cell(self, number: int, text: str | None = None) -> None:
+        """Run one cell, with `text` typed in place of its own."""
+        self.cell(number).locator(".cm-content").click()
+        if text is not None:
+            self.page.keyboard.press("Control+A")
+            self.page.keyboard.insert_text(text)
+        self.page.keyboard.press("Control+Enter")
+        self.page.wait_for_timeout(200)
+        self.wait_idle()
+        self.settle()
+
     def prompts(self) -> list[str]:
         """What stands beside each code cell, such as "[3]:"."""
         return self.page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
@@ -194,7 +220,7 @@ class Notebook:
                 }""",
                 top,
             )
-            self.page.wait_for_timeout(150)
+            self.page.wait_for_timeout(40)
             files.append(out / f"{stem}-{len(files) + 1:02d}.png")
             self.page.screenshot(path=files[-1])
             if left <= 0:
