@@ -74,7 +74,7 @@ class InfluenceExplorer(Explorer):
         x = _features() if batch_first_x else _features().transpose(0, 1)
         at = (sentence, step) if batch_first_x else (step, sentence)
         model = _Reader(lstm, read, packed)
-        code = _code(options) + ("   # packed" if packed else "")
+        code = _code(options, packed)
         index: Any = at if read == POSITION else sentence
         try:
             with torch.no_grad():
@@ -84,20 +84,23 @@ class InfluenceExplorer(Explorer):
             message = f"{type(error).__name__}: {error}"
             return View(draw_refusal(code, message), _refusal(message))
         axes = x_is.strip("[]").split(", ")
+        everything = read == POSITION
         reach = Reach(
             words=word_grid(batch_first=True).tolist(),
             strengths=strengths if batch_first_x else strengths.t(),
             sentence=sentence,
-            result=f"output[{at[0]}, {at[1]}]" if read == POSITION else f"answer[{sentence}]",
+            made="output" if everything else f"answer = {read}",
+            result=f"output[{at[0]}, {at[1]}]" if everything else f"answer[{sentence}]",
             shape=shape,
-            axes=[*axes, "features"] if read == POSITION else [_left(axes, read, lstm), "features"],
-            target=(sentence, step if read == POSITION else None),
+            axes=[*axes, "features"] if everything else [_left(axes, read, lstm), "features"],
+            target=(sentence, step if everything else None),
             x_axes=[*axes, "features"],
             x_shape=x.shape,
         )
-        if read != POSITION:
-            code += f"      answer = {read}"
-        return View(draw_influence(reach, code, _title(reach), _arrows(reach)), _words(reach))
+        along_time = lstm.batch_first == batch_first_x
+        right = along_time and not reach.others
+        figure = draw_influence(reach, code, _title(reach, along_time), right, _arrows(reach))
+        return View(figure, _words(reach, along_time))
 
 
 @cache
@@ -117,11 +120,12 @@ def _lstm(**options: Any) -> nn.LSTM:
         return nn.LSTM(FEATURES, HIDDEN, **options)
 
 
-def _code(options: dict[str, Any]) -> str:
-    """The constructor call, with the defaults left out."""
+def _code(options: dict[str, Any], packed: bool) -> str:
+    """The call of the constructor, with the defaults left out, and that of the layer."""
     defaults = {"batch_first": False, "bidirectional": False, "num_layers": 1}
     given = [f", {name}={value}" for name, value in options.items() if value != defaults[name]]
-    return f"lstm = nn.LSTM({FEATURES}, {HIDDEN}{''.join(given)})"
+    make = f"lstm = nn.LSTM({FEATURES}, {HIDDEN}{''.join(given)})"
+    return f"{make}    output, (h_n, c_n) = lstm({'packed' if packed else 'x'})"
 
 
 def _left(axes: list[str], read: str, lstm: nn.LSTM) -> str:
@@ -144,34 +148,51 @@ def _arrows(reach: Reach) -> list[Arrow]:
     return arrows
 
 
-def _title(reach: Reach) -> str:
-    count = len(reach.own)
-    if reach.others:
-        return f"{len(reach.others)} of the words that reach it belong to OTHER sentences"
-    if not count:
-        return "no word reaches it: it is the padding that pad_packed_sequence fills in"
-    if any(reach.words[reach.sentence][step] == PAD for step in reach.own):
-        return f"its own sentence, and its padding: {count} positions"
-    return f"only its own sentence: {count} word{'s' if count > 1 else ''}"
+def _title(reach: Reach, along_time: bool) -> str:
+    own, others = len(reach.own), len(reach.others)
+    if others:
+        whose = "ANOTHER sentence" if others == 1 else "OTHER sentences"
+        return f"It sees {_count(others, 'word')} of {whose}"
+    if not own:
+        return "It sees no word: pad_packed_sequence has filled in zeros"
+    if not along_time:
+        return "It sees one word: the past of its sentence is missing"
+    words, pads = _split(reach)
+    padding = f", and {_count(pads, 'pad')}" if pads else ""
+    return f"It sees {_count(len(words), 'word')} of its own sentence{padding}"
 
 
-def _words(reach: Reach) -> str:
+def _words(reach: Reach, along_time: bool) -> str:
     """What the picture shows, in a sentence or two."""
-    meant = f"`{reach.result}`, meant for sentence {reach.sentence}, "
+    words, pads = _split(reach)
+    own = " ".join(words) + (f" and {_count(pads, 'pad')}" if pads else "")
+    walk = "The layer walks along time"
+    if not along_time:
+        walk = "The layer walks along the batch, and PyTorch says nothing"
+    start = f"`{reach.result}`, meant for sentence {reach.sentence}, sees "
     if not reach.own and not reach.others:
-        return f"{meant}is reached by no word: it is zero, filled in by `pad_packed_sequence`."
-    own = " ".join(reach.words[reach.sentence][step] for step in reach.own)
+        return f"{start}no word: it is zero, filled in by `pad_packed_sequence`."
     if not reach.others:
-        return (
-            f"{meant}is reached by {len(reach.own)} of {reach.strengths.numel()} positions, all "
-            f"in that sentence: {own}. The layer walks along time."
-        )
+        first = "" if along_time else f", with sentence {reach.sentence} as its first step"
+        return f"{start}only its own sentence: {own}. {walk}{first}."
     others = " ".join(reach.words[row][step] for row, step in reach.others)
+    if along_time:
+        walk += f", but `{reach.made.split(' = ')[1]}` takes the wrong axis"
     return (
-        f"{meant}is reached by {len(reach.own)} position{'s' * (len(reach.own) != 1)} of that "
-        f"sentence ({own or 'none'}) and by {len(reach.others)} of other sentences ({others}). "
-        "No error: PyTorch takes the axes as they come."
+        f"{start}{_count(len(reach.others), 'position')} of other sentences ({others}) and "
+        f"{len(reach.own)} of its own{f' ({own})' if reach.own else ''}. {walk}."
     )
+
+
+def _split(reach: Reach) -> tuple[list[str], int]:
+    """The words of its own sentence that reach the result, and how many pads do."""
+    seen = [reach.words[reach.sentence][step] for step in reach.own]
+    words = [word for word in seen if word != PAD]
+    return words, len(seen) - len(words)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"
 
 
 def _refusal(message: str) -> str:

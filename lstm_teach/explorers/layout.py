@@ -43,12 +43,14 @@ class LayoutExplorer(Explorer):
         """Take the words and show where they stood."""
         words = word_grid(batch_first=batch_first)
         axes = ("batch", "seq_len") if batch_first else ("seq_len", "batch")
-        result_axes = {TAKE[0]: axes[1:], TAKE[1]: axes[:1], TAKE[2]: axes[::-1]}.get(take, "??")
+        result_axes = {TAKE[0]: axes[1:], TAKE[1]: axes[:1], TAKE[2]: axes[::-1]}.get(
+            take, ("mixed", "mixed")
+        )
         places = Words(torch.arange(words.ids.numel()).reshape(words.shape), words.vocabulary)
         try:
             code, result = _take(words, take, i)
         except IndexError as error:
-            code = TAKE[TAKE.index(take)].replace("i", str(i))
+            code = take.replace("i", str(i))
             return View(draw_refusal(code, f"IndexError: {error}"), _refusal(code, error, words))
         taken = torch.isin(places.ids, _take(places, take, i)[1].ids)
         figure = draw_layout(words, axes, taken, code, result, result_axes, sentence_of)

@@ -12,8 +12,17 @@ from .palette import AXIS_COLORS, FAINT, INK, MUTED
 
 LOOKS = ((AXIS_COLORS["seq_len"], "-"), (AXIS_COLORS["batch"], "--"))
 
+LOSS_LOOKS = (
+    (AXIS_COLORS["seq_len"], "-", 6),
+    (AXIS_COLORS["batch"], "--", 1.8),
+    (AXIS_COLORS["features"], "-.", 1.8),
+    (AXIS_COLORS["layers"], ":", 2.2),
+)
 
-def draw_curves(accuracies: Mapping[str, Sequence[float]], steps: int, chance: float = 0.5) -> Figure:
+
+def draw_curves(
+    accuracies: Mapping[str, Sequence[float]], steps: int, chance: float = 0.5
+) -> Figure:
     """Draw the accuracy of up to two models over the steps of their training.
 
     Args:
@@ -29,9 +38,53 @@ def draw_curves(accuracies: Mapping[str, Sequence[float]], steps: int, chance: f
         if curve:
             smooth = _smooth(curve)
             axes.plot(smooth, color=color, linestyle=style, linewidth=1.8)
-            axes.text(len(smooth) + steps * 0.01, smooth[-1] + 0.06, name, color=color, weight="bold")
+            axes.text(
+                len(smooth) + steps * 0.01, smooth[-1] + 0.06, name, color=color, weight="bold"
+            )
     axes.set(xlim=(0, steps), ylim=(0.3, 1.05), xlabel="step", ylabel="accuracy")
     axes.set_yticks([0.5, 0.75, 1], ["50 %", "75 %", "100 %"])
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=INK)
+    return figure
+
+
+def draw_losses(
+    losses: Mapping[str, Sequence[float]], steps: int, guess: float, window: int = 5
+) -> Figure:
+    """Draw the loss of up to four models; the first as a broad line that others may lie on.
+
+    Args:
+        losses: the loss at every step so far, by the model's name.
+        steps: how many steps the whole training has.
+        guess: the loss of a model that knows nothing.
+        window: over how many steps to take the mean.
+    """
+    figure = new_figure(1000, 360)
+    axes = figure.add_axes((0.06, 0.14, 0.62, 0.82))
+    top = guess * 1.1
+    axes.axhline(guess, color=MUTED, linewidth=1)
+    axes.text(steps * 0.99, guess, "knows nothing", ha="right", va="bottom", color=MUTED)
+    ends = []
+    for (name, curve), (color, style, width) in zip(losses.items(), LOSS_LOOKS, strict=False):
+        if len(curve):
+            smooth = _smooth(curve, window)
+            alpha = 0.45 if width > 3 else 1
+            axes.plot(smooth, color=color, linestyle=style, linewidth=width, alpha=alpha)
+            ends.append((float(smooth[-1]), len(smooth), name, color))
+    height = 0.0
+    for value, x, name, color in sorted(ends):
+        height = max(value, height + top * 0.065)
+        axes.annotate(
+            name,
+            (x, value),
+            (steps * 1.04, height),
+            va="center",
+            color=color,
+            weight="bold",
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8},
+        )
+    axes.set(xlim=(0, steps), ylim=(0, top), xlabel="step", ylabel="loss")
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=INK)
     return figure

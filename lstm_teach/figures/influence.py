@@ -15,8 +15,10 @@ from .canvas import Canvas, Point
 from .layout import Table
 from .palette import AXIS_COLORS, AXIS_TINTS, FAINT, INK, MUTED, PAPER
 
+Place = tuple[int, int]  # sentence and step
+Arrow = tuple[Place, Place]
 OWN, OTHER = "seq_len", "batch"
-DARK = 0.92  # from this level on, white is easier to read on a cell than ink
+PALER = 0.7  # all but the strongest word stay pale enough for ink to be easy to read on them
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Reach:
         words: the sentences, one list of words each, all padded to seq_len.
         strengths: how strongly each word reaches the result, [batch, seq_len].
         sentence: the sentence that the result is meant for.
+        made: the tensor of results as code, such as ``output`` or ``answer = output[-1]``.
         result: the result as code, such as ``output[1, 3]``.
         shape: the shape of the tensor that the result is one position of.
         axes: the names of the axes of that tensor.
@@ -38,6 +41,7 @@ class Reach:
     words: Sequence[Sequence[str]]
     strengths: Tensor
     sentence: int
+    made: str
     result: str
     shape: Sequence[int]
     axes: Sequence[str]
@@ -57,13 +61,16 @@ class Reach:
         return [(row, step) for row, step in pairs if row != self.sentence]
 
 
-def draw_influence(reach: Reach, code: str, title: str, arrows: Sequence[Arrow] = ()) -> Figure:
+def draw_influence(
+    reach: Reach, code: str, title: str, right: bool, arrows: Sequence[Arrow] = ()
+) -> Figure:
     """Draw the words as a table, one sentence a row, and light up those that reach the result.
 
     Args:
         reach: the result and what reaches it.
         code: the line that makes the model.
         title: what is to be seen, in a few words.
+        right: whether the result belongs to its own sentence alone; gives the title its colour.
         arrows: steps of the walk, each from one (sentence, step) to the next.
 
     Returns:
@@ -71,37 +78,30 @@ def draw_influence(reach: Reach, code: str, title: str, arrows: Sequence[Arrow] 
         bold, framed and filled, with a bar below it that is longer the stronger it is; words
         of other sentences have the batch's colour.
     """
-    canvas = Canvas(1100, 470)
+    canvas = Canvas(1100, 480)
     batch, seq_len = reach.strengths.shape
-    color = AXIS_COLORS[OTHER if reach.others else OWN]
-    canvas.text(20, 448, code, size=10.5, align="left", mono=True)
-    canvas.text(20, 420, title, size=14, align="left", bold=True, color=color)
-    above = Table(118, 372, 97, 29, (17, 7))
-    below = Table(118, 228, 97, 60, (17, 20))
-    _draw_result(canvas, above, reach, seq_len)
-    name = f"x, its rows here are sentences: x.shape is {list(reach.x_shape)}"
-    del name
-    canvas.shape(20, 252, "x", [*reach.x_shape], [*reach.x_axes], size=10)
+    canvas.text(20, 460, code, size=10, align="left", mono=True)
+    color = AXIS_COLORS[OWN if right else OTHER]
+    canvas.text(20, 430, title, size=14, align="left", bold=True, color=color)
+    _draw_result(canvas, Table(118, 380, 97, 28, (14, 7)), reach, seq_len)
+    below = Table(118, 226, 97, 60, (14, 20))
+    canvas.shape(20, 264, "x", reach.x_shape, reach.x_axes, size=10)
     for row in range(batch):
         y = below.centre(row, 0)[1]
         canvas.text(20, y, f"sentence {row}", align="left", color=AXIS_COLORS[OTHER], bold=True)
     for step in range(seq_len):
         x = below.centre(0, step)[0]
-        canvas.text(x, 38, f"t = {step}", size=8.5, color=AXIS_COLORS[OWN], bold=True)
+        canvas.text(x, 238, f"t = {step}", size=8.5, color=AXIS_COLORS[OWN], bold=True)
     _draw_words(canvas, below, reach)
-    canvas.arrows([_between(below, start, end) for start, end in arrows], INK, width=1.8)
+    canvas.arrows([_between(below, start, end) for start, end in arrows], INK, width=2)
     _draw_legend(canvas)
     return canvas.figure
 
 
-Place = tuple[int, int]
-Arrow = tuple[Place, Place]
-
-
 def _draw_result(canvas: Canvas, table: Table, reach: Reach, seq_len: int) -> None:
     """The boxes of the result, the chosen one filled, in the places where the reader sees them."""
-    batch = len(reach.words)
-    sentence, step = reach.target
+    batch, (sentence, step) = len(reach.words), reach.target
+    canvas.shape(20, 402, reach.made, reach.shape, reach.axes, size=10)
     if step is not None:
         places = [(row, column) for row in range(batch) for column in range(seq_len)]
         chosen = (sentence, step)
@@ -109,8 +109,9 @@ def _draw_result(canvas: Canvas, table: Table, reach: Reach, seq_len: int) -> No
         places, chosen = [(row, seq_len - 1) for row in range(batch)], (sentence, seq_len - 1)
     else:
         places, chosen = [(0, column) for column in range(reach.shape[0])], (0, sentence)
-    canvas.shape(20, 392, reach.result.split("[")[0] if step is not None else "answer",
-                 reach.shape, reach.axes, size=10)  # fmt: skip
+        x, y = table.box(1, 0)[0], table.centre(1, 0)[1]
+        words = f"{reach.shape[0]} answers for {batch} sentences"
+        canvas.text(x, y, words, size=10, align="left", bold=True, color=AXIS_COLORS[OTHER])
     canvas.boxes([table.box(*at) for at in places if at != chosen], PAPER, MUTED)
     canvas.boxes([table.box(*chosen)], INK, INK, width=2)
     canvas.text(*table.centre(*chosen), reach.result, size=7.5, color=PAPER, bold=True, mono=True)
@@ -125,16 +126,16 @@ def _draw_words(canvas: Canvas, table: Table, reach: Reach) -> None:
         word, level = reach.words[at[0]][at[1]], float(levels[at])
         x, y, width, height = table.box(*at)
         if at in dark:
-            canvas.text(x + width / 2, y + height / 2, word, size=8.5, color=MUTED)
+            canvas.text(x + width / 2, y + height / 2, word, size=8, color=MUTED)
             continue
         kind = OWN if at[0] == reach.sentence else OTHER
         strong = AXIS_COLORS[kind]
-        canvas.boxes([(x, y, width, height)], _blend(AXIS_TINTS[kind], strong, level), strong,
-                     width=1.8)  # fmt: skip
-        canvas.boxes([(x, y - 9, max(3, width * level), 5)], strong, strong)
-        ink = PAPER if level > DARK else INK
+        fill = strong if level == 1 else _blend(AXIS_TINTS[kind], strong, PALER * level)
+        canvas.boxes([(x, y, width, height)], fill, strong, width=1.8)
+        canvas.boxes([(x, y - 9, max(3, (width - 22) * level), 5)], strong, strong)
+        ink = INK if level < 1 else PAPER
         shown = "pad" if word == PAD else word
-        canvas.text(x + width / 2, y + height / 2, shown, size=8.5, color=ink, bold=True)
+        canvas.text(x + width / 2, y + height / 2, shown, size=8, color=ink, bold=True)
 
 
 def _blend(pale: str, strong: str, level: float) -> str:
@@ -148,7 +149,7 @@ def _between(table: Table, start: Place, end: Place) -> tuple[Point, Point]:
     if start[0] == end[0]:
         y = y0 + height / 2
         return ((x0 + width + 2, y), (x1 - 2, y)) if x1 > x0 else ((x0 - 2, y), (x1 + width + 2, y))
-    x = x0 + width - 12
+    x = x0 + width - 10
     return ((x, y0 - 1), (x, y1 + height + 1)) if y1 < y0 else ((x, y0 + height + 1), (x, y1 - 1))
 
 

@@ -65,15 +65,13 @@ def draw_layout(
         taken: which of them the expression takes, booleans [first, second].
         code: the expression, such as ``x[0]``.
         result: what comes out, of one or two axes.
-        result_axes: the names of its axes; "?" where an axis is neither batch nor time.
+        result_axes: the names of its axes; "mixed" where an axis is neither.
         sentence_of: the sentence that a word's number belongs to; -1 for the pad.
     """
-    canvas = Canvas(1100, 400)
+    canvas = Canvas(1100, 430)
     tall = words.shape[0] > words.shape[1]
-    _draw_words(canvas, (60, 350), "x", words, axes, sentence_of, taken)
-    place = (350, 350) if tall else (60, 220 if result.ids.dim() == 1 else 215)
-    if tall and result.ids.dim() == 2 and result.shape[0] > 3:
-        place = (470, 350)
+    _draw_words(canvas, (40, 390), "x", words, axes, sentence_of, taken)
+    place = (320, 390) if tall else (40, 240)
     _draw_words(canvas, place, code, result, result_axes, sentence_of)
     for sentence, (fill, edge) in enumerate(zip(SENTENCE_FILLS, SENTENCE_EDGES, strict=True)):
         x = canvas.width - 420 + 135 * sentence
@@ -96,8 +94,8 @@ def _draw_words(
     left, top = corner
     ids = words.ids.reshape(1, -1) if words.ids.dim() == 1 else words.ids
     rows, columns = ids.shape
-    high = 27 if rows <= 3 else 19 if top < 300 and rows > 8 else 27
-    table = Table(left, top - 18, 74, high, (3, 3))
+    high = 27 if rows <= 3 or top > 300 else 19
+    table = Table(left, top - 18, 76, high, (3, 3))
     canvas.shape(left, top + 22, name, words.shape, axes, size=10)
     for column in range(columns):
         x = table.centre(0, column)[0]
@@ -116,9 +114,9 @@ def _draw_words(
         x, y = table.centre(*at)
         sentence, lit = sentence_of(number), taken is None or bool(taken[at])
         word = words.vocabulary[number]
-        canvas.text(x + 4, y, word, size=7.5, color=INK if lit else MUTED, bold=lit)
+        canvas.text(x + 5, y, word, size=7.2, color=INK if lit else MUTED, bold=lit)
         if sentence >= 0:
-            canvas.text(x - 31, y, str(sentence), size=6.5, color=MUTED, mono=True)
+            canvas.text(x - 32, y, str(sentence), size=6.5, color=MUTED, mono=True)
     if taken is not None and not bool(taken.all()):
         frames = [table.box(*at) for at in places if bool(taken[at])]
         canvas.boxes(frames, "none", INK, width=2.4)
@@ -126,7 +124,7 @@ def _draw_words(
 
 def draw_refusal(code: str, error: str) -> Figure:
     """Draw what PyTorch answers where it refuses an expression or an input."""
-    canvas = Canvas(1100, 400)
+    canvas = Canvas(1100, 430)
     canvas.text(550, 250, code, size=11, mono=True)
     canvas.text(550, 215, "PyTorch would say", size=11, color=MUTED)
     for line, words in enumerate(wrap(error, 100)):
