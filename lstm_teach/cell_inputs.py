@@ -104,11 +104,12 @@ def check_states(states: list[Any], cells: list[nn.LSTMCell], x: Tensor) -> None
         raise ShapeError(
             f"states needs one (h, c) for each layer, {len(cells)} in all, and has {len(states)}."
         )
-    batch = x.shape[1]
     features = x.shape[2]
     for layer, (cell, state) in enumerate(zip(cells, states, strict=True)):
-        try:
-            predict_shapes(cell, (batch, features), *state_shapes(state, f"states[{layer}]"))
-        except ShapeError as error:
-            raise ShapeError(f"In layer {layer} of the stack: {error}") from None
+        if layer == 0 or state is not None:
+            sizes = x.shape[1], features
+            try:
+                predict_shapes(cell, sizes, *state_shapes(state, f"states[{layer}]"))
+            except ShapeError as error:
+                raise ShapeError(f"In layer {layer} of the stack: {error}") from None
         features = cell.hidden_size

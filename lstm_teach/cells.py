@@ -131,8 +131,8 @@ def trace(module: nn.LSTM | nn.LSTMCell, x: Tensor, state: State | None = None) 
 
 def _trace_cell(cell: nn.LSTMCell, x: Tensor, state: State | None) -> Trace:
     check_steps(x, cell, "trace(cell, x)")
-    predicted = predict_shapes(cell, x.shape[1:], *state_shapes(state, "state"))
-    h, c = state or (x.new_zeros(predicted.h_0), x.new_zeros(predicted.c_0))
+    predict_shapes(cell, x.shape[1:], *state_shapes(state, "state"))
+    h, c = state or _zeros(cell, x)
     lane = _walk(x, h, c, (cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh))
     return Trace(*lane, lane.h, lane.h[-1], lane.c[-1])
 
@@ -257,15 +257,21 @@ def run_cells(
     """
     cells = checked_stack(cells)
     check_steps(x, cells[0], "run_cells(cells, x)")
-    now: list[Any] = [None] * len(cells) if states is None else list(states)
-    check_states(now, cells, x)
+    given = [None] * len(cells) if states is None else list(states)
+    check_states(given, cells, x)
+    now = [state or _zeros(cell, x) for cell, state in zip(cells, given, strict=True)]
     output = []
     for below in x:
         for layer, cell in enumerate(cells):
-            now[layer] = cell(below, now[layer])
-            below = now[layer][0]
+            h, c = cell(below, now[layer])
+            now[layer] = h, c
+            below = h
         output.append(below)
     return torch.stack(output), now
+
+
+def _zeros(cell: nn.LSTMCell, x: Tensor) -> State:
+    return x.new_zeros(x.shape[1], cell.hidden_size), x.new_zeros(x.shape[1], cell.hidden_size)
 
 
 def _layer_weights(lstm: nn.LSTM, layer: int, reverse: bool) -> list[Any]:

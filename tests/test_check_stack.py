@@ -171,6 +171,10 @@ def changed(change):
         (changed(lambda o, s: (o, [(h, c[None]) for h, c in s])), ["c of layer 0 is [1, 3, 4]"]),
         (changed(lambda o, s: (o[1:], s)), ["[5, 3, 4]", "[seq_len=6, batch=3"]),
         (changed(lambda o, s: (o.squeeze(), s)), ["a batch of one", "[7, 3]"]),
+        (changed(lambda o, s: (o.to("meta"), s)), ["device meta"]),
+        (changed(lambda o, s: (o.detach().to_sparse(), s)), ["sparse"]),
+        (changed(lambda o, s: (o, [(h.to("meta"), c) for h, c in s])), ["h of layer 0 is a"]),
+        (changed(lambda o, s: (o.to(torch.complex128) + 1j, s)), ["wrong with every one"]),
         (changed(lambda o, s: (o.numpy(force=True), s)), ["`ndarray`"]),
     ],
 )
@@ -279,9 +283,16 @@ def test_evaluation_mode_and_a_cut_gradient_are_worth_a_sentence_only():
     assert "No gradient" in report.message
 
 
-def test_a_callers_no_grad_does_not_look_like_a_cut_gradient():
-    with torch.no_grad():
-        assert "No gradient" not in check_stack(run_cells).message
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_a_callers_mode_does_not_look_like_a_cut_gradient(mode):
+    with mode():
+        report = check_stack(run_cells)
+    assert report.ok
+    assert "No gradient" not in report.message
+
+
+def test_a_stack_in_inference_mode_is_right():
+    assert check_stack(torch.inference_mode()(run_cells)).ok
 
 
 def test_prints_are_kept_off_the_screen(capsys):

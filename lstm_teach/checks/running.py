@@ -100,6 +100,7 @@ def leaves_no_trace(check: Callable[P, Report]) -> Callable[P, Report]:
         printed = io.StringIO()
         with (
             untouched_globals(),
+            torch.inference_mode(False),
             warnings.catch_warnings(),
             redirect_stdout(printed),
             redirect_stderr(printed),

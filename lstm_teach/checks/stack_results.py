@@ -128,7 +128,7 @@ def same(given: Any, expected: Any) -> bool:
 
 
 def _close(given: Tensor, expected: Tensor) -> bool:
-    if given.shape != expected.shape or given.is_complex():
+    if given.shape != expected.shape or given.is_complex() or not _holds_numbers(given):
         return False
     exact = given.dtype == expected.dtype == torch.float64
     tolerance = 1e-8 if exact else 1e-3
@@ -144,7 +144,7 @@ def complaint(result: Any, sizes: Sequence[int], seq_len: int, batch: int) -> st
     wanted = [seq_len, batch, sizes[-1]]
     if isinstance(output, list) and len({getattr(step, "shape", None) for step in output}) == 1:
         output = torch.stack(output) if isinstance(output[0], Tensor) else output
-    if not isinstance(output, Tensor):
+    if not isinstance(output, Tensor) or not _holds_numbers(output):
         return f"Your output is {_kind(output)}. {CONTRACT}"
     if list(output.shape) != wanted:
         return (
@@ -161,7 +161,7 @@ def complaint(result: Any, sizes: Sequence[int], seq_len: int, batch: int) -> st
         if not isinstance(state, (list, Tensor)) or len(state) != 2:
             return f"`states[{layer}]` is {_kind(state)}, not a pair (h, c). {CONTRACT}"
         for name, value in zip("hc", state, strict=True):
-            if not isinstance(value, Tensor):
+            if not isinstance(value, Tensor) or not _holds_numbers(value):
                 return f"{name} of layer {layer} is {_kind(value)}, not a tensor. {CONTRACT}"
             if list(value.shape) != [batch, size]:
                 return (
@@ -171,7 +171,13 @@ def complaint(result: Any, sizes: Sequence[int], seq_len: int, batch: int) -> st
     return None
 
 
+def _holds_numbers(value: Tensor) -> bool:
+    return value.layout == torch.strided and not value.is_meta
+
+
 def _kind(value: Any) -> str:
+    if isinstance(value, Tensor) and not _holds_numbers(value):
+        return f"a {value.layout} tensor on the device {value.device}"
     if isinstance(value, Tensor):
         return f"one tensor, {list(value.shape)},"
     if isinstance(value, list):
@@ -198,4 +204,4 @@ def first_off(given: Any, right: Result) -> dict[str, Any]:
 
 
 def _distance(given: Tensor, right: Tensor) -> float:
-    return float((given.detach().double() - right.double()).abs().max())
+    return float((given.detach().double().cpu() - right.double()).abs().max())
