@@ -1,0 +1,76 @@
+"""What a trained model writes, and what one of its units does meanwhile."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from ..cells import Trace, trace
+from ..figures.palette import INK, PAPER
+from ..figures.written import draw_written
+from ..writing import Writer, encode, write
+from .base import Explorer, View, choice, real_number, whole_number
+
+LENGTH = 239  # with the symbol to start from, three full rows
+SHOWN = {
+    "c, the memory": "c",
+    "h, what it shows": "h",
+    "i, the input gate": "i",
+    "f, the forget gate": "f",
+    "g, the candidate": "g",
+    "o, the output gate": "o",
+}
+PANEL = f"background:{PAPER};color:{INK};padding:8px 12px;max-width:1076px;white-space:pre-wrap"
+
+
+class WritingExplorer(Explorer):
+    """Set a temperature, read what the model writes, and watch one unit of its top layer.
+
+    Args:
+        model: a trained Writer around an nn.LSTM with batch_first=True.
+        symbols: what its scores stand for.
+        start: what it goes on from, one symbol or more.
+        unit: the unit to begin with.
+    """
+
+    def __init__(self, model: Writer, symbols: Sequence[str], start: str, unit: int = 0) -> None:
+        """Start greedy, with the memory of `unit`."""
+        self._model, self._symbols, self._start = model, symbols, start
+        self._written = cache(self._write)
+        units = int(model.lstm.hidden_size)
+        super().__init__(
+            {
+                "temperature": real_number("temperature", 0.0, 0.0, 2.0, 0.1),
+                "seed": whole_number("seed", 0, 0, 99),
+                "unit": whole_number("unit", unit, 0, units - 1),
+                "show": choice("show", list(SHOWN)),
+            }
+        )
+
+    def look(self, *, temperature: float, seed: int, unit: int, show: str) -> View:
+        """Let the model write, and read the unit's values off a trace over what it wrote."""
+        text, steps = self._written(round(temperature, 1), seed)
+        values = getattr(steps, SHOWN[show])[-1, :, 0, unit].tolist()
+        title = f"{show}, of unit {unit}   (temperature {temperature:.1f})"
+        details = f'<pre style="{PANEL}">{html.escape(text)}</pre>'
+        return View(draw_written(text, values, title), _words(text, values, show, unit), details)
+
+    @torch.no_grad()
+    def _write(self, temperature: float, seed: int) -> tuple[str, Trace]:
+        text = write(self._model, self._symbols, self._start, LENGTH, temperature, seed)
+        x: Tensor = self._model.embedding(encode(text, self._symbols).unsqueeze(0))
+        return text, trace(self._model.lstm, x)
+
+
+def _words(text: str, values: Sequence[float], show: str, unit: int) -> str:
+    first = " ".join(text[:70].split())
+    at = max(range(len(text)), key=lambda k: values[k])
+    name = {"\n": "a line end", " ": "a space"}.get(text[at], f"the symbol {text[at]!r}")
+    return (
+        f"The model writes {len(text)} symbols, beginning with: {first}. Below each symbol stands "
+        f"{show}, of unit {unit}, after reading it; it is highest, {values[at]:.1f}, after {name}."
+    )
