@@ -116,6 +116,42 @@ def test_a_stack_that_is_right_only_for_some_sizes_is_told_for_which(stack, word
         assert word in report.message
 
 
+def first_two_layers_with_c_up(cells, x):
+    lower, upper = cells[0], cells[1]
+    h1 = c1 = torch.zeros(x.shape[1], lower.hidden_size)
+    h2 = c2 = torch.zeros(x.shape[1], upper.hidden_size)
+    steps = []
+    for x_t in x:
+        h1, c1 = lower(x_t, (h1, c1))
+        h2, c2 = upper(c1, (h2, c2))
+        steps.append(h2)
+    return torch.stack(steps), [(h1, c1), (h2, c2)]
+
+
+def exactly_two_layers_with_one_state(cells, x):
+    lower, upper = cells
+    h = c = torch.zeros(x.shape[1], lower.hidden_size)
+    steps = []
+    for x_t in x:
+        h, c = lower(x_t, (h, c))
+        h, c = upper(h, (h, c))
+        steps.append(h)
+    return torch.stack(steps), [(h, c), (h, c)]
+
+
+@pytest.mark.parametrize(
+    ("stack", "verdict", "words"),
+    [
+        (first_two_layers_with_c_up, "c_instead_of_h", "with more or fewer, more is wrong"),
+        (exactly_two_layers_with_one_state, "state_shared_across_layers", "it raises an error"),
+    ],
+)
+def test_the_mistake_of_a_stack_written_for_two_layers_is_named(stack, verdict, words):
+    report = check_stack(stack)
+    assert report.verdict == verdict
+    assert words in report.message
+
+
 def raises_always(cells, x):
     return cells[0](x)
 
