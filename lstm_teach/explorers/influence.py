@@ -66,15 +66,16 @@ class InfluenceExplorer(Explorer):
             controls[name].value = value
         super().__init__(controls)
 
-    def look(self, *, x_is: str, read: str, packed: bool, sentence: int, step: int,
-             **options: Any) -> View:  # fmt: skip
+    def look(self, **values: Any) -> View:
         """Run the model once forward and once backward, and show what the gradient reaches."""
-        lstm = _lstm(**options)
+        names = ("x_is", "read", "packed", "sentence", "step")
+        x_is, read, packed, sentence, step = (values.pop(name) for name in names)
+        lstm = _lstm(**values)
         batch_first_x = x_is == "[batch, seq_len]"
         x = _features() if batch_first_x else _features().transpose(0, 1)
         at = (sentence, step) if batch_first_x else (step, sentence)
         model = _Reader(lstm, read, packed)
-        code = _code(options, packed)
+        code = _code(values, packed)
         index: Any = at if read == POSITION else sentence
         try:
             with torch.no_grad():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from functools import cache
+from typing import Any
 
 import torch
 
@@ -39,8 +40,9 @@ class LayoutExplorer(Explorer):
             }
         )
 
-    def look(self, *, batch_first: bool, take: str, i: int) -> View:
+    def look(self, **values: Any) -> View:
         """Take the words and show where they stood."""
+        batch_first, take, i = (values[name] for name in ("batch_first", "take", "i"))
         words = word_grid(batch_first=batch_first)
         axes = ("batch", "seq_len") if batch_first else ("seq_len", "batch")
         result_axes = {TAKE[0]: axes[1:], TAKE[1]: axes[:1], TAKE[2]: axes[::-1]}.get(
