@@ -107,7 +107,7 @@ def _wrong(
     others: dict[str, Shape],
 ) -> Report:
     same_rank = len(sizes) == len(right)
-    evidence = {"given": _brackets(sizes), "expected": str(right)}
+    evidence = {"given": _brackets(sizes)}
     if same_rank:
         evidence["axes that differ"] = differing_axes(sizes, right)
     else:

@@ -93,7 +93,8 @@ class ShapeQuiz:
             figure, words = self._question()
             if report.ok:
                 figure = draw_unrolled(lstm, torch.zeros(question.input_shape))
-                words = f"Right. {self._score()}"
+                last = self.number == len(self.rounds) - 1
+                words = self._score() + (" That was the last one." if last else "")
         self._picture.update(figure, words, report._repr_html_())
         return report
 
@@ -116,7 +117,7 @@ class ShapeQuiz:
         return canvas.figure, words
 
     def _score(self) -> str:
-        return f"Right at the first try so far: {self.score}."
+        return f"Score: {self.score} of {len(self.rounds)} at the first try."
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         return self._picture.bundle(self.widget)
