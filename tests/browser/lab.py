@@ -43,6 +43,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
 DARK = {"@jupyterlab/apputils-extension/themes": {"theme": "JupyterLab Dark"}}
+# A notebook whose kernel is not connected yet looks idle too, and drops what it is told to run.
+IDLE = """() => {
+    const context = window.jupyterapp.shell.currentWidget?.sessionContext;
+    const kernel = context?.session?.kernel;
+    return context?.isReady && kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
+}"""
 
 
 @dataclass
@@ -149,9 +155,7 @@ class Notebook:
 
     def wait_idle(self, seconds: float = 60) -> None:
         """Wait until the kernel has nothing to do."""
-        self.page.wait_for_selector(
-            ".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=seconds * 1000
-        )
+        self.page.wait_for_function(IDLE, timeout=seconds * 1000)
 
     def run_all(self, seconds: float = 180) -> None:
         """Run All Cells, and wait until the last cell is done and every picture is decoded."""
