@@ -106,7 +106,7 @@ def check_states(states: list[Any], cells: list[nn.LSTMCell], x: Tensor) -> None
         )
     features = x.shape[2]
     for layer, (cell, state) in enumerate(zip(cells, states, strict=True)):
-        if layer == 0 or state is not None:
+        if state is not None or features != cell.input_size:
             sizes = x.shape[1], features
             try:
                 predict_shapes(cell, sizes, *state_shapes(state, f"states[{layer}]"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -13,7 +14,6 @@ from lstm_teach.checks.running import leaves_no_trace
 from lstm_teach.checks.stack_mistakes import MISTAKES, Mistake
 from lstm_teach.checks.stack_results import (
     ARRANGEMENTS,
-    EXPECTED,
     Arrangement,
     Result,
     complaint,
@@ -123,35 +123,42 @@ def _named(trials: list[Trial]) -> Report | None:
     for arrangement in ARRANGEMENTS:
         if all(same(t.given, arrangement.of(*t.right)) for t in trials):
             return Report("unrecognised", f"Your numbers are right. {arrangement.message}")
-    for matches in (_matches_whole, _matches_output):
-        for mistake in MISTAKES:
-            found = matches(mistake, trials)
-            if found is not None:
-                message = f"{mistake.message}\n{found.message}".strip()
-                return Report(mistake.verdict, message, _difference(trials))
-    return None
+    by_output = None
+    for mistake in MISTAKES:
+        results = cache(partial(_run, mistake))
+        found = _matches_whole(results, trials)
+        if found is not None:
+            message = f"{mistake.message}\n{found.message}".strip()
+            return Report(mistake.verdict, message, _difference(trials))
+        if by_output is None and _matches_output(results, trials):
+            by_output = mistake
+    if by_output is None:
+        return None
+    return Report(by_output.verdict, by_output.message, _difference(trials))
 
 
-def _matches_whole(mistake: Mistake, done: list[Trial]) -> Arrangement | None:
-    """The arrangement in which all results are those of the mistake."""
+def _matches_whole(
+    results: Callable[[Trial], Result | None], trials: list[Trial]
+) -> Arrangement | None:
+    """The arrangement in which everything that was returned is what the mistake computes."""
     left = list(ARRANGEMENTS)
-    for trial in done:
-        wrong = _run(mistake, trial)
+    for trial in trials:
+        wrong = results(trial)
         left = [a for a in left if wrong is not None and same(trial.given, a.of(*wrong))]
         if not left:
             return None
     return left[0]
 
 
-def _matches_output(mistake: Mistake, done: list[Trial]) -> Arrangement | None:
-    """The expected arrangement, where all outputs (but not the states) are the mistake's."""
-    if all(same(_output(trial), trial.right[0]) for trial in done):
-        return None
-    for trial in done:
-        wrong = _run(mistake, trial)
+def _matches_output(results: Callable[[Trial], Result | None], trials: list[Trial]) -> bool:
+    """Whether all outputs (but not the states) are wrong as the mistake makes them."""
+    if all(same(_output(trial), trial.right[0]) for trial in trials):
+        return False
+    for trial in trials:
+        wrong = results(trial)
         if wrong is None or not same(_output(trial), wrong[0]):
-            return None
-    return EXPECTED
+            return False
+    return True
 
 
 def _run(mistake: Mistake, trial: Trial) -> Result | None:

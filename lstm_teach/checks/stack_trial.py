@@ -41,7 +41,7 @@ CASES = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trial:
     """What a learner's stack did with one case.
 
