@@ -31,7 +31,7 @@ def draw_curves(
         chance: the accuracy of guessing.
     """
     figure = new_figure(900, 300)
-    axes = figure.add_axes((0.07, 0.17, 0.66, 0.77))
+    axes = figure.add_axes((0.1, 0.17, 0.64, 0.77))
     axes.axhline(chance, color=FAINT, linewidth=1)
     axes.text(steps * 1.01, chance, "chance", va="center", color=MUTED)
     for (name, curve), (color, style) in zip(accuracies.items(), LOOKS, strict=False):
