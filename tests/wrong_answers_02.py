@@ -23,7 +23,7 @@ WRONG = {
         (STEP + SUMS.replace(" + b_hh", "") + CUT + NEW_C + NEW_H, "missing_bias"),
         (STEP + SUMS + CUT + NEW_C + "    return c, torch.sigmoid(o) * torch.tanh(c)",
          "swapped_return"),
-        (STEP + SUMS.replace("w_ih.T", "w_ih") + CUT + NEW_C + NEW_H, "raises"),
+        (STEP + SUMS.replace("w_ih.T", "w_ih") + CUT + NEW_C + NEW_H, "missing_transpose"),
     ],
     "own-module": [
         (
