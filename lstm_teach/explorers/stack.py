@@ -169,9 +169,9 @@ def _first(values: Tensor) -> str:
 
 
 def _missing(place: Place, looks: dict[Place, Look]) -> str:
-    reads = {(place[0] - 1, place[1]): "h", (place[0], place[1] - 1): "h and c"}
+    reads = {(place[0] - 1, place[1]): "h", (place[0], place[1] - 1): "h, c"}
     lacking = [each for each in _needs(place) if looks[each] is not Look.DONE]
-    return " and for ".join(f"{reads[each]} of {_name(each)}" for each in lacking)
+    return " and ".join(f"{reads[each]} of {_name(each)}" for each in lacking)
 
 
 def _notes(
@@ -206,30 +206,29 @@ def _notes(
 
 
 def _progress(order: str, layers: int, turns: Turns, count: int) -> str:
-    boxes = layers * SEQ_LEN
     if count == len(turns):
         return (
-            f"{order.capitalize()}: all {boxes} boxes are done, in {count} turns. Do all three "
-            f"orders give the same numbers in every box? {_orders_agree(layers)}."
+            f"{order.capitalize()}: all {layers * SEQ_LEN} boxes are done in {count} turns. "
+            f"The same numbers in all three orders: {_orders_agree(layers)}."
         )
-    names = " and ".join(map(_name, turns[count]))
-    verb = "is" if len(turns[count]) == 1 else "are"
-    return f"{order.capitalize()}: {count} of {len(turns)} turns are done; {names} {verb} in work."
+    names = "; ".join(map(_name, turns[count]))
+    return f"{order.capitalize()}, {count} of {len(turns)} turns done. In work: {names}."
 
 
 def _about(place: Place, looks: dict[Place, Look], states: dict[Place, State]) -> str:
+    box = f"{_name(place).capitalize()}, `{_code(place)}`,"
     if place not in states:
         lacking = _missing(place, looks)
-        lead = f"Look at {_name(place)}, `{_code(place)}`: "
-        return lead + (f"it waits for {lacking}." if lacking else "all that it reads is there.")
+        return (
+            f"{box} waits for {lacking}." if lacking else f"{box} could run: all it reads is there."
+        )
     h, _ = states[place]
-    below = SIZES[place[0]]
     return (
-        f"Look at {_name(place)}, `{_code(place)}`: [{BATCH}, {below}] goes in, "
-        f"{list(h.shape)} comes out, and h[0, :3] is {_first(h)}."
+        f"{box} takes [{BATCH}, {SIZES[place[0]]}] and gives {list(h.shape)}; "
+        f"h[0, :3] is {_first(h)}."
     )
 
 
 def _others(looks: dict[Place, Look]) -> str:
     ready = [_name(place) for place, look in looks.items() if look is Look.READY]
-    return f"Could run at the same time: {' and '.join(ready)}." if ready else ""
+    return f"Could run too: {'; '.join(ready)}." if ready else ""

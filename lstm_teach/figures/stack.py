@@ -113,6 +113,10 @@ def _draw_arrows(
         (x, low), (_, high) = ups[row, t]
         name = "x" if row == 0 else "h"
         grid.canvas.text(x + 6, (low + high) / 2 - 3, name, align="left", bold=True, mono=True)
+    for column in (t - 1, t):
+        middle = (rights[layer, column][0][0] + rights[layer, column][1][0]) / 2
+        low = grid.box(t, layer + 1)[1] - 14
+        grid.canvas.text(middle, low, "h, c", size=8, bold=True, mono=True)
 
 
 def _draw_edges(grid: Grid, looks: Mapping[Place, Look], layers: int, seq_len: int) -> None:
@@ -140,7 +144,9 @@ def _draw_edges(grid: Grid, looks: Mapping[Place, Look], layers: int, seq_len: i
         canvas.text(x, y, name, align="right", bold=True, mono=True)
 
 
-def _draw_boxes(grid: Grid, look: Look, places: Sequence[Place], numbers: Mapping[Place, int]):
+def _draw_boxes(
+    grid: Grid, look: Look, places: Sequence[Place], numbers: Mapping[Place, int]
+) -> None:
     boxes = [(t, layer + 1) for layer, t in places]
     grid.stacks(boxes, look.face, look.edge, style=look.style)
     grid.canvas.boxes(

@@ -1,0 +1,167 @@
+from itertools import product
+
+import ipywidgets as widgets
+import pytest
+import torch
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
+
+from lstm_teach import StackExplorer, run_cells
+from lstm_teach.explorers.picture import VIEW
+from lstm_teach.explorers.stack import ORDERS, SEQ_LEN, _model, _needs, _run
+from lstm_teach.figures.stack import Look
+
+every_order = pytest.mark.parametrize("order", ORDERS)
+
+
+@pytest.fixture
+def explorer():
+    return StackExplorer()
+
+
+def texts(figure):
+    return [artist for artist in figure.findobj(Text) if artist.get_text()]
+
+
+def marked(figure, mark):
+    """What is written in the boxes that carry a mark; the legend's mark has no number."""
+    return sorted(t.get_text() for t in texts(figure) if t.get_text().startswith(mark))
+
+
+def buttons(explorer):
+    panel = explorer.widget.children[0]
+    return {w.description: w for w in panel.children if isinstance(w, widgets.Button)}
+
+
+@every_order
+@pytest.mark.parametrize("layers", [2, 3])
+def test_a_box_runs_once_and_after_the_boxes_that_it_reads(order, layers):
+    done = []
+    for turn in ORDERS[order](layers):
+        for place in turn:
+            assert set(_needs(place)) <= set(done)
+        done += turn
+    assert sorted(done) == list(product(range(layers), range(SEQ_LEN)))
+
+
+@pytest.mark.parametrize("layers", [2, 3])
+def test_a_wave_is_every_box_that_can_run(layers):
+    done = set()
+    every = set(product(range(layers), range(SEQ_LEN)))
+    for wave in ORDERS["wave front"](layers):
+        assert set(wave) == {place for place in every - done if done.issuperset(_needs(place))}
+        done.update(wave)
+
+
+@every_order
+@pytest.mark.parametrize("layers", [2, 3])
+def test_every_order_ends_where_run_cells_ends(order, layers):
+    cells, x = _model(layers)
+    states = _run(layers, ORDERS[order](layers))
+    output, last = run_cells(cells, x)
+    assert torch.allclose(torch.stack([states[layers - 1, t][0] for t in range(10)]), output)
+    for layer, (h, c) in enumerate(last):
+        assert torch.allclose(states[layer, SEQ_LEN - 1][0], h)
+        assert torch.allclose(states[layer, SEQ_LEN - 1][1], c)
+
+
+def test_no_setting_raises_and_the_sentence_fits_two_lines(explorer):
+    for layers, order in product((2, 3), ORDERS):
+        explorer.set(cells=layers, order=order)
+        boxes = [None, (0, 0), (0, 9), (layers - 1, 0), (layers - 1, 9)]
+        for step, box in product((0, 1, explorer.controls["step"].max), boxes):
+            explorer.set(step=step, box=box)
+            assert len(explorer.describe()) < 270
+
+
+def test_nothing_is_written_outside_the_picture_or_over_other_words(explorer):
+    for layers, order, step, box in ((2, "step by step", 7, None), (3, "wave front", 5, (1, 6))):
+        explorer.set(cells=layers, order=order, step=step, box=box)
+        figure = explorer.figure()
+        renderer = figure.canvas.get_renderer()
+        areas = [(t.get_text(), t.get_window_extent(renderer)) for t in texts(figure)]
+        for words, area in areas:
+            assert area.x0 >= 0, words
+            assert area.x1 <= figure.bbox.x1, words
+            assert 0 <= area.y0 <= area.y1 <= figure.bbox.y1, words
+        for place, (words, area) in enumerate(areas):
+            clashes = [other for other, there in areas[place + 1 :] if area.overlaps(there)]
+            assert all("[" in words or words in ", ]" for words in clashes), (words, clashes)
+
+
+def test_boxes_that_differ_in_progress_differ_in_mark_line_and_colour():
+    for part in ("mark", "face", "words"):
+        assert len({getattr(look, part) for look in (Look.DONE, Look.WORK, Look.WAITING)}) == 3
+    assert len({(look.style, look.line_width) for look in Look}) == len(Look)
+    assert len({look.mark for look in Look}) == len(Look)
+
+
+def test_the_picture_has_as_many_boxes_done_as_the_control_says(explorer):
+    explorer.set(step=13)
+    assert marked(explorer.figure(), "✓") == sorted(["✓", *(f"✓{n}" for n in range(1, 14))])
+    assert marked(explorer.figure(), "▶") == ["▶", "▶14"]
+
+
+def test_a_wave_has_one_box_in_work_in_each_layer(explorer):
+    explorer.set(cells=3, order="wave front", step=5)
+    found = [t for t in texts(explorer.figure()) if t.get_text() == "▶6"]
+    heights = sorted(t.get_position()[1] for t in found)
+    assert len(set(heights)) == 3
+    assert all(to_hex(t.get_color()) == "#ffffff" for t in found)
+
+
+def test_the_selected_box_shows_the_shapes_that_go_in_and_out(explorer):
+    explorer.set(box=(0, 1))
+    words = [t.get_text() for t in texts(explorer.figure())]
+    assert "layer 0, t = 1: done" in words
+    assert words.count("hidden_size=30") == 4
+    assert words.count("input_size=100") == 1
+    assert "takes [3, 100] and gives [3, 30]" in explorer.describe()
+
+
+def test_a_box_that_cannot_run_says_what_it_waits_for(explorer):
+    explorer.set(step=7, box=(1, 5))
+    assert "waits for h of layer 0, t = 5 and h, c of layer 1, t = 4" in explorer.describe()
+
+
+def test_the_buttons_go_one_turn_and_stop_at_the_ends(explorer):
+    step, both = explorer.controls["step"], buttons(explorer)
+    both["Next"].click()
+    assert step.value == 8
+    both["Previous"].click()
+    assert step.value == 7
+    explorer.set(step=0)
+    both["Previous"].click()
+    assert step.value == 0
+    explorer.set(step=20)
+    both["Next"].click()
+    assert step.value == 20
+    assert "The same numbers in all three orders: True" in explorer.describe()
+
+
+def test_the_last_turn_depends_on_stack_and_order(explorer):
+    step = explorer.controls["step"]
+    for layers, order, last in (
+        (3, "step by step", 30),
+        (3, "wave front", 12),
+        (2, "wave front", 11),
+        (2, "layer by layer", 20),
+    ):
+        explorer.set(cells=layers, order=order)
+        assert step.max == last
+        assert step.value <= last
+
+
+def test_the_sentence_changes_with_every_control(explorer):
+    seen = {explorer.describe()}
+    for change in ({"step": 9}, {"order": "wave front"}, {"cells": 3}, {"box": (2, 2)}):
+        explorer.set(**change)
+        assert explorer.describe() not in seen
+        seen.add(explorer.describe())
+
+
+def test_the_explorer_has_three_faces(explorer):
+    bundle = explorer._repr_mimebundle_()
+    assert set(bundle) == {VIEW, "image/png", "text/plain"}
+    assert bundle["text/plain"] == explorer.describe()
+    assert "7 of 20 turns" in bundle["text/plain"]
