@@ -176,7 +176,8 @@ class Canvas:
         for axis, length in zip(axes, sizes, strict=True):
             parts += [(f"{axis}={length}", axis_color(axis)), (", ", INK)]
         parts[-1] = ("]", INK)
-        advance = MONO_ADVANCE * size * DPI / 72
+        # The renderer sets every character of MONO a whole number of pixels wide.
+        advance = round(MONO_ADVANCE * size * DPI / 72)
         total = advance * sum(len(words) for words, _ in parts)
         x -= {"left": 0.0, "center": total / 2, "right": total}[align]
         for words, color in parts:
