@@ -84,7 +84,7 @@ def test_transposing_data_and_layer_together_shows_the_same_words(show):
 def test_the_first_sentence_is_not_praised_for_having_nothing_before_it(show):
     explorer = show(batch_first=False, sentence=0)
     assert "along the batch" in explorer.describe()
-    assert "It sees one word: the past of its sentence is missing" in texts(explorer)
+    assert "output[0, 3] sees one word: the past of its sentence is missing" in texts(explorer)
 
 
 def test_two_directions_see_the_whole_sentence(show):

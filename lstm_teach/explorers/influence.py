@@ -153,14 +153,14 @@ def _title(reach: Reach, along_time: bool) -> str:
     own, others = len(reach.own), len(reach.others)
     if others:
         whose = "ANOTHER sentence" if others == 1 else "OTHER sentences"
-        return f"It sees {_count(others, 'word')} of {whose}"
+        return f"{reach.result} sees {_count(others, 'word')} of {whose}"
     if not own:
-        return "It sees no word: pad_packed_sequence has filled in zeros"
+        return f"{reach.result} sees no word: pad_packed_sequence has filled in zeros"
     if not along_time:
-        return "It sees one word: the past of its sentence is missing"
+        return f"{reach.result} sees one word: the past of its sentence is missing"
     words, pads = _split(reach)
     padding = f", and {_count(pads, 'pad')}" if pads else ""
-    return f"It sees {_count(len(words), 'word')} of its own sentence{padding}"
+    return f"{reach.result} sees {_count(len(words), 'word')} of its own sentence{padding}"
 
 
 def _words(reach: Reach, along_time: bool) -> str:
