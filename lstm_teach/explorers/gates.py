@@ -38,14 +38,15 @@ class GateExplorer(Explorer):
         for name, button in self.presets.items():
             button.on_click(partial(self._press, name))
 
-    def look(self, *, c: float, **sums: float) -> View:
+    def look(self, **values: Any) -> View:
         """Run one step with these sums, and ten more with the same gates."""
+        c, sums = values["c"], {gate: values[gate] for gate in GATES}
         steps = [_step(sums, c)]
         for _ in range(LATER):
             steps.append(_step(sums, steps[-1].c.item()))
-        values = {name: value.item() for name, value in steps[0]._asdict().items()}
+        made = {name: value.item() for name, value in steps[0]._asdict().items()}
         later = [step.c.item() for step in steps[1:]]
-        return View(draw_gates(sums, values, c, later), _words(values, c, later[-1]))
+        return View(draw_gates(sums, made, c, later), _words(made, c, later[-1]))
 
     def _press(self, name: str, _: Any) -> None:
         self.set(**PRESETS[name])

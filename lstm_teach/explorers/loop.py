@@ -11,7 +11,7 @@ from torch import nn
 
 from ..cells import Trace, trace
 from ..figures.loop import STRIPS, draw_loop
-from ..layouts import SENTENCES
+from ..words import SENTENCES
 from .base import Explorer, View, choice, whole_number
 
 FEATURES, HIDDEN = 16, 8
@@ -37,13 +37,12 @@ class LoopExplorer(Explorer):
         self.previous.on_click(partial(self._move, -1))
         self.next.on_click(partial(self._move, 1))
 
-    def look(self, *, sentence: str, step: int, units: int) -> View:
-        """Trace the cell over the sentence, and show the first `step` steps of it."""
-        words = sentence.split()
-        step = min(step, len(words))
-        traced = _trace(sentence)
-        values = {name: getattr(traced, name)[:, 0, :units] for name in STRIPS}
-        return View(draw_loop(words, values, step), _words(words, traced, step))
+    def look(self, **values: Any) -> View:
+        """Trace the cell over the sentence, and show the first steps of it."""
+        words, traced = values["sentence"].split(), _trace(values["sentence"])
+        step = min(values["step"], len(words))
+        shown = {name: getattr(traced, name)[:, 0, : values["units"]] for name in STRIPS}
+        return View(draw_loop(words, shown, step), _words(words, traced, step))
 
     def _move(self, by: int, _: Any) -> None:
         length = len(self.controls["sentence"].value.split())
