@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 from typing import Any
 
 import ipywidgets as widgets
@@ -16,10 +17,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 
 def rich(words: str) -> str:
     """Words as they may stand in HTML: escaped, with what is in backticks set as code."""
-    pieces = html.escape(words).split("`")
-    for place in range(1, len(pieces) - 1, 2):
-        pieces[place] = f"<code>{pieces[place]}</code>"
-    return "".join(pieces)
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(words))
 
 
 class Picture:

@@ -14,6 +14,7 @@ from ..checks.report import Report
 from ..checks.shape import check_shape
 from ..figures.canvas import Canvas
 from ..figures.unrolled import draw_unrolled
+from ..shapes import predict_shapes
 from .picture import Picture
 
 # What is asked about, and the arguments that make it harder than the round before.
@@ -81,7 +82,7 @@ class ShapeQuiz:
     def answer(self, text: str) -> Report:
         """Judge an answer to the question asked now, show the verdict, and keep the score."""
         question = self.round
-        with warnings.catch_warnings():
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             # PyTorch says once that projections run without oneDNN; no shape depends on it.
             warnings.simplefilter("ignore")
             lstm = nn.LSTM(**question.arguments)
@@ -128,7 +129,7 @@ class ShapeQuiz:
 
 
 def _draw(chosen: random.Random, which: str, harder: tuple[str, ...]) -> Round:
-    """A question with sizes that all differ, so that a mixed-up axis shows."""
+    """A question whose answer has no size twice, so that a mixed-up axis shows."""
     seq_len, batch, input_size, hidden_size = chosen.sample(range(5, 30), 4)
     values = {
         "num_layers": chosen.choice([2, 3, 4]),
@@ -143,4 +144,7 @@ def _draw(chosen: random.Random, which: str, harder: tuple[str, ...]) -> Round:
         shape = (batch, seq_len)
     if "unbatched" in harder:
         shape = (seq_len,)
-    return Round(arguments, (*shape, input_size), which)
+    question = Round(arguments, (*shape, input_size), which)
+    lstm = nn.LSTM(**arguments, device="meta")
+    answer = getattr(predict_shapes(lstm, question.input_shape), which)
+    return question if len(set(answer)) == len(answer) else _draw(chosen, which, harder)

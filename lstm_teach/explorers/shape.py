@@ -47,7 +47,8 @@ class ShapeExplorer(Explorer):
         seq_len, batch, unbatched = (values.pop(name) for name in ("seq_len", "batch", "unbatched"))
         code = _code(values)
         try:
-            lstm = nn.LSTM(**values)
+            with torch.random.fork_rng(devices=[]):
+                lstm = nn.LSTM(**values)
         except ValueError as error:
             return _refusal(f"{type(error).__name__}: {error}", code)
         leading = [batch, seq_len] if lstm.batch_first else [seq_len, batch]
