@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from ..figures.influence import Arrow, Reach, draw_influence
+from ..figures.influence import HEIGHT, Arrow, Reach, draw_influence
 from ..figures.layout import draw_refusal
 from ..layouts import PAD, influence, lengths_of, word_grid
 from .base import Explorer, View, choice, switch, whole_number
@@ -83,7 +83,7 @@ class InfluenceExplorer(Explorer):
             strengths = influence(model, x, index)
         except (RuntimeError, IndexError) as error:
             message = f"{type(error).__name__}: {error}"
-            return View(draw_refusal(code, message), _refusal(message))
+            return View(draw_refusal(code, message, HEIGHT), _refusal(message))
         axes = x_is.strip("[]").split(", ")
         everything = read == POSITION
         reach = Reach(

@@ -17,6 +17,7 @@ from .palette import AXIS_COLORS, AXIS_TINTS, FAINT, INK, MUTED, PAPER
 
 Place = tuple[int, int]  # sentence and step
 Arrow = tuple[Place, Place]
+HEIGHT = 480
 OWN, OTHER = "seq_len", "batch"
 PALER = 0.7  # all but the strongest word stay pale enough for ink to be easy to read on them
 
@@ -78,7 +79,7 @@ def draw_influence(
         bold, framed and filled, with a bar below it that is longer the stronger it is; words
         of other sentences have the batch's colour.
     """
-    canvas = Canvas(1100, 480)
+    canvas = Canvas(1100, HEIGHT)
     batch, seq_len = reach.strengths.shape
     canvas.text(20, 460, code, size=10, align="left", mono=True)
     color = AXIS_COLORS[OWN if right else OTHER]

@@ -14,6 +14,7 @@ from .canvas import Box, Canvas, Point
 from .palette import FAINT, INK, MUTED, PAPER, axis_color
 
 # Sentences are no axis, so they get fills of their own; a number stands with each.
+HEIGHT = 430
 SENTENCE_FILLS = ("#fff1c2", "#e2e2e2", "#ffffff")
 SENTENCE_EDGES = ("#8a6d00", "#5f5f5f", "#1b1b1b")
 
@@ -68,7 +69,7 @@ def draw_layout(
         result_axes: the names of its axes; "mixed" where an axis is neither.
         sentence_of: the sentence that a word's number belongs to; -1 for the pad.
     """
-    canvas = Canvas(1100, 430)
+    canvas = Canvas(1100, HEIGHT)
     tall = words.shape[0] > words.shape[1]
     _draw_words(canvas, (40, 390), "x", words, axes, sentence_of, taken)
     place = (320, 390) if tall else (40, 240)
@@ -122,11 +123,11 @@ def _draw_words(
         canvas.boxes(frames, "none", INK, width=2.4)
 
 
-def draw_refusal(code: str, error: str) -> Figure:
+def draw_refusal(code: str, error: str, height: int = HEIGHT) -> Figure:
     """Draw what PyTorch answers where it refuses an expression or an input."""
-    canvas = Canvas(1100, 430)
-    canvas.text(550, 250, code, size=11, mono=True)
-    canvas.text(550, 215, "PyTorch would say", size=11, color=MUTED)
+    canvas, middle = Canvas(1100, height), height / 2
+    canvas.text(550, middle + 35, code, size=11, mono=True)
+    canvas.text(550, middle, "PyTorch would say", size=11, color=MUTED)
     for line, words in enumerate(wrap(error, 100)):
-        canvas.text(550, 180 - 24 * line, words, size=11, bold=True, mono=True)
+        canvas.text(550, middle - 35 - 24 * line, words, size=11, bold=True, mono=True)
     return canvas.figure
