@@ -92,6 +92,14 @@ def test_a_press_changes_the_picture_and_the_sentence(explorer):
     assert explorer.describe() != sentence
 
 
+def test_every_control_changes_the_picture_and_the_sentence(explorer):
+    for name, value in (("sentence", SENTENCES[1]), ("units", 4), ("step", 0)):
+        picture, sentence = explorer._picture.png, explorer.describe()
+        explorer.controls[name].value = value
+        assert explorer._picture.png != picture, name
+        assert explorer.describe() != sentence, name
+
+
 def test_every_extreme_of_the_controls_is_drawn(explorer):
     for sentence, step, units in product(SENTENCES, (0, 1, 10), (1, 3, 4, 8)):
         view = explorer.look(sentence=sentence, step=step, units=units)

@@ -42,7 +42,7 @@ class LoopExplorer(Explorer):
         words, traced = values["sentence"].split(), _trace(values["sentence"])
         step = min(values["step"], len(words))
         shown = {name: getattr(traced, name)[:, 0, : values["units"]] for name in STRIPS}
-        return View(draw_loop(words, shown, step), _words(words, traced, step))
+        return View(draw_loop(words, shown, step), _words(words, traced, step, values["units"]))
 
     def _move(self, by: int, _: Any) -> None:
         length = len(self.controls["sentence"].value.split())
@@ -65,9 +65,10 @@ def _trace(sentence: str) -> Trace:
         return trace(cell, x.unsqueeze(1))
 
 
-def _words(words: list[str], traced: Trace, step: int) -> str:
+def _words(words: list[str], traced: Trace, step: int, units: int) -> str:
+    rows = f"{units} of {HIDDEN} units {'is' if units == 1 else 'are'} shown."
     if not step:
-        return f"No step yet: `h` and `c` are zeros. The first word will be {words[0]!r}."
+        return f"No step yet: `h` and `c` are zeros. The first word will be {words[0]!r}. {rows}"
     at = step - 1
     numbers = {name: getattr(traced, name)[at, 0, 0].item() for name in STRIPS}
     old = traced.c[at - 1, 0, 0].item() if at else 0.0
@@ -77,5 +78,5 @@ def _words(words: list[str], traced: Trace, step: int) -> str:
         f"Step {step} of {len(words)} has read {words[at]!r}; {coming}. In unit 0, f = "
         f"{numbers['f']:.2f} of the old c {old:.2f} stays, i * g = "
         f"{numbers['i'] * numbers['g']:.2f} comes in: c = {numbers['c']:.2f}, and with o = "
-        f"{numbers['o']:.2f}, h = {numbers['h']:.2f}."
+        f"{numbers['o']:.2f}, h = {numbers['h']:.2f}. {rows}"
     )
