@@ -60,8 +60,8 @@ def draw_losses(
         window: over how many steps to take the mean.
     """
     figure = new_figure(1000, 360)
-    axes = figure.add_axes((0.06, 0.14, 0.62, 0.82))
-    top = guess * 1.1
+    axes = figure.add_axes((0.06, 0.14, 0.68, 0.82))
+    top = max(guess * 1.1, 1)
     axes.axhline(guess, color=MUTED, linewidth=1)
     axes.text(steps * 0.99, guess, "knows nothing", ha="right", va="bottom", color=MUTED)
     ends = []
@@ -82,7 +82,7 @@ def draw_losses(
             color=color,
             weight="bold",
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8},
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8, "relpos": (0, 0.5)},
         )
     axes.set(xlim=(0, steps), ylim=(0, top), xlabel="step", ylabel="loss")
     axes.spines[["top", "right"]].set_visible(False)
