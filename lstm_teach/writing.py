@@ -25,8 +25,6 @@ with contextlib.redirect_stdout(io.StringIO()):  # importing `this` prints it
 
 ZEN = codecs.decode(this.s, "rot13")
 
-BAR = "{desc}: {percentage:3.0f}% |{bar:30}|"  # no seconds: a stored notebook keeps the last one
-
 Window = tuple[Tensor, Tensor]
 
 
@@ -180,9 +178,10 @@ def train(
     show: Callable[[list[float]], None] = lambda losses: None,
 ) -> list[float]:
     """Train on the windows in turn, the state carried and detached; returns each step's loss."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.007)
     losses: list[float] = []
-    for step in tqdm(range(steps), name, file=sys.stdout, bar_format=BAR):
+    bar = "{desc}: {percentage:3.0f}% |{bar:30}|"
+    for step in tqdm(range(steps), name, file=sys.stdout, bar_format=bar):
         x, y = pairs[step % len(pairs)]
         if step % len(pairs) == 0:
             state = None

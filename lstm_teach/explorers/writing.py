@@ -17,12 +17,12 @@ from .base import Explorer, View, choice, real_number, whole_number
 
 LENGTH = 239  # with the symbol to start from, three full rows
 SHOWN = {
-    "c, the memory": "c",
-    "h, what it shows": "h",
-    "i, the input gate": "i",
-    "f, the forget gate": "f",
-    "g, the candidate": "g",
-    "o, the output gate": "o",
+    "c": "c, the memory",
+    "h": "h, what it shows",
+    "i": "i, the input gate",
+    "f": "f, the forget gate",
+    "g": "g, the candidate",
+    "o": "o, the output gate",
 }
 PANEL = f"background:{PAPER};color:{INK};padding:8px 12px;max-width:1076px;white-space:pre-wrap"
 
@@ -35,10 +35,18 @@ class WritingExplorer(Explorer):
         symbols: what its scores stand for.
         start: what it goes on from, one symbol or more.
         unit: the unit to begin with.
+        show: which of its values to begin with: i, f, g, o, c or h.
     """
 
-    def __init__(self, model: Writer, symbols: Sequence[str], start: str, unit: int = 0) -> None:
-        """Start greedy, with the memory of `unit`."""
+    def __init__(
+        self,
+        model: Writer,
+        symbols: Sequence[str],
+        start: str,
+        unit: int = 0,
+        show: str = "c",
+    ) -> None:
+        """Start greedy."""
         self._model, self._symbols, self._start = model, symbols, start
         self._written = cache(self._write)
         units = int(model.lstm.hidden_size)
@@ -47,15 +55,15 @@ class WritingExplorer(Explorer):
                 "temperature": real_number("temperature", 0.0, 0.0, 2.0, 0.1),
                 "seed": whole_number("seed", 0, 0, 99),
                 "unit": whole_number("unit", unit, 0, units - 1),
-                "show": choice("show", list(SHOWN)),
+                "show": choice("show", [(words, name) for name, words in SHOWN.items()], show),
             }
         )
 
     def look(self, *, temperature: float, seed: int, unit: int, show: str) -> View:
         """Let the model write, and read the unit's values off a trace over what it wrote."""
         text, steps = self._written(round(temperature, 1), seed)
-        values = getattr(steps, SHOWN[show])[-1, :, 0, unit].tolist()
-        title = f"{show}, of unit {unit}   (temperature {temperature:.1f})"
+        values = getattr(steps, show)[-1, :, 0, unit].tolist()
+        title = f"{SHOWN[show]}, of unit {unit}   (temperature {temperature:.1f})"
         details = f'<pre style="{PANEL}">{html.escape(text)}</pre>'
         return View(draw_written(text, values, title), _words(text, values, show, unit), details)
 
@@ -72,5 +80,6 @@ def _words(text: str, values: Sequence[float], show: str, unit: int) -> str:
     name = {"\n": "a line end", " ": "a space"}.get(text[at], f"the symbol {text[at]!r}")
     return (
         f"The model writes {len(text)} symbols, beginning with: {first}. Below each symbol stands "
-        f"{show}, of unit {unit}, after reading it; it is highest, {values[at]:.1f}, after {name}."
+        f"{SHOWN[show]}, of unit {unit}, as it reads that symbol; the highest, {values[at]:.1f}, "
+        f"at {name}."
     )

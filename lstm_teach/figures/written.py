@@ -12,8 +12,8 @@ from .canvas import DPI, MONO, MONO_ADVANCE, Canvas
 from .palette import AXIS_COLORS, AXIS_TINTS, FAINT, MUTED
 
 PER_ROW = 80
-SIZE = 15.0
-ADVANCE = MONO_ADVANCE * SIZE * DPI / 72
+ADVANCE = 12  # whole pixels, for that is how far a letter moves on
+SIZE = ADVANCE / MONO_ADVANCE * 72 / DPI
 LEFT, ROW, BAR = 40, 92, 24
 ABOVE, BELOW = "features", "layers"
 
