@@ -188,6 +188,46 @@ def test_a_model_without_a_recurrent_layer_is_judged_by_its_samples_alone():
     assert any("recurrent" in sentence for sentence in report.not_checked)
 
 
+class Leaves(nn.Module):
+    """Runs on one x only, and ends the program on every other."""
+
+    def __init__(self, only):
+        super().__init__()
+        self.lstm = nn.LSTM(IN, 8, batch_first=True)
+        self.only = only
+
+    def forward(self, x):
+        if not torch.equal(x, self.only):
+            raise SystemExit
+        return self.lstm(x)[0]
+
+
+class ReturnsText(nn.Module):
+    """Has a layer, runs none, and returns no tensor."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(IN, 8)
+
+    def forward(self, x):
+        return "done"
+
+
+@pytest.mark.parametrize(
+    ("model", "word"),
+    [
+        (lambda x: Leaves(x), "SystemExit"),
+        (lambda x: ReturnsText(), "no tensor"),
+        (lambda x: nn.Sequential(nn.Flatten(), nn.LazyLinear(3)), "lazy"),
+    ],
+)
+def test_a_model_that_cannot_be_judged_is_never_called_right(model, word):
+    x = features()
+    report = check_layout(model(x), x)
+    assert report.verdict == "not_attempted"
+    assert word in report.message
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_every_message_of_a_wrong_layout_ends_in_a_fix(name):
     verdict, entry = WRONG[name]

@@ -104,7 +104,7 @@ def _examine(
         for mistake in table:
             if (words := mistake.tell(case)) is not None:
                 return case, mistake, words
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Report(
             "not_attempted",
             "The model takes this x, but not an x in which one sample is another: it raised "
@@ -143,6 +143,13 @@ def _report(outcome: Outcome, needs_better: bool = False) -> Report:
             "the check again.",
             evidence,
         )
+    if not case.found.base.outputs and not case.walks:
+        return Report(
+            "not_attempted",
+            "The model returns no tensor, and no recurrent layer ran in it, so there is nothing "
+            "to look at. Let `forward` return its predictions.",
+            evidence,
+        )
     if needs_better and case.probe.batch == 1 and case.has_batch and not _walks_time(case):
         return Report("not_attempted", _needs(case), evidence, (_WIRING,))
     return Report("ok", _praise(case), evidence, tuple(not_checked))
@@ -151,7 +158,7 @@ def _report(outcome: Outcome, needs_better: bool = False) -> Report:
 def _praise(case: Case) -> str:
     """What is right, in words."""
     sentences = []
-    if case.has_batch and case.probe.batch > 1:
+    if case.has_batch and case.probe.batch > 1 and case.found.base.outputs:
         sentences.append("Each sample of the output depends on its own sample of x alone.")
     for walk in case.walks[:1]:
         if _walks_time(case):
@@ -255,6 +262,8 @@ def _refusal(
             f"The model is a {type(model).__name__}, not an `nn.Module`. Wrap what you want to "
             "check in a small `nn.Module` with a `forward(self, x)`."
         )
+    if any(nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
+        return "The model has lazy layers without weights. Run it once: `model(x)`."
     if not isinstance(x, torch.Tensor):
         return (
             f"x is a {type(x).__name__}, not a tensor. Where a model takes several inputs, wrap "

@@ -7,7 +7,8 @@ from functools import cached_property
 
 import torch
 
-from lstm_teach.checks.layout_measure import Findings, Walk
+from lstm_teach.checks.layout_measure import Findings, Walk, change
+from lstm_teach.checks.layout_patterns import is_reordered
 from lstm_teach.checks.layout_reading import Reading
 
 Rows = Callable[[torch.Tensor], torch.Tensor]
@@ -174,6 +175,9 @@ class Case:
         reaching = self.found.is_leak(effects).any(1)
         if reaching.sum() != 1:
             return None
+        after = self.found.by_the_others.outputs[self.first_output]
+        if not self.found.noise and bool(self.found.is_leak(change(after, tensor)).any()):
+            return None
         return self.probe.samples[int(reaching.nonzero()[0])]
 
     @cached_property
@@ -243,11 +247,6 @@ class Case:
         return None
 
 
-def is_reordered(reached: torch.Tensor) -> bool:
-    """Whether each sample reaches exactly one row, and no two of them the same."""
-    return bool((reached.sum(1) == 1).all()) and bool((reached.sum(0) <= 1).all())
-
-
 def _channel(reading: Reading, channel: str) -> torch.Tensor:
     if channel == "output":
         return reading.output | reading.backward
@@ -261,40 +260,3 @@ def _union(parts: list[torch.Tensor]) -> torch.Tensor:
     for part in parts[1:]:
         result = result | part
     return result
-
-
-def are_disjoint(parts: list[torch.Tensor]) -> bool:
-    """Whether no place is read by two samples: rows are whole, only misfiled."""
-    return not bool((torch.stack([p.int() for p in parts]).sum(0) > 1).any())
-
-
-def follows_memory(walk: Walk, samples: list[int], batch: int, time: int) -> bool:
-    """Whether a walk's input is x's rows in memory order, cut into another shape.
-
-    That is what ``view`` and ``reshape`` do to axes that should have been swapped. Both orders
-    of x's axes and both layouts of the layer are tried.
-    """
-    elements = walk.elements
-    count = elements[..., 0].numel()
-    if count % batch:
-        return False
-    number = torch.arange(count)
-    guesses = [number // (count // batch)]
-    if time > 1 and count % (batch * time) == 0:
-        guesses.append(number // (count // (batch * time)) % batch)
-    layouts = [elements, elements.transpose(0, 1)]
-    return any(
-        all(
-            _is_mostly(layout[..., k].reshape(-1), guess == sample)
-            for k, sample in enumerate(samples)
-        )
-        for layout in layouts
-        for guess in guesses
-    )
-
-
-def _is_mostly(measured: torch.Tensor, predicted: torch.Tensor) -> bool:
-    """Nothing outside the prediction, and a good part of it (pads and dead units stay out)."""
-    if (measured & ~predicted).any():
-        return False
-    return bool(measured.sum() >= 0.2 * predicted.sum())

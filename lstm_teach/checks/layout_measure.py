@@ -85,8 +85,11 @@ class Findings:
 
     def _run(self, x: torch.Tensor) -> Run:
         with torch.no_grad(), recording(self.probe.model) as calls:
-            outputs = output_tensors(self._call(x.clone()), self.output_axes)
+            outputs = self._tensors(self._call(x.clone()))
         return Run(calls, [o.detach().clone() for o in outputs])
+
+    def _tensors(self, outputs: Any) -> list[torch.Tensor]:
+        return output_tensors(outputs, self.output_axes, self.probe.batch)
 
     @cached_property
     def noise(self) -> float:
@@ -98,6 +101,13 @@ class Findings:
     def by_time(self) -> list[Run]:
         """One run for each of a few time steps, changed in all samples at once."""
         return [self._run(self.probe.altered(time=t)) for t in self.probe.times]
+
+    @cached_property
+    def by_the_others(self) -> Run:
+        """A run with all those samples changed that no run changes alone."""
+        alone = set(self.probe.samples)
+        others = [b for b in range(self.probe.batch) if b not in alone]
+        return self._run(self.probe.altered(sample=others))
 
     def fitting(self) -> list[int]:
         """Which outputs have the batch axis where the caller says."""
@@ -146,7 +156,7 @@ class Findings:
             return effects
         with torch.enable_grad():
             x = probe.x.clone().requires_grad_()
-            read = rows(output_tensors(self._call(x), self.output_axes)[output])
+            read = rows(self._tensors(self._call(x))[output])
             for row in sorted({*probe.samples, 0, len(read) - 1} & set(range(len(read)))):
                 weights = torch.cos(torch.arange(read[row].numel())).reshape(read[row].shape)
                 gradient = torch.autograd.grad(
@@ -215,7 +225,7 @@ class Findings:
             [picks][walks], or None where no gradient gets through.
         """
         with torch.enable_grad(), recording(self.probe.model, gradients=True) as calls:
-            outputs = output_tensors(self._call(self.probe.x.clone()), self.output_axes)
+            outputs = self._tensors(self._call(self.probe.x.clone()))
             if output >= len(outputs) or not outputs[output].requires_grad:
                 return None
             names = [(call, key) for call in calls for key in call.taps if key != "packed"]

@@ -79,6 +79,15 @@ AFTER = (
         "Fix: take `out{last}`, or `h_n[-1]`, which is right in both layouts.",
     ),
     Mistake(
+        "samples_mixed",
+        rules.rows_in_another_order,
+        "The rows of the output are in another order than the samples of x: row {to_sample} "
+        "belongs to sample {from_sample}. Sorting by length before `pack_padded_sequence` does "
+        f"this where nothing puts the rows back. {SILENT} The loss then compares each answer with "
+        "another sample's target.\nFix: `enforce_sorted=False` and no sorting of your own, or put "
+        "the rows back: `out[order.argsort()]`.",
+    ),
+    Mistake(
         "hidden_view_scramble",
         rules.hidden_view,
         "`{layer}` is right, but its final state is cut by `view` or `reshape`: h_n is "
@@ -113,15 +122,6 @@ AFTER = (
         "one another in order, and the {time} time steps do not. "
         f"{SILENT}\nFix: walk along time: `for x_t in x.unbind(1)` for x as [batch, time, ...], "
         "`for x_t in x` for [time, batch, ...].",
-    ),
-    Mistake(
-        "samples_mixed",
-        rules.rows_in_another_order,
-        "The rows of the output are in another order than the samples of x: row {to_sample} "
-        "belongs to sample {from_sample}. Sorting by length before `pack_padded_sequence` does "
-        f"this where nothing puts the rows back. {SILENT} The loss then compares each answer with "
-        "another sample's target.\nFix: `enforce_sorted=False` and no sorting of your own, or put "
-        "the rows back: `out[order.argsort()]`.",
     ),
     Mistake(
         "samples_mixed",

@@ -63,7 +63,7 @@ class Probe:
         picked = _spread(self.batch)
         if self.lengths is not None:
             picked = [int(self.lengths.argmin()), int(self.lengths.argmax()), *picked]
-        return sorted(dict.fromkeys(picked[: _PARTS + 1]))
+        return sorted(list(dict.fromkeys(picked))[: _PARTS + 1])
 
     @cached_property
     def times(self) -> list[int]:
@@ -87,8 +87,10 @@ class Probe:
                 left |= bool((head == head[:1]).all())
         return left and not right
 
-    def altered(self, sample: int | None = None, time: int | None = None) -> torch.Tensor:
-        """A copy of x in which one sample, or one time step of all samples, is another."""
+    def altered(
+        self, sample: int | list[int] | None = None, time: int | None = None
+    ) -> torch.Tensor:
+        """A copy of x in which some samples, or one time step of all samples, are others."""
         index: list[Any] = [slice(None)] * self.x.dim()
         if sample is not None:
             index[self.axes.index("batch")] = sample

@@ -11,8 +11,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from lstm_teach.checks.layout_judge import Case, are_disjoint, follows_memory, is_reordered
+from lstm_teach.checks.layout_judge import Case
 from lstm_teach.checks.layout_measure import Walk
+from lstm_teach.checks.layout_patterns import (
+    are_across_the_batch,
+    are_disjoint,
+    follows_memory,
+    is_reordered,
+    read_alike,
+)
 
 Words = Mapping[str, Any]
 
@@ -192,7 +199,7 @@ def view_after(case: Case) -> Words | None:
     read = case.misread()
     if read is None or read[1] != "output" or not are_disjoint(read[2]):
         return None
-    return layer_words(case, read[0])
+    return None if are_across_the_batch(read[0], read[2]) else layer_words(case, read[0])
 
 
 def output_axes_swapped(case: Case) -> Words | None:
@@ -259,6 +266,9 @@ def _times_stay_apart(case: Case, number: int, batch_place: int) -> bool:
 def rows_in_another_order(case: Case) -> Words | None:
     """Each output row is one sample, but not the sample of that row."""
     if not case.fits or not is_reordered(case.found.is_leak(case.effects)):
+        return None
+    read = case.misread()
+    if read is not None and not read_alike(read[0], read[2]):
         return None
     number, row = case.foreign.nonzero()[0].tolist()
     return {"from_sample": case.probe.samples[number], "to_sample": row}

@@ -173,12 +173,13 @@ def _copy(value: Any) -> Any:
     return value
 
 
-def output_tensors(outputs: Any, axes: tuple[str, ...]) -> list[torch.Tensor]:
+def output_tensors(outputs: Any, axes: tuple[str, ...], batch: int) -> list[torch.Tensor]:
     """Every tensor that a model returned, in order; a list of equal steps becomes one tensor.
 
     Args:
         outputs: a tensor, or tensors in tuples, lists, dictionaries and objects.
         axes: the leading axes of the output, which say where a list's own axis goes.
+        batch: the number of samples, which tells a list of heads from a list of steps.
     """
     if isinstance(outputs, torch.Tensor):
         return [outputs]
@@ -190,14 +191,14 @@ def output_tensors(outputs: Any, axes: tuple[str, ...]) -> list[torch.Tensor]:
         parts: list[Any] = list(outputs.values())
     elif isinstance(outputs, (list, tuple)):
         parts = list(outputs)
-        if _are_steps(outputs):
+        if _are_steps(outputs) and not _is_whole(parts, axes, batch):
             own = axes.index("time") if "time" in axes and len(axes) > 1 else 0
             return [torch.stack(parts, dim=min(own, parts[0].dim()))]
     elif hasattr(outputs, "__dict__") and not isinstance(outputs, nn.Module):
         parts = list(vars(outputs).values())
     else:
         return []
-    return [tensor for part in parts for tensor in output_tensors(part, axes)]
+    return [tensor for part in parts for tensor in output_tensors(part, axes, batch)]
 
 
 def _numbers(outputs: Any) -> torch.Tensor | None:
@@ -223,3 +224,12 @@ def _are_steps(outputs: Any) -> bool:
         and all(isinstance(part, torch.Tensor) for part in outputs)
         and len({part.shape for part in outputs}) == 1
     )
+
+
+def _is_whole(parts: list[torch.Tensor], axes: tuple[str, ...], batch: int) -> bool:
+    """Whether each tensor of a list has all the axes by itself, as the heads of a model do."""
+    shape = parts[0].shape
+    if axes == ("time", "batch"):
+        return len(shape) > 1 and shape[0] != batch == shape[1]
+    one_each = len(shape) == 1 and len(parts) == batch
+    return axes == ("batch",) and len(shape) > 0 and shape[0] == batch and not one_each

@@ -3,6 +3,7 @@
 from tests.layout_zoo import (  # noqa: F401
     right_false_alarms,
     right_frames,
+    right_heads,
     right_lengths,
     right_plain,
     right_seq2seq,
@@ -13,6 +14,7 @@ from tests.layout_zoo import (  # noqa: F401
     wrong_batch_walked,
     wrong_last_step,
     wrong_loud,
+    wrong_order,
     wrong_pads_and_mixing,
     wrong_states,
     wrong_unusual,

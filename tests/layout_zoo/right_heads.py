@@ -1,0 +1,50 @@
+"""Right heads: models whose output is a list of equal tensors that are no steps."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from tests.layout_zoo.registry import IN, TIME_FIRST, H, K, Net, case, features, right
+
+
+def _three_heads(batch_first: bool) -> Net:
+    def body(self, x):
+        out, _ = self.lstm(x)
+        read = out[:, -1] if batch_first else out
+        return [head(read) for head in (self.mood, self.topic, self.tense)]
+
+    heads = {name: nn.Linear(H, K) for name in ("mood", "topic", "tense")}
+    return Net(body, lstm=nn.LSTM(IN, H, batch_first=batch_first), **heads)
+
+
+@right
+def list_of_three_heads():
+    return case(_three_heads(True), features())
+
+
+@right
+def list_of_three_heads_for_each_step():
+    x = features().transpose(0, 1).contiguous()
+    return case(_three_heads(False), x, output_axes=("time", "batch"), **TIME_FIRST)
+
+
+@right
+def list_of_one_answer_a_sample():
+    def body(self, x):
+        return [self.fc(self.lstm(one)[1][0][-1]) for one in x]
+
+    return case(Net(body, lstm=nn.LSTM(IN, H), fc=nn.Linear(H, K)), features())
+
+
+@right
+def list_of_forecasts():
+    def body(self, x):
+        _, (h, c) = self.lstm(x)
+        h, c, forecasts = h[-1], c[-1], []
+        for _ in range(5):
+            h, c = self.cell(x[:, -1], (h, c))
+            forecasts.append(self.fc(h))
+        return forecasts
+
+    lstm = nn.LSTM(IN, H, 2, batch_first=True)
+    return case(Net(body, lstm=lstm, cell=nn.LSTMCell(IN, H), fc=nn.Linear(H, 1)), features())
