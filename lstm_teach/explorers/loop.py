@@ -12,7 +12,7 @@ from torch import nn
 from ..cells import Trace, trace
 from ..figures.loop import STRIPS, draw_loop
 from ..words import SENTENCES
-from .base import Explorer, View, choice, whole_number
+from .base import Explorer, View, whole_number
 
 FEATURES, HIDDEN = 16, 8
 
@@ -27,7 +27,13 @@ class LoopExplorer(Explorer):
         """Start after the third word of the first sentence, with three units shown."""
         longest = max(len(sentence.split()) for sentence in SENTENCES)
         controls = {
-            "sentence": choice("sentence", list(SENTENCES)),
+            # Buttons, not a list: JupyterLab takes the arrow keys of a list for itself.
+            "sentence": widgets.ToggleButtons(
+                options=[(" ".join(each.split()[:2]) + " …", each) for each in SENTENCES],
+                description="sentence",
+                style={"description_width": "110px", "button_width": "170px"},
+                layout={"width": "680px"},
+            ),
             "step": whole_number("steps taken", 3, 0, longest),
             "units": whole_number("units shown", 3, 1, HIDDEN),
         }
@@ -72,11 +78,12 @@ def _words(words: list[str], traced: Trace, step: int, units: int) -> str:
     at = step - 1
     numbers = {name: getattr(traced, name)[at, 0, 0].item() for name in STRIPS}
     old = traced.c[at - 1, 0, 0].item() if at else 0.0
+    written = round(numbers["i"] * numbers["g"], 2) + 0.0  # adding 0.0 turns -0.0 into 0.0
     left = len(words) - step
     coming = f"{left} word{'s' * (left != 1)} to come" if left else "the sentence is read"
     return (
         f"Step {step} of {len(words)} has read {words[at]!r}; {coming}. In unit 0, f = "
         f"{numbers['f']:.2f} of the old c {old:.2f} stays, i * g = "
-        f"{numbers['i'] * numbers['g']:.2f} comes in: c = {numbers['c']:.2f}, and with o = "
+        f"{written:.2f} comes in: c = {numbers['c']:.2f}, and with o = "
         f"{numbers['o']:.2f}, h = {numbers['h']:.2f}. {rows}"
     )

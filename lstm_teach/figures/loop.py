@@ -64,7 +64,8 @@ def _draw_row(canvas: Canvas, words: Sequence[str], step: int, bottom: float) ->
         style = "-" if done else ":"
         time, face = (AXIS_TINTS["seq_len"], AXIS_TINTS["features"]) if done else (PAPER, PAPER)
         canvas.boxes([(x - 8, low, width + 16, height)], time, TIME if done else MUTED, style=style)
-        canvas.text(x + width / 2, low + height / 2, word, size=9, color=ink, bold=newest)
+        size = 9 if len(word) < 8 else 8
+        canvas.text(x + width / 2, low + height / 2, word, size=size, color=ink, bold=newest)
         canvas.boxes([(x, middle, width, height)], face, ink, style=style, width=line)
         canvas.text(x + width / 2, middle + height / 2, "cell", size=9, color=ink, bold=newest)
         if done:
