@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import ipywidgets as widgets
@@ -12,11 +12,10 @@ from torch import Tensor, nn
 
 from ..cells import State
 from ..figures.stack import Look, Note, Place, draw_stack
-from .base import Explorer, View, choice, whole_number
+from .base import Explorer, View, whole_number
 
 SIZES = (100, 30, 20, 10)
 SEQ_LEN, BATCH = 10, 3
-NEWEST = "the box in work"
 Turns = list[list[Place]]  # the boxes of each turn, in the order of computation
 
 
@@ -90,32 +89,38 @@ class StackExplorer(Explorer):
     def __init__(self) -> None:
         """Start at the blog's two cells, with seven boxes done."""
         stacks = {" → ".join(map(str, SIZES[: n + 1])): n for n in (2, 3)}
-        stack = choice("cells", stacks)
-        order = choice("order", list(ORDERS))
-        step = whole_number("turns done", 7, 0, 2 * SEQ_LEN)
-        box = choice("look at", _boxes(2))
-        previous = widgets.Button(description="Previous", icon="arrow-left")
-        following = widgets.Button(description="Next", icon="arrow-right")
+        controls = {
+            "cells": _buttons("cells", stacks),
+            "order": _buttons("order", ORDERS.keys()),
+            "step": whole_number("turns done", 7, 0, 2 * SEQ_LEN),
+            "layer": _buttons("look at layer", (0, 1), 1),
+            "t": whole_number("look at t", 3, 0, SEQ_LEN - 1),
+        }
+        # These come before the redraw, so that one move is one new picture.
+        for name in ("cells", "order", "step"):
+            controls[name].observe(self._follow, "value")
+        moves = []
+        for label, icon, by in (("Previous", "arrow-left", -1), ("Next", "arrow-right", 1)):
+            moves.append(widgets.Button(description=label, icon=icon))
+            moves[-1].on_click(partial(self._move, by))
+        super().__init__(controls, *moves)
 
-        def move(by: int) -> Callable[[Any], None]:
-            def moved(_: Any) -> None:
-                step.value = min(max(step.value + by, 0), step.max)
+    def _move(self, by: int, _: Any) -> None:
+        step = self.controls["step"]
+        step.value = min(max(step.value + by, 0), step.max)
 
-            return moved
-
-        def fit(_: Any) -> None:
-            step.max = len(ORDERS[order.value](stack.value))
-
-        def fit_boxes(_: Any) -> None:
-            box.options = _boxes(stack.value)
-
-        previous.on_click(move(-1))
-        following.on_click(move(1))
-        stack.observe(fit_boxes, "value")
-        for control in (stack, order):
-            control.observe(fit, "value")
-        controls = {"cells": stack, "order": order, "step": step, "box": box}
-        super().__init__(controls, previous, following)
+    def _follow(self, _: Any) -> None:
+        """Fit the other controls to the one that moved, and select the box in work."""
+        quiet, self._quiet = self._quiet, True
+        try:
+            cells, order, step, layer, t = self.controls.values()
+            turns = ORDERS[order.value](cells.value)
+            step.max = len(turns)
+            if len(layer.options) != cells.value:
+                layer.options = tuple(range(cells.value))
+            layer.value, t.value = turns[min(step.value, len(turns) - 1)][-1]
+        finally:
+            self._quiet = quiet
 
     def look(self, **values: Any) -> View:
         """Run the boxes that are done or in work, and show where that leaves the others."""
@@ -127,8 +132,7 @@ class StackExplorer(Explorer):
         states = _run(layers, turns[: count + 1])
         looks = {place: _look(place, done, work) for turn in turns for place in turn}
         numbers = {place: turn for turn, places in enumerate(turns, 1) for place in places}
-        newest = (work or turns[-1])[-1]
-        selected = newest if values["box"] is None else values["box"]
+        selected = (min(values["layer"], layers - 1), values["t"])
         figure = draw_stack(
             looks, numbers, selected, BATCH, _notes(layers, selected, looks, states)
         )
@@ -140,9 +144,11 @@ class StackExplorer(Explorer):
         return View(figure, " ".join(filter(None, words)))
 
 
-def _boxes(layers: int) -> list[tuple[str, Place | None]]:
-    every = [(layer, t) for layer in range(layers) for t in range(SEQ_LEN)]
-    return [(NEWEST, None), *((_name(place), place) for place in every)]
+def _buttons(name: str, options: Iterable[Any], value: Any = None) -> widgets.ToggleButtons:
+    """One of a few options. (JupyterLab takes a drop-down list's arrow keys for itself.)"""
+    chosen = {} if value is None else {"value": value}
+    style = {"description_width": "90px", "button_width": "auto"}
+    return widgets.ToggleButtons(options=options, description=name, style=style, **chosen)
 
 
 def _name(place: Place) -> str:
