@@ -8,12 +8,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from IPython.core.pylabtools import print_figure
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
-from PIL import Image
+from PIL import Image, ImageChops
 from torch import nn
 
 from lstm_teach.figures.canvas import Canvas, png
@@ -233,6 +234,14 @@ def test_nothing_leaves_the_sheet_and_no_words_cover_others(
 def test_a_png_has_the_size_of_its_sheet():
     image = Image.open(io.BytesIO(png(Canvas(321, 123).figure)))
     assert (image.format, image.size, image.mode) == ("PNG", (321, 123), "RGB")
+
+
+def test_a_notebook_shows_a_drawing_whole():
+    figure = Drawing(*LSTMS["one layer"]).figure
+    pictures = [print_figure(figure), png(figure)]
+    shown, whole = (Image.open(io.BytesIO(picture)).convert("L") for picture in pictures)
+    sizes = [image.crop(ImageChops.invert(image).getbbox()).size for image in (shown, whole)]
+    assert sizes[0] == pytest.approx(sizes[1], abs=2)
 
 
 def test_an_arrow_ends_where_it_should():

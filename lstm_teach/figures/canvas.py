@@ -17,6 +17,7 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D, IdentityTransform
 from PIL import Image
@@ -89,7 +90,9 @@ class Canvas:
         """Make an empty sheet of `width` by `height` pixels."""
         self.width, self.height = width, height
         self.figure = new_figure(width, height)
-        self._pixels = Affine2D().scale(1 / DPI) + self.figure.dpi_scale_trans
+        self._pixels = Affine2D().scale(1 / width, 1 / height) + self.figure.transFigure
+        # IPython shows nothing for a figure that has neither axes nor lines.
+        self.figure.lines.append(Line2D([], []))
 
     def boxes(
         self,
