@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -78,12 +79,10 @@ class Cell(nn.Module):
 
 
 def run_stack(
-    cells: Sequence[Callable[[Tensor, State | None], State]],
-    x: Tensor,
-    states: Iterable[State] | None = None,
+    cells: Sequence[Any] | nn.ModuleList, x: Tensor, states: Iterable[State] | None = None
 ) -> tuple[Tensor, list[State]]:
     """Run cells over x `[seq_len, batch, input_size]`: h goes up, (h, c) goes to the next step."""
-    now: list[State | None] = list(states) if states else [None] * len(cells)
+    now: list[Any] = list(states) if states else [None] * len(cells)
     steps = []
     for below in x:
         for k, cell in enumerate(cells):
@@ -105,7 +104,7 @@ class OwnLSTM(nn.Module):
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Run x `[batch, seq_len, input_size]`; h and c are `[num_layers, batch, hidden_size]`."""
-        states = None if state is None else zip(*state, strict=True)
+        states: Any = None if state is None else zip(*state, strict=True)
         output, states = run_stack(self.cells, x.transpose(0, 1), states)
         h, c = (torch.stack(each) for each in zip(*states, strict=True))
         return output.transpose(0, 1), (h, c)
@@ -122,7 +121,7 @@ def to_torch(own: OwnLSTM) -> nn.LSTM:
 class Writer(nn.Module):
     """A score for each symbol that may come next, at every step."""
 
-    def __init__(self, lstm: nn.Module, num_symbols: int) -> None:
+    def __init__(self, lstm: nn.LSTM | OwnLSTM, num_symbols: int) -> None:
         """Put an embedding below `lstm` and a readout above it."""
         super().__init__()
         self.embedding = nn.Embedding(num_symbols, lstm.input_size)
@@ -227,5 +226,5 @@ def write(
             else:
                 chances = (scores[:, -1] / temperature).softmax(dim=1)
                 x = torch.multinomial(chances, 1, generator=dice)
-            start += symbols[x.item()]
+            start += symbols[int(x)]
     return start

@@ -5,14 +5,15 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..cells import Trace, trace
 from ..figures.palette import INK, PAPER
 from ..figures.written import draw_written
-from ..writing import Writer, encode, write
+from ..writing import Writer, encode, to_torch, write
 from .base import Explorer, View, choice, real_number, whole_number
 
 LENGTH = 239  # with the symbol to start from, three full rows
@@ -31,7 +32,7 @@ class WritingExplorer(Explorer):
     """Set a temperature, read what the model writes, and watch one unit of its top layer.
 
     Args:
-        model: a trained Writer around an nn.LSTM with batch_first=True.
+        model: a trained Writer around an OwnLSTM, or an nn.LSTM with batch_first=True.
         symbols: what its scores stand for.
         start: what it goes on from, one symbol or more.
         unit: the unit to begin with.
@@ -49,7 +50,7 @@ class WritingExplorer(Explorer):
         """Start greedy."""
         self._model, self._symbols, self._start = model, symbols, start
         self._written = cache(self._write)
-        units = int(model.lstm.hidden_size)
+        units = model.lstm.hidden_size
         super().__init__(
             {
                 "temperature": real_number("temperature", 0.0, 0.0, 2.0, 0.1),
@@ -59,19 +60,22 @@ class WritingExplorer(Explorer):
             }
         )
 
-    def look(self, *, temperature: float, seed: int, unit: int, show: str) -> View:
+    def look(self, **values: Any) -> View:
         """Let the model write, and read the unit's values off a trace over what it wrote."""
-        text, steps = self._written(round(temperature, 1), seed)
-        values = getattr(steps, show)[-1, :, 0, unit].tolist()
+        unit, show = values["unit"], values["show"]
+        temperature, seed = round(values["temperature"], 1), values["seed"]
+        text, steps = self._written(temperature, seed)
+        numbers = getattr(steps, show)[-1, :, 0, unit].tolist()
         title = f"{SHOWN[show]}, of unit {unit}   (temperature {temperature:.1f})"
         details = f'<pre style="{PANEL}">{html.escape(text)}</pre>'
-        return View(draw_written(text, values, title), _words(text, values, show, unit), details)
+        return View(draw_written(text, numbers, title), _words(text, numbers, show, unit), details)
 
     @torch.no_grad()
     def _write(self, temperature: float, seed: int) -> tuple[str, Trace]:
         text = write(self._model, self._symbols, self._start, LENGTH, temperature, seed)
         x: Tensor = self._model.embedding(encode(text, self._symbols).unsqueeze(0))
-        return text, trace(self._model.lstm, x)
+        lstm = self._model.lstm
+        return text, trace(lstm if isinstance(lstm, nn.LSTM) else to_torch(lstm), x)
 
 
 def _words(text: str, values: Sequence[float], show: str, unit: int) -> str:
