@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSERS = (
@@ -45,10 +47,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
 DARK = {"@jupyterlab/apputils-extension/themes": {"theme": "JupyterLab Dark"}}
 # A notebook whose kernel is not connected yet looks idle too, and drops what it is told to run.
 IDLE = """() => {
-    const context = window.jupyterapp.shell.currentWidget?.sessionContext;
+    const context = window.jupyterapp?.shell.currentWidget?.sessionContext;
     const kernel = context?.session?.kernel;
     return context?.isReady && kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
 }"""
+START = "name => { window.jupyterapp.commands.execute(name) }"
 
 
 @dataclass
@@ -87,6 +90,7 @@ def serve(
         "IPYTHONDIR": "ipython",
     }
     environment = {**os.environ, **{name: str(scratch / home) for name, home in homes.items()}}
+    environment["OMP_NUM_THREADS"] = "1"  # two kernels with all cores each slow each other down
     for plugin, values in settings.items():
         file = scratch / "settings" / f"{plugin}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -157,14 +161,28 @@ class Notebook:
         """Wait until the kernel has nothing to do."""
         self.page.wait_for_function(IDLE, timeout=seconds * 1000)
 
-    def run_all(self, seconds: float = 180) -> None:
-        """Run All Cells, and wait until the last cell is done and every picture is decoded."""
+    def run_all(self, seconds: float = 180, patience: float = 8) -> None:
+        """Run All Cells, and wait until the last cell is done and every picture is decoded.
+
+        JupyterLab goes on after an error that is meant, but calls the run finished there. So this
+        waits for the cells' numbers, and gives up when none was added for `patience` seconds while
+        the kernel has nothing to do: that is how a run looks that an error has ended.
+        """
         self.wait_idle()
-        self.page.set_default_timeout(seconds * 1000)
-        self.command("notebook:run-all-cells")
-        self.wait_idle(seconds)
+        self.command("notebook:clear-all-cell-outputs")
+        self.page.evaluate(START, "notebook:run-all-cells")
+        end, moved, before = time.monotonic() + seconds, time.monotonic(), None
+        while time.monotonic() < end:
+            self.page.wait_for_timeout(200)
+            prompts, idle = self.prompts(), self.page.evaluate(IDLE)
+            if prompts != before or not idle:
+                before, moved = prompts, time.monotonic()
+            elif (
+                all(re.search(r"\d", prompt) for prompt in prompts)
+                or time.monotonic() - moved > patience
+            ):
+                break
         self.settle()
-        self.page.set_default_timeout(30_000)
 
     def command(self, name: str) -> None:
         """Do what an entry of JupyterLab's menus does."""
@@ -246,8 +264,14 @@ def open_notebook(
     page.on("pageerror", lambda error: heard.errors.append(str(error)))
     ours = (lab.url, lab.url.replace("http", "ws", 1), "data:", "blob:")
     page.on("request", lambda r: r.url.startswith(ours) or heard.outside.append(r.url))
-    page.goto(f"{lab.url}/doc/tree/{name}?reset&token={lab.token}")
-    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    page.goto(f"{lab.url}/doc/tree/{name}?token={lab.token}")
     notebook = Notebook(page, lab, name, heard)
+    try:
+        notebook.wait_idle(30)
+    except PlaywrightTimeout:
+        # On a busy machine JupyterLab sometimes opens a notebook and starts no kernel for it.
+        page.reload()
+        notebook.wait_idle()
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
     notebook.settle()
     return notebook
