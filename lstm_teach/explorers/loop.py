@@ -32,7 +32,7 @@ class LoopExplorer(Explorer):
                 options=[(" ".join(each.split()[:2]) + " …", each) for each in SENTENCES],
                 description="sentence",
                 style={"description_width": "110px", "button_width": "170px"},
-                layout={"width": "680px"},
+                layout={"width": "100%"},
             ),
             "step": whole_number("steps taken", 3, 0, longest),
             "units": whole_number("units shown", 3, 1, HIDDEN),
