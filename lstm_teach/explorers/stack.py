@@ -96,6 +96,8 @@ class StackExplorer(Explorer):
             "layer": _buttons("look at layer", (0, 1), 1),
             "t": whole_number("look at t", 3, 0, SEQ_LEN - 1),
         }
+        # Wide enough for a third layer, so that nothing beside it moves.
+        controls["layer"].layout.width = "150px"
         # These come before the redraw, so that one move is one new picture.
         for name in ("cells", "order", "step"):
             controls[name].observe(self._follow, "value")
