@@ -182,6 +182,23 @@ def test_what_a_layout_check_cannot_see_is_said():
     assert any("wiring" in sentence for sentence in report.not_checked)
 
 
+class TwoAnswers(nn.Module):
+    """Returns a prediction for each sample, and a row of steps of one of them."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(IN, 8, batch_first=True)
+
+    def forward(self, x):
+        out, _ = self.lstm(x)
+        return {"mood": out[:, -1], "topic": out[-1]}
+
+
+def test_an_output_that_no_rule_looks_at_is_said():
+    report = check_layout(TwoAnswers(), features())
+    assert any("[7, 8]" in sentence for sentence in report.not_checked)
+
+
 def test_a_model_without_a_recurrent_layer_is_judged_by_its_samples_alone():
     report = check_layout(nn.Sequential(nn.Flatten(), nn.Linear(42, 3)), features())
     assert report.ok

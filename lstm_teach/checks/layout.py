@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from lstm_teach.checks.layout_judge import Case
-from lstm_teach.checks.layout_measure import Findings, recurrent_modules
+from lstm_teach.checks.layout_measure import Findings
 from lstm_teach.checks.layout_mistakes import AFTER, BEFORE, Mistake
 from lstm_teach.checks.layout_probe import Probe, as_lengths, shape_words
+from lstm_teach.checks.layout_record import recurrent_modules
 from lstm_teach.checks.layout_rules import Words
 from lstm_teach.checks.layout_run import calling
 from lstm_teach.checks.layout_unused import UNUSED
@@ -227,6 +228,8 @@ def _not_checked(case: Case) -> list[str]:
         )
     if case.has_batch and not case.found.base.outputs:
         sentences.append("What happens after the recurrent layers: the model returns no tensor.")
+    if left_out := ", ".join(map(str, case.left_out)):
+        sentences.append(f"Outputs without the batch where you said it is: {left_out}.")
     if not case.has_batch:
         sentences.append("Whether samples stay apart: x has no batch axis.")
     return sentences

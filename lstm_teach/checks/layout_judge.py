@@ -149,6 +149,19 @@ class Case:
         floats = [i for i, o in enumerate(self.found.base.outputs) if o.is_floating_point()]
         return floats[0] if floats else None
 
+    @property
+    def left_out(self) -> list[list[int]]:
+        """The shapes of further outputs that no rule has looked at; states are expected."""
+        if not self.has_batch or not self.fits:
+            return []
+        seen = {self.output, *self.found.fitting()}
+        return [
+            list(output.shape)
+            for number, output in enumerate(self.found.base.outputs)
+            if number not in seen and output.dim() and output.is_floating_point()
+            if tuple(output.shape) not in self.found.state_shapes
+        ]
+
     @cached_property
     def bad_walk(self) -> Walk | None:
         """The first walk into which several samples come side by side: wrong before it."""

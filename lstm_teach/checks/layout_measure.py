@@ -113,11 +113,11 @@ class Findings:
         """Which outputs have the batch axis where the caller says."""
         found = [i for i, o in enumerate(self.base.outputs) if self._fits(o)]
         batch = self.probe.batch
-        aside = {(batch, batch), *self._state_shapes}
+        aside = {(batch, batch), *self.state_shapes}
         return [i for i in found if tuple(self.base.outputs[i].shape) not in aside] or found
 
     @cached_property
-    def _state_shapes(self) -> set[tuple[int, ...]]:
+    def state_shapes(self) -> set[tuple[int, ...]]:
         """Shapes of h_n and c_n: handed on, but no prediction."""
         return {
             (call.layers * call.directions, call.inputs.shape[1], width)
@@ -218,6 +218,15 @@ class Findings:
                 marks[..., number] = _moved(torch.cat(parts(run.calls[place])), before, noise)
         return marks
 
+    def calls_with_gradients(self) -> list[Call]:
+        """The calls of one more run, with a graph to ask; none where it cannot be recorded."""
+        try:
+            with torch.enable_grad(), recording(self.probe.model, gradients=True) as calls:
+                self._call(self.probe.x.clone())
+        except Exception:
+            return []
+        return calls if all(call.taps for call in calls) else []
+
     def readings(self, output: int, picks: list[torch.Tensor]) -> list[list[Reading]] | None:
         """For each pick (a mask over an output) and each walk, what is read of the walk.
 
@@ -282,12 +291,3 @@ def _cropped(value: torch.Tensor, shape: torch.Size) -> torch.Tensor:
 def _moved(after: torch.Tensor, before: torch.Tensor, noise: float) -> torch.Tensor:
     difference = change(after, before)
     return difference > max(_FAINT * float(difference.max()), 3 * noise)
-
-
-def recurrent_modules(model: nn.Module) -> list[str]:
-    """The names of the recurrent layers and cells in a model."""
-    return [
-        name or type(module).__name__
-        for name, module in model.named_modules()
-        if isinstance(module, (nn.RNNBase, nn.RNNCellBase))
-    ]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lstm_teach.checks import layout_rules as rules
+from lstm_teach.checks.layout_between import state_dealt_out
 from lstm_teach.checks.layout_judge import Case
 from lstm_teach.checks.layout_rules import Words
 
@@ -58,6 +59,15 @@ BEFORE = (
         "`view` or `reshape` across the axes of [layers * directions, batch, hidden], so a sample "
         f"starts with states of other samples. {SILENT}\nFix: split the axes in the order in which "
         "they lie, then swap: `h.view(batch, layers, hidden).transpose(0, 1).contiguous()`.",
+    ),
+    Mistake(
+        "hidden_view_scramble",
+        state_dealt_out,
+        "The final state of `{source}` is cut by `view` or `reshape` on its way to `{layer}`: h_n "
+        "is [{states}, {cols}, hidden] with the batch in the middle, whatever `batch_first` says, "
+        "so what you hand on as one row comes from several sequences. "
+        f"{SILENT}\nFix: `h_n.transpose(0, 1).reshape(batch, -1)`, or "
+        "`torch.cat((h_n[-2], h_n[-1]), dim=1)` for both directions of the top layer.",
     ),
     Mistake(
         "samples_mixed",

@@ -25,6 +25,7 @@ class Call:
         packed: the real steps of each column, where the input was packed.
         unbatched: whether the input had no batch axis.
         taps: zeros with a gradient that were added to what left the layer, by "output", "h", "c".
+        entered: where gradients are asked for, the input and the states as they came in.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Call:
     unbatched: bool = False
     carried: bool = False
     taps: dict[str, Any] = field(default_factory=dict)
+    entered: list[torch.Tensor] = field(default_factory=list)
 
     @property
     def is_cell(self) -> bool:
@@ -104,6 +106,9 @@ def _watch(name: str, module: nn.Module, calls: list[Call], gradients: bool) -> 
             return result
         calls.append(call)
         if gradients and torch.is_grad_enabled():
+            rows = given["input"]
+            rows = rows.data if isinstance(rows, PackedSequence) else rows
+            call.entered = [rows, *_state_tensors(given.get("hx"))]
             result = _tap(call, result)
         handed_out[:] = _state_tensors(result if call.is_cell else result[1])
         return result
@@ -185,3 +190,12 @@ def _state_tensors(state: Any) -> list[torch.Tensor]:
     if isinstance(state, (tuple, list)):
         return [part for part in state if isinstance(part, torch.Tensor)]
     return []
+
+
+def recurrent_modules(model: nn.Module) -> list[str]:
+    """The names of the recurrent layers and cells in a model."""
+    return [
+        name or type(module).__name__
+        for name, module in model.named_modules()
+        if isinstance(module, (nn.RNNBase, nn.RNNCellBase))
+    ]

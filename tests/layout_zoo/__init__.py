@@ -1,6 +1,7 @@
 """All models on which the layout check is tried; importing them fills RIGHT and WRONG."""
 
 from tests.layout_zoo import (  # noqa: F401
+    handed_on,
     right_false_alarms,
     right_frames,
     right_heads,
