@@ -109,12 +109,15 @@ def switch(name: str, value: bool = False) -> widgets.Checkbox:
     return widgets.Checkbox(value, description=name, indent=False, layout={"width": "150px"})
 
 
-def choice(name: str, options: Any, value: Any = None) -> widgets.Dropdown:
-    """One of several options."""
+def choice(name: str, options: Any, value: Any = None) -> widgets.ToggleButtons:
+    """One of several options.
+
+    Buttons, because JupyterLab keeps the arrow keys and letters that would move a drop-down list or
+    radio buttons for its own commands; a focused button takes the space bar.
+    """
     chosen = {} if value is None else {"value": value}
-    return widgets.Dropdown(
-        options=options, description=name, style=LABEL, layout={"width": "340px"}, **chosen
-    )
+    style = {**LABEL, "button_width": "auto"}
+    return widgets.ToggleButtons(options=options, description=name, style=style, **chosen)
 
 
 def _with_number_field(control: widgets.ValueWidget) -> widgets.Widget:

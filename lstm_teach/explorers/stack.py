@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..cells import State
 from ..figures.stack import Look, Note, Place, draw_stack
-from .base import Explorer, View, whole_number
+from .base import Explorer, View, choice, whole_number
 
 SIZES = (100, 30, 20, 10)
 SEQ_LEN, BATCH = 10, 3
@@ -90,10 +90,10 @@ class StackExplorer(Explorer):
         """Start at the blog's two cells, with seven boxes done."""
         stacks = {" → ".join(map(str, SIZES[: n + 1])): n for n in (2, 3)}
         controls = {
-            "cells": _buttons("cells", stacks),
-            "order": _buttons("order", ORDERS.keys()),
+            "cells": choice("cells", stacks),
+            "order": choice("order", ORDERS.keys()),
             "step": whole_number("turns done", 7, 0, 2 * SEQ_LEN),
-            "layer": _buttons("look at layer", (0, 1), 1),
+            "layer": choice("look at layer", (0, 1), 1),
             "t": whole_number("look at t", 3, 0, SEQ_LEN - 1),
         }
         # Wide enough for a third layer, so that nothing beside it moves.
@@ -144,13 +144,6 @@ class StackExplorer(Explorer):
             _others(looks),
         ]
         return View(figure, " ".join(filter(None, words)))
-
-
-def _buttons(name: str, options: Iterable[Any], value: Any = None) -> widgets.ToggleButtons:
-    """One of a few options. (JupyterLab takes a drop-down list's arrow keys for itself.)"""
-    chosen = {} if value is None else {"value": value}
-    style = {"description_width": "90px", "button_width": "auto"}
-    return widgets.ToggleButtons(options=options, description=name, style=style, **chosen)
 
 
 def _name(place: Place) -> str:
