@@ -23,8 +23,8 @@ def influence(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.Ten
     (https://karpathy.github.io/2019/04/25/recipe/, "use backprop to chart dependencies").
     One forward and one backward pass, in evaluation mode; for integer tokens the gradient is
     taken where they leave their embedding. Where no gradient gets through (a front end under
-    no_grad, tokens that meet no embedding) each position is changed in turn instead, which
-    takes one forward pass a position. The model is left as it was.
+    no_grad, a rounding, tokens that meet no embedding) each position is changed in turn
+    instead, which takes one forward pass a position. The model is left as it was.
 
     Args:
         model: any module; of several outputs, the first float tensor is taken.
@@ -41,7 +41,7 @@ def influence(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.Ten
     """
     with undisturbed(model) as rewind:
         strengths = _by_gradient(model, x, output_index)
-        if strengths is None:
+        if strengths is None or not strengths.any():
             strengths = _by_change(model, x, output_index, rewind)
     return strengths
 
@@ -63,7 +63,9 @@ def _by_gradient(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.
         leaf = x.detach().clone()
         if leaf.is_floating_point():
             leaf.requires_grad_()
-        part = first_float_tensor(model(leaf))[output_index]
+        # A clone may be changed in place, which a leaf may not.
+        given = leaf.clone() if leaf.requires_grad else leaf
+        part = first_float_tensor(model(given))[output_index]
         if not part.requires_grad:
             return None
         sources = [leaf] if leaf.requires_grad else []
@@ -72,9 +74,12 @@ def _by_gradient(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.
             return None
         # Not a plain sum: the rows of a softmax sum to one whatever the input is.
         weights = torch.cos(torch.arange(part.numel(), device=part.device)).reshape(part.shape)
-        gradients = torch.autograd.grad(
-            part, sources, weights.to(part.dtype), allow_unused=True, materialize_grads=False
-        )
+        try:
+            gradients = torch.autograd.grad(
+                part, sources, weights.to(part.dtype), allow_unused=True, materialize_grads=False
+            )
+        except RuntimeError:  # Some graphs refuse this, such as a re-entrant checkpoint.
+            return None
     if leaf.requires_grad and gradients[0] is not None:
         return _strengths(gradients[0], x)
     flat, got_through = torch.zeros(x.numel(), device=x.device), False
@@ -97,7 +102,7 @@ def _by_change(
     rows = x.detach().clone().reshape(lead.numel(), -1)
     with torch.no_grad():
         rewind()
-        before = first_float_tensor(model(rows.reshape(x.shape)))[output_index].clone()
+        before = first_float_tensor(model(rows.clone().reshape(x.shape)))[output_index].clone()
         for place in range(lead.numel()):
             other = next((row for row in rows if not torch.equal(row, rows[place])), None)
             changed = rows.clone()

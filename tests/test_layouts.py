@@ -7,6 +7,7 @@ import random
 import pytest
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from lstm_teach.layouts import PAD, SENTENCES, influence, lengths_of, word_grid
 
@@ -142,6 +143,38 @@ def test_a_frozen_model_and_switched_off_gradients_are_no_obstacle():
     lstm = nn.LSTM(4, 5).requires_grad_(False)
     with torch.no_grad():
         assert influence(lstm, torch.randn(6, 3, 4), (3, 1)).count_nonzero() == 4
+
+
+class Fronted(nn.Module):
+    """A layer behind a front end that plain gradients to x do not like."""
+
+    def __init__(self, front):
+        super().__init__()
+        self.front = front
+        self.lstm = nn.LSTM(4, 5)
+
+    def forward(self, x):
+        return self.lstm(self.front(x))[0]
+
+
+FRONTS = {
+    "changes x in place": lambda x: x.mul_(2),
+    "rounds": lambda x: (4 * x).round(),
+    "saturates": lambda x: (1e6 * x).tanh(),
+    "is checkpointed": lambda x: checkpoint(torch.sin, x, use_reentrant=True),
+}
+
+
+@pytest.mark.parametrize("name", FRONTS)
+def test_a_front_end_that_stops_gradients_does_not_stop_the_picture(name):
+    torch.manual_seed(0)
+    x = torch.randn(6, 3, 4)
+    kept = x.clone()
+    strengths = influence(Fronted(FRONTS[name]), x, (3, 1))
+    reached = torch.zeros(6, 3, dtype=torch.bool)
+    reached[:4, 1] = True
+    assert torch.equal(strengths > 0, reached)
+    assert torch.equal(x, kept)
 
 
 def test_nothing_of_the_model_is_changed():
