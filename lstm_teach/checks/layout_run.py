@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence, pad_sequence
 
 from lstm_teach.checks.layout_probe import Probe
 from lstm_teach.checks.report import Report
@@ -191,9 +191,11 @@ def output_tensors(outputs: Any, axes: tuple[str, ...], batch: int) -> list[torc
         parts: list[Any] = list(outputs.values())
     elif isinstance(outputs, (list, tuple)):
         parts = list(outputs)
+        if _are_ragged(outputs, batch):
+            padded = pad_sequence(parts, batch_first=True)
+            return [padded.movedim(0, axes.index("batch"))]
         if _are_steps(outputs) and not _is_whole(parts, axes, batch):
-            own = axes.index("time") if "time" in axes and len(axes) > 1 else 0
-            return [torch.stack(parts, dim=min(own, parts[0].dim()))]
+            return [torch.stack(parts, dim=min(_own_axis(parts, axes, batch), parts[0].dim()))]
     elif hasattr(outputs, "__dict__") and not isinstance(outputs, nn.Module):
         parts = list(vars(outputs).values())
     else:
@@ -233,3 +235,23 @@ def _is_whole(parts: list[torch.Tensor], axes: tuple[str, ...], batch: int) -> b
         return len(shape) > 1 and shape[0] != batch == shape[1]
     one_each = len(shape) == 1 and len(parts) == batch
     return axes == ("batch",) and len(shape) > 0 and shape[0] == batch and not one_each
+
+
+def _own_axis(parts: list[torch.Tensor], axes: tuple[str, ...], batch: int) -> int:
+    """The axis that a list itself stands for: its parts are steps, or else samples."""
+    if len(axes) < 2:
+        return 0
+    shape = parts[0].shape
+    is_samples = len(parts) == batch and len(shape) > 0 and shape[0] != batch
+    return axes.index("batch" if is_samples else "time")
+
+
+def _are_ragged(parts: Any, batch: int) -> bool:
+    """A list of one tensor a sample, each as long as its own sentence."""
+    return (
+        type(parts) is list
+        and len(parts) == batch >= 2
+        and all(isinstance(part, torch.Tensor) and part.dim() for part in parts)
+        and len({part.shape[0] for part in parts}) > 1
+        and len({part.shape[1:] for part in parts}) == 1
+    )

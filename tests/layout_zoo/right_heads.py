@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from torch import nn
 
-from tests.layout_zoo.registry import IN, TIME_FIRST, H, K, Net, case, features, right
+from tests.layout_zoo.registry import (
+    IN,
+    TAGGER,
+    TIME_FIRST,
+    H,
+    K,
+    Net,
+    V,
+    case,
+    features,
+    padded_tokens,
+    right,
+    tokens,
+)
 
 
 def _three_heads(batch_first: bool) -> Net:
@@ -34,6 +47,25 @@ def list_of_one_answer_a_sample():
         return [self.fc(self.lstm(one)[1][0][-1]) for one in x]
 
     return case(Net(body, lstm=nn.LSTM(IN, H), fc=nn.Linear(H, K)), features())
+
+
+def _tags_sample_by_sample(x):
+    def body(self, x):
+        words = ((one[one != 0])[:, None] for one in x)
+        return [self.fc(self.lstm(self.emb(one))[0][:, 0]) for one in words]
+
+    parts = {"emb": nn.Embedding(V, IN), "lstm": nn.LSTM(IN, H), "fc": nn.Linear(H, K)}
+    return case(Net(body, **parts), x, **TAGGER)
+
+
+@right
+def list_of_tags_a_sample():
+    return _tags_sample_by_sample(tokens())
+
+
+@right
+def list_of_tags_as_long_as_each_sample():
+    return _tags_sample_by_sample(padded_tokens())
 
 
 @right
