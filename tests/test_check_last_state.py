@@ -1,0 +1,87 @@
+"""A classifier reads out the state where its LSTM ends, and nothing else passes for it."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from lstm_teach.checks.last_state import check_last_state
+
+X = torch.randn(3, 10, 16, generator=torch.Generator().manual_seed(0))
+LENGTHS = torch.tensor([8, 10, 4])
+
+
+class Classifier(nn.Module):
+    def __init__(self, read, directions=1):
+        super().__init__()
+        self.lstm = nn.LSTM(16, 8, batch_first=True, bidirectional=directions == 2)
+        self.readout = nn.Linear(8 * directions, 4)
+        self.read = read
+
+    def forward(self, x, lengths=None):
+        return self.read(self, x, lengths)
+
+
+def last_step(model, x, _):
+    return model.readout(model.lstm(x)[0][:, -1])
+
+
+def both_ends(*layers):
+    def read(model, x, _):
+        h_n = model.lstm(x)[1][0]
+        return model.readout(torch.cat([h_n[layer] for layer in layers], dim=1))
+
+    return read
+
+
+def packed(model, x, lengths):
+    batch = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    return model.readout(model.lstm(batch)[1][0][-1])
+
+
+def own_last_step(model, x, lengths):
+    return model.readout(model.lstm(x)[0][torch.arange(len(x)), lengths - 1])
+
+
+@pytest.mark.parametrize(
+    ("read", "directions", "lengths"),
+    [
+        (last_step, 1, None),
+        (both_ends(-1), 1, None),
+        (both_ends(-2, -1), 2, None),
+        (both_ends(-1, -2), 2, None),
+        (packed, 1, LENGTHS),
+        (own_last_step, 1, LENGTHS),
+    ],
+)
+def test_the_state_where_it_ends_is_right(read, directions, lengths):
+    report = check_last_state(Classifier(read, directions), X, lengths)
+    assert report, report
+
+
+@pytest.mark.parametrize(
+    ("read", "directions", "lengths"),
+    [
+        (lambda m, x, _: m.readout(m.lstm(x)[0][:, 5]), 1, None),
+        (lambda m, x, _: m.readout(x[:, -1, :8]), 1, None),
+        (lambda m, x, _: m.lstm(x)[0][:, -1], 1, None),
+        (lambda m, x, _: m.readout(m.lstm(x)[0]), 1, None),
+        (both_ends(-1, -1), 2, None),
+        (both_ends(-2, -2), 2, None),
+        (lambda m, x, n: m.readout(m.lstm(x)[0][torch.arange(3), n - 2]), 1, LENGTHS),
+        (lambda m, x, n: packed(m, x, n.sort(descending=True)[0]), 1, LENGTHS),
+    ],
+)
+def test_another_state_is_not(read, directions, lengths):
+    assert not check_last_state(Classifier(read, directions), X, lengths)
+
+
+def test_a_layout_mistake_keeps_its_name():
+    def forgotten(model, x, _):
+        return model.readout(model.lstm(x.transpose(0, 1))[0][:, -1])
+
+    assert check_last_state(Classifier(forgotten), X).verdict not in ("ok", "unrecognised")
+
+
+def test_a_stub_is_not_attempted():
+    assert check_last_state(Classifier(lambda m, x, n: ...), X).verdict == "not_attempted"
