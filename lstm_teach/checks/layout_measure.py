@@ -113,8 +113,13 @@ class Findings:
         """Which outputs have the batch axis where the caller says."""
         found = [i for i, o in enumerate(self.base.outputs) if self._fits(o)]
         batch = self.probe.batch
-        aside = {(batch, batch), *self.state_shapes}
-        return [i for i in found if tuple(self.base.outputs[i].shape) not in aside] or found
+        states = [i for i in found if tuple(self.base.outputs[i].shape) in self.state_shapes]
+        rest = [i for i in found if i not in states]
+        others = any(tuple(output.shape) not in self.state_shapes for output in self._floats)
+        if self.output_axes[0] == "batch" and others:
+            found = rest  # A state has its batch on axis 1, whatever its first axis happens to be.
+        square = (batch, batch)
+        return [i for i in rest if tuple(self.base.outputs[i].shape) != square] or found
 
     @cached_property
     def state_shapes(self) -> set[tuple[int, ...]]:

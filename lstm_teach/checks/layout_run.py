@@ -191,11 +191,12 @@ def output_tensors(outputs: Any, axes: tuple[str, ...], batch: int) -> list[torc
         parts: list[Any] = list(outputs.values())
     elif isinstance(outputs, (list, tuple)):
         parts = list(outputs)
-        if _are_ragged(outputs, batch):
+        if _are_samples(outputs, axes, batch):
             padded = pad_sequence(parts, batch_first=True)
             return [padded.movedim(0, axes.index("batch"))]
         if _are_steps(outputs) and not _is_whole(parts, axes, batch):
-            return [torch.stack(parts, dim=min(_own_axis(parts, axes, batch), parts[0].dim()))]
+            own = axes.index("time") if "time" in axes and len(axes) > 1 else 0
+            return [torch.stack(parts, dim=min(own, parts[0].dim()))]
     elif hasattr(outputs, "__dict__") and not isinstance(outputs, nn.Module):
         parts = list(vars(outputs).values())
     else:
@@ -237,21 +238,14 @@ def _is_whole(parts: list[torch.Tensor], axes: tuple[str, ...], batch: int) -> b
     return axes == ("batch",) and len(shape) > 0 and shape[0] == batch and not one_each
 
 
-def _own_axis(parts: list[torch.Tensor], axes: tuple[str, ...], batch: int) -> int:
-    """The axis that a list itself stands for: its parts are steps, or else samples."""
-    if len(axes) < 2:
-        return 0
-    shape = parts[0].shape
-    is_samples = len(parts) == batch and len(shape) > 0 and shape[0] != batch
-    return axes.index("batch" if is_samples else "time")
-
-
-def _are_ragged(parts: Any, batch: int) -> bool:
-    """A list of one tensor a sample, each as long as its own sentence."""
-    return (
-        type(parts) is list
-        and len(parts) == batch >= 2
-        and all(isinstance(part, torch.Tensor) and part.dim() for part in parts)
-        and len({part.shape[0] for part in parts}) > 1
-        and len({part.shape[1:] for part in parts}) == 1
+def _are_samples(parts: Any, axes: tuple[str, ...], batch: int) -> bool:
+    """A list of one tensor a sample, each perhaps as long as its own sentence."""
+    if type(parts) is not list or len(parts) != batch or batch < 2:
+        return False
+    if not all(isinstance(part, torch.Tensor) and part.dim() for part in parts):
+        return False
+    lengths = {part.shape[0] for part in parts}
+    alike = len({part.shape[1:] for part in parts}) == 1
+    return alike and (
+        len(lengths) > 1 or (batch not in lengths and not _is_whole(parts, axes, batch))
     )

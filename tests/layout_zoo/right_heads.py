@@ -80,3 +80,21 @@ def list_of_forecasts():
 
     lstm = nn.LSTM(IN, H, 2, batch_first=True)
     return case(Net(body, lstm=lstm, cell=nn.LSTMCell(IN, H), fc=nn.Linear(H, 1)), features())
+
+
+@right
+def list_of_two_samples():
+    def body(self, x):
+        return [self.fc(self.lstm(one)[1][0][-1]) for one in x]
+
+    return case(Net(body, lstm=nn.LSTM(IN, H), fc=nn.Linear(H, K)), features(2))
+
+
+@right
+def flat_rows_beside_a_state_with_as_many_rows_as_samples():
+    def body(self, x):
+        out, state = self.lstm(x)
+        return self.fc(out.reshape(-1, 2 * H)), state
+
+    lstm = nn.LSTM(IN, H, 2, batch_first=True, bidirectional=True)
+    return case(Net(body, lstm=lstm, fc=nn.Linear(2 * H, K)), features(4))
