@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import ElementHandle, Locator, Page
 
 # What takes the focus in each kind of control, the key that moves it, and the key that moves it
-# back. A control at its end does not move forward, so both are tried.
+# back. A control at its end does not move forward, so both are tried. Drop-down lists and radio
+# buttons are not here: JupyterLab keeps the keys that would move them for its own commands.
 KINDS = (
     (".noUi-handle", "ArrowRight", "ArrowLeft"),
     ("input[type=checkbox]", "Space", "Space"),
-    ("input[type=radio]:checked", "ArrowDown", "ArrowUp"),
-    ("select", "ArrowDown", "ArrowUp"),
     ("input[type=number]", "ArrowUp", "ArrowDown"),
-    ("button:not(.mod-active)", "Enter", ""),
-    ("button", "Enter", ""),
+    ("button:not(.mod-active)", "Space", ""),
+    ("button", "Space", ""),
 )
 SHOWN = """explorer => {
     const image = explorer.querySelector('.lstm-picture img');
@@ -32,17 +31,17 @@ class Control:
     page: Page
     explorer: Locator
     root: Locator
+    _pressed: ElementHandle | None = None
 
     @property
     def name(self) -> str:
         """The text that labels it."""
-        box = self.root.locator("xpath=ancestor-or-self::*[contains(@class,'widget')][1]")
-        label = self.root.locator("label, .widget-label").or_(box.locator("label")).first
-        beside = self.root.locator("xpath=..").locator("label").first
-        for place in (label, beside):
-            if place.count() and place.inner_text().strip():
-                return place.inner_text().strip()
-        return self.root.inner_text().strip()[:20]
+        beside = self.root.locator("xpath=..")
+        for place in (self.root, beside):
+            for text in place.locator("label").all_inner_texts():
+                if text.strip("\u200b \n"):
+                    return text.strip()
+        return self.root.inner_text().strip()
 
     def shown(self) -> tuple[str | None, str | None]:
         """The picture and the sentence that the explorer shows now."""
@@ -57,37 +56,45 @@ class Control:
                 return found.first, forward, back
         raise AssertionError(f"{self.name}: no part of this control takes the keyboard's focus")
 
-    def move(self) -> bool:
-        """Move the control by one key; whether the picture and the sentence have both changed."""
+    def move(self) -> list[str]:
+        """Move the control by one key; what has not changed, of the picture and the sentence."""
         before = self.shown()
+        active = self.root.locator("button.mod-active")
+        self._pressed = active.element_handle() if active.count() else None
         place, forward, back = self.handle()
         for key in filter(None, (forward, back)):
             place.focus()
             self.page.keyboard.press(key)
-            if self._changed_from(before):
-                return True
-        return False
+            same = self._same_as(before)
+            if not same:
+                break
+        return same
 
     def move_back(self) -> None:
         """Undo `move`, so that the next control starts from the explorer's first state."""
         before = self.shown()
-        place, _, back = self.handle()
-        if back:
+        if self._pressed is not None:
+            self._pressed.focus()
+            self.page.keyboard.press("Space")
+        else:
+            place, _, back = self.handle()
             place.focus()
             self.page.keyboard.press(back)
-            self._changed_from(before)
+        self._same_as(before)
 
-    def _changed_from(self, before: tuple[str | None, str | None]) -> bool:
+    def _same_as(self, before: tuple[str | None, str | None]) -> list[str]:
         for _ in range(30):
             self.page.wait_for_timeout(50)
-            now = self.shown()
-            if now[0] != before[0] and now[1] != before[1]:
-                return True
-        return False
+            pairs = zip(("picture", "sentence"), before, self.shown(), strict=True)
+            same = [what for what, then, now in pairs if then == now]
+            if not same:
+                break
+        return same
 
 
 def controls(page: Page) -> Iterator[tuple[int, Control]]:
-    """Every control of every explorer on the page, with the explorer's number."""
+    """Every control on the page that can be moved now, with its explorer's number."""
     for number, explorer in enumerate(page.locator(".lstm-explorer").all(), 1):
         for root in explorer.locator(".lstm-control").all():
-            yield number, Control(page, explorer, root)
+            if not root.locator("[disabled]").count():
+                yield number, Control(page, explorer, root)

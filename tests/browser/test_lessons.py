@@ -72,12 +72,11 @@ def test_every_control_is_moved_by_keyboard_and_picture_and_sentence_change(
     still = []
     for number, control in controls(lesson.page):
         name = control.name
-        if not control.move():
-            still.append(f"explorer {number}: {name}")
-            continue
+        if same := control.move():
+            still.append(f"explorer {number}, {name}: the {' and the '.join(same)}")
         control.explorer.screenshot(path=lesson.shots / f"explorer-{number}-{file_name(name)}.png")
         control.move_back()
-    assert not still, "moved by a key, and picture or sentence stayed as they were"
+    assert not still, "stayed as it was: " + "; ".join(still)
 
 
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS.keys())
@@ -122,19 +121,17 @@ def test_the_quiz_names_a_mistake_takes_the_right_answer_and_shows_tags_as_text(
         pytest.skip("no quiz in this notebook")
     from lstm_teach.explorers.quiz import ShapeQuiz
 
-    asked = ShapeQuiz(seed=int(seed[1])).round
-    output, (h_n, c_n) = nn.LSTM(**asked.arguments)(torch.zeros(asked.input_shape))
-    right = {"output": output, "h_n": h_n, "c_n": c_n}[asked.which].shape
+    here = ShapeQuiz(seed=int(seed[1]))
+    output, (h_n, c_n) = nn.LSTM(**here.round.arguments)(torch.zeros(here.round.input_shape))
+    right = {"output": output, "h_n": h_n, "c_n": c_n}[here.round.which].shape
     quiz = lesson.page.locator(".lstm-quiz")
     field = quiz.locator("input[type=text]")
-    for typed, seen in (
-        ("<b id='typed'>1</b>", "<b id='typed'>"),
-        (", ".join(map(str, asked.input_shape)), "Not right"),
-        (", ".join(map(str, right)), "Right."),
-    ):
+    for typed in ("<b id='typed'>1</b>", str(list(here.round.input_shape)), str(list(right))):
+        title = str(here.answer(typed)).splitlines()[0]
         field.fill(typed)
         field.press("Enter")
-        quiz.get_by_text(seen).first.wait_for(timeout=10_000)
+        quiz.get_by_text(title).first.wait_for(timeout=10_000)
+    assert title == "Right."
     quiz.screenshot(path=lesson.shots / "quiz.png")
     assert lesson.page.locator("#typed").count() == 0
 
