@@ -1,4 +1,4 @@
-"""A redraw of ShapeExplorer, held against interactive_output that draws the same figure."""
+"""A redraw of each explorer, held against interactive_output that draws the same figure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ from IPython.core.pylabtools import select_figure_formats
 from IPython.display import display
 from IPython.utils.capture import capture_output
 
-from lstm_teach import ShapeExplorer
+from lstm_teach import (
+    GateExplorer,
+    InfluenceExplorer,
+    LayoutExplorer,
+    LoopExplorer,
+    ShapeExplorer,
+    StackExplorer,
+)
+from lstm_teach.explorers.base import Explorer
 
 GOAL = 0.85
 ROUNDS = 15
@@ -27,64 +35,87 @@ LARGEST = {
     "proj_size": 63,
     "bidirectional": True,
 }
+# An explorer, where its controls stand, the control that moves, and between which two values.
+CASES: tuple[tuple[str, type[Explorer], dict[str, Any], str, tuple[Any, Any]], ...] = (
+    ("ShapeExplorer, default", ShapeExplorer, {}, "input_size", (101, 102)),
+    ("ShapeExplorer, largest", ShapeExplorer, LARGEST, "input_size", (198, 199)),
+    ("GateExplorer", GateExplorer, {}, "c", (0.5, 1.0)),
+    ("LoopExplorer, 8 units", LoopExplorer, {"units": 8}, "step", (8, 9)),
+    ("StackExplorer", StackExplorer, {}, "step", (10, 11)),
+    ("LayoutExplorer", LayoutExplorer, {}, "i", (1, 2)),
+    ("InfluenceExplorer", InfluenceExplorer, {}, "step", (4, 5)),
+)
 
 
 def rows() -> Iterator[tuple[str, float, str, float, float]]:
-    """The redraw at the default and at the largest: a control moves, the new PNG is ready.
-
-    Every move shows sizes not seen before, so that no remembered picture is measured.
-    """
+    """A control moves, the new PNG is ready; pictures that were drawn before are forgotten."""
     torch.set_num_threads(1)
     shell = InteractiveShell.instance()
     select_figure_formats(shell, {"png"})
     reference = "interactive_output, same figure"
-    for name, start in (("default", {}), ("largest", LARGEST)):
+    for name, kind, start, moved, values in CASES:
         with capture_output():
-            ours, theirs = _mover(start), _reference_mover(start)
+            ours, theirs = _mover(kind, start, moved), _reference_mover(kind, start, moved)
         mine, other = [], []
-        for size in range(101, 101 + 2 * ROUNDS, 2):
-            mine.append(_milliseconds(ours, size)[0])
-            elapsed, shown = _milliseconds(theirs, size + 1)
+        for turn in range(2 * ROUNDS):
+            mine.append(_milliseconds(ours, values[turn % 2])[0])
+            elapsed, shown = _milliseconds(theirs, values[turn % 2])
             # interactive_output prints an error and goes on: no picture is no reference.
             assert shown == ["image/png"], shown
             other.append(elapsed)
         ratio = median(mine) / median(other)
-        yield f"redraw of ShapeExplorer, {name}", median(mine), reference, ratio, GOAL
+        yield f"redraw of {name}", median(mine), reference, ratio, GOAL
 
 
-def _milliseconds(move: Callable[[int], None], size: int) -> tuple[float, list[str]]:
+def _milliseconds(move: Callable[[Any], None], value: Any) -> tuple[float, list[str]]:
     """How long a move takes, and the kinds of pictures that it displays."""
     with capture_output() as captured:
         begin = time.perf_counter()
-        move(size)
+        move(value)
         elapsed = 1e3 * (time.perf_counter() - begin)
     kinds = [kind for shown in captured.outputs for kind in shown.data if "image" in kind]
     return elapsed, kinds
 
 
-def _mover(start: dict[str, Any]) -> Callable[[int], None]:
-    explorer = ShapeExplorer()
+def _mover(kind: type[Explorer], start: dict[str, Any], moved: str) -> Callable[[Any], None]:
+    explorer = kind()
     explorer.set(**start)
 
-    def move(input_size: int) -> None:
-        explorer.controls["input_size"].value = input_size
+    def move(value: Any) -> None:
+        explorer._seen.cache_clear()
+        explorer.controls[moved].value = value
 
     return move
 
 
-def _reference_mover(start: dict[str, Any]) -> Callable[[int], None]:
+def _reference_mover(
+    kind: type[Explorer], start: dict[str, Any], moved: str
+) -> Callable[[Any], None]:
     """The same move through interactive_output."""
-    explorer, slider = ShapeExplorer(), widgets.IntSlider(100, 1, 200)
+    explorer = kind()
+    explorer.set(**start)
+    control = widgets.Dropdown(options=[None, *_values(kind, moved)])
 
-    def draw(input_size: int) -> None:
-        display(explorer.look(**{**explorer.values, **start, "input_size": input_size}).figure)
+    def draw(value: Any) -> None:
+        if value is not None:
+            display(explorer.look(**{**explorer.values, moved: value}).figure)
 
-    widgets.interactive_output(draw, {"input_size": slider})
+    widgets.interactive_output(draw, {"value": control})
 
-    def move(input_size: int) -> None:
-        slider.value = input_size
+    def move(value: Any) -> None:
+        control.value = value
 
     return move
+
+
+def _values(kind: type[Explorer], moved: str) -> list[Any]:
+    """Every value that some case moves this control to."""
+    return [
+        value
+        for _, each, _, name, values in CASES
+        if (each, name) == (kind, moved)
+        for value in values
+    ]
 
 
 if __name__ == "__main__":
