@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
-from tests.normalise import METADATA, tidy
+from tests.normalise import METADATA, execute, tidy
 from tests.notebook import NOTEBOOKS
 
 # In a Python of its own, because a process remembers only the largest of its children.
@@ -67,5 +66,5 @@ def _kernel(path: Path) -> float:
     lesson = nbformat.read(path, as_version=4)
     code = "import psutil; print(psutil.Process().memory_info().rss)"
     lesson.cells.append(new_code_cell(code))
-    NotebookClient(lesson, timeout=120, resources={"metadata": {"path": path.parent}}).execute()
+    execute(lesson, path.parent)
     return int(lesson.cells[-1].outputs[0].text) / (1 << 20)
