@@ -143,5 +143,6 @@ def _with_number_field(control: widgets.ValueWidget) -> widgets.Widget:
     control.description = ""
     control.layout.width = "150px"
     link((control, "value"), (field, "value"))
+    link((control, "disabled"), (field, "disabled"))
     link((control, "max"), (field, "max"))
     return widgets.HBox([field, control], layout={"margin": "0 12px 0 0"})

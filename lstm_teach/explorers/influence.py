@@ -65,6 +65,12 @@ class InfluenceExplorer(Explorer):
         for name, value in start.items():
             controls[name].value = value
         super().__init__(controls)
+        self.controls["read"].observe(self._allow_a_step, "value")
+        self._allow_a_step()
+
+    def _allow_a_step(self, _: Any = None) -> None:
+        """Only one position of output has a step to choose."""
+        self.controls["step"].disabled = self.controls["read"].value != POSITION
 
     def look(self, **values: Any) -> View:
         """Run the model once forward and once backward, and show what the gradient reaches."""
@@ -83,7 +89,7 @@ class InfluenceExplorer(Explorer):
             strengths = influence(model, x, index)
         except (RuntimeError, IndexError) as error:
             message = f"{type(error).__name__}: {error}"
-            return View(draw_refusal(code, message, HEIGHT), _refusal(message))
+            return View(draw_refusal(code, message, HEIGHT), f"{_refusal(message)} {_said(code)}")
         axes = x_is.strip("[]").split(", ")
         everything = read == POSITION
         reach = Reach(
@@ -101,7 +107,7 @@ class InfluenceExplorer(Explorer):
         along_time = lstm.batch_first == batch_first_x
         right = along_time and not reach.others
         figure = draw_influence(reach, code, _title(reach, along_time), right, _arrows(reach))
-        return View(figure, _words(reach, along_time))
+        return View(figure, f"{_words(reach, along_time)} {_said(code)}")
 
 
 @cache
@@ -127,6 +133,11 @@ def _code(options: dict[str, Any], packed: bool) -> str:
     given = [f", {name}={value}" for name, value in options.items() if value != defaults[name]]
     make = f"lstm = nn.LSTM({FEATURES}, {HIDDEN}{''.join(given)})"
     return f"{make}    output, (h_n, c_n) = lstm({'packed' if packed else 'x'})"
+
+
+def _said(code: str) -> str:
+    """The two lines of code, to stand at the end of the sentence."""
+    return "The model: `{}`, `{}`.".format(*code.split("    "))
 
 
 def _left(axes: list[str], read: str, lstm: nn.LSTM) -> str:

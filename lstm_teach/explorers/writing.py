@@ -66,9 +66,11 @@ class WritingExplorer(Explorer):
         temperature, seed = round(values["temperature"], 1), values["seed"]
         text, steps = self._written(temperature, seed)
         numbers = getattr(steps, show)[-1, :, 0, unit].tolist()
-        title = f"{SHOWN[show]}, of unit {unit}   (temperature {temperature:.1f})"
+        drawn = f"temperature {temperature:.1f}, seed {seed}"
+        title = f"{SHOWN[show]}, of unit {unit}   ({drawn})"
         details = f'<pre style="{PANEL}">{html.escape(text)}</pre>'
-        return View(draw_written(text, numbers, title), _words(text, numbers, show, unit), details)
+        words = f"With {drawn}: {_words(text, numbers, show, unit)}"
+        return View(draw_written(text, numbers, title), words, details)
 
     @torch.no_grad()
     def _write(self, temperature: float, seed: int) -> tuple[str, Trace]:
@@ -83,7 +85,7 @@ def _words(text: str, values: Sequence[float], show: str, unit: int) -> str:
     at = max(range(len(text)), key=lambda k: values[k])
     name = {"\n": "a line end", " ": "a space"}.get(text[at], f"the symbol {text[at]!r}")
     return (
-        f"The model writes {len(text)} symbols, beginning with: {first}. Below each symbol stands "
+        f"the model writes {len(text)} symbols, beginning with: {first}. Below each symbol stands "
         f"{SHOWN[show]}, of unit {unit}, as it reads that symbol; the highest, {values[at]:.1f}, "
         f"at {name}."
     )

@@ -16,7 +16,10 @@ def table(name: str) -> None:
     """Print the rows of one module."""
     for what, figure, over, ratio, goal in import_module(f"tests.bench.{name}").rows():
         wanted = "" if goal is None else f"{goal:6.2f}" + ("" if ratio <= goal else "  missed")
-        print(f"{what:<52} {figure:9.1f}  {over:<40} {ratio:6.2f} {wanted}", flush=True)
+        print(
+            f"{what:<52} {figure:9.{1 if figure >= 1 else 3}f}  {over:<40} {ratio:6.2f} {wanted}",
+            flush=True,
+        )
 
 
 def main(names: list[str]) -> int:
