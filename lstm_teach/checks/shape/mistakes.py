@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from lstm_teach.checks.shape_question import HIDDEN, MEMORY, SEQUENCE, STATE, Question
+from lstm_teach.checks.shape.question import HIDDEN, MEMORY, SEQUENCE, STATE, Question
 from lstm_teach.shape_hints import Sizes
 
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import operator
-import re
 from typing import Any, cast
 
-import torch
 from torch import nn
 
 from lstm_teach.checks.report import Report
-from lstm_teach.checks.shape_mistakes import mistakes_giving
-from lstm_teach.checks.shape_question import STATE, Question
+from lstm_teach.checks.shape.answer import HOW_TO_WRITE, read_answer
+from lstm_teach.checks.shape.mistakes import mistakes_giving
+from lstm_teach.checks.shape.question import STATE, Question
 from lstm_teach.shape_hints import Sizes, differing_axes, not_an_lstm
 from lstm_teach.shapes import LSTMCellShapes, LSTMShapes, Shape, ShapeError, predict_shapes
 
-WHICH = {
-    "LSTM": {name: name for name in ("output", *STATE)},
-    "LSTMCell": {"h": "h", "c": "c", "h_n": "h", "c_n": "c", "h_0": "h_0", "c_0": "c_0"},
+_WHICH = {
+    "nn.LSTM": {name: name for name in ("output", *STATE)},
+    "nn.LSTMCell": {"h": "h", "c": "c", "h_n": "h", "c_n": "c", "h_0": "h_0", "c_0": "c_0"},
 }
 
 
@@ -50,19 +48,18 @@ def check_shape(answer: Any, module: nn.LSTM | nn.LSTMCell, input_shape: Any, wh
         shapes = predict_shapes(module, input_shape)
     except ShapeError as error:
         return Report("raises", f"There is no answer to find, since the call would fail. {error}")
-    names = WHICH["LSTM" if isinstance(module, nn.LSTM) else "LSTMCell"]
+    kind = "nn.LSTM" if isinstance(module, nn.LSTM) else "nn.LSTMCell"
+    names = _WHICH[kind]
     if not isinstance(which, str) or which not in names:
-        kind = "nn.LSTM" if isinstance(module, nn.LSTM) else "nn.LSTMCell"
         known = ", ".join(f'"{name}"' for name in names)
         return Report("unrecognised", f"For {kind}, `which` must be one of {known}.")
     which = names[which]
     try:
-        sizes = _read_answer(answer)
-    except Exception as error:
-        why = str(error) if isinstance(error, ShapeError) else _NO_SHAPE.format(_type(answer))
-        return Report("unrecognised", f"{why} {_HOW_TO_WRITE}")
+        sizes = read_answer(answer)
+    except ShapeError as error:
+        return Report("unrecognised", f"{error} {HOW_TO_WRITE}")
     if sizes is None:
-        return Report("not_attempted", f"What is the shape of `{which}`? {_HOW_TO_WRITE}")
+        return Report("not_attempted", f"What is the shape of `{which}`? {HOW_TO_WRITE}")
     if isinstance(shapes, LSTMShapes) and isinstance(module, nn.LSTM):
         return _judge_lstm(sizes, Question(module, shapes, which))
     return _judge_cell(sizes, cast(LSTMCellShapes, shapes), which)
@@ -107,7 +104,7 @@ def _wrong(
     others: dict[str, Shape],
 ) -> Report:
     same_rank = len(sizes) == len(right)
-    evidence = {"given": _brackets(sizes)}
+    evidence = {"given": str(list(sizes))}
     if same_rank:
         evidence["axes that differ"] = differing_axes(sizes, right)
     else:
@@ -118,7 +115,7 @@ def _wrong(
         verdict = "unrecognised" if same_rank else "wrong_rank"
         twins = [name for name, shape in others.items() if name != which and shape == sizes]
         if twins:
-            message += f" `{_brackets(sizes)}` is the shape of `{'` and of `'.join(twins)}` here."
+            message += f" `{list(sizes)}` is the shape of `{'` and of `'.join(twins)}` here."
         if same_rank:
             message += f" Look axis by axis: {evidence['axes that differ']}."
         else:
@@ -138,52 +135,3 @@ def _rank_in_words(sizes: Sizes, which: str, right: Shape) -> str:
 
 def _without(sizes: Sizes, axis: int) -> Sizes:
     return (*sizes[:axis], *sizes[axis + 1 :])
-
-
-_HOW_TO_WRITE = (
-    "Write one whole number, 0 or more, for each axis, as a tuple `(2, 5, 7)` or as text "
-    '`"2, 5, 7"`.'
-)
-_NO_SHAPE = "A value of type `{}` is not a shape."
-_NO_SIZE = "One of the sizes, of type `{}`, is not a whole number, 0 or more."
-_NUMBERS = re.compile(r"\d{1,18}(?:(?:\s*[,x×;]\s*|\s+)\d{1,18})*\s*,?", re.ASCII | re.IGNORECASE)
-
-
-def _read_answer(answer: Any) -> Sizes | None:
-    """The sizes in an answer; None for no attempt; a ShapeError for anything that is no shape."""
-    if answer is None or answer is ...:
-        return None
-    if isinstance(answer, str):
-        return _read_text(answer)
-    if isinstance(answer, torch.Tensor):
-        raise ShapeError("You gave the tensor itself; its shape is `.shape`.")
-    if not isinstance(answer, tuple | list):
-        raise ShapeError(_NO_SHAPE.format(_type(answer)))
-    sizes = []
-    for size in answer:
-        if size is ... or size is None:
-            return None
-        whole = hasattr(size, "__index__") and not isinstance(size, bool)
-        number = operator.index(size) if whole else -1
-        if not 0 <= number < 2**63:
-            raise ShapeError(_NO_SIZE.format(_type(size)))
-        sizes.append(number)
-    return tuple(sizes)
-
-
-def _read_text(text: str) -> Sizes | None:
-    inside = re.sub(r"^torch\.Size", "", text.strip()).strip()
-    numbers = inside.strip("()[]").strip()
-    if not inside or numbers in ("...", "…", "?"):
-        return None
-    if numbers and not _NUMBERS.fullmatch(numbers):
-        raise ShapeError("That text is not a shape.")
-    return tuple(int(number) for number in re.findall(r"\d+", numbers))
-
-
-def _type(value: Any) -> str:
-    return type(value).__name__
-
-
-def _brackets(sizes: Sizes) -> str:
-    return f"[{', '.join(map(str, sizes))}]"
