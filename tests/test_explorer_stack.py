@@ -77,7 +77,7 @@ def test_no_setting_raises_and_the_sentence_fits_two_lines(explorer):
 
 def test_a_move_selects_the_box_in_work_and_draws_once(explorer):
     shown = []
-    explorer._picture.widget.children[0].observe(shown.append, "value")
+    explorer._picture.widget.observe(shown.append, "value")
     explorer.controls["order"].value = "layer by layer"
     explorer.controls["step"].value = 14
     explorer.controls["cells"].value = 3

@@ -1,5 +1,6 @@
 """Every explorer keeps its promises, and ShapeExplorer shows what torch really gives."""
 
+import asyncio
 import base64
 import contextlib
 import html
@@ -19,6 +20,7 @@ from torch import nn
 
 import lstm_teach
 from lstm_teach import ShapeExplorer, parameter_shapes
+from lstm_teach.explorers.base import PAUSE
 from lstm_teach.explorers.picture import VIEW
 from lstm_teach.figures.canvas import png
 
@@ -118,7 +120,7 @@ def test_set_redraws_once_however_many_controls_move(explorer):
     other = {}
     for name, control in explorer.controls.items():
         other[name] = next(value for value in extremes(control) if value != control.value)
-    explorer._picture.widget.children[0].observe(shown.append, "value")
+    explorer._picture.widget.observe(shown.append, "value")
     explorer.set(**dict(list(other.items())[:2]))
     assert len(shown) == 1
     explorer.set(**before)
@@ -133,6 +135,22 @@ def test_a_control_moved_by_hand_is_a_picture_redrawn(explorer):
     assert explorer._repr_mimebundle_()["image/png"] != before[1]
     explorer.set(**before[0])
     assert explorer._repr_mimebundle_()["image/png"] == before[1]
+
+
+def test_while_nobody_moves_it_the_next_picture_of_the_movement_is_drawn(explorer):
+    name, slider = next((n, c) for n, c in explorer.controls.items() if hasattr(c, "step"))
+    by = slider.step if slider.value + 2 * slider.step <= slider.max else -slider.step
+
+    async def press_twice():
+        slider.value += by
+        await asyncio.sleep(3 * PAUSE)
+        drawn = explorer._seen.cache_info().misses
+        slider.value += by
+        return drawn
+
+    drawn = asyncio.run(press_twice())
+    assert explorer._seen.cache_info().misses == drawn
+    assert explorer.figure() and explorer._picture.words == explorer.look(**explorer.values).words
 
 
 def test_the_figure_is_the_one_in_the_picture(explorer):

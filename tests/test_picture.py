@@ -15,7 +15,7 @@ WICKED = ['<script>alert("x")</script>', "<img src=x onerror=alert(1)>", '"><b>'
 @pytest.mark.parametrize("words", WICKED)
 def test_words_are_shown_and_never_rendered(words):
     picture = Picture(Canvas(20, 20).figure, words)
-    shown = "".join(page.value for page in picture.widget.children)
+    shown = picture.widget.value
     assert set(re.findall(r"<(\w+)", shown)) <= {"div", "img", "p", "code"}
     assert f'alt="{html.escape(words)}"' in shown
     assert picture._repr_mimebundle_()["text/plain"] == repr(picture) == words
@@ -34,4 +34,4 @@ def test_a_picture_can_be_shown_anew_in_the_same_place():
     assert after[VIEW] == before[VIEW]
     assert after["image/png"] != before["image/png"]
     assert after["text/plain"] == "second"
-    assert picture.widget.children[2].value == "<em>more</em>"
+    assert picture.widget.value.endswith("<em>more</em>")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from ..figures.canvas import png
 from .picture import Picture
 
 LABEL = {"description_width": "110px"}
+PAUSE = 0.03  # seconds without a move before the next picture is drawn ahead
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Explorer(ABC):
         self.controls = dict(controls)
         self._seen = lru_cache(maxsize=64)(self._render)
         self._quiet = False
+        self._ahead: asyncio.TimerHandle | None = None
         view = self.look(**self.values)
         self._picture = Picture(view.figure, view.words, view.details)
         rows = [_with_number_field(control) for control in self.controls.values()]
@@ -58,7 +61,7 @@ class Explorer(ABC):
     @property
     def values(self) -> dict[str, Any]:
         """The value of every control."""
-        return {name: control.value for name, control in self.controls.items()}
+        return {name: _rounded(control.value) for name, control in self.controls.items()}
 
     def set(self, **values: Any) -> None:
         """Move several controls and redraw once."""
@@ -82,9 +85,31 @@ class Explorer(ABC):
         view = self.look(**dict(zip(self.controls, values, strict=True)))
         return png(view.figure), view.words, view.details
 
-    def _redraw(self, _: Any = None) -> None:
-        if not self._quiet:
-            self._picture.show(*self._seen(*self.values.values()))
+    def _redraw(self, change: Any = None) -> None:
+        if self._quiet:
+            return
+        self._picture.show(*self._seen(*self.values.values()))
+        if change is not None and hasattr(change.owner, "step"):
+            self._look_ahead(change.owner, change.new - change.old)
+
+    def _look_ahead(self, slider: Any, by: float) -> None:
+        """Draw what the next press of the same key will show, while the kernel is idle."""
+        if self._ahead:
+            self._ahead.cancel()
+        upcoming = _rounded(slider.value + by)
+        if not slider.min <= upcoming <= slider.max:
+            return
+        moved = next(name for name, control in self.controls.items() if control is slider)
+        values = self.following({**self.values, moved: upcoming})
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # outside of a kernel nobody presses keys
+            return
+        self._ahead = loop.call_later(PAUSE, self._seen, *values.values())
+
+    def following(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The values after a move, where one control moves others with it."""
+        return values
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         return self._picture.bundle(self.widget)
@@ -118,6 +143,11 @@ def choice(name: str, options: Any, value: Any = None) -> widgets.ToggleButtons:
     chosen = {} if value is None else {"value": value}
     style = {**LABEL, "button_width": "auto"}
     return widgets.ToggleButtons(options=options, description=name, style=style, **chosen)
+
+
+def _rounded(value: Any) -> Any:
+    """A slider's 0.30000000000000004 as 0.3, so that the same place is the same value."""
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def _with_number_field(control: widgets.ValueWidget) -> widgets.Widget:

@@ -35,8 +35,8 @@ class Picture:
 
     def __init__(self, figure: Figure, words: str, details: str = "") -> None:
         """Show `figure` with `words` below it."""
-        self._image, self._words, self._details = (widgets.HTML() for _ in range(3))
-        self.widget = widgets.VBox([self._image, self._words, self._details])
+        # One widget for all three: a new picture is one message to the browser.
+        self.widget = widgets.HTML()
         self.widget.add_class("lstm-figure")
         self.show(png(figure), words, details)
 
@@ -48,16 +48,13 @@ class Picture:
         """Show an image that is ready: PNG bytes, its sentence, and further HTML."""
         self.png, self.words = base64.b64encode(image).decode(), words
         width, height = (int.from_bytes(image[at : at + 4], "big") for at in (16, 20))
-        self._image.value = (
+        self.widget.value = (
             f'<div class="lstm-picture" style="line-height:0"><img alt="{html.escape(words)}" '
             f'width="{width}" height="{height}" style="max-width:100%;height:auto" '
             f'src="data:image/png;base64,{self.png}"></div>'
-        )
-        self._words.value = (
             '<p class="lstm-sentence" role="status" style="margin:4px 0;max-width:68em;'
-            f'min-height:2.9em;font-size:14px;line-height:1.45">{rich(words)}</p>'
+            f'min-height:2.9em;font-size:14px;line-height:1.45">{rich(words)}</p>{details}'
         )
-        self._details.value = details
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         return self.bundle(self.widget)

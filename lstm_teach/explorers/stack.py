@@ -120,9 +120,14 @@ class StackExplorer(Explorer):
             step.max = len(turns)
             if len(layer.options) != cells.value:
                 layer.options = tuple(range(cells.value))
-            layer.value, t.value = turns[min(step.value, len(turns) - 1)][-1]
+            layer.value, t.value = _in_work(turns, step.value)
         finally:
             self._quiet = quiet
+
+    def following(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The box in work is the one that is looked at."""
+        layer, t = _in_work(ORDERS[values["order"]](values["cells"]), values["step"])
+        return {**values, "layer": layer, "t": t}
 
     def look(self, **values: Any) -> View:
         """Run the boxes that are done or in work, and show where that leaves the others."""
@@ -144,6 +149,11 @@ class StackExplorer(Explorer):
             _others(looks),
         ]
         return View(figure, " ".join(filter(None, words)))
+
+
+def _in_work(turns: Turns, count: int) -> Place:
+    """The box that stands for the turn after so many turns."""
+    return turns[min(count, len(turns) - 1)][-1]
 
 
 def _name(place: Place) -> str:
