@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from lstm_teach.checks.layout import check_layout
-from lstm_teach.checks.layout_mistakes import AFTER, BEFORE
-from lstm_teach.checks.layout_unused import UNUSED
+from lstm_teach.checks.layout.mistakes import AFTER, BEFORE
+from lstm_teach.checks.layout.unused import UNUSED
 from tests.layout_zoo import RIGHT, WRONG
 from tests.layout_zoo.registry import IN, features
 from tests.layout_zoo.right_frames import FramesClassifier

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from lstm_teach.checks.layout_measure import Walk
+from lstm_teach.checks.layout.measure import Walk
 
 
 def is_reordered(reached: torch.Tensor) -> bool:

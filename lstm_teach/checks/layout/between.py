@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from lstm_teach.checks.layout_judge import Case
-from lstm_teach.checks.layout_measure import Findings
-from lstm_teach.checks.layout_rules import Words, layer_words
+from lstm_teach.checks.layout.judge import Case
+from lstm_teach.checks.layout.measure import Findings
+from lstm_teach.checks.layout.rules import Words, layer_words
 
 
 def state_dealt_out(case: Case) -> Words | None:

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from lstm_teach.checks.layout_judge import Case
-from lstm_teach.checks.layout_measure import Walk
-from lstm_teach.checks.layout_patterns import (
+from lstm_teach.checks.layout.judge import Case
+from lstm_teach.checks.layout.measure import Walk
+from lstm_teach.checks.layout.patterns import (
     are_across_the_batch,
     are_disjoint,
     follows_memory,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lstm_teach.checks import layout_rules as rules
-from lstm_teach.checks.layout_between import state_dealt_out
-from lstm_teach.checks.layout_judge import Case
-from lstm_teach.checks.layout_rules import Words
+from lstm_teach.checks.layout import rules
+from lstm_teach.checks.layout.between import state_dealt_out
+from lstm_teach.checks.layout.judge import Case
+from lstm_teach.checks.layout.rules import Words
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from functools import cached_property
 
 import torch
 
-from lstm_teach.checks.layout_measure import Findings, Walk, change
-from lstm_teach.checks.layout_patterns import is_reordered
-from lstm_teach.checks.layout_reading import Reading
+from lstm_teach.checks.layout.measure import Findings, Walk, change
+from lstm_teach.checks.layout.patterns import is_reordered
+from lstm_teach.checks.layout.reading import Reading
 
 Rows = Callable[[torch.Tensor], torch.Tensor]
 

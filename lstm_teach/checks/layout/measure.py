@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from lstm_teach.checks.layout_probe import Probe
-from lstm_teach.checks.layout_reading import Reading, reading_of
-from lstm_teach.checks.layout_record import Call, in_walking_order, recording
-from lstm_teach.checks.layout_run import output_tensors
+from lstm_teach.checks.layout.probe import Probe
+from lstm_teach.checks.layout.reading import Reading, reading_of
+from lstm_teach.checks.layout.record import Call, in_walking_order, recording
+from lstm_teach.checks.layout.run import output_tensors
 
 _FAINT = 1e-5
 _ROUNDING = 1e-11

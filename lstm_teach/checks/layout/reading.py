@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from lstm_teach.checks.layout_record import Call
+from lstm_teach.checks.layout.record import Call
 
 
 @dataclass

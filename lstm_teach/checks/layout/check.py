@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from lstm_teach.checks.layout_judge import Case
-from lstm_teach.checks.layout_measure import Findings
-from lstm_teach.checks.layout_mistakes import AFTER, BEFORE, Mistake
-from lstm_teach.checks.layout_probe import Probe, as_lengths, shape_words
-from lstm_teach.checks.layout_record import recurrent_modules
-from lstm_teach.checks.layout_rules import Words
-from lstm_teach.checks.layout_run import calling
-from lstm_teach.checks.layout_unused import UNUSED
+from lstm_teach.checks.layout.judge import Case
+from lstm_teach.checks.layout.measure import Findings
+from lstm_teach.checks.layout.mistakes import AFTER, BEFORE, Mistake
+from lstm_teach.checks.layout.probe import Probe, as_lengths, shape_words
+from lstm_teach.checks.layout.record import recurrent_modules
+from lstm_teach.checks.layout.rules import Words
+from lstm_teach.checks.layout.run import calling
+from lstm_teach.checks.layout.unused import UNUSED
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
 from lstm_teach.undisturbed import undisturbed

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence, pad_sequence
 
-from lstm_teach.checks.layout_probe import Probe
+from lstm_teach.checks.layout.probe import Probe
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_learner
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from lstm_teach.checks.layout_judge import Case
-from lstm_teach.checks.layout_measure import Walk
-from lstm_teach.checks.layout_mistakes import SILENT, Mistake
-from lstm_teach.checks.layout_reading import Reading
-from lstm_teach.checks.layout_rules import Words, layer_words, one_sample_swapped
+from lstm_teach.checks.layout.judge import Case
+from lstm_teach.checks.layout.measure import Walk
+from lstm_teach.checks.layout.mistakes import SILENT, Mistake
+from lstm_teach.checks.layout.reading import Reading
+from lstm_teach.checks.layout.rules import Words, layer_words, one_sample_swapped
 
 
 def seq_len_1(case: Case) -> Words | None:
