@@ -15,7 +15,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 help:
 	@echo "make lab        set up what is missing, then open the first notebook in JupyterLab"
 	@echo "make test       every test: the package, the notebooks, a real browser where there is one"
-	@echo "make notebooks  run every notebook and write it back as it is committed"
+	@echo "make notebooks  run every notebook and write it back as it is committed; the cheat sheet too"
 	@echo "make bench      the speed and memory figures"
 	@echo "make lint       style and types"
 	@echo "make clean      remove the set-up (.venv) and what the tests left behind"
@@ -30,6 +30,7 @@ test: $(VENV)/.dev $(VENV)/$(SETTINGS)
 
 notebooks: $(VENV)/.dev
 	$(BIN)/python -m tests.normalise $(ARGS) notebooks/*.ipynb
+	$(BIN)/python -m tests.cheat_sheet
 
 bench: $(VENV)/.dev $(VENV)/$(SETTINGS)
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import cheat_sheet
+
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = ["README.md", "CONTRIBUTING.md"]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "notebooks/cheat_sheet.md"]
 
 
 def text(name):
@@ -17,7 +19,8 @@ def text(name):
 def test_links_lead_to_files(name):
     links = [link for link in re.findall(r"\]\(([^)]+)\)", text(name)) if "://" not in link]
     assert links or name == "CONTRIBUTING.md"
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    folder = (ROOT / name).parent
+    assert [link for link in links if not (folder / link).exists()] == []
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -26,8 +29,16 @@ def test_paths_in_backticks_exist(name):
     assert [path for path in paths if "NN" not in path and not (ROOT / path).exists()] == []
 
 
-def test_every_picture_has_alt_text():
-    assert all(alt for alt in re.findall(r"!\[(.*?)\]", text("README.md")))
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_picture_has_alt_text(name):
+    assert all(alt for alt in re.findall(r"!\[(.*?)\]", text(name)))
+
+
+def test_the_cheat_sheet_is_made_of_the_recaps():
+    """`make notebooks` writes it."""
+    page = text("notebooks/cheat_sheet.md")
+    assert page == cheat_sheet.page()
+    assert page.count("\n## ") == page.count("\n|---") == 5
 
 
 def test_every_notebook_is_in_the_table():

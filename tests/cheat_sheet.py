@@ -1,0 +1,30 @@
+"""Write notebooks/cheat_sheet.md, one page made of the recaps: python -m tests.cheat_sheet."""
+
+from __future__ import annotations
+
+from tests.notebook import NOTEBOOKS, ROOT, Notebook
+
+PAGE = ROOT / "notebooks" / "cheat_sheet.md"
+HEAD = """# Cheat sheet
+
+The recaps of the five notebooks on one page. Time runs to the right, layers go up, the batch lies in depth:
+`output` is the top edge, `h_n` and `c_n` are the right edge.
+
+![Four layers of ten time steps; output leaves at the top, h_n and c_n at the right](../docs/shape_explorer.png)
+"""
+
+
+def page() -> str:
+    """The page as it follows from the notebooks: each recap without its way on."""
+    parts = [HEAD]
+    for path in NOTEBOOKS:
+        notebook = Notebook(path)
+        title = notebook.cells[0].source.splitlines()[0].removeprefix("# ")
+        recap = notebook.cells[-1].source.split("\n\n")[1:]
+        kept = [block for block in recap if ".ipynb)" not in block]
+        parts.append("\n\n".join([f"## [{title}]({path.name})", *kept]) + "\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
