@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lstm_teach import check_cell
-from lstm_teach.checks.cell_equations import GATES, RIGHT, Draw, draw, run
-from lstm_teach.checks.cell_match import candidates
-from lstm_teach.checks.cell_mistakes import MISTAKES
+from lstm_teach.checks.cell.equations import GATES, RIGHT, Draw, draw, run
+from lstm_teach.checks.cell.match import candidates
+from lstm_teach.checks.cell.mistakes import MISTAKES
 from tests import cell_zoo_modules, cell_zoo_right, cell_zoo_slips, cell_zoo_wrong
 
 FUNCTIONS = cell_zoo_right.FUNCTIONS

@@ -8,10 +8,9 @@ import torch
 from torch import nn
 
 from lstm_teach.cells import run_cells
-from lstm_teach.checks import stack_trial
-from lstm_teach.checks.stack import check_stack
-from lstm_teach.checks.stack_mistakes import MISTAKES
-from lstm_teach.checks.stack_results import ARRANGEMENTS
+from lstm_teach.checks.stack import check_stack, trial
+from lstm_teach.checks.stack.mistakes import MISTAKES
+from lstm_teach.checks.stack.results import ARRANGEMENTS
 from tests import stack_zoo as zoo
 
 VERDICTS = {
@@ -344,7 +343,7 @@ def test_prints_are_kept_off_the_screen(capsys):
 
 
 def test_a_slow_stack_is_judged_by_what_it_did_in_time(monkeypatch):
-    monkeypatch.setattr(stack_trial, "_PATIENCE_IN_SECONDS", 0.03)
+    monkeypatch.setattr(trial, "_PATIENCE_IN_SECONDS", 0.03)
 
     def slow(cells, x):
         time.sleep(0.04)

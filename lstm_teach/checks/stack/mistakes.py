@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from lstm_teach.checks.stack_wiring import (
+from lstm_teach.checks.stack.wiring import (
     Stack,
     changed_input,
     changed_output,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lstm_teach.checks.cell_compare import compare_the_gates
-from lstm_teach.checks.cell_equations import GATES
-from lstm_teach.checks.cell_findings import (
+from lstm_teach.checks.cell.compare import compare_the_gates
+from lstm_teach.checks.cell.equations import GATES
+from lstm_teach.checks.cell.findings import (
     ACTIVATED,
     CANDIDATES,
     KEPT,
@@ -17,7 +17,7 @@ from lstm_teach.checks.cell_findings import (
     Finding,
     Products,
 )
-from lstm_teach.checks.cell_reading import Gate, Places, Reader
+from lstm_teach.checks.cell.reading import Gate, Places, Reader
 
 
 def dissect(

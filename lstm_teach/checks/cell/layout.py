@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from lstm_teach.checks.cell_calls import listed
-from lstm_teach.checks.cell_equations import GATES
+from lstm_teach.checks.cell.calls import listed
+from lstm_teach.checks.cell.equations import GATES
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import hardtanh
 
-from lstm_teach.checks.cell_reading import Gate
+from lstm_teach.checks.cell.reading import Gate
 
 Finding = tuple[str, str]
 """A verdict, and what the cell does, a sentence that begins with a small letter."""

@@ -9,17 +9,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.cell_anatomy import dissect
-from lstm_teach.checks.cell_calls import Caller, agrees, listed
-from lstm_teach.checks.cell_findings import PRODUCTS, Anatomy, Finding
-from lstm_teach.checks.cell_function import batch_of_one_message
-from lstm_teach.checks.cell_kinds import VARIANTS, name_the_kind
-from lstm_teach.checks.cell_match import sentence, told
-from lstm_teach.checks.cell_mistakes import MISTAKES
-from lstm_teach.checks.cell_parameters import compare_parameters
-from lstm_teach.checks.cell_reading import Places, Reader, observe, places
-from lstm_teach.checks.cell_redraw import a_copy, plain_tensors, redraw
-from lstm_teach.checks.cell_sizes import TRIED, build, find_sizes
+from lstm_teach.checks.cell.anatomy import dissect
+from lstm_teach.checks.cell.calls import Caller, agrees, listed
+from lstm_teach.checks.cell.findings import PRODUCTS, Anatomy, Finding
+from lstm_teach.checks.cell.function import batch_of_one_message
+from lstm_teach.checks.cell.kinds import VARIANTS, name_the_kind
+from lstm_teach.checks.cell.match import sentence, told
+from lstm_teach.checks.cell.mistakes import MISTAKES
+from lstm_teach.checks.cell.parameters import compare_parameters
+from lstm_teach.checks.cell.reading import Places, Reader, observe, places
+from lstm_teach.checks.cell.redraw import a_copy, plain_tensors, redraw
+from lstm_teach.checks.cell.sizes import TRIED, build, find_sizes
 from lstm_teach.checks.report import Report
 
 RIGHT_PRODUCT = PRODUCTS[:1]

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from lstm_teach.checks.cell_calls import Caller
+from lstm_teach.checks.cell.calls import Caller
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_learner
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lstm_teach.checks import cell_variants as ways
-from lstm_teach.checks.cell_equations import Parts
+from lstm_teach.checks.cell import variants as ways
+from lstm_teach.checks.cell.equations import Parts
 
 sigmoid, tanh = torch.sigmoid, torch.tanh
 

@@ -7,10 +7,10 @@ from dataclasses import fields, replace
 
 from torch import Tensor
 
-from lstm_teach.checks.cell_calls import Caller, agrees, listed
-from lstm_teach.checks.cell_equations import Draw, draw, run
-from lstm_teach.checks.cell_match import candidates, fits, told
-from lstm_teach.checks.cell_mistakes import MISTAKES
+from lstm_teach.checks.cell.calls import Caller, agrees, listed
+from lstm_teach.checks.cell.equations import Draw, draw, run
+from lstm_teach.checks.cell.match import candidates, fits, told
+from lstm_teach.checks.cell.mistakes import MISTAKES
 from lstm_teach.checks.report import Report
 
 ARGUMENTS = tuple(field.name for field in fields(Draw))

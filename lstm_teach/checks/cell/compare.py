@@ -6,9 +6,9 @@ from itertools import combinations
 
 from torch import Tensor
 
-from lstm_teach.checks.cell_equations import GATES
-from lstm_teach.checks.cell_findings import Anatomy
-from lstm_teach.checks.cell_reading import DIRECTIONS, Reader
+from lstm_teach.checks.cell.equations import GATES
+from lstm_teach.checks.cell.findings import Anatomy
+from lstm_teach.checks.cell.reading import DIRECTIONS, Reader
 
 _SHARED = {"fi": "forget_used_for_input", "fo": "output_gate_from_forget"}
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.cell_calls import Caller, State, agrees
-from lstm_teach.checks.cell_equations import GATES, Draw
-from lstm_teach.checks.cell_findings import Finding
-from lstm_teach.checks.cell_match import known_mistake
-from lstm_teach.checks.cell_reading import Places, Reader
+from lstm_teach.checks.cell.calls import Caller, State, agrees
+from lstm_teach.checks.cell.equations import GATES, Draw
+from lstm_teach.checks.cell.findings import Finding
+from lstm_teach.checks.cell.match import known_mistake
+from lstm_teach.checks.cell.reading import Places, Reader
 from lstm_teach.checks.report import Report
 
 _USUAL_ORDERS = (GATES, "ifog", "figo", "fiog", "igfo", "iofg")

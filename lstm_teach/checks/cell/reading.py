@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lstm_teach.checks.cell_calls import Caller
-from lstm_teach.checks.cell_fit import ACTIVATIONS, Guess, anywhere, informed
+from lstm_teach.checks.cell.calls import Caller
+from lstm_teach.checks.cell.fit import ACTIVATIONS, Guess, anywhere, informed
 from lstm_teach.checks.report import Report
 
 SAMPLES = 96

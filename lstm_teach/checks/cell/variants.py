@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import hardtanh
 
-from lstm_teach.checks.cell_equations import GATES, RIGHT, Draw, Parts, blocks, run
+from lstm_teach.checks.cell.equations import GATES, RIGHT, Draw, Parts, blocks, run
 
 sigmoid, tanh = torch.sigmoid, torch.tanh
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lstm_teach.checks.cell_function import check_function
-from lstm_teach.checks.cell_module import check_class, check_module
+from lstm_teach.checks.cell.function import check_function
+from lstm_teach.checks.cell.module import check_class, check_module
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import learners_line, leaves_no_trace
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from lstm_teach.checks.cell_calls import State, agrees
-from lstm_teach.checks.cell_equations import Draw, Parts, run
-from lstm_teach.checks.cell_mistakes import MISTAKES, Mistake
+from lstm_teach.checks.cell.calls import State, agrees
+from lstm_teach.checks.cell.equations import Draw, Parts, run
+from lstm_teach.checks.cell.mistakes import MISTAKES, Mistake
 
 Made = tuple[Mistake, str, Parts]
 """A mistake, one way to make it, and the parts that it changes."""

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.cell_anatomy import dissect
-from lstm_teach.checks.cell_calls import Caller, listed
-from lstm_teach.checks.cell_equations import GATES
-from lstm_teach.checks.cell_findings import Anatomy, Finding
-from lstm_teach.checks.cell_layout import Layout, Source, describe_layout
-from lstm_teach.checks.cell_reading import DIRECTIONS, Gate, Places, Reader, observe
-from lstm_teach.checks.cell_redraw import weights
+from lstm_teach.checks.cell.anatomy import dissect
+from lstm_teach.checks.cell.calls import Caller, listed
+from lstm_teach.checks.cell.equations import GATES
+from lstm_teach.checks.cell.findings import Anatomy, Finding
+from lstm_teach.checks.cell.layout import Layout, Source, describe_layout
+from lstm_teach.checks.cell.reading import DIRECTIONS, Gate, Places, Reader, observe
+from lstm_teach.checks.cell.redraw import weights
 from lstm_teach.checks.report import Report
 
 MOST_PARAMETERS = 24

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from lstm_teach.cells import run_cells
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_learner
-from lstm_teach.checks.stack_results import Result, read, same
+from lstm_teach.checks.stack.results import Result, read, same
 
 _PATIENCE_IN_SECONDS = 3.0
 

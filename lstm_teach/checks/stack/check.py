@@ -11,8 +11,8 @@ import torch
 
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
-from lstm_teach.checks.stack_mistakes import MISTAKES, Mistake
-from lstm_teach.checks.stack_results import (
+from lstm_teach.checks.stack.mistakes import MISTAKES, Mistake
+from lstm_teach.checks.stack.results import (
     ARRANGEMENTS,
     Arrangement,
     Result,
@@ -20,7 +20,7 @@ from lstm_teach.checks.stack_results import (
     first_off,
     same,
 )
-from lstm_teach.checks.stack_trial import CASES, Trial, try_all
+from lstm_teach.checks.stack.trial import CASES, Trial, try_all
 
 
 @leaves_no_trace

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lstm_teach.checks.cell_calls import Caller, State, agrees, listed, tolerance, worst
-from lstm_teach.checks.cell_equations import Draw, draw, run
-from lstm_teach.checks.cell_failed import ARGUMENTS, by_name, on_a_failed_call
-from lstm_teach.checks.cell_match import Made, fits, known_mistake, pairs, told
+from lstm_teach.checks.cell.calls import Caller, State, agrees, listed, tolerance, worst
+from lstm_teach.checks.cell.equations import Draw, draw, run
+from lstm_teach.checks.cell.failed import ARGUMENTS, by_name, on_a_failed_call
+from lstm_teach.checks.cell.match import Made, fits, known_mistake, pairs, told
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_learner
 
