@@ -34,11 +34,16 @@ import lstm_teach
 select_figure_formats(get_ipython(), {"png"})
 
 def slider_of(explorer):
+    # The slider with the most positions, so that most presses show something new.
     kinds = (widgets.IntSlider, widgets.FloatSlider)
-    return next((n, c) for n, c in explorer.controls.items() if isinstance(c, kinds))
+    sliders = [(n, c) for n, c in explorer.controls.items() if isinstance(c, kinds)]
+    name, slider = max(sliders, key=lambda each: (each[1].max - each[1].min) / each[1].step)
+    slider.add_class("moved")
+    return name, slider
 
 def floor():
     slider, text = widgets.IntSlider(0, 0, 200), widgets.HTML("<b>0</b>")
+    slider.add_class("moved")
     slider.observe(lambda change: setattr(text, "value", f"<b>{change.new}</b>"), "value")
     return widgets.VBox([slider, text])
 
@@ -46,19 +51,21 @@ def ours(name):
     explorer = getattr(lstm_teach, name)()
     # Only the newest picture is remembered: the next one, if the pause sufficed to draw it ahead.
     explorer._seen = lru_cache(maxsize=1)(explorer._render)
+    slider_of(explorer)
     return explorer.widget
 
 def theirs(name):
     explorer = getattr(lstm_teach, name)()
     control, slider = slider_of(explorer)
     own = type(slider)(slider.value, min=slider.min, max=slider.max, step=slider.step)
+    own.add_class("moved")
     def draw(value):
         display(explorer.look(**{**explorer.values, control: value}).figure)
     return widgets.VBox([own, widgets.interactive_output(draw, {"value": own})])
 """
 PROBE = """root => {
     const seen = window.seen = { keys: [], frames: [], heights: new Set(), tops: new Set() };
-    const handle = root.querySelector('.noUi-handle');
+    const handle = root.querySelector('.moved .noUi-handle');
     let mutated = 0;
     const watch = new MutationObserver(changes => {
         if (changes.every(c => handle.contains(c.target) || c.target.closest?.('.widget-slider')
@@ -129,7 +136,7 @@ def _measure(opened: Notebook, tag: str) -> dict[str, Any]:
     root = page.locator(f".probe-{tag}")
     root.scroll_into_view_if_needed()
     opened.settle()
-    handle = root.locator(".noUi-handle").first
+    handle = root.locator(".moved .noUi-handle").first
     root.evaluate(PROBE)
     waits, key = [], "ArrowRight"
     for _ in range(PRESSES):
