@@ -43,6 +43,21 @@ def own_last_step(model, x, lengths):
     return model.readout(model.lstm(x)[0][torch.arange(len(x)), lengths - 1])
 
 
+def test_tokens_go_through_the_embedding_first():
+    tokens = torch.randint(45, (3, 10), generator=torch.Generator().manual_seed(0))
+
+    def of_step(step):
+        def read(model, x, _):
+            return model.readout(model.lstm(model.embedding(x))[0][:, step])
+
+        model = Classifier(read)
+        model.embedding = nn.Embedding(45, 16)
+        return check_last_state(model, tokens)
+
+    assert of_step(-1), of_step(-1)
+    assert of_step(0).verdict == "unrecognised"
+
+
 @pytest.mark.parametrize(
     ("read", "directions", "lengths"),
     [

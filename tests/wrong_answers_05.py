@@ -75,6 +75,16 @@ WRONG = {
             "        return self.readout(output[-1])",
             "time_batch_swapped",
         ),
+        (
+            NEXT + "        output, (h_n, c_n) = self.lstm(self.embedding(x))\n"
+            "        return self.readout(output)",
+            "unrecognised",
+        ),
+        (
+            NEXT + "        output, (h_n, c_n) = self.lstm(self.embedding(x))\n"
+            "        return self.readout(output[:, 0])",
+            "unrecognised",
+        ),
     ],
     "time-first": [
         (

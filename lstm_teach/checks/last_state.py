@@ -21,9 +21,9 @@ def check_last_state(model: nn.Module, x: Tensor, lengths: Tensor | None = None)
     either order.
 
     Args:
-        model: a module with an nn.LSTM, `lstm`, and a linear layer, `readout`, that maps
-            x `[batch, seq_len, input_size]` (and lengths) to `[batch, classes]`.
-        x: a batch, `[batch, seq_len, input_size]`.
+        model: a module with an nn.LSTM, `lstm`, and a linear layer, `readout`, that maps x (and
+            lengths) to `[batch, classes]`. It may have an `embedding` for x.
+        x: a batch, `[batch, seq_len, input_size]`, or tokens, `[batch, seq_len]`.
         lengths: the real number of words of each sentence, `[batch]`; None for no pads.
 
     Returns:
@@ -56,7 +56,7 @@ def check_last_state(model: nn.Module, x: Tensor, lengths: Tensor | None = None)
 def _read_out_alone(model: Any, x: Tensor, lengths: Tensor | None) -> list[Tensor]:
     """The right answers, one for each order in which the directions may be joined."""
     ends = []
-    for row, sentence in enumerate(x):
+    for row, sentence in enumerate(model.embedding(x) if hasattr(model, "embedding") else x):
         words = sentence if lengths is None else sentence[: int(lengths[row])]
         _, (h_n, _) = model.lstm(words)
         ends.append(h_n[-(1 + model.lstm.bidirectional) :])

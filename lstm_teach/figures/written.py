@@ -30,8 +30,13 @@ def draw_written(text: str, values: Sequence[float], title: str) -> Figure:
     canvas = Canvas(1100, 44 + rows * ROW)
     scale = max([1.0, *map(abs, values)])
     canvas.text(LEFT, canvas.height - 18, title, size=11, align="left", bold=True)
-    for words, color, x in (("bar up: above 0", ABOVE, 700), ("bar down: below 0", BELOW, 880)):
-        canvas.text(x, canvas.height - 18, words, color=AXIS_COLORS[color], align="left", bold=True)
+    legend = [("bar up: above 0", AXIS_COLORS[ABOVE], 600)]
+    if min(values, default=0) < 0:
+        legend.append(("bar down: below 0", AXIS_COLORS[BELOW], 740))
+    legend.append(("pale letter: over half of the bar's range", MUTED, 1080))
+    for words, color, x in legend:
+        align = "right" if color == MUTED else "left"
+        canvas.text(x, canvas.height - 18, words, color=color, align=align, bold=True)
     for row in range(rows):
         part = slice(row * PER_ROW, (row + 1) * PER_ROW)
         letters, heights = text[part], [value / scale for value in values[part]]
