@@ -163,16 +163,21 @@ def _strengths(gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     return torch.linalg.vector_norm(rows, dim=-1)
 
 
+def parts_of(value: Any) -> list[Any]:
+    """What a dictionary, list, tuple or plain object holds; nothing of anything else."""
+    if isinstance(value, Mapping):
+        return list(value.values())
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    is_plain = hasattr(value, "__dict__") and not isinstance(value, nn.Module)
+    return list(vars(value).values()) if is_plain else []
+
+
 def _tensors(value: Any) -> Iterable[torch.Tensor]:
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, nn.utils.rnn.PackedSequence):
         yield nn.utils.rnn.pad_packed_sequence(value)[0]
-    elif isinstance(value, Mapping):
-        for part in value.values():
+    else:
+        for part in parts_of(value):
             yield from _tensors(part)
-    elif isinstance(value, (list, tuple)):
-        for part in value:
-            yield from _tensors(part)
-    elif hasattr(value, "__dict__") and not isinstance(value, nn.Module):
-        yield from _tensors(list(vars(value).values()))

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from lstm_teach.checks.layout import check_layout
-from lstm_teach.checks.layout.mistakes import AFTER, BEFORE
+from lstm_teach.checks.layout.after import AFTER
+from lstm_teach.checks.layout.before import BEFORE
 from lstm_teach.checks.layout.unused import UNUSED
 from tests.layout_zoo import RIGHT, WRONG
 from tests.layout_zoo.registry import IN, features

@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
-_SIZES = (5, 4, 7, 3, 6)
+from lstm_teach.checks.layout.record import recurrent_modules, rows_of_state
+
+_SIZES = (5, 4, 7, 3, 6, 8, 9, 10, 11, 13)
 _PARTS = 4
 
 
@@ -48,12 +50,26 @@ class Probe:
         return self.size("time")
 
     @property
+    def enough_batch(self) -> bool:
+        """Whether there are enough samples to tell them from one another."""
+        return "batch" not in self.axes or self.batch >= 3
+
+    @property
+    def enough_time(self) -> bool:
+        """Whether there are enough time steps to tell them from one another."""
+        return "time" not in self.axes or self.time >= 3
+
+    @property
     def is_telling(self) -> bool:
         """Whether every known mistake shows with these sizes."""
-        batch = "batch" not in self.axes or self.batch >= 3
-        time = "time" not in self.axes or self.time >= 3
-        same = "batch" in self.axes and "time" in self.axes and self.batch == self.time
-        return batch and time and not same
+        same = len(self.axes) == 2 and self.batch == self.time
+        return self.enough_batch and self.enough_time and not same
+
+    @property
+    def vocabulary(self) -> int:
+        """The size of the model's smallest vocabulary; 0 where it has none."""
+        sizes = [m.num_embeddings for m in self.model.modules() if isinstance(m, nn.Embedding)]
+        return min(sizes, default=0)
 
     @cached_property
     def samples(self) -> list[int]:
@@ -161,61 +177,52 @@ class Probe:
         return pool[allowed][(order[place].clamp(min=0) + step) % count]
 
     def _next_token(self, frames: torch.Tensor) -> torch.Tensor:
-        sizes = [m.num_embeddings for m in self.model.modules() if isinstance(m, nn.Embedding)]
         if frames.is_floating_point():
             return frames + 1
-        if sizes:
-            return torch.where(frames + 1 < min(sizes), frames + 1, frames - 1).clamp(min=0)
+        if self.vocabulary:
+            up = frames + 1 < self.vocabulary
+            return torch.where(up, frames + 1, frames - 1).clamp(min=0)
         return torch.where(frames > 0, frames - 1, frames + 1)
 
-    def better(self) -> Iterator[Probe]:
-        """Inputs of other sizes, made of the same rows, that show more than this one does.
+    def others(self) -> Iterator[Probe]:
+        """Inputs of other sizes, made of the same rows: first those that show every mistake.
 
         A size that the model stores under a telling name (``batch_size``, ``seq_len``) is
         left alone: such a model would cut the new input into wrong pieces.
         """
-        if self.is_telling:
-            return
-        taken = set(self.x.shape) | {
-            getattr(m, "num_layers", 1) * (2 if getattr(m, "bidirectional", False) else 1)
-            for m in self.model.modules()
-        }
-        free = [n for n in (*_SIZES, 8, 9, 10, 11, 13) if n not in taken]
-        batch_free = "batch" in self.axes and not self._stores("batch|bs|bsz", self.batch)
-        time_free = "time" in self.axes and not self._stores("seq|len|time|step|window", self.time)
-        enough_batch = "batch" not in self.axes or self.batch >= 3
-        enough_time = "time" not in self.axes or self.time >= 3
-        if batch_free and enough_time:
-            yield self._resized("batch", free[0])
-        if time_free and enough_batch:
-            yield self._resized("time", max(self.time + 1, free[0]))
-        if batch_free and time_free:
-            yield self._resized("time", free[1])._resized("batch", free[0])
-        if batch_free and not enough_batch and not enough_time:
-            yield self._resized("batch", free[0])
-        if time_free and not enough_time and not enough_batch:
-            yield self._resized("time", free[0])
+        taken = {*self.x.shape, *map(rows_of_state, recurrent_modules(self.model).values())}
+        first, second, *_ = (n for n in _SIZES if n not in taken)
+        plans = (
+            {"batch": first},
+            {"time": max(self.time + 1, first)},
+            {"time": second, "batch": first},
+        )
+        probes = [self._resized(plan) for plan in plans if all(map(self._is_free, plan))]
+        yield from (probe for probe in probes if probe.is_telling)
+        if not self.enough_batch and not self.enough_time:
+            yield from (probe for probe in probes if not probe.is_telling)
 
-    def _stores(self, names: str, size: int) -> bool:
-        return any(
-            isinstance(value, int) and value == size and re.search(names, name.lower())
+    def _is_free(self, axis: str) -> bool:
+        names = {"batch": "batch|bs|bsz", "time": "seq|len|time|step|window"}[axis]
+        return axis in self.axes and not any(
+            type(value) is int and value == self.size(axis) and re.search(names, name.lower())
             for module in self.model.modules()
             if not type(module).__module__.startswith("torch.nn")
             for name, value in vars(module).items()
-            if not isinstance(value, bool)
         )
 
-    def _resized(self, axis: str, size: int) -> Probe:
-        place = self.axes.index(axis)
-        old = self.x.shape[place]
-        x = self.x.index_select(place, torch.arange(size, device=self.x.device) % old)
-        lengths = self.lengths
-        if lengths is not None and axis == "batch":
-            lengths = lengths[torch.arange(size) % old]
-        elif lengths is not None:
-            lengths = torch.where(lengths == old, size, lengths.clamp(max=size))
-        changed = ", ".join(filter(None, (self.changed, f"{axis} {old} -> {size}")))
-        return replace(self, x=x, lengths=lengths, changed=changed)
+    def _resized(self, sizes: dict[str, int]) -> Probe:
+        x, lengths, changes = self.x, self.lengths, []
+        for axis, size in sizes.items():
+            place, old = self.axes.index(axis), self.size(axis)
+            rows = torch.arange(size) % old
+            x = x.index_select(place, rows.to(x.device))
+            if lengths is not None and axis == "batch":
+                lengths = lengths[rows]
+            elif lengths is not None:
+                lengths = torch.where(lengths == old, size, lengths.clamp(max=size))
+            changes.append(f"{axis} {old} -> {size}")
+        return replace(self, x=x, lengths=lengths, changed=", ".join(changes))
 
 
 def as_lengths(lengths: Any) -> torch.Tensor | None:

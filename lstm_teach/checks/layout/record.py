@@ -11,6 +11,8 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
+KINDS = (nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
+
 
 @dataclass
 class Call:
@@ -21,22 +23,22 @@ class Call:
         module: the nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell or nn.RNNCell.
         inputs: [steps, cols, features] as the layer walks it; a cell has one step, a packed
             sequence is padded, and an unbatched sequence has one column.
-        states: the states handed in, each [layers * directions, cols, features].
+        states: the states handed in, h above c: [rows, cols, features], no rows without any.
         packed: the real steps of each column, where the input was packed.
         unbatched: whether the input had no batch axis.
-        taps: zeros with a gradient that were added to what left the layer, by "output", "h", "c".
-        entered: where gradients are asked for, the input and the states as they came in.
+        entered: the input and the states as they came in, with their gradients.
+        taps: zeros with a gradient that were added to what left the layer: "output" (a cell's
+            h) [steps, cols, features], "h" and "c" [layers * directions, cols, features].
     """
 
     name: str
     module: nn.Module
     inputs: torch.Tensor
-    states: tuple[torch.Tensor, ...]
-    packed: torch.Tensor | None = None
-    unbatched: bool = False
-    carried: bool = False
-    taps: dict[str, Any] = field(default_factory=dict)
-    entered: list[torch.Tensor] = field(default_factory=list)
+    states: torch.Tensor
+    packed: torch.Tensor | None
+    unbatched: bool
+    entered: list[torch.Tensor]
+    taps: dict[str, torch.Tensor] = field(default_factory=dict)
 
     @property
     def is_cell(self) -> bool:
@@ -44,14 +46,14 @@ class Call:
         return isinstance(self.module, nn.RNNCellBase)
 
     @property
+    def kind(self) -> str:
+        """What torch calls it, such as "nn.LSTM"."""
+        return next(f"nn.{kind.__name__}" for kind in KINDS if isinstance(self.module, kind))
+
+    @property
     def batch_first(self) -> bool:
         """Whether the layer takes [batch, seq_len]; the flag does not count for packed input."""
         return self.packed is None and bool(getattr(self.module, "batch_first", False))
-
-    @property
-    def steps(self) -> int:
-        """How many steps the layer walked."""
-        return self.inputs.shape[0]
 
     @property
     def directions(self) -> int:
@@ -61,7 +63,24 @@ class Call:
     @property
     def layers(self) -> int:
         """The number of stacked layers."""
-        return int(getattr(self.module, "num_layers", 1))
+        return self.rows // self.directions
+
+    @property
+    def rows(self) -> int:
+        """The first axis of its states: layers * directions."""
+        return rows_of_state(self.module)
+
+
+def rows_of_state(module: nn.Module) -> int:
+    """The first axis of a recurrent layer's states, layers * directions; 1 for a cell."""
+    if isinstance(module, nn.RNNBase):
+        return module.num_layers * (2 if module.bidirectional else 1)
+    return 1
+
+
+def recurrent_modules(model: nn.Module) -> dict[str, nn.Module]:
+    """The recurrent layers and cells of a model, by their names in it."""
+    return {name: m for name, m in model.named_modules() if isinstance(m, KINDS)}
 
 
 @contextmanager
@@ -80,19 +99,17 @@ def recording(model: nn.Module, gradients: bool = False) -> Iterator[list[Call]]
         The list of calls, filled as the model runs.
     """
     calls: list[Call] = []
-    wrapped: list[nn.Module] = []
-    for name, module in model.named_modules():
-        if isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
-            module.__dict__["forward"] = _watch(name, module, calls, gradients)
-            wrapped.append(module)
+    modules = recurrent_modules(model)
+    for name, module in modules.items():
+        module.__dict__["forward"] = _watched(name, module, calls, gradients)
     try:
         yield calls
     finally:
-        for module in wrapped:
+        for module in modules.values():
             module.__dict__.pop("forward", None)
 
 
-def _watch(name: str, module: nn.Module, calls: list[Call], gradients: bool) -> Any:
+def _watched(name: str, module: nn.Module, calls: list[Call], gradients: bool) -> Any:
     original = module.forward
     handed_out: list[torch.Tensor] = []
 
@@ -101,16 +118,11 @@ def _watch(name: str, module: nn.Module, calls: list[Call], gradients: bool) -> 
         if gradients:
             given["hx"] = _cut(given.get("hx"), handed_out)
         result = original(**given)
-        call = _describe(name, module, given["input"], given.get("hx"))
-        if call is None:
-            return result
+        call = _describe(name, module, given["input"], _tensors(given.get("hx")))
         calls.append(call)
-        if gradients and torch.is_grad_enabled():
-            rows = given["input"]
-            rows = rows.data if isinstance(rows, PackedSequence) else rows
-            call.entered = [rows, *_state_tensors(given.get("hx"))]
+        if gradients:
             result = _tap(call, result)
-        handed_out[:] = _state_tensors(result if call.is_cell else result[1])
+        handed_out[:] = _tensors(result if call.is_cell else result[1])
         return result
 
     return forward
@@ -119,83 +131,71 @@ def _watch(name: str, module: nn.Module, calls: list[Call], gradients: bool) -> 
 def _cut(state: Any, handed_out: list[torch.Tensor]) -> Any:
     if isinstance(state, (tuple, list)):
         return tuple(_cut(part, handed_out) for part in state)
-    if isinstance(state, torch.Tensor) and any(state is one for one in handed_out):
-        return state.detach()
-    return state
+    return state.detach() if any(state is one for one in handed_out) else state
 
 
-def _describe(name: str, module: nn.Module, given: Any, state: Any) -> Call | None:
-    states = tuple(s.detach() for s in _state_tensors(state))
-    if isinstance(module, nn.RNNCellBase):
-        inputs = given.detach()
-        flat = inputs if inputs.dim() == 2 else inputs[None]
-        states = tuple(s.reshape(1, flat.shape[0], -1) for s in states)
-        return Call(name, module, flat[None].clone(), states, unbatched=inputs.dim() == 1)
+def _tensors(state: Any) -> list[torch.Tensor]:
+    return [state] if isinstance(state, torch.Tensor) else list(state or ())
+
+
+def _describe(name: str, module: nn.Module, given: Any, states: list[torch.Tensor]) -> Call:
+    packed = None
     if isinstance(given, PackedSequence):
-        inputs, lengths = pad_packed_sequence(_map_packed(given, given.data.detach()))
-        return Call(name, module, inputs, tuple(s.clone() for s in states), packed=lengths)
-    if not isinstance(given, torch.Tensor) or given.dim() not in (2, 3):
-        return None
-    unbatched = given.dim() == 2
-    inputs = given.detach()[:, None] if unbatched else given.detach()
-    if getattr(module, "batch_first", False) and not unbatched:
-        inputs = inputs.transpose(0, 1)
-    states = tuple((s[:, None] if s.dim() == 2 else s).clone() for s in states)
-    return Call(name, module, inputs.clone(), states, unbatched=unbatched)
+        rows, unbatched = given.data, False
+        inputs, packed = pad_packed_sequence(given._replace(data=rows.detach()))
+    else:
+        rows, inputs = given, given.detach().clone()
+        is_cell = isinstance(module, nn.RNNCellBase)
+        unbatched = inputs.dim() == (1 if is_cell else 2)
+        if is_cell:
+            inputs = inputs.reshape(1, -1, inputs.shape[-1])
+        elif unbatched:
+            inputs = inputs[:, None]
+        elif module.batch_first:
+            inputs = inputs.transpose(0, 1)
+    cols = inputs.shape[1]
+    # h and c differ in width where there is a projection.
+    widest = max((state.shape[-1] for state in states), default=1)
+    parts = [
+        nn.functional.pad(state.detach(), (0, widest - state.shape[-1])).reshape(-1, cols, widest)
+        for state in states
+    ]
+    joined = torch.cat([inputs.new_zeros(0, cols, widest), *parts])
+    return Call(name, module, inputs, joined, packed, unbatched, [rows, *states])
 
 
 def _tap(call: Call, result: Any) -> Any:
-    """Add the zeros, and keep them in the layout [steps, cols, ...] by which they are read."""
+    """Add zeros, laid out as the layer walks, to all that leaves it."""
     if call.is_cell:
-        if isinstance(result, tuple):
-            return tuple(_plus_zero(call, key, s) for key, s in zip("hc", result, strict=True))
-        return _plus_zero(call, "h", result)
+        if isinstance(result, torch.Tensor):
+            return _plus_zero(call, "output", result)
+        return _plus_zero(call, "output", result[0]), _plus_zero(call, "c", result[1])
     output, state = result
     if isinstance(output, PackedSequence):
-        output = _map_packed(output, _plus_zero(call, "output", output.data))
-        call.taps["packed"] = output
+        output = output._replace(data=_plus_zero(call, "output", output.data, output))
     else:
         output = _plus_zero(call, "output", output)
-    if isinstance(state, tuple):
-        return output, tuple(_plus_zero(call, k, s) for k, s in zip("hc", state, strict=True))
-    return output, _plus_zero(call, "h", state)
-
-
-def _plus_zero(call: Call, key: str, value: torch.Tensor) -> torch.Tensor:
-    zeros = torch.zeros_like(value, requires_grad=True)
-    call.taps[key] = zeros
-    return value + zeros
-
-
-def in_walking_order(call: Call, key: str, gradient: torch.Tensor) -> torch.Tensor:
-    """A tap's gradient as [steps, cols, features] ("output") or [layers, cols, features]."""
-    if call.is_cell:
-        return gradient.reshape(1, call.inputs.shape[1], -1)
-    if key != "output":
-        return gradient[:, None] if gradient.dim() == 2 else gradient
-    if call.packed is not None:
-        return pad_packed_sequence(_map_packed(call.taps["packed"], gradient))[0]
-    if call.unbatched:
-        return gradient[:, None]
-    return gradient.transpose(0, 1) if call.batch_first else gradient
-
-
-def _map_packed(packed: PackedSequence, data: torch.Tensor) -> PackedSequence:
-    return PackedSequence(data, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices)
-
-
-def _state_tensors(state: Any) -> list[torch.Tensor]:
     if isinstance(state, torch.Tensor):
-        return [state]
-    if isinstance(state, (tuple, list)):
-        return [part for part in state if isinstance(part, torch.Tensor)]
-    return []
+        return output, _plus_zero(call, "h", state)
+    return output, (_plus_zero(call, "h", state[0]), _plus_zero(call, "c", state[1]))
 
 
-def recurrent_modules(model: nn.Module) -> list[str]:
-    """The names of the recurrent layers and cells in a model."""
-    return [
-        name or type(module).__name__
-        for name, module in model.named_modules()
-        if isinstance(module, (nn.RNNBase, nn.RNNCellBase))
-    ]
+def _plus_zero(
+    call: Call, key: str, value: torch.Tensor, packed: PackedSequence | None = None
+) -> torch.Tensor:
+    steps, cols, _ = call.inputs.shape
+    rows = steps if key == "output" else call.rows
+    zeros = value.new_zeros(rows, cols, value.shape[-1]).requires_grad_()
+    call.taps[key] = zeros
+    if packed is not None:
+        return value + zeros[_places(packed)]
+    turned = key == "output" and call.batch_first and not call.unbatched
+    return value + (zeros.transpose(0, 1) if turned else zeros).reshape(value.shape)
+
+
+def _places(packed: PackedSequence) -> tuple[torch.Tensor, torch.Tensor]:
+    """The step and the column of each row of a packed sequence."""
+    sizes = packed.batch_sizes
+    ranks = torch.cat([torch.arange(int(size)) for size in sizes])
+    cols = ranks if packed.sorted_indices is None else packed.sorted_indices.cpu()[ranks]
+    return torch.arange(len(sizes)).repeat_interleave(sizes), cols

@@ -5,10 +5,18 @@ from __future__ import annotations
 import torch
 
 from lstm_teach.checks.layout.judge import Case
-from lstm_teach.checks.layout.measure import Walk
-from lstm_teach.checks.layout.mistakes import SILENT, Mistake
-from lstm_teach.checks.layout.reading import Reading
-from lstm_teach.checks.layout.rules import Words, layer_words, one_sample_swapped
+from lstm_teach.checks.layout.mistake import SILENT, Mistake, Words, walk_along_time, words
+from lstm_teach.checks.layout.walk import Reading, Walk
+
+
+def one_sample_swapped(case: Case) -> Words | None:
+    """With a batch of 1: all time steps lie side by side as if they were the batch."""
+    if not case.walks or case.probe.batch != 1 or case.probe.time < 3 or not case.has_batch:
+        return None
+    walk = case.walks[0]
+    if walk.steps != 1 or walk.cols < 3 or not walk.times.any():
+        return None
+    return words(case, walk, fix=walk_along_time(case, walk))
 
 
 def seq_len_1(case: Case) -> Words | None:
@@ -20,7 +28,7 @@ def seq_len_1(case: Case) -> Words | None:
     if case.probe.time < 3 or not case.walks or any(walk.steps > 1 for walk in case.walks):
         return None
     walk = case.walks[0]
-    of_this = [w for w in case.walks if w.calls[0].module is walk.calls[0].module]
+    of_this = [w for w in case.walks if w.call.module is walk.call.module]
     if not _lie_apart(torch.cat([w.times.flatten(0, 2) for w in of_this])):
         return None
     if len(of_this) > 1:
@@ -41,7 +49,7 @@ def seq_len_1(case: Case) -> Words | None:
             "keep a real time axis, x as [batch, time, features] with `batch_first=True` "
             "(one number a step: `x.unsqueeze(-1)` and `input_size=1`)"
         )
-    return layer_words(case, walk) | {"how": how, "fix": fix}
+    return words(case, walk, how=how, fix=fix)
 
 
 def _lie_apart(times: torch.Tensor) -> bool:
@@ -51,46 +59,35 @@ def _lie_apart(times: torch.Tensor) -> bool:
 
 def padded_last_step(case: Case) -> Words | None:
     """Of a short sentence, only a step behind its end is read."""
-    lengths, probe = case.probe.lengths, case.probe
-    if lengths is None or probe.time < 3 or probe.padded_left or not case.fits:
+    probe, look = case.probe, case.look
+    if probe.lengths is None or probe.time < 3 or probe.padded_left:
         return None
-    short = [k for k, b in enumerate(probe.samples) if 0 < lengths[b] < probe.time]
-    if not short or case.sample_readings is None:
+    lengths = probe.lengths[probe.samples].tolist()
+    short = [k for k, length in enumerate(lengths) if 0 < length < probe.time]
+    if look is None or case.sample_readings is None or not short:
         return None
+    own = look.reached[torch.arange(len(lengths)), probe.samples]
     for number, walk in enumerate(case.walks):
-        packed = walk.calls[0].packed is not None
-        if packed and _short_rows_are_empty(case, short):
+        reads_pads = [
+            _reads_only_pads(walk, case.sample_readings[k][number], lengths[k]) for k in short
+        ]
+        if walk.call.packed is not None and own.any() and not own[short].any():
             how = "packed it is, but the last position of a short sentence is then a row of zeros"
-            return layer_words(case, walk) | _example(case, short[0]) | {"how": how}
-        if packed or walk.steps != probe.time or not _steps_are_times(case, walk):
-            continue
-        own = [case.sample_readings[k][number] for k in short]
-        if all(
-            _reads_only_pads(walk, r, int(lengths[probe.samples[k]]))
-            for k, r in zip(short, own, strict=True)
-        ):
+        elif walk.call.packed is None and _steps_are_times(case, walk) and all(reads_pads):
             how = "the layer has gone on over the pads, and what is read is the state after them"
-            return layer_words(case, walk) | _example(case, short[0]) | {"how": how}
+        else:
+            continue
+        sample, length = probe.samples[short[0]], lengths[short[0]]
+        return words(case, walk, how=how, sample=sample, length=length)
     return None
-
-
-def _example(case: Case, short: int) -> dict[str, int]:
-    assert case.probe.lengths is not None
-    sample = case.probe.samples[short]
-    return {"sample": sample, "length": int(case.probe.lengths[sample])}
-
-
-def _short_rows_are_empty(case: Case, short: list[int]) -> bool:
-    """Whether short samples have no say in their own output, while longer ones have."""
-    reached = case.found.is_leak(case.effects)
-    own = [bool(reached[k, sample]) for k, sample in enumerate(case.probe.samples)]
-    return not any(own[k] for k in short) and any(own)
 
 
 def _steps_are_times(case: Case, walk: Walk) -> bool:
     """Whether step t of the walk is time t of x, give or take the width of a convolution."""
-    for k, time in enumerate(case.probe.times):
-        steps = walk.times[..., k].any(2).any(1).nonzero().flatten().tolist()
+    if walk.steps != case.probe.time:
+        return False
+    for number, time in enumerate(case.probe.times):
+        steps = walk.steps_of(number)
         if time not in steps or max(steps) - min(steps) > min(6, case.probe.time // 2):
             return False
     return True
@@ -100,57 +97,42 @@ def _reads_only_pads(walk: Walk, reading: Reading, length: int) -> bool:
     steps = reading.output.any(1).nonzero().flatten().tolist()
     if steps:
         return min(steps) >= length
-    call = walk.calls[0]
-    forward = torch.cat([part[:: call.directions] for part in (reading.h, reading.c)])
-    return not call.is_cell and bool(forward.any())
+    return not walk.call.is_cell and bool(reading.state[:: walk.call.directions].any())
 
 
 def wrong_layer_state(case: Case) -> Words | None:
     """Only states of lower layers are read, and nothing of the top layer."""
-    for walk, reading in zip(case.walks, case.all_readings or [], strict=False):
-        call = walk.calls[0]
-        if call.layers < 2 or reading.output.any() or reading.backward.any():
+    for walk, reading in zip(case.walks, case.all_readings, strict=False):
+        layers, directions = walk.call.layers, walk.call.directions
+        if reading.output.any() or reading.backward.any():
             continue
-        top = (call.layers - 1) * call.directions
-        lower = torch.cat((reading.h[:top], reading.c[:top]))
-        upper = torch.cat((reading.h[top:], reading.c[top:]))
-        if lower.any() and not upper.any():
-            rows = (reading.h.any(1) if reading.h.any() else reading.c.any(1)).nonzero()
-            return layer_words(case, walk) | {
-                "rows": ", ".join(map(str, rows.flatten().tolist())),
-                "layers": call.layers,
-                "names": ", ".join(
-                    f"l{n // call.directions}{'fb'[n % 2] if call.directions == 2 else ''}"
-                    for n in range(call.layers * call.directions)
-                ),
-                "top": "h_n[-1]" if call.directions == 1 else "torch.cat((h_n[-2], h_n[-1]), 1)",
-            }
+        read = reading.state.any(1)
+        if read.any() and not read[-directions:].any():
+            halves = "fb" if directions == 2 else [""]
+            return words(
+                case,
+                walk,
+                rows=", ".join(map(str, read.nonzero().flatten().tolist())),
+                layers=layers,
+                names=", ".join(f"l{layer}{half}" for layer in range(layers) for half in halves),
+                top="h_n[-1]" if directions == 1 else "torch.cat((h_n[-2], h_n[-1]), 1)",
+            )
     return None
 
 
 def bidir_last_step(case: Case) -> Words | None:
     """Of one direction of the top layer, only the step at which it has seen one word is read."""
-    for walk, reading in zip(case.walks, case.all_readings or [], strict=False):
-        call = walk.calls[0]
-        if call.directions != 2 or len(walk.calls) > 1 or walk.steps < 2:
+    for walk, reading in zip(case.walks, case.all_readings, strict=False):
+        if walk.call.directions != 2 or len(walk.calls) > 1 or not (walk.ends > 1).any():
             continue
-        top = (call.layers - 1) * 2
-        ends = call.packed if call.packed is not None else torch.full((walk.cols,), walk.steps)
-        last = torch.arange(walk.steps)[:, None] == (ends[None] - 1)
-        first = torch.zeros_like(last)
-        first[0] = True
-        for half, row, only, name, where in (
-            (reading.backward, top + 1, last, "backward", "last"),
-            (reading.output, top, first, "forward", "first"),
+        step = torch.arange(walk.steps)[:, None]
+        for row, half, only, name, where in (
+            (-1, reading.backward, step == walk.ends - 1, "backward", "last"),
+            (-2, reading.output, step == 0, "forward", "first"),
         ):
-            begun = half.any() and not (half & ~only).any() and (ends > 1).any()
-            if begun and not _any_row(reading, row):
-                return layer_words(case, walk) | {"half": name, "where": where}
+            if half.any() and not (half & ~only).any() and not reading.state[row].any():
+                return words(case, walk, half=name, where=where)
     return None
-
-
-def _any_row(reading: Reading, row: int) -> bool:
-    return any(bool(part.numel() and part[row].any()) for part in (reading.h, reading.c))
 
 
 UNUSED = (

@@ -1,0 +1,162 @@
+"""Calling a learner's model with what its forward wants beside x."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from lstm_teach.checks.layout.probe import Probe
+from lstm_teach.checks.layout.record import recurrent_modules, rows_of_state
+from lstm_teach.checks.report import Report
+from lstm_teach.checks.running import run_learner
+
+_LENGTHS = re.compile(r"len|sizes")
+_INITS = (
+    "init_hidden",
+    "initHidden",
+    "init_state",
+    "init_hidden_state",
+    "init_states",
+    "begin_state",
+)
+_TRIES = 12
+
+
+def calling(probe: Probe, rewind: Callable[[], None]) -> Callable[[torch.Tensor], Any] | Report:
+    """Find arguments with which the model runs on the probe.
+
+    Lengths are handed on where ``forward`` has an argument for them; a state comes from the
+    model's own ``init_hidden``; a target is x as it is, the same in every run.
+
+    Returns:
+        A function of x, or the report on the first exception.
+    """
+    reports = []
+    for prepare, extra in itertools.islice(_ways(probe), _TRIES):
+
+        def call(x: torch.Tensor, prepare: Any = prepare, extra: Any = extra) -> Any:
+            rewind()
+            prepare()
+            return probe.model(x, **_fresh(extra))
+
+        with torch.no_grad():
+            result = run_learner(call, probe.x.clone())
+        if not isinstance(result, Report):
+            return call
+        reports.append(result)
+    return reports[0]
+
+
+def _ways(probe: Probe) -> Iterator[tuple[Callable[[], None], dict[str, Any]]]:
+    """Ways to call, likeliest first: (what to do before, the further arguments)."""
+    try:
+        parameters = list(inspect.signature(probe.model.forward).parameters.values())[1:]
+    except (TypeError, ValueError):
+        parameters = []
+    plain = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    required = [p.name for p in plain if p.default is p.empty]
+    names = list(required)
+    if probe.lengths is not None:
+        names += [p.name for p in plain if p.name not in names and _LENGTHS.search(p.name.lower())]
+    plans = [
+        dict(zip(names, values, strict=True))
+        for values in itertools.product(*(list(_values(name, probe)) for name in names))
+    ]
+    yield from ((lambda: None, plan) for plan in plans)
+    if _has_init(probe.model):
+        yield from ((lambda: _set_hidden(probe), plan) for plan in plans)
+    if probe.lengths is not None and not required:
+        yield lambda: None, {}
+
+
+def _values(name: str, probe: Probe) -> Iterator[Any]:
+    """What may be meant by an argument of this name, likeliest first."""
+    return next(values(probe) for pattern, values in _MEANINGS if re.search(pattern, name.lower()))
+
+
+def _lengths(probe: Probe) -> Iterator[Any]:
+    full = torch.full((probe.batch,), probe.time, dtype=torch.long)
+    lengths = full if probe.lengths is None else probe.lengths
+    yield from (lengths, lengths.tolist(), probe.time)
+
+
+def _batch(probe: Probe) -> Iterator[Any]:
+    yield probe.batch
+
+
+def _masks(probe: Probe) -> Iterator[Any]:
+    real = torch.ones(probe.x.shape[: len(probe.axes)], dtype=torch.bool)
+    yield from (real, real.float(), ~real)
+
+
+def _states(probe: Probe) -> Iterator[Any]:
+    """The model's own, none, or zeros for its first recurrent layer, as a pair and alone."""
+    own = _initial_state(probe)
+    if own is not None:
+        yield own
+    yield None
+    for module in list(recurrent_modules(probe.model).values())[:1]:
+        if isinstance(module, nn.RNNBase):
+            rows = rows_of_state(module)
+            h = torch.zeros(rows, probe.batch, module.proj_size or module.hidden_size)
+            c = torch.zeros(rows, probe.batch, module.hidden_size)
+        else:
+            h = c = torch.zeros(probe.batch, int(module.hidden_size))  # type: ignore[arg-type]
+        if isinstance(module, nn.LSTM | nn.LSTMCell):
+            yield h, c
+        yield h
+
+
+def _targets(probe: Probe) -> Iterator[Any]:
+    """x itself; tokens for a second language, whose vocabulary may be smaller."""
+    yield probe.x
+    if probe.vocabulary and not probe.x.is_floating_point():
+        yield probe.x % probe.vocabulary
+    yield None
+
+
+_MEANINGS: tuple[tuple[str, Callable[[Probe], Iterator[Any]]], ...] = (
+    (_LENGTHS.pattern, _lengths),
+    (r"^(batch_size|bs|bsz|batch)$", _batch),
+    (r"mask", _masks),
+    (r"hid|state|^h_?\d?$|^c_?\d?$|hx|hc|prev|init|memory|carry|^hn$|^cn$", _states),
+    (r"", _targets),
+)
+
+
+def _has_init(model: nn.Module) -> bool:
+    return any(callable(getattr(model, name, None)) for name in _INITS)
+
+
+def _initial_state(probe: Probe) -> Any:
+    """The state from the model's own ``init_hidden``, where it has one."""
+    methods = [getattr(probe.model, name, None) for name in _INITS]
+    for method in filter(callable, methods):
+        for arguments in ((probe.batch,), (probe.x,), ()):
+            try:
+                return method(*arguments)
+            except Exception:
+                continue
+    return None
+
+
+def _set_hidden(probe: Probe) -> None:
+    """Some models want ``model.hidden = model.init_hidden(batch)`` before each call."""
+    state = _initial_state(probe)
+    if state is not None:
+        probe.model.hidden = state
+
+
+def _fresh(value: Any) -> Any:
+    """A copy down to the tensors, since some models sort or overwrite their lengths in place."""
+    if isinstance(value, torch.Tensor):
+        return value.clone()
+    if isinstance(value, dict):
+        return {name: _fresh(part) for name, part in value.items()}
+    return type(value)(map(_fresh, value)) if isinstance(value, (list, tuple)) else value
