@@ -114,7 +114,7 @@ def input_size(module: nn.LSTM | nn.LSTMCell, given: Shape) -> str:
             f"Axis {axis} is {expected} long: if the features lie there, "
             f"`input.transpose({axis}, {last})` moves them last."
         )
-    elif expected == 1:
+    elif expected == 1 and "batch" not in given.names:
         change = "If each step is a single number, `input.unsqueeze(-1)` adds the axis of 1."
     else:
         change = f"Give an input whose last axis is {expected}"
@@ -194,7 +194,7 @@ def lstm_state(
             f"{lstm.input_size} is input_size; a state is {expected.names[-1]} wide.",
         ),
         (
-            len(batch) == 1 and layers == 1,
+            layers == 1,
             (*batch, width),
             f"The axis of layers stays, even for one layer: `{name}.unsqueeze(0)`.",
         ),

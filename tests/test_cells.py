@@ -190,6 +190,10 @@ def test_a_copied_cell_is_independent_and_costs_no_random_numbers():
     assert (lstm.weight_ih_l0 != 0).any()
 
 
+def test_a_copied_cell_lies_where_its_lstm_does():
+    assert cell_from_layer(nn.LSTM(5, 4, device="meta")).weight_ih.is_meta
+
+
 def test_a_layer_without_bias_gives_a_cell_without_bias():
     cell = cell_from_layer(nn.LSTM(5, 4, bias=False))
     assert cell.bias is False
@@ -253,12 +257,15 @@ PAIR = (torch.zeros(3, 4), torch.zeros(3, 4))
         (lambda: trace(LSTM, X.double()), TypeError, ["x.to(torch.float32)"]),
         (lambda: trace(LSTM, X.long()), TypeError, ["nn.Embedding"]),
         (lambda: trace(LSTM, X, PAIR), ShapeError, ["h_0"]),
-        (lambda: trace(LSTM, X, PAIR[0]), TypeError, ["(h, c)"]),
+        (lambda: trace(LSTM, X, PAIR[0]), TypeError, ["state is one tensor", "(h, c)"]),
+        (lambda: trace(LSTM, X, 7), TypeError, ["got a value of type int."]),
         (lambda: trace(LSTM, X, (PAIR[0], None)), TypeError, ["c in state"]),
         (lambda: trace(LSTM, X, PAIR + PAIR), TypeError, ["of 4"]),
         (lambda: trace(nn.LSTM(5, 4, 2, dropout=0.5), X), ValueError, ["lstm.eval()", "0.5"]),
         (lambda: trace(CELL, X[0]), ShapeError, ["x.unsqueeze(0)", "x.unsqueeze(1)"]),
-        (lambda: trace(CELL, X[0, 0]), ShapeError, ["three axes", "[5]"]),
+        (lambda: trace(CELL, X.tolist()), TypeError, ["list"]),
+        (lambda: trace(CELL, X, PAIR[0]), TypeError, ["state is one tensor"]),
+        (lambda: trace(CELL, X[0, 0]), ShapeError, ["three axes", "got 1: [5]."]),
         (lambda: trace(CELL, X[:0]), ShapeError, ["at least one time step"]),
         (lambda: trace(CELL, X[..., :2]), ShapeError, ["input_size"]),
         (lambda: trace(CELL, X, (PAIR[0][:2], PAIR[1])), ShapeError, ["h_0"]),
@@ -266,7 +273,7 @@ PAIR = (torch.zeros(3, 4), torch.zeros(3, 4))
         (lambda: cell_from_layer(LSTM, 2), ValueError, ["num_layers=2", "0 to 1"]),
         (lambda: cell_from_layer(LSTM, -1), ValueError, ["no layer -1"]),
         (lambda: cell_from_layer(LSTM, reverse=True), ValueError, ["bidirectional=True"]),
-        (lambda: cell_from_layer(nn.LSTM(5, 4, proj_size=2)), ValueError, ["proj_size=2"]),
+        (lambda: cell_from_layer(nn.LSTM(5, 4, proj_size=2)), ValueError, ["to 2 features"]),
         (lambda: run_cells([], X), ValueError, ["at least one"]),
         (lambda: run_cells(CELL, X), TypeError, ["[cell]"]),
         (lambda: run_cells([CELL, nn.GRUCell(4, 4)], X), TypeError, ["cells[1]", "GRUCell"]),

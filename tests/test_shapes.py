@@ -235,11 +235,26 @@ def test_what_is_no_shape_gets_a_sentence(junk):
     assert "input_shape" in str(error.value)
 
 
-@pytest.mark.parametrize("module", [nn.GRU(2, 3), nn.GRUCell(2, 3), nn.LSTM, "lstm", None])
-def test_what_is_no_lstm_gets_a_sentence(module):
-    for function in (lambda: predict_shapes(module, (2, 2, 2)), lambda: parameter_shapes(module)):
-        with pytest.raises(TypeError, match=r"needs an nn\.LSTM or an nn\.LSTMCell"):
-            function()
+@pytest.mark.parametrize(
+    ("module", "given"),
+    [
+        (nn.GRU(2, 3), "an object of type `GRU`"),
+        (nn.GRUCell(2, 3), "an object of type `GRUCell`"),
+        (nn.LSTM, "the class itself `LSTM`"),
+        ("lstm", "an object of type `str`"),
+        (None, "an object of type `NoneType`"),
+    ],
+)
+def test_what_is_no_lstm_gets_a_sentence(module, given):
+    calls = {
+        "predict_shapes": lambda: predict_shapes(module, (2, 2, 2)),
+        "parameter_shapes": lambda: parameter_shapes(module),
+    }
+    for name, call in calls.items():
+        with pytest.raises(TypeError) as error:
+            call()
+        assert f"`{name}` needs an nn.LSTM or an nn.LSTMCell" in str(error.value)
+        assert f"You gave {given}." in str(error.value)
 
 
 LSTM = nn.LSTM(10, 20)
