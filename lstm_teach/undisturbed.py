@@ -21,8 +21,9 @@ def undisturbed(model: nn.Module) -> Iterator[Callable[[], None]]:
     """Lend a module in evaluation mode and take it back unchanged.
 
     Works on the module itself, because many modules cannot be copied after a forward pass.
-    Parameters, ``requires_grad``, buffers, attributes (a state kept between calls), the mode of
-    every submodule and the random states of torch, Python and NumPy come back on leaving.
+    Parameters, their ``grad`` and ``requires_grad``, buffers, attributes (a state kept between
+    calls), the mode of every submodule and the random states of torch, Python and NumPy come back
+    on leaving; meanwhile no parameter has a gradient, so that a backward pass adds to none.
     Batch norm without running statistics takes mean 0 and variance 1 meanwhile, so that it
     does not couple the samples.
 
@@ -37,8 +38,10 @@ def undisturbed(model: nn.Module) -> Iterator[Callable[[], None]]:
     scripted = {m: m.training for m in every if isinstance(m, torch.jit.ScriptModule)}
     modules = [module for module in every if module not in scripted]
     training = [module.training for module in modules]
-    parameters = [(p, p.detach().clone(), p.requires_grad) for p in model.parameters()]
-    randomness = _random_states()
+    parameters = [(p, p.detach().clone(), p.requires_grad, p.grad) for p in model.parameters()]
+    randomness = random_states()
+    for parameter, *_ in parameters:
+        parameter.grad = None
     for module in modules:
         module.__dict__["training"] = False  # Past an overridden train() or eval().
     for module in scripted:
@@ -53,8 +56,8 @@ def undisturbed(model: nn.Module) -> Iterator[Callable[[], None]]:
         if torch.cuda.is_initialized():
             torch.cuda.manual_seed_all(_SEED)
         random.seed(_SEED)
-        if (numpy := sys.modules.get("numpy")) is not None:
-            numpy.random.seed(_SEED)
+        if (numpy_random := sys.modules.get("numpy.random")) is not None:
+            numpy_random.seed(_SEED)
 
     try:
         with torch.inference_mode(False):
@@ -68,12 +71,11 @@ def undisturbed(model: nn.Module) -> Iterator[Callable[[], None]]:
             module.__dict__["training"] = mode
         for module, mode in scripted.items():
             module.training = mode
-        for parameter, value, requires_grad in parameters:
+        for parameter, value, requires_grad, grad in parameters:
             if not torch.equal(parameter, value):
                 parameter.data.copy_(value)
-            if parameter.requires_grad != requires_grad:
-                parameter.requires_grad_(requires_grad)
-        _put_random_states_back(randomness)
+            parameter.requires_grad_(requires_grad).grad = grad
+        put_random_states_back(randomness)
 
 
 class _Saved:
@@ -118,30 +120,23 @@ def _contents(value: Any, depth: int) -> Callable[[], Any]:
     if hasattr(value, "bit_generator"):
         bits = value.bit_generator
         return _state(value, copy.deepcopy(bits.state), lambda kept: setattr(bits, "state", kept))
-    if depth and isinstance(value, list) and len(value) <= 100:
-        parts = [_contents(item, depth - 1) for item in value]
+    if depth and isinstance(value, (list, dict)) and len(value) <= 100:
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        parts = {key: _contents(item, depth - 1) for key, item in items}
 
-        def refill() -> list[Any]:
-            value[:] = [part() for part in parts]
+        def refill() -> Any:
+            filled = {key: part() for key, part in parts.items()}
+            value.clear()
+            if isinstance(value, dict):
+                value.update(filled)
+            else:
+                value.extend(filled.values())
             return value
 
         return refill
-    if depth and isinstance(value, dict) and len(value) <= 100:
-        entries = {key: _contents(item, depth - 1) for key, item in value.items()}
-
-        def refill_dict() -> dict[Any, Any]:
-            filled = {key: part() for key, part in entries.items()}
-            value.clear()
-            value.update(filled)
-            return value
-
-        return refill_dict
     if depth and isinstance(value, tuple):
-        return _state(
-            value,
-            [_contents(item, depth - 1) for item in value],
-            lambda put_back: [part() for part in put_back],
-        )
+        items_of = [_contents(item, depth - 1) for item in value]
+        return _state(value, items_of, lambda put_back: [part() for part in put_back])
     return lambda: value
 
 
@@ -180,22 +175,23 @@ def _fix_batch_norm(module: nn.Module) -> nn.Module:
     return module
 
 
-def _random_states() -> tuple[Any, ...]:
+def random_states() -> tuple[Any, ...]:
+    """The random states of torch, CUDA, Python and NumPy, as far as these are in use."""
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
-    numpy = sys.modules.get("numpy")
-    return (
-        torch.get_rng_state(),
-        cuda,
-        random.getstate(),
-        numpy.random.get_state() if numpy else None,
-    )
+    # NumPy loads its random numbers when they are first used; until then there is no state.
+    numpy_random = sys.modules.get("numpy.random")
+    numpy_state = numpy_random.get_state() if numpy_random else None
+    return torch.get_rng_state(), cuda, random.getstate(), numpy_state
 
 
-def _put_random_states_back(states: tuple[Any, ...]) -> None:
+def put_random_states_back(states: tuple[Any, ...]) -> None:
+    """Go on where `random_states` was asked; what was not in use then starts afresh."""
     torch_state, cuda, python, numpy_state = states
     torch.set_rng_state(torch_state)
     if cuda is not None:
         torch.cuda.set_rng_state_all(cuda)
     random.setstate(python)
     if numpy_state is not None:
-        sys.modules["numpy"].random.set_state(numpy_state)
+        sys.modules["numpy.random"].set_state(numpy_state)
+    elif (numpy_random := sys.modules.get("numpy.random")) is not None:
+        numpy_random.seed()

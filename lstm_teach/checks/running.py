@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import linecache
 import os
-import random
-import sys
 import sysconfig
 import traceback
 import warnings
@@ -21,6 +19,7 @@ from typing import Any, ParamSpec
 import torch
 
 from lstm_teach.checks.report import Report
+from lstm_teach.undisturbed import put_random_states_back, random_states
 
 P = ParamSpec("P")
 
@@ -70,9 +69,7 @@ def run_learner(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 @contextmanager
 def untouched_globals() -> Iterator[None]:
     """Put the random states, the default dtype and device and the grad mode back afterwards."""
-    numpy = sys.modules.get("numpy")
-    torch_state, python_state = torch.get_rng_state(), random.getstate()
-    numpy_state = numpy.random.get_state() if numpy else None
+    randomness = random_states()
     dtype, device = torch.get_default_dtype(), torch.get_default_device()
     grad = torch.is_grad_enabled()
     try:
@@ -82,10 +79,7 @@ def untouched_globals() -> Iterator[None]:
         torch.set_default_dtype(dtype)
         if torch.get_default_device() != device:
             torch.set_default_device(device)
-        torch.set_rng_state(torch_state)
-        random.setstate(python_state)
-        if numpy:
-            numpy.random.set_state(numpy_state)
+        put_random_states_back(randomness)
 
 
 def leaves_no_trace(check: Callable[P, Report]) -> Callable[P, Report]:
