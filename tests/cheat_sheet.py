@@ -7,10 +7,12 @@ from tests.notebook import NOTEBOOKS, ROOT, Notebook
 PAGE = ROOT / "notebooks" / "cheat_sheet.md"
 HEAD = """# Cheat sheet
 
-The recaps of the five notebooks on one page. Time runs to the right, layers go up, the batch lies in depth:
-`output` is the top edge, `h_n` and `c_n` are the right edge.
+The recaps of the five notebooks on one page. Time runs to the right, layers go up, the batch
+lies in depth: `output` is the top edge, `h_n` and `c_n` are the right edge.
 
-![Four layers of ten time steps; output leaves at the top, h_n and c_n at the right](../docs/shape_explorer.png)
+![Ten steps of four layers; output leaves at the top, h_n and c_n at the right][the drawing]
+
+[the drawing]: ../docs/shape_explorer.png
 """
 
 

@@ -149,7 +149,8 @@ def test_only_the_right_shape_is_ok(q, guess):
 def test_two_mistakes_with_one_shape_are_both_told():
     report = check_shape((10, 3, 20), nn.LSTM(20, 20, bidirectional=True), (10, 3, 20), "output")
     assert report.verdict == "forgot_directions"
-    assert "Another mistake gives the same shape here: 20 is input_size" in report.message
+    told = "Or `input_size_for_hidden_size`, which gives the same shape here: 20 is input_size"
+    assert told in report.message
 
 
 def test_two_mistakes_at_once_are_told_axis_by_axis():

@@ -138,7 +138,7 @@ def test_a_control_moved_by_hand_is_a_picture_redrawn(explorer):
 
 
 def test_while_nobody_moves_it_the_next_picture_of_the_movement_is_drawn(explorer):
-    name, slider = next((n, c) for n, c in explorer.controls.items() if hasattr(c, "step"))
+    slider = next(c for c in explorer.controls.values() if hasattr(c, "step"))
     by = slider.step if slider.value + 2 * slider.step <= slider.max else -slider.step
 
     async def press_twice():
@@ -150,7 +150,7 @@ def test_while_nobody_moves_it_the_next_picture_of_the_movement_is_drawn(explore
 
     drawn = asyncio.run(press_twice())
     assert explorer._seen.cache_info().misses == drawn
-    assert explorer.figure() and explorer._picture.words == explorer.look(**explorer.values).words
+    assert explorer.describe() == explorer.look(**explorer.values).words
 
 
 def test_the_figure_is_the_one_in_the_picture(explorer):

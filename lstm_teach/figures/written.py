@@ -33,7 +33,7 @@ def draw_written(text: str, values: Sequence[float], title: str) -> Figure:
     legend = [("bar up: above 0", AXIS_COLORS[ABOVE], 600)]
     if min(values, default=0) < 0:
         legend.append(("bar down: below 0", AXIS_COLORS[BELOW], 740))
-    legend.append(("pale letter: over half of the bar's range", MUTED, 1080))
+    legend.append(("shaded: over half of a full bar", MUTED, 1080))
     for words, color, x in legend:
         align = "right" if color == MUTED else "left"
         canvas.text(x, canvas.height - 18, words, color=color, align=align, bold=True)

@@ -71,7 +71,11 @@ def _judge_lstm(sizes: Sizes, q: Question) -> Report:
         return _right(q.which, q.right, [mistake.verdict for mistake in found])
     others = {name: getattr(q.shapes, name) for name in ("input", "output", "h_n", "c_n")}
     verdict = found[0].verdict if found else None
-    return _wrong(sizes, q.which, q.right, verdict, [m.explain(q) for m in found], others)
+    told = [mistake.explain(q) for mistake in found[:1]] + [
+        f"Or `{mistake.verdict}`, which gives the same shape here: {mistake.explain(q)}"
+        for mistake in found[1:]
+    ]
+    return _wrong(sizes, q.which, q.right, verdict, told, others)
 
 
 def _judge_cell(sizes: Sizes, shapes: LSTMCellShapes, which: str) -> Report:
@@ -109,8 +113,7 @@ def _wrong(
         evidence["axes that differ"] = differing_axes(sizes, right)
     else:
         evidence["axes"] = f"{len(sizes)}, where {len(right)} are right"
-    words = list(dict.fromkeys(explanations))
-    message = " Another mistake gives the same shape here: ".join(words)
+    message = " ".join(explanations)
     if verdict is None:
         verdict = "unrecognised" if same_rank else "wrong_rank"
         twins = [name for name, shape in others.items() if name != which and shape == sizes]
