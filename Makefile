@@ -1,15 +1,17 @@
-# What each command does: make help. All of them work from a clean clone, with Python 3.10+ and make.
+# What each command does: make help. All of them work from a clean clone, with Python 3.10+ and make;
+# classroom needs npm besides.
 PYTHON ?= python3
 ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check
+HUB := .hub
+PIP := bin/python -m pip --disable-pip-version-check
 CPU_TORCH := https://download.pytorch.org/whl/cpu
 SETTINGS := share/jupyter/lab/settings/overrides.json
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab test notebooks bench lint clean
+.PHONY: help lab test notebooks bench classroom lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -17,8 +19,9 @@ help:
 	@echo "make test       every test: the package, the notebooks, a real browser where there is one"
 	@echo "make notebooks  run every notebook and write it back as it is committed; the cheat sheet too"
 	@echo "make bench      the speed and memory figures"
+	@echo "make classroom  learners on a real JupyterHub: their seconds, their memory (Linux, npm)"
 	@echo "make lint       style and types"
-	@echo "make clean      remove the set-up (.venv) and what the tests left behind"
+	@echo "make clean      remove what was set up (.venv, .hub) and what the tests left behind"
 	@echo "More arguments go through ARGS:  make lab ARGS=--no-browser   make test ARGS='-k shapes'"
 
 lab: $(VENV)/.lab $(VENV)/$(SETTINGS)
@@ -35,34 +38,51 @@ notebooks: $(VENV)/.dev
 bench: $(VENV)/.dev $(VENV)/$(SETTINGS)
 	$(BIN)/python -m tests.bench $(ARGS)
 
+classroom: $(HUB)/node_modules $(HUB)/.jupyterhub
+	$(HUB)/bin/python -m tests.classroom $(ARGS)
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) artefacts .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(HUB) artefacts .pytest_cache .hypothesis .mypy_cache .ruff_cache
 
 # torch comes first and alone: PyTorch's own index has the small build without CUDA, and pip is to look
 # there for nothing else. Where that index cannot be reached, pip takes torch from the usual place.
-$(VENV)/.torch: constraints.txt
+$(VENV)/.torch $(HUB)/.torch: constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
 	  echo "lstm_teach needs Python 3.10 or newer. If you have one under another name, say so:"; \
 	  echo "  make lab PYTHON=python3.12"; exit 1; }
-	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { \
+	@test -x $(@D)/bin/pip || $(PYTHON) -m venv $(@D) || { \
 	  echo "Python could not make a virtual environment. On Debian and Ubuntu its part for that"; \
 	  echo "is a package of its own: sudo apt install python3-venv"; exit 1; }
-	$(PIP) install --retries 1 --extra-index-url $(CPU_TORCH) --no-deps -c constraints.txt torch
+	$(@D)/$(PIP) install --retries 1 --extra-index-url $(CPU_TORCH) --no-deps -c constraints.txt torch
 	@touch $@
 
 $(VENV)/.lab: $(VENV)/.torch pyproject.toml
-	$(PIP) install -c constraints.txt -e .
+	$(@D)/$(PIP) install -c constraints.txt -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.torch pyproject.toml
-	$(PIP) install -c constraints.txt -e '.[test,dev]'
+	$(@D)/$(PIP) install -c constraints.txt -e '.[test,dev]'
 	@touch $(VENV)/.lab $@
 
 $(VENV)/$(SETTINGS): $(SETTINGS) $(VENV)/.torch
 	@mkdir -p $(@D)
 	cp $(SETTINGS) $@
+
+# A hub and its learners' servers are no part of the project, so they have a Python of their own.
+$(HUB)/.jupyterhub: $(HUB)/.torch pyproject.toml tests/classroom/constraints.txt
+	$(@D)/$(PIP) install -c constraints.txt -c tests/classroom/constraints.txt -e . jupyterhub
+	@touch $@
+
+$(HUB)/node_modules: tests/classroom/package.json tests/classroom/package-lock.json
+	@command -v npm > /dev/null || { \
+	  echo "make classroom needs npm, and Node 20 or newer: the proxy of JupyterHub is written for it."; \
+	  echo "On Debian and Ubuntu: sudo apt install npm"; exit 1; }
+	@mkdir -p $(@D)
+	cp $^ $(@D)
+	npm ci --no-audit --no-fund --prefix $(@D)
+	@touch $@
