@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -149,6 +150,8 @@ class Kernel:
         config.HistoryManager.enabled = False
         self.shell = InteractiveShell(config=config, user_module=ModuleType("lesson"))
         self.shell.autoawait = False
+        # What it would tidy up when Python ends takes seconds, and keeps all its values until then.
+        atexit.unregister(self.shell.atexit_operations)
 
     def run(self, source: str) -> Any:
         """Run one cell's text; returns the value of its last expression.
