@@ -200,6 +200,48 @@ def test_an_output_that_no_rule_looks_at_is_said():
     assert any("[7, 8]" in sentence for sentence in report.not_checked)
 
 
+class OneNumberForEachLayer(nn.Module):
+    """Returns a list of as many tensors [batch] as it has layers, and takes one batch size."""
+
+    def __init__(self, batch_first=True):
+        super().__init__()
+        self.batch_size = 4
+        self.lstm = nn.LSTM(IN, 8, num_layers=4, batch_first=batch_first)
+
+    def forward(self, x):
+        assert self.batch_size in x.shape
+        return [h.sum(-1) for h in self.lstm(x)[1][0]]
+
+
+def test_a_list_that_may_go_along_the_batch_or_not_is_not_judged():
+    report = check_layout(OneNumberForEachLayer(), features(4))
+    assert report.verdict == "not_attempted"
+    assert "another number of samples" in report.message
+
+
+def test_a_list_of_as_many_layers_as_samples_hides_no_mistake():
+    model = OneNumberForEachLayer(batch_first=False)
+    assert check_layout(model, features(4)).verdict == "time_batch_swapped"
+
+
+def test_a_layer_that_is_the_model_itself_is_called_by_its_class():
+    report = check_layout(nn.LSTM(IN, 8), features(), output_axes=("batch", "time"))
+    assert "`nn.LSTM` walks along just that axis" in report.message
+    assert "Fix: `nn.LSTM(..., batch_first=True)`, and then" in report.message
+
+
+def test_a_layer_in_a_list_is_called_as_python_calls_it():
+    class Stack(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.ModuleList([nn.GRU(IN, 8)])
+
+        def forward(self, x):
+            return self.layers[0](x)[0]
+
+    assert "`self.layers[0] = nn.GRU(..." in check_layout(Stack(), features()).message
+
+
 def test_a_model_without_a_recurrent_layer_is_judged_by_its_samples_alone():
     report = check_layout(nn.Sequential(nn.Flatten(), nn.Linear(42, 3)), features())
     assert report.ok

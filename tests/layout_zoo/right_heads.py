@@ -82,6 +82,26 @@ def list_of_forecasts():
     return case(Net(body, lstm=lstm, cell=nn.LSTMCell(IN, H), fc=nn.Linear(H, 1)), features())
 
 
+def _one_number_for_each_layer(batch_first: bool) -> Net:
+    def body(self, x):
+        _, (h_n, _) = self.lstm(x)
+        return [self.fc(h).squeeze(-1) for h in h_n]
+
+    lstm = nn.LSTM(IN, H, num_layers=4, batch_first=batch_first)
+    return Net(body, lstm=lstm, fc=nn.Linear(H, 1))
+
+
+@right
+def list_of_as_many_layers_as_samples():
+    return case(_one_number_for_each_layer(True), features(4))
+
+
+@right
+def list_of_as_many_layers_as_samples_time_first():
+    x = features(4).transpose(0, 1).contiguous()
+    return case(_one_number_for_each_layer(False), x, **TIME_FIRST)
+
+
 @right
 def list_of_two_samples():
     def body(self, x):
