@@ -116,8 +116,9 @@ def _states(probe: Probe) -> Iterator[Any]:
 def _targets(probe: Probe) -> Iterator[Any]:
     """x itself; tokens for a second language, whose vocabulary may be smaller."""
     yield probe.x
-    if probe.vocabulary and not probe.x.is_floating_point():
-        yield probe.x % probe.vocabulary
+    sizes = [m.num_embeddings for m in probe.model.modules() if isinstance(m, nn.Embedding)]
+    if sizes and not probe.x.is_floating_point():
+        yield probe.x % min(sizes)
     yield None
 
 

@@ -65,12 +65,6 @@ class Probe:
         same = len(self.axes) == 2 and self.batch == self.time
         return self.enough_batch and self.enough_time and not same
 
-    @property
-    def vocabulary(self) -> int:
-        """The size of the model's smallest vocabulary; 0 where it has none."""
-        sizes = [m.num_embeddings for m in self.model.modules() if isinstance(m, nn.Embedding)]
-        return min(sizes, default=0)
-
     @cached_property
     def samples(self) -> list[int]:
         """A few samples to look at: the ends, the middle, the shortest and the longest."""
@@ -170,19 +164,11 @@ class Probe:
         allowed = torch.ones(len(pool), dtype=torch.bool, device=pool.device)
         allowed[place[keep]] = False
         if allowed.sum() < 2:
-            return self._next_token(frames)
+            return (frames - 1).abs()  # One token down, or 0 up: within every vocabulary.
         order = torch.cumsum(allowed, 0) - 1
         count = int(allowed.sum())
         step = 1 + torch.arange(len(frames), device=pool.device) % max(1, count - 1)
         return pool[allowed][(order[place].clamp(min=0) + step) % count]
-
-    def _next_token(self, frames: torch.Tensor) -> torch.Tensor:
-        if frames.is_floating_point():
-            return frames + 1
-        if self.vocabulary:
-            up = frames + 1 < self.vocabulary
-            return torch.where(up, frames + 1, frames - 1).clamp(min=0)
-        return torch.where(frames > 0, frames - 1, frames + 1)
 
     def others(self) -> Iterator[Probe]:
         """Inputs of other sizes, made of the same rows: first those that show every mistake.
