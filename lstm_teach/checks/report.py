@@ -12,7 +12,7 @@ TITLES = {
     "ok": "Right",
     "not_attempted": "Not attempted yet",
     "raises": "It raises an error",
-    "unrecognised": "Not right, and none of the mistakes with a name",
+    "unrecognised": "Not right, and no single known mistake explains it",
 }
 
 
