@@ -284,6 +284,7 @@ PAIR = (torch.zeros(3, 4), torch.zeros(3, 4))
         ),
         (lambda: run_cells([CELL], X[0]), ShapeError, ["three axes"]),
         (lambda: run_cells([CELL], X[..., :2]), ShapeError, ["layer 0", "input_size"]),
+        (lambda: run_cells([CELL], X[..., :4]), ShapeError, ["layer 0", "input_size"]),
         (lambda: run_cells([CELL], X, PAIR), ShapeError, ["1 in all, and has 2"]),
         (lambda: run_cells([CELL, nn.LSTMCell(4, 4)], X, PAIR), TypeError, ["states[0]"]),
         (

@@ -133,10 +133,187 @@ def test_random_numbers_go_on_as_if_nothing_had_been_drawn():
 
 
 def test_batch_norm_without_running_statistics_does_not_couple_the_samples():
-    model = nn.BatchNorm1d(3, track_running_stats=False)
-    x = torch.randn(4, 3)
+    model = nn.BatchNorm1d(3, track_running_stats=False, dtype=torch.float64)
+    x = torch.randn(4, 3, dtype=torch.float64)
     with undisturbed(model):
         alone, together = model(x[:1]), model(x)[:1]
     assert torch.allclose(alone, together)
+    assert alone.dtype == torch.float64
     assert model.running_mean is None
+    assert model.running_var is None
+    assert model.training
+
+
+class Remembers(nn.Module):
+    """Keeps what it computed in every way that a module can keep something."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(3, 2)
+        self.register_buffer("seen", torch.zeros(2))
+        self.state = None
+        self.hooked = 0
+        self.last = torch.zeros(2)
+        self.kept = [torch.zeros(2)]
+        self.by_name = {"h": torch.zeros(2), "steps": 0}
+        self.pair = (torch.zeros(2), [0])
+        self.weights = [self.lstm.weight_ih_l0]
+        self.nowhere = torch.zeros(2, device="meta")
+
+    def forward(self, x):
+        output, self.state = self.lstm(x, self.state)
+        new = output[-1, 0].detach()
+        self.seen += new
+        self.last += new
+        self.hooked += 1
+        self.kept[0] += new
+        self.kept.append(new)
+        self.by_name["h"].add_(new)
+        self.by_name["steps"] += 1
+        self.by_name["last"] = new
+        self.pair[0].add_(new)
+        self.pair[1].append(1)
+        self.count = getattr(self, "count", 0) + 1
+        return output
+
+    def memory(self):
+        """Everything but the parameters, as plain numbers."""
+        return {
+            "seen": self.seen.tolist(),
+            "state": self.state,
+            "last": self.last.tolist(),
+            "hooked": self.hooked,
+            "kept": [each.tolist() for each in self.kept],
+            "by_name": {key: torch.as_tensor(v).tolist() for key, v in self.by_name.items()},
+            "pair": (self.pair[0].tolist(), self.pair[1]),
+            "count": getattr(self, "count", None),
+        }
+
+
+X = torch.randn(4, 1, 3)
+
+
+def test_a_memory_of_any_kind_is_taken_back_on_a_rewind_and_on_leaving():
+    model = Remembers()
+    before = model.memory()
+    with undisturbed(model) as rewind:
+        first = model(X)
+        assert model.memory() != before
+        assert not torch.equal(model(X), first)
+        rewind()
+        assert model.memory() == before
+        assert torch.equal(model(X), first)
+    assert model.memory() == before
+
+
+def test_what_the_module_holds_is_given_back_itself_and_no_copy_of_it():
+    model = Remembers()
+    held = dict(vars(model))
+    view = model.last[:1]
+    inner = [model.kept[0], model.by_name["h"], model.seen, model.weights[0]]
+    with undisturbed(model):
+        model(X)
+        model.kept = model.by_name = model.last = None
+    for name in ("kept", "by_name", "pair", "last", "weights"):
+        assert getattr(model, name) is held[name]
+    own = [model.kept[0], model.by_name["h"], model.seen, model.lstm.weight_ih_l0]
+    assert all(a is b for a, b in zip(inner, own, strict=True))
+    assert view.data_ptr() == model.last.data_ptr()
+
+
+def test_what_holds_itself_is_no_obstacle():
+    class Own(nn.Module):
+        pass
+
+    model = Own()
+    ring, table = [torch.zeros(2)], {"h": torch.zeros(2)}
+    ring += [ring, (ring,)]
+    table["again"] = table
+    model.ring, model.table = ring, table
+    with undisturbed(model):
+        ring[0] += 1
+        table["h"] += 1
+    assert model.ring is model.ring[1] is model.ring[2][0] is ring
+    assert model.table["again"] is table
+    assert ring[0].tolist() == table["h"].tolist() == [0.0, 0.0]
+
+
+def test_layers_parameters_and_buffers_that_were_exchanged_are_the_old_ones_again():
+    model = Remembers()
+    lstm, weight = model.lstm, model.lstm.weight_hh_l0
+    with undisturbed(model):
+        model.lstm.weight_hh_l0 = nn.Parameter(torch.ones(8, 2))
+        model.lstm = nn.LSTM(3, 2)
+        model.extra = nn.Linear(1, 1)
+        model.register_buffer("more", torch.zeros(1))
+    assert model.lstm is lstm
+    assert model.lstm.weight_hh_l0 is weight
+    assert [name for name, _ in model.named_children()] == ["lstm"]
+    assert [name for name, _ in model.named_buffers()] == ["seen"]
+
+
+def test_a_frozen_module_stays_frozen():
+    lstm = nn.LSTM(3, 2).requires_grad_(False)
+    with undisturbed(lstm):
+        lstm.requires_grad_(True)
+    assert not any(p.requires_grad for p in lstm.parameters())
+
+
+class Draws(nn.Module):
+    """Draws from every source of random numbers; its own ones go on from call to call."""
+
+    def __init__(self):
+        super().__init__()
+        self.torch_generator = torch.Generator()
+        self.python_generator = random.Random(1)
+        self.numpy_generator = np.random.default_rng(1)
+
+    def forward(self, x):
+        drawn = [torch.rand(()), random.random(), np.random.rand()]  # noqa: NPY002
+        drawn += [torch.rand((), generator=self.torch_generator)]
+        drawn += [self.python_generator.random(), self.numpy_generator.random()]
+        return torch.tensor([float(number) for number in drawn])
+
+
+def test_after_a_rewind_the_same_random_numbers_are_drawn():
+    model = Draws()
+    with undisturbed(model) as rewind:
+        rewind()
+        first, second = model(X), model(X)
+        rewind()
+        assert torch.equal(model(X), first)
+    assert (first != second).all()
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
+def test_every_layer_is_in_evaluation_mode_while_it_is_lent_and_only_then():
+    model = nn.Sequential(nn.LSTM(3, 2), nn.Dropout(), torch.jit.script(nn.Dropout()))
+    model[1].eval()
+    model.train = model.eval = None  # A module may have its own, which do something else.
+    with undisturbed(model):
+        assert not any(module.training for module in model.modules())
+    assert [module.training for module in model] == [True, False, True]
+
+
+def test_what_is_put_on_a_lent_module_to_watch_it_outlasts_a_rewind():
+    class Own(nn.LSTM):
+        pass
+
+    lstm, seen = Own(3, 2), []
+    with undisturbed(lstm) as rewind:
+        handle = lstm.register_forward_hook(lambda *_: seen.append("hook"))
+        lstm.forward = lambda x: seen.append("forward") or x
+        rewind()
+        lstm(X)
+        handle.remove()
+    assert seen == ["forward", "hook"]
+
+
+def test_a_module_is_given_back_also_where_its_run_breaks_off():
+    model = Remembers()
+    before = model.memory()
+    with pytest.raises(RuntimeError), undisturbed(model):  # noqa: PT012
+        model(X)
+        model(X[..., :2])
+    assert model.memory() == before
     assert model.training
