@@ -17,6 +17,7 @@ from tests.classroom.figures import CLASSES, HEAD, NODES_GB, Round, cores, fits,
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "tests/classroom"
+PAGE = ROOT / "docs/classroom.md"
 PYTHON = ROOT / ".hub/bin/python"
 
 
@@ -29,8 +30,8 @@ def a_round(learners=2, **changed):
 
 
 def rows_below(head):
-    """The rows of README's table that begins with this head, as lists of cells."""
-    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    """The rows of the page's table that begins with this head, as lists of cells."""
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
     start = lines.index(table([head]).splitlines()[0]) + 2
     rows = []
     for line in lines[start:]:
@@ -64,17 +65,17 @@ def test_the_wait_for_cores_is_that_of_the_busiest_learner():
     assert "30 who do it at the same moment on 4 cores wait 60 s or more" in sentence
 
 
-def test_readme_has_a_row_for_each_class_that_is_measured():
+def test_the_page_has_a_row_for_each_class_that_is_measured():
     rows = rows_below(HEAD)
     assert [row[0] for row in rows] == [str(size) for size in CLASSES]
     assert {len(row) for row in rows} == {len(HEAD)}
 
 
-def test_readme_counts_the_learners_on_a_node_from_its_own_table():
+def test_the_page_counts_the_learners_on_a_node_from_its_own_table():
     rows, ((name, *learners),) = rows_below(HEAD), rows_below(nodes([a_round()])[0])
     assert name == "learners"
     if "…" in learners:
-        pytest.skip("make classroom has not filled README's tables")
+        pytest.skip("make classroom has not filled the page's tables")
     learner, hub = (max(int(row[HEAD.index(what)]) for row in rows) for what in HEAD[3:6:2])
     assert [int(each) for each in learners] == [fits(size, hub, learner) for size in NODES_GB]
 
