@@ -44,30 +44,3 @@ def words(case: Case, walk: Walk, **more: Any) -> Words:
         "wrong_last": steps[1],
         **more,
     }
-
-
-_WALK_ALONG_TIME = {
-    ("loop", "batch"): "loop over time: `for x_t in x.unbind(1):`",
-    ("loop", "time"): "loop over the first axis: `for x_t in x:`",
-    ("packed", "batch"): "`pack_padded_sequence(x, lengths, batch_first=True)`",
-    ("packed", "time"): "`pack_padded_sequence(x, lengths)`, without `batch_first=True`",
-    ("batch_first", "batch"): "leave out the `transpose` or `permute` before `{layer}`, which "
-    "already has `batch_first=True`",
-    ("batch_first", "time"): "take `batch_first=True` out of `{layer}`",
-    ("plain", "batch"): "`{made}(..., batch_first=True)`, and then the last step is `out[:, -1]` "
-    "(or hand it `x.transpose(0, 1)` and keep the rest)",
-    ("plain", "time"): "leave out the `transpose` or `permute` before `{layer}`",
-}
-
-
-def walk_along_time(case: Case, walk: Walk) -> str:
-    """How a walk along another axis is made to go along time."""
-    call = walk.call
-    if call.is_cell or len(walk.calls) > 1:
-        how = "loop"
-    else:
-        how = (
-            "packed" if call.packed is not None else "batch_first" if call.batch_first else "plain"
-        )
-    made = f"{walk.name} = {call.kind}" if call.name else call.kind
-    return _WALK_ALONG_TIME[how, case.probe.axes[0]].format(layer=walk.name, made=made)

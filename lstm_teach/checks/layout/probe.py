@@ -14,7 +14,6 @@ from torch import nn
 from lstm_teach.checks.layout.record import recurrent_modules, rows_of_state
 
 _SIZES = (5, 4, 7, 3, 6, 8, 9, 10, 11, 13)
-_PARTS = 4
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,8 @@ class Probe:
             return []
         picked = _spread(self.batch)
         if self.lengths is not None:
-            picked = [int(self.lengths.argmin()), int(self.lengths.argmax()), *picked]
-        return sorted(list(dict.fromkeys(picked))[: _PARTS + 1])
+            picked |= {int(self.lengths.argmin()), int(self.lengths.argmax())}
+        return sorted(picked)
 
     @cached_property
     def times(self) -> list[int]:
@@ -81,12 +80,12 @@ class Probe:
         if "time" not in self.axes:
             return []
         real = self.time if self.lengths is None else int(self.lengths.max())
-        return sorted(set(_spread(min(real, self.time))))
+        return sorted(_spread(min(real, self.time)))
 
     @cached_property
     def padded_left(self) -> bool:
         """Whether the pads of short samples stand before the words."""
-        if self.lengths is None or "time" not in self.axes or "batch" not in self.axes:
+        if self.lengths is None or len(self.axes) < 2:
             return False
         rows = self._batch_time()
         left = right = False
@@ -134,12 +133,12 @@ class Probe:
                     keep |= frames[:, 0] == module.padding_idx
         if self.axes == ("batch",) or keep.all() or len(frames[~keep].unique(dim=0)) < 2:
             keep = torch.zeros_like(keep)
-        if self.lengths is not None and {"batch", "time"} <= set(self.axes):
+        if self.lengths is not None and len(self.axes) == 2:
             place = torch.arange(self.time)[None]
             lengths = self.lengths[:, None]
             pads = place < self.time - lengths if self.padded_left else place >= lengths
             keep |= (pads if self.axes[0] == "batch" else pads.t()).reshape(-1).to(keep.device)
-        if frames.shape[1] == 1 and _is_discrete(frames) and {"batch", "time"} <= set(self.axes):
+        if frames.shape[1] == 1 and _is_discrete(frames) and len(self.axes) == 2:
             marks = self._marks()
             if len(frames[~(keep | marks)].unique()) >= 2:
                 keep = keep | marks
@@ -165,10 +164,10 @@ class Probe:
         allowed[place[keep]] = False
         if allowed.sum() < 2:
             return (frames - 1).abs()  # One token down, or 0 up: within every vocabulary.
-        order = torch.cumsum(allowed, 0) - 1
         count = int(allowed.sum())
-        step = 1 + torch.arange(len(frames), device=pool.device) % max(1, count - 1)
-        return pool[allowed][(order[place].clamp(min=0) + step) % count]
+        number = (torch.cumsum(allowed, 0) - 1).clamp(min=0)[place]
+        step = 1 + torch.arange(len(frames), device=pool.device) % (count - 1)
+        return pool[allowed][(number + step) % count]
 
     def others(self) -> Iterator[Probe]:
         """Inputs of other sizes, made of the same rows: first those that show every mistake.
@@ -219,8 +218,8 @@ def as_lengths(lengths: Any) -> torch.Tensor | None:
     return given.detach().cpu().long()
 
 
-def _spread(size: int) -> list[int]:
-    return list(dict.fromkeys(n for n in (0, size - 1, 1, size // 2) if 0 <= n < size))
+def _spread(size: int) -> set[int]:
+    return {n for n in (0, 1, size // 2, size - 1) if n < size}
 
 
 def _is_discrete(x: torch.Tensor) -> bool:

@@ -5,18 +5,8 @@ from __future__ import annotations
 import torch
 
 from lstm_teach.checks.layout.judge import Case
-from lstm_teach.checks.layout.mistake import SILENT, Mistake, Words, walk_along_time, words
+from lstm_teach.checks.layout.mistake import SILENT, Mistake, Words, words
 from lstm_teach.checks.layout.walk import Reading, Walk
-
-
-def one_sample_swapped(case: Case) -> Words | None:
-    """With a batch of 1: all time steps lie side by side as if they were the batch."""
-    if not case.walks or case.probe.batch != 1 or case.probe.time < 3 or not case.has_batch:
-        return None
-    walk = case.walks[0]
-    if walk.steps != 1 or walk.cols < 3 or not walk.times.any():
-        return None
-    return words(case, walk, fix=walk_along_time(case, walk))
 
 
 def seq_len_1(case: Case) -> Words | None:
@@ -136,14 +126,6 @@ def bidir_last_step(case: Case) -> Words | None:
 
 
 UNUSED = (
-    Mistake(
-        "time_batch_swapped",
-        one_sample_swapped,
-        "You gave x with the batch on axis {batch_axis}, and `{layer}` walks along just that axis, "
-        "which has one sample here: it makes one step, and the {time} time steps lie side by side "
-        f"as if they were {{cols}} sentences. No word knows of the word before it. {SILENT}\n"
-        "Fix: {fix}.",
-    ),
     Mistake(
         "seq_len_1",
         seq_len_1,
