@@ -46,6 +46,11 @@ def influence(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.Ten
     return strengths
 
 
+def weights_like(part: torch.Tensor) -> torch.Tensor:
+    """Weights by which to sum, since the rows of a softmax sum to one whatever the input is."""
+    return torch.cos(torch.arange(part.numel(), device=part.device)).reshape(part.shape).to(part)
+
+
 def first_float_tensor(outputs: Any) -> torch.Tensor:
     """The first float tensor in a tensor, tuple, list, dictionary or packed sequence.
 
@@ -72,12 +77,8 @@ def _by_gradient(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.
         sources += [tap for tap, _ in taps]
         if not sources:
             return None
-        # Not a plain sum: the rows of a softmax sum to one whatever the input is.
-        weights = torch.cos(torch.arange(part.numel(), device=part.device)).reshape(part.shape)
         try:
-            gradients = torch.autograd.grad(
-                part, sources, weights.to(part.dtype), allow_unused=True, materialize_grads=False
-            )
+            gradients = torch.autograd.grad(part, sources, weights_like(part), allow_unused=True)
         except RuntimeError:  # Some graphs refuse this, such as a re-entrant checkpoint.
             return None
     if leaf.requires_grad and gradients[0] is not None:

@@ -15,6 +15,7 @@ from lstm_teach.checks.layout.before import BEFORE
 from lstm_teach.checks.layout.unused import UNUSED
 from tests.layout_zoo import RIGHT, WRONG
 from tests.layout_zoo.registry import IN, features
+from tests.layout_zoo.right_arguments import WantsItsHiddenStateSet
 from tests.layout_zoo.right_frames import FramesClassifier
 from tests.layout_zoo.right_plain import BatchFirstClassifier
 from tests.layout_zoo.right_states import StoresItsState
@@ -127,6 +128,12 @@ def test_nothing_of_the_model_is_changed():
     assert torch.equal(torch.get_rng_state(), torch_state)
     assert random.getstate() == python_state
     assert torch.equal(x, x_before)
+
+
+def test_a_state_that_the_training_loop_sets_is_made_by_the_models_own_method():
+    model = WantsItsHiddenStateSet(None)
+    assert check_layout(model, features())
+    assert not hasattr(model, "hidden")
 
 
 def test_a_state_kept_between_calls_is_left_where_it_was():

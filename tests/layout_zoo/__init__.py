@@ -2,6 +2,7 @@
 
 from tests.layout_zoo import (  # noqa: F401
     handed_on,
+    right_arguments,
     right_false_alarms,
     right_frames,
     right_heads,

@@ -160,6 +160,16 @@ def probabilities_over_the_batch():
 
 
 @wrong("samples_mixed")
+def probabilities_over_all_rows_of_a_flattened_output():
+    def body(self, x):
+        out, _ = self.lstm(x)
+        return F.softmax(self.fc(out.reshape(-1, H)), dim=0)
+
+    lstm = nn.LSTM(IN, H, batch_first=True)
+    return case(Net(body, lstm=lstm, fc=nn.Linear(H, K)), features(), **TAGGER)
+
+
+@wrong("samples_mixed")
 def attention_without_its_flag():
     def body(self, x):
         out, _ = self.lstm(x)

@@ -14,7 +14,7 @@ def last_step_wrong_axis(case: Case) -> Words | None:
     sample = case.lone_sample
     if sample is None or not case.walks or case.first_output is None:
         return None
-    if case.look is not None and case.probe.batch != case.walks[-1].steps and view_after(case):
+    if case.probe.batch != case.walks[-1].steps and view_after(case):
         return None  # As many rows as samples: not indexed away, but dealt out anew.
     shape = list(case.outputs[case.first_output].shape)
     return words(case, case.walks[-1], sample=sample, shape=shape)

@@ -38,11 +38,14 @@ def calling(probe: Probe, rewind: Callable[[], None]) -> Callable[[torch.Tensor]
         A function of x, or the report on the first exception.
     """
     reports = []
-    for prepare, extra in itertools.islice(_ways(probe), _TRIES):
+    # Some models want `model.hidden = model.init_hidden(batch)` before each call.
+    ways = itertools.product((False, True), _arguments(probe))
+    for sets_hidden, extra in itertools.islice(ways, _TRIES):
 
-        def call(x: torch.Tensor, prepare: Any = prepare, extra: Any = extra) -> Any:
+        def call(x: torch.Tensor, sets_hidden: bool = sets_hidden, extra: Any = extra) -> Any:
             rewind()
-            prepare()
+            if sets_hidden and (state := _initial_state(probe)) is not None:
+                probe.model.hidden = state
             return probe.model(x, **_fresh(extra))
 
         with torch.no_grad():
@@ -53,26 +56,20 @@ def calling(probe: Probe, rewind: Callable[[], None]) -> Callable[[torch.Tensor]
     return reports[0]
 
 
-def _ways(probe: Probe) -> Iterator[tuple[Callable[[], None], dict[str, Any]]]:
-    """Ways to call, likeliest first: (what to do before, the further arguments)."""
+def _arguments(probe: Probe) -> Iterator[dict[str, Any]]:
+    """The arguments that forward must have beside x, and lengths if it takes them."""
     try:
         parameters = list(inspect.signature(probe.model.forward).parameters.values())[1:]
     except (TypeError, ValueError):
         parameters = []
-    plain = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    required = [p.name for p in plain if p.default is p.empty]
-    names = list(required)
-    if probe.lengths is not None:
-        names += [p.name for p in plain if p.name not in names and _LENGTHS.search(p.name.lower())]
-    plans = [
-        dict(zip(names, values, strict=True))
-        for values in itertools.product(*(list(_values(name, probe)) for name in names))
+    names = [
+        p.name
+        for p in parameters
+        if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        if p.default is p.empty or (probe.lengths is not None and _LENGTHS.search(p.name.lower()))
     ]
-    yield from ((lambda: None, plan) for plan in plans)
-    if _has_init(probe.model):
-        yield from ((lambda: _set_hidden(probe), plan) for plan in plans)
-    if probe.lengths is not None and not required:
-        yield lambda: None, {}
+    for values in itertools.product(*(list(_values(name, probe)) for name in names)):
+        yield dict(zip(names, values, strict=True))
 
 
 def _values(name: str, probe: Probe) -> Iterator[Any]:
@@ -131,10 +128,6 @@ _MEANINGS: tuple[tuple[str, Callable[[Probe], Iterator[Any]]], ...] = (
 )
 
 
-def _has_init(model: nn.Module) -> bool:
-    return any(callable(getattr(model, name, None)) for name in _INITS)
-
-
 def _initial_state(probe: Probe) -> Any:
     """The state from the model's own ``init_hidden``, where it has one."""
     methods = [getattr(probe.model, name, None) for name in _INITS]
@@ -145,13 +138,6 @@ def _initial_state(probe: Probe) -> Any:
             except Exception:
                 continue
     return None
-
-
-def _set_hidden(probe: Probe) -> None:
-    """Some models want ``model.hidden = model.init_hidden(batch)`` before each call."""
-    state = _initial_state(probe)
-    if state is not None:
-        probe.model.hidden = state
 
 
 def _fresh(value: Any) -> Any:

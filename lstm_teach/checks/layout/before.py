@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from lstm_teach.checks.layout.judge import Case
-from lstm_teach.checks.layout.measure import Findings, weights_like
+from lstm_teach.checks.layout.measure import Findings, gradients
 from lstm_teach.checks.layout.mistake import SILENT, Mistake, Words, words
 from lstm_teach.checks.layout.walk import Walk
 
@@ -161,15 +161,9 @@ def _cells_read(found: Findings, source: int, target: int) -> list[torch.Tensor]
         if not vectors.requires_grad:
             continue
         for number in sorted({0, len(vectors) // 3, len(vectors) // 2, len(vectors) - 1}):
-            gradient = torch.autograd.grad(
-                vectors[number],
-                run.calls[source].taps["h"],
-                weights_like(vectors[number]),
-                retain_graph=True,
-                materialize_grads=True,
-            )[0]
-            if gradient.any():
-                cells.append((gradient != 0).any(-1).flatten())
+            read = (gradients(vectors[number], [run.calls[source].taps["h"]])[0] != 0).any(-1)
+            if read.any():
+                cells.append(read.flatten())
     return cells
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ from lstm_teach.checks.layout.outputs import output_tensors
 from lstm_teach.checks.layout.probe import Probe
 from lstm_teach.checks.layout.record import Call, recording
 from lstm_teach.checks.layout.walk import Reading, Walk, reading_of
+from lstm_teach.layouts import weights_like
 
 Rows = Callable[[torch.Tensor], torch.Tensor]
 
@@ -143,11 +144,8 @@ class Findings:
             x = probe.x.clone().requires_grad_()
             read = rows(self._tensors(self._call(x))[output])
             for row in sorted({*probe.samples, 0, len(read) - 1} & set(range(len(read)))):
-                gradient = torch.autograd.grad(
-                    read[row], x, weights_like(read[row]), retain_graph=True, materialize_grads=True
-                )[0]
-                by_sample = gradient.movedim(probe.axes.index("batch"), 0).flatten(1)
-                effects[:, row] = by_sample.abs().amax(1)[probe.samples]
+                by_sample = gradients(read[row], [x])[0].movedim(probe.axes.index("batch"), 0)
+                effects[:, row] = by_sample.flatten(1).abs().amax(1)[probe.samples]
         return effects
 
     @cached_property
@@ -199,30 +197,26 @@ class Findings:
         run = self.with_gradients
         if run is None:
             return None
-        asked = [(run.outputs[i], mask) for i, mask in masks.items() if i < len(run.outputs)]
-        asked = [(output, mask) for output, mask in asked if output.requires_grad]
+        asked = [
+            (weights_like(run.outputs[i]) * mask * run.outputs[i]).sum()
+            for i, mask in masks.items()
+            if i < len(run.outputs) and run.outputs[i].requires_grad
+        ]
         taps = [(id(call), key, tap) for call in run.calls for key, tap in call.taps.items()]
         if not asked or not taps:
             return None
         try:
-            gradients = torch.autograd.grad(
-                [output for output, _ in asked],
-                [tap for *_, tap in taps],
-                [weights_like(output) * mask for output, mask in asked],
-                retain_graph=True,
-                materialize_grads=True,
-            )
+            found = gradients(torch.stack(asked).sum(), [tap for *_, tap in taps])
         except RuntimeError:  # Some graphs refuse this, such as a re-entrant checkpoint.
             return None
-        read = {(i, key): g != 0 for (i, key, _), g in zip(taps, gradients, strict=True)}
-        return [
-            reading_of([run.calls[place] for place in walk.places], read) for walk in self.walks
-        ]
+        read = {(number, key): g != 0 for (number, key, _), g in zip(taps, found, strict=True)}
+        of_walks = ([run.calls[place] for place in walk.places] for walk in self.walks)
+        return [reading_of(calls, read) for calls in of_walks]
 
 
-def weights_like(output: torch.Tensor) -> torch.Tensor:
-    """Weights by which to sum, since the rows of a softmax sum to one whatever the input is."""
-    return torch.cos(torch.arange(output.numel())).reshape(output.shape).to(output)
+def gradients(of: torch.Tensor, at: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+    """How a tensor depends on others, zero where it does not; the graph stays for more."""
+    return torch.autograd.grad(of, at, weights_like(of), retain_graph=True, materialize_grads=True)
 
 
 def change(after: torch.Tensor, before: torch.Tensor) -> torch.Tensor:

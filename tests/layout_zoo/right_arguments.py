@@ -1,0 +1,111 @@
+"""Right arguments: models whose forward asks for more than x, or whose output grows with x."""
+
+import torch
+from torch import nn
+
+from tests.layout_zoo.registry import IN, TAGGER, H, K, Net, V, case, features, right, tokens
+
+
+class AsksFor(Net):
+    """A module with a second argument; each subclass names it as people do."""
+
+    def __init__(self, body):
+        rnn = nn.GRU(IN, H, 2, batch_first=True)
+        super().__init__(body, rnn=rnn, fc=nn.Linear(H, K))
+
+
+class AsksForAMask(AsksFor):
+    def forward(self, x, attention_mask):
+        weights = attention_mask.float()[..., None]
+        return self.fc((self.rnn(x)[0] * weights).sum(1) / weights.sum(1))
+
+
+class AsksForABatchSize(AsksFor):
+    def forward(self, x, batch_size):
+        return self.fc(self.rnn(x, torch.zeros(2, batch_size, H))[0][:, -1])
+
+
+class AsksForAHiddenState(AsksFor):
+    def forward(self, x, hidden):
+        out, hidden = self.rnn(x, hidden.detach())
+        return self.fc(out[:, -1]), hidden
+
+
+class AsksForATarget(AsksFor):
+    def forward(self, x, target):
+        return self.fc(self.rnn(torch.cat((x, target[:, :1]), 1))[0])
+
+
+class WantsItsHiddenStateSet(AsksFor):
+    """The training loop says ``model.hidden = model.init_hidden(x)`` before each batch."""
+
+    def init_hidden(self, x):
+        return torch.zeros(2, len(x), H)
+
+    def forward(self, x):
+        out, self.hidden = self.rnn(x, self.hidden)
+        return self.fc(out[:, -1])
+
+
+@right
+def mask_as_an_argument():
+    return case(AsksForAMask(None), features())
+
+
+@right
+def batch_size_as_an_argument():
+    return case(AsksForABatchSize(None), features())
+
+
+@right
+def hidden_state_of_a_gru_as_an_argument():
+    return case(AsksForAHiddenState(None), features())
+
+
+@right
+def target_as_an_argument():
+    return case(AsksForATarget(None), features(), **TAGGER)
+
+
+class Translates(nn.Module):
+    """Reads with one vocabulary and writes with a smaller one."""
+
+    def __init__(self):
+        super().__init__()
+        self.source, self.target = nn.Embedding(V, IN), nn.Embedding(V // 2, IN)
+        self.enc, self.dec = (nn.LSTM(IN, H, batch_first=True) for _ in range(2))
+        self.fc = nn.Linear(H, V // 2)
+
+    def forward(self, src, trg):
+        _, state = self.enc(self.source(src))
+        return self.fc(self.dec(self.target(trg), state)[0])
+
+
+@right
+def second_language_with_a_smaller_vocabulary():
+    x = tokens()
+    x[:, 0] = V - 1
+    return case(Translates(), x, **TAGGER)
+
+
+@right
+def decoder_that_goes_on_until_every_sample_is_done():
+    def body(self, x):
+        _, h = self.enc(x)
+        h, steps = h[-1], []
+        for _ in range(3 + int((h[:, 0] > 0).sum())):
+            h = self.cell(x[:, -1], h)
+            steps.append(self.fc(h))
+        return torch.stack(steps, 1)
+
+    enc, cell = nn.GRU(IN, H, batch_first=True), nn.GRUCell(IN, H)
+    return case(Net(body, enc=enc, cell=cell, fc=nn.Linear(H, K)), features(), **TAGGER)
+
+
+@right
+def one_token_throughout():
+    def body(self, x):
+        return self.fc(self.lstm(self.emb(x))[0][:, -1])
+
+    parts = {"emb": nn.Embedding(V, IN), "lstm": nn.LSTM(IN, H, batch_first=True)}
+    return case(Net(body, **parts, fc=nn.Linear(H, K)), torch.ones(4, 7, dtype=torch.long))
