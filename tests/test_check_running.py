@@ -79,6 +79,35 @@ def test_a_stub_that_raises_is_not_attempted(stub):
     assert run_learner(stub, X).verdict == "not_attempted"
 
 
+def half_done(x):
+    return ..., x
+
+
+@pytest.mark.parametrize(
+    ("stub", "words"),
+    [
+        (stub_that_raises, "`stub_that_raises` raises `NotImplementedError`"),
+        (half_done, "`half_done` returns `..., Tensor`"),
+        (lambda x: None, "Your function returns `None`"),
+        (lambda x: (None, None), "Your function returns `None, None`"),
+        (stub_with_a_gap, "There is still a `...` to fill in, at line"),
+    ],
+)
+def test_a_stub_is_told_how_it_was_known(stub, words):
+    assert words in run_learner(stub, X).message
+
+
+def test_a_text_about_an_ellipsis_makes_no_stub():
+    def plots(x):
+        raise ValueError("an ellipse or an ellipsis has no length")
+
+    assert run_learner(plots, X).verdict == "raises"
+
+
+def test_a_result_with_one_part_missing_is_an_answer():
+    assert run_learner(lambda x: (x, None), X)[0] is X
+
+
 def test_an_empty_tuple_is_an_answer():
     assert run_learner(lambda x: (), X) == ()
 
@@ -113,6 +142,28 @@ def test_a_notebook_cell_is_not_called_by_its_changing_file_name():
     message = run_learner(names["cell"], X).message
     assert "line 2 of your cell (in `cell`): `return x.nothing`" in message
     assert "ipykernel" not in message
+
+
+def test_code_in_a_file_is_called_by_the_file_and_the_function():
+    message = run_learner(raises_in_torch, X).message
+    assert "of `test_check_running.py` (in `raises_in_torch`): `return nn.LSTMCell" in message
+
+
+def test_a_lambda_has_no_name_to_be_called_by():
+    message = run_learner(lambda x: x.nothing, X).message
+    assert "of `test_check_running.py`: `" in message
+    assert "<lambda>" not in message.partition("\n")[2].partition(":")[0]
+
+
+def test_a_cell_of_an_older_ipython_is_a_cell_too_also_without_its_source():
+    names = {}
+    exec(compile("def cell(x):\n    return x.nothing\n", "<ipython-input-3-ab>", "exec"), names)
+    message = run_learner(names["cell"], X).message
+    assert message.endswith("This comes from line 2 of your cell (in `cell`).")
+
+
+def test_where_no_line_is_the_learners_the_function_is_named():
+    assert run_learner(int, "x").message.endswith("This comes from `int`.")
 
 
 def test_the_keyboard_interrupt_passes():
@@ -163,6 +214,16 @@ def test_a_check_keeps_prints_and_warnings_off_the_screen_and_says_so(capfd):
     assert report.ok
     assert "`hello 'you'`" in report.message
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_check_can_take_gradients_wherever_it_is_called():
+    @leaves_no_trace
+    def check():
+        assert not torch.zeros(1).is_inference()
+        return Report("ok", "Right.")
+
+    with torch.inference_mode():
+        assert check()
 
 
 def test_a_check_of_quiet_code_says_nothing_of_printing():

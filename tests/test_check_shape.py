@@ -20,6 +20,10 @@ BOTH = nn.LSTM(100, 20, bidirectional=True)
 DEEP_BOTH = nn.LSTM(100, 20, num_layers=4, bidirectional=True)
 NARROW = nn.LSTM(100, 20, proj_size=7)
 NARROW_BOTH = nn.LSTM(100, 20, proj_size=7, bidirectional=True)
+TWO = nn.LSTM(100, 20, num_layers=2)
+TWO_BOTH = nn.LSTM(100, 20, num_layers=2, bidirectional=True)
+DEEP_NARROW = nn.LSTM(100, 20, num_layers=4, proj_size=7)
+FIRST_BOTH = nn.LSTM(100, 20, batch_first=True, bidirectional=True)
 CELL = nn.LSTMCell(100, 20)
 TIME, BATCH = (10, 3, 100), (3, 10, 100)
 ONE = (10, 100)
@@ -39,12 +43,17 @@ WRONG = [
     (DEEP_BOTH, TIME, "c_n", (2, 3, 20), "forgot_layers"),
     (DEEP_BOTH, TIME, "c_n", (1, 3, 20), "forgot_layers"),
     (DEEP, ONE, "h_n", (1, 20), "forgot_layers"),
+    (DEEP_BOTH, TIME, "h_n", (3, 20), "forgot_layers"),
+    (TWO, TIME, "h_n", (1, 3, 20), "forgot_layers"),
+    (TWO_BOTH, TIME, "h_n", (1, 3, 20), "forgot_layers"),
+    (DEEP_NARROW, TIME, "c_n", (1, 3, 20), "forgot_layers"),
     (BOTH, TIME, "output", (10, 3, 20), "forgot_directions"),
     (BOTH, TIME, "h_n", (1, 3, 20), "forgot_directions"),
     (BOTH, TIME, "h_n", (3, 20), "forgot_directions"),
     (DEEP_BOTH, TIME, "h_n", (4, 3, 20), "forgot_directions"),
     (NARROW_BOTH, TIME, "output", (10, 3, 7), "forgot_directions"),
     (BOTH, ONE, "output", (10, 20), "forgot_directions"),
+    (FIRST_BOTH, BATCH, "output", (3, 10, 20), "forgot_directions"),
     (BOTH, TIME, "h_n", (1, 3, 40), "directions_in_wrong_axis"),
     (DEEP_BOTH, TIME, "c_n", (4, 3, 40), "directions_in_wrong_axis"),
     (DEEP_BOTH, TIME, "h_n", (4, 2, 3, 20), "directions_in_wrong_axis"),
@@ -57,18 +66,23 @@ WRONG = [
     (DEEP, TIME, "output", (40, 3, 20), "all_layers_in_output"),
     (DEEP_BOTH, TIME, "output", (8, 10, 3, 20), "all_layers_in_output"),
     (DEEP, ONE, "output", (4, 10, 20), "all_layers_in_output"),
+    (DEEP_BOTH, TIME, "output", (4, 10, 3, 40), "all_layers_in_output"),
+    (TWO, TIME, "output", (2, 10, 3, 20), "all_layers_in_output"),
     (PLAIN, TIME, "output", (3, 20), "last_step_only"),
     (PLAIN, TIME, "output", (1, 3, 20), "last_step_only"),
     (FIRST, BATCH, "output", (3, 1, 20), "last_step_only"),
     (DEEP, TIME, "output", (4, 3, 20), "last_step_only"),
     (PLAIN, ONE, "output", (20,), "last_step_only"),
+    (DEEP_NARROW, TIME, "output", (4, 3, 7), "last_step_only"),
     (PLAIN, TIME, "output", (10, 3, 100), "input_size_for_hidden_size"),
     (PLAIN, TIME, "c_n", (1, 3, 100), "input_size_for_hidden_size"),
     (BOTH, TIME, "output", (10, 3, 200), "input_size_for_hidden_size"),
     (CELL, (3, 100), "h", (3, 100), "input_size_for_hidden_size"),
+    (CELL, (100,), "h", (100,), "input_size_for_hidden_size"),
     (NARROW, TIME, "output", (10, 3, 20), "proj_size_ignored"),
     (NARROW, TIME, "h_n", (1, 3, 20), "proj_size_ignored"),
     (NARROW_BOTH, TIME, "output", (10, 3, 40), "proj_size_ignored"),
+    (NARROW_BOTH, TIME, "h_n", (2, 3, 20), "proj_size_ignored"),
     (NARROW, TIME, "c_n", (1, 3, 7), "proj_size_on_c"),
     (NARROW_BOTH, ONE, "c_n", (2, 7), "proj_size_on_c"),
     (PLAIN, TIME, "h_n", (3, 20), "wrong_rank"),
@@ -81,7 +95,11 @@ WRONG = [
     (CELL, (3, 100), "h", (1, 3, 20), "wrong_rank"),
     (CELL, (3, 100), "c", (20,), "wrong_rank"),
     (CELL, (100,), "h", (1, 20), "wrong_rank"),
+    (PLAIN, TIME, "output", (10, 3, 2, 20), "wrong_rank"),
     (PLAIN, TIME, "output", (10, 3, 21), "unrecognised"),
+    (PLAIN, TIME, "h_n", (1, 3, 40), "unrecognised"),
+    (PLAIN, TIME, "c_n", (1, 3, 0), "unrecognised"),
+    (BOTH, TIME, "h_n", (2, 3, 200), "unrecognised"),
     (BOTH, TIME, "output", (3, 10, 20), "unrecognised"),  # two at once
     (PLAIN, TIME, "h_n", (10, 3, 20), "unrecognised"),
     (CELL, (3, 100), "h", (20, 3), "unrecognised"),
@@ -94,6 +112,59 @@ def test_a_wrong_shape_has_a_name(module, input_shape, which, answer, verdict):
     assert report.verdict == verdict
     assert not report.ok
     assert str(getattr(predict_shapes(module, input_shape), which)) in report.message
+
+
+SAID = [
+    (FIRST, BATCH, "output", (10, 3, 20), "batch_first=True, so `output` comes in the order of "),
+    (FIRST, BATCH, "output", (10, 3, 20), "`[batch, seq_len, ...]`: seq_len is 10 and batch is 3."),
+    (FIRST, BATCH, "output", (10, 3, 20), "For the other order, make it with batch_first=False"),
+    (PLAIN, TIME, "h_n", (1, 10, 20), "You took seq_len, 10, for the batch."),
+    (DEEP, TIME, "h_n", (1, 3, 20), "the first axis of `h_n` is num_layers, 4."),
+    (DEEP_BOTH, TIME, "h_n", (4, 3, 20), "is num_layers * num_directions, 4 * 2 = 8."),
+    (DEEP_BOTH, TIME, "c_n", (1, 3, 20), "You left out both the layers and the directions"),
+    (BOTH, TIME, "output", (10, 3, 20), "its last axis is 2 * 20 = 40."),
+    (PLAIN, TIME, "output", (3, 20), "keeps its time axis, 10 long"),
+    (NARROW, TIME, "h_n", (1, 3, 20), "from hidden_size, 20, to 7, and `h_n` is made of h."),
+    (NARROW_BOTH, TIME, "output", (10, 3, 40), "to 7 in each direction, and `output` is made of h"),
+    (NARROW, TIME, "c_n", (1, 3, 7), "the last axis of `c_n` is hidden_size, 20."),
+    (PLAIN, TIME, "output", (10, 3, 100), "100 is input_size"),
+    (PLAIN, TIME, "output", (10, 3, 100), "What comes out is hidden_size wide, 20. `output`"),
+    (NARROW, TIME, "output", (10, 3, 100), "What comes out is proj_size wide, 7."),
+    (BOTH, TIME, "output", (10, 3, 200), "hidden_size wide, 20 in each direction."),
+    (CELL, (3, 100), "h", (3, 100), "What comes out is hidden_size wide, 20."),
+    (PLAIN, TIME, "h_n", (3, 20), "`h_n` keeps it, 1 long, even for one layer."),
+    (PLAIN, ONE, "output", (10, 1, 20), "one sentence of 10 steps without a batch"),
+    (PLAIN, ONE, "h_n", (1, 10, 20), "one sentence of 10 steps without a batch"),
+    (PLAIN, TIME, "output", (10,), "`output` has 3 axes here and you gave 1."),
+    (CELL, (3, 100), "h", (1, 3, 20), "no axis for layers, none for time"),
+]
+
+
+@pytest.mark.parametrize(("module", "input_shape", "which", "answer", "words"), SAID)
+def test_the_reason_is_told_in_the_numbers_of_the_question(
+    module, input_shape, which, answer, words
+):
+    assert words in check_shape(answer, module, input_shape, which).message
+
+
+@pytest.mark.parametrize(
+    ("module", "input_shape", "which", "answer", "words"),
+    [
+        (DEEP, TIME, "h_n", (1, 3, 20), "directions"),
+        (BOTH, TIME, "h_n", (1, 3, 20), "both the layers"),
+        (DEEP, TIME, "h_n", (3, 20), "even for one layer"),
+        (PLAIN, TIME, "output", (10, 1, 3, 20), "without a batch"),
+        (PLAIN, TIME, "output", (10, 3, 21), "is the shape of"),
+        (CELL, (3, 100), "h", (20,), "no axis for layers"),
+    ],
+)
+def test_no_mistake_is_told_that_was_not_made(module, input_shape, which, answer, words):
+    assert words not in check_shape(answer, module, input_shape, which).message
+
+
+def test_the_numbers_of_a_wrong_rank_are_counted():
+    evidence = check_shape((10, 20), PLAIN, TIME, "output").evidence
+    assert evidence == {"given": "[10, 20]", "axes": "2, where 3 are right"}
 
 
 def test_every_verdict_of_the_contract_is_tried():
@@ -169,13 +240,15 @@ def test_a_right_answer_that_a_mistake_would_give_too_says_so():
     assert report.ok
     assert "time_batch_swapped" in report.not_checked[0]
     assert check_shape((10, 3, 20), PLAIN, TIME, "output").not_checked == ()
-    assert check_shape((3, 20), nn.LSTMCell(20, 20), (3, 20), "h").not_checked
+    [same] = check_shape((3, 20), nn.LSTMCell(20, 20), (3, 20), "h").not_checked
+    assert same == "`input_size_for_hidden_size` would give the same shape for these sizes."
 
 
 RIGHT = [(10, 3, 20), [10, 3, 20], torch.Size([10, 3, 20]), "10, 3, 20", "[10,3,20]", "(10, 3, 20)"]
 RIGHT += [
     "10 x 3 x 20",
     "10x3x20",
+    "10X3X20",
     "10 × 3 × 20",
     "torch.Size([10, 3, 20])",
     " 10 3 20 ",
@@ -193,7 +266,9 @@ def test_one_axis_can_be_written_as(answer):
     assert check_shape(answer, CELL, (100,), "h").ok
 
 
-@pytest.mark.parametrize("answer", [None, ..., "", "  ", "...", (...,), (..., ..., ...), [None]])
+@pytest.mark.parametrize(
+    "answer", [None, ..., "", "  ", "...", "…", "?", (...,), (..., ..., ...), [None]]
+)
 def test_a_stub_is_not_attempted(answer):
     report = check_shape(answer, PLAIN, TIME, "h_n")
     assert report.verdict == "not_attempted"
@@ -266,6 +341,7 @@ def test_an_impossible_input_is_told_in_the_words_of_the_shape_error(answer):
 @pytest.mark.parametrize("module", [nn.GRU(100, 20), nn.LSTM, "lstm", None])
 def test_another_module_gets_a_sentence(module):
     report = check_shape((10, 3, 20), module, TIME, "output")
+    assert report.verdict == "raises"
     assert "`check_shape` needs an nn.LSTM or an nn.LSTMCell" in report.message
 
 
@@ -277,6 +353,16 @@ def test_the_report_names_the_axis_that_is_missing_or_too_many():
 def test_a_size_that_is_no_whole_number_is_named_by_its_type():
     report = check_shape((10, 3.0, 20), PLAIN, TIME, "output")
     assert "One of the sizes, of type `float`" in report.message
+
+
+def test_empty_brackets_are_a_shape_without_axes_and_a_tensor_has_its_shape():
+    assert check_shape("()", PLAIN, TIME, "output").verdict == "wrong_rank"
+    assert "its shape is `.shape`" in check_shape(torch.zeros(2), PLAIN, TIME, "output").message
+
+
+def test_a_size_goes_as_far_as_torch_can_count():
+    assert "must be 10" in check_shape((2**63 - 1, 3, 20), PLAIN, TIME, "output").message
+    assert "whole number" in check_shape((2**63, 3, 20), PLAIN, TIME, "output").message
 
 
 def test_no_hint_on_how_to_write_gives_the_answer_away():

@@ -91,7 +91,7 @@ def _judge_cell(sizes: Sizes, shapes: LSTMCellShapes, which: str) -> Report:
         return _wrong(sizes, which, right, "input_size_for_hidden_size", [words], {})
     words = "An nn.LSTMCell is one layer and computes one step: no axis for layers, none for time."
     too_many = [words] if len(sizes) > len(right) else []
-    return _wrong(sizes, which, right, None, too_many, {"input": shapes.input})
+    return _wrong(sizes, which, right, None, too_many, {})
 
 
 def _right(which: str, right: Shape, invisible: list[str]) -> Report:
@@ -116,7 +116,7 @@ def _wrong(
     message = " ".join(explanations)
     if verdict is None:
         verdict = "unrecognised" if same_rank else "wrong_rank"
-        twins = [name for name, shape in others.items() if name != which and shape == sizes]
+        twins = [name for name, shape in others.items() if shape == sizes]
         if twins:
             message += f" `{list(sizes)}` is the shape of `{'` and of `'.join(twins)}` here."
         if same_rank:
