@@ -13,8 +13,7 @@ from torch import nn
 
 from lstm_teach import check_cell
 from lstm_teach.checks.cell.equations import GATES, RIGHT, Draw, draw, run
-from lstm_teach.checks.cell.match import candidates
-from lstm_teach.checks.cell.mistakes import MISTAKES
+from lstm_teach.checks.cell.mistakes import MISTAKES, candidates
 from tests import cell_zoo_modules, cell_zoo_right, cell_zoo_slips, cell_zoo_wrong
 
 FUNCTIONS = cell_zoo_right.FUNCTIONS
@@ -147,7 +146,7 @@ def test_any_gate_order_is_right_in_a_module(order, input_size, hidden_size, bia
 def test_a_module_with_nn_lstmcells_parameters_gets_the_name(verdict):
     for mistake in MISTAKES:
         if mistake.verdict == verdict != "missing_transpose":
-            report = check_cell(fused(mistake.ways[0][1]))
+            report = check_cell(fused(next(iter(mistake.ways.values()))))
             assert report.verdict == verdict, report
 
 

@@ -2,26 +2,133 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.nn.functional import hardtanh
 
-from lstm_teach.checks.cell.compare import compare_the_gates
 from lstm_teach.checks.cell.equations import GATES
-from lstm_teach.checks.cell.findings import (
-    ACTIVATED,
-    CANDIDATES,
-    KEPT,
-    PRODUCTS,
-    READ,
-    Anatomy,
-    Finding,
-    Products,
+from lstm_teach.checks.cell.reading import DIRECTIONS, Gate, Places, Reader
+from lstm_teach.checks.cell.words import the_gates
+
+Finding = tuple[str, str]
+"""A verdict, and what the cell does, a sentence that begins with a small letter."""
+
+UNREAD = "unread"
+"""Stands for the verdict where no known mistake explains what was seen."""
+
+UNNAMED = {"unrecognised", UNREAD}
+
+
+@dataclass
+class Anatomy:
+    """What was found in a cell.
+
+    Attributes:
+        gates: those that could be read, by name.
+        findings: what is wrong, by component: "f", "i*g", "o", "c", "h" or "weights".
+    """
+
+    gates: dict[str, Gate] = field(default_factory=dict)
+    findings: dict[str, Finding] = field(default_factory=dict)
+
+    def verdict(self, part: str) -> str:
+        """What is wrong with one component, "" where nothing is."""
+        return self.findings.get(part, ("", ""))[0]
+
+    def all_gates_read(self) -> bool:
+        """Whether every gate is an activation of sums that are straight lines in x and h."""
+        known = [name for name, gate in self.gates.items() if gate.activation not in _UNREAD]
+        return set(known) == set(GATES)
+
+
+_UNREAD = ("", "constant", "sigmoid + 1")
+
+# How c is kept between two steps: what was done to the new c, its inverse, and what is done to
+# the old c.
+KEPT: tuple[tuple[Finding | None, Any, Any, Any], ...] = (
+    (None, torch.clone, torch.clone, torch.clone),
+    (
+        ("extra_tanh_c", "the c that you return went through a tanh"),
+        *(torch.tanh, torch.atanh, torch.clone),
+    ),
+    (
+        ("extra_tanh_c", "the old c goes through a tanh before it is used"),
+        *(torch.clone, torch.clone, torch.tanh),
+    ),
 )
-from lstm_teach.checks.cell.reading import Gate, Places, Reader
+
+# How h is made: what o is multiplied by, from the new c, the old c and f.
+READ: dict[Finding | None, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    None: lambda c, old, f: torch.tanh(c),
+    ("missing_tanh_c", "h is `o * c`, without a tanh around c"): lambda c, old, f: c,
+    ("sigmoid_instead_of_tanh", "h is `o * sigmoid(c)`, not `o * tanh(c)`"): (
+        lambda c, old, f: torch.sigmoid(c)
+    ),
+    ("stale_c", "h is made from the old c"): lambda c, old, f: torch.tanh(old),
+    ("stale_c", "h is made from `f * c`, before i * g is added"): (
+        lambda c, old, f: torch.tanh(f * old)
+    ),
+    ("double_activation", "tanh is taken twice of the new c"): (
+        lambda c, old, f: torch.tanh(torch.tanh(c))
+    ),
+    ("hard_sigmoid", "the tanh of c is clipped straight"): lambda c, old, f: hardtanh(c),
+    ("unrecognised", "h is `o * relu(c)`"): lambda c, old, f: torch.relu(c),
+}
+
+# How h is made otherwise: what o is, from h and the new c.
+READ_OTHERWISE: dict[Finding, Callable[[Tensor, Tensor], Tensor]] = {
+    ("add_not_mul", "h is `o + tanh(c)`"): lambda h, c: h - torch.tanh(c),
+    ("add_not_mul", "h is `o + c`"): lambda h, c: h - c,
+    ("missing_tanh_c", "h is `tanh(o * c)`"): lambda h, c: torch.atanh(h) / c,
+    ("double_activation", "tanh is taken of h as well"): (
+        lambda h, c: torch.atanh(h) / torch.tanh(c)
+    ),
+}
+
+# What the activation of a gate says.
+ACTIVATED = {
+    "sigmoid + 1": "forget_bias_after_sigmoid",
+    "sigmoid of sigmoid": "double_activation",
+    "sigmoid of tanh": "double_activation",
+    "tanh of tanh": "double_activation",
+    "tanh of sigmoid": "double_activation",
+    "sigmoid (hard)": "hard_sigmoid",
+    "tanh (hard)": "hard_sigmoid",
+}
+
+Products = list[tuple[str, str]]
+"""Activations of i and g, the likeliest first."""
+
+RIGHT_PRODUCT: Products = [("sigmoid", "tanh")]
+LIKE_F = ("tanh", "tanh of tanh", "tanh of sigmoid", "sigmoid of tanh", "sigmoid")
+PRODUCTS: Products = [
+    ("sigmoid", "sigmoid"),
+    ("sigmoid", "nothing"),
+    ("sigmoid of sigmoid", "tanh"),
+    ("sigmoid", "tanh of tanh"),
+    ("sigmoid (hard)", "tanh"),
+    ("sigmoid (hard)", "tanh (hard)"),
+    ("sigmoid of sigmoid", "tanh of tanh"),
+    ("sigmoid", "tanh of sigmoid"),
+    ("sigmoid of sigmoid", "tanh of sigmoid"),
+    ("sigmoid", "tanh (hard)"),
+    ("sigmoid", "sigmoid of tanh"),
+    ("tanh", "tanh"),
+]
 
 
 def dissect(
-    h: Tensor, c: Tensor, at: Places, reader: Reader, products: Products | None = None
+    h: Tensor,
+    c: Tensor,
+    at: Places,
+    reader: Reader,
+    products: Products | None = None,
+    before: Anatomy | None = None,
 ) -> Anatomy:
     """Find out how h and c are made.
 
@@ -31,185 +138,213 @@ def dissect(
         at: where.
         reader: fits the gates.
         products: the activations of i and g to try, all known ones where None.
+        before: the same cell with one parameter otherwise; i and g are looked for near it.
     """
-    anatomy = Anatomy()
-    units = at.units
-    old = torch.stack(at.c)[..., units]
-    whole = _the_same_tensor(h, c, at, reader)
+    whole = _handed_through(h, c, at, reader)
     if whole:
-        anatomy.findings["c"] = whole
-        return anatomy
-    h, c = h[..., units], c[..., units]
-    for finding, kept, undo, taken in KEPT:
+        return Anatomy(findings={"c": whole})
+    anatomy = Anatomy()
+    old, h, c = (tensor[..., at.units] for tensor in (torch.stack(at.c), h, c))
+    for as_kept, kept, undo, taken in KEPT:
         new, used = undo(c), taken(old)
         f = (new[1] - new[0]) / used[1]
         if reader.same(kept(new[0] + f * used[2:]), c[2:]):
-            if finding:
-                anatomy.findings["c"] = finding
+            if as_kept:
+                anatomy.findings["c"] = as_kept
             break
     else:
-        anatomy.findings["c"] = ("unrecognised", "c is not `f * c + i * g`")
-        return anatomy
+        return Anatomy(findings={"c": (UNREAD, "c is not `f * c + i * g`")})
     _read_f(f, new[0], anatomy, reader)
     _read_o(h, new, old, f, anatomy, reader)
-    _read_i_and_g(new[0], f, anatomy, reader, products)
+    _read_i_and_g(new[0], f, anatomy, reader, products, before)
     _drop_consequences(anatomy)
-    known = [name for name, g in anatomy.gates.items() if g.activation not in ("", "constant")]
-    late = "forget_bias_after_sigmoid" in {verdict for verdict, _ in anatomy.findings.values()}
-    if set(known) == set(GATES) and not late:
-        compare_the_gates(anatomy, reader)
+    if anatomy.all_gates_read():
+        shared = _in_common(anatomy, reader)
+        if shared:
+            anatomy.findings["weights"] = shared
     return anatomy
+
+
+def _handed_through(h: Tensor, c: Tensor, at: Places, reader: Reader) -> Finding | None:
+    """What needs no gate to be read: old states that come back, or one tensor twice."""
+    old = torch.stack(at.c)
+    old_h = at.h.expand_as(old)
+    if reader.same(h, c):
+        f = (c[1] - c[0]) / old[1]
+        kept = "c is returned twice, so h is gone", "h is returned twice, so c is gone"
+        return "c_lost", kept[0 if reader.same(c[0] + f * old[2:], c[2:]) else 1]
+    if reader.same(h, old_h):
+        both = reader.same(c, old)
+        said = "h and c come back as they went in", "the h that you return is the old one"
+        return "unrecognised", said[0 if both else 1]
+    if reader.same(c, old_h):
+        return "c_lost", "the old h is returned as c"
+    if not reader.same(c, old):
+        return None
+    if reader.same(h[1:], h[0].expand_as(h[1:])):
+        return "unrecognised", "h does not depend on c: a GRU or a plain RNN, not an LSTM"
+    return "stale_c", "the c that you return is the old one"
 
 
 def _drop_consequences(anatomy: Anatomy) -> None:
     """A finding that explains others takes their place."""
-    named = {verdict for verdict, _ in anatomy.findings.values()} - {"unrecognised"}
-    if "c_lost" in named and anatomy.findings.get("o", ("",))[0] == "unrecognised":
+    named = {verdict for verdict, _ in anatomy.findings.values()} - UNNAMED
+    if "c_lost" in named and anatomy.verdict("o") in UNNAMED:
         anatomy.findings.pop("h", None)
         named = {"c_lost"}
     if named in ({"c_lost"}, {"add_not_mul"}, {"stale_c"}, {"forget_bias_after_sigmoid"}):
-        anatomy.findings = {
-            part: finding
-            for part, finding in anatomy.findings.items()
-            if finding[0] != "unrecognised"
-        }
+        known = {part: f for part, f in anatomy.findings.items() if f[0] not in UNNAMED}
+        anatomy.findings = known
 
 
-def _the_same_tensor(h: Tensor, c: Tensor, at: Places, reader: Reader) -> Finding | None:
-    old = torch.stack(at.c)
-    old_h = at.h.expand_as(old)
-    if reader.same(h, old_h) and reader.same(c, old):
-        return "unrecognised", "h and c come back as they went in"
-    if reader.same(h, c):
-        return "c_lost", "h and c come back as one and the same tensor"
-    if reader.same(c, old):
-        return "stale_c", "the c that you return is the old one"
-    if reader.same(c, old_h):
-        return "c_lost", "the old h is returned as c"
-    if reader.same(h, old_h):
-        return "unrecognised", "the h that you return is the old one"
-    return None
+def _judge_activation(name: str, gate: Gate, right: str, anatomy: Anatomy) -> None:
+    verdict = ACTIVATED.get(gate.activation, "unrecognised")
+    said = f"the gate {name} goes through {gate.activation}, not {right}"
+    if gate.activation == right:
+        return
+    if not gate.activation:
+        verdict, said = UNREAD, f"the gate {name} fits no activation"
+    elif gate.activation == "nothing":
+        said = f"the gate {name} has no {right}"
+    elif name == "g" and gate.activation == "sigmoid":
+        verdict, said = "sigmoid_instead_of_tanh", "the candidate g goes through sigmoid, not tanh"
+    elif gate.activation == "sigmoid + 1":
+        said = f"something is added to the gate {name} after its sigmoid"
+    anatomy.findings["i*g" if name in "ig" else name] = verdict, said
 
 
 def _read_f(f: Tensor, write: Tensor, anatomy: Anatomy, reader: Reader) -> None:
-    gate = reader.gate(f)
-    if not gate.activation:
-        gate = reader.shifted(f) or gate
-    anatomy.gates["f"] = gate
+    gate = anatomy.gates["f"] = reader.gate_with_late_bias(f)
     if gate.activation != "constant":
         _judge_activation("f", gate, "sigmoid", anatomy)
     elif reader.same(f, torch.zeros_like(f)):
         anatomy.findings["f"] = "c_lost", "the old c has no part in the new c"
     elif not reader.same(f, torch.ones_like(f)):
         anatomy.findings["f"] = "unrecognised", "f is a constant"
-    elif (write.abs() > 1.01).any():
+    elif 1.01 < write.max() < 3 and write.min() > -1:
         anatomy.findings["f"] = "add_not_mul", "f is added to c, where it should multiply it"
     else:
         anatomy.findings["f"] = "no_forget_gate", "c is `c + i * g`: no f in it"
 
 
-def _judge_activation(name: str, gate: Gate, right: str, anatomy: Anatomy) -> None:
-    if gate.activation == right:
-        return
-    where = "i*g" if name in "ig" else name
-    if not gate.activation:
-        anatomy.findings[where] = "unrecognised", f"the gate {name} fits no activation"
-    elif name == "g" and gate.activation == "sigmoid":
-        anatomy.findings[where] = (
-            "sigmoid_instead_of_tanh",
-            "the candidate g goes through sigmoid, not tanh",
-        )
-    elif gate.activation == "sigmoid + 1":
-        anatomy.findings[where] = (
-            "forget_bias_after_sigmoid",
-            f"something is added to the gate {name} after its sigmoid",
-        )
-    else:
-        anatomy.findings[where] = (
-            ACTIVATED.get(gate.activation, "unrecognised"),
-            f"the gate {name} goes through {gate.activation}, not {right}",
-        )
-
-
-def _read_i_and_g(
-    write: Tensor, f: Tensor, anatomy: Anatomy, reader: Reader, products: Products | None
-) -> None:
-    def wrong(verdict: str, detail: str) -> None:
-        anatomy.findings["i*g"] = verdict, detail
-
-    keeps = anatomy.gates["f"].activation
-    if reader.same(write, torch.zeros_like(write)):
-        if keeps != "sigmoid":
-            del anatomy.findings["f"]
-            wrong("add_not_mul", "f * c and i * g are multiplied, where they should be added")
-        elif "h" in anatomy.findings:
-            wrong("stale_c", "the c that you return is `f * c`, without i * g")
-        else:
-            wrong("unrecognised", "i * g is never added: c is `f * c`")
-        return
-    if anatomy.findings.get("f", ("",))[0] == "add_not_mul":
-        return
-    alone = reader.gate(write)
-    if alone.activation in ("tanh", "sigmoid"):
-        wrong("unrecognised", "there is no input gate: c is `f * c + g`")
-        return
-    hints = tuple(gate.lines for gate in anatomy.gates.values() if gate.activation)
-    like_f = [(keeps, g) for g in CANDIDATES if keeps not in ("", "constant")]
-    known = PRODUCTS[:1], like_f, PRODUCTS
-    for one, two in products or dict.fromkeys(guess for some in known for guess in some):
-        parts = reader.product(write, one, two, hints=hints)
-        if parts:
-            anatomy.gates["i"], anatomy.gates["g"] = parts
-            _judge_activation("g", parts[1], "tanh", anatomy)
-            _judge_activation("i", parts[0], "sigmoid", anatomy)
-            return
-    if products:
-        wrong("unrecognised", "i * g is not a sigmoid times a tanh")
-    elif reader.product(write, "sigmoid", "tanh", added=True):
-        wrong("add_not_mul", "c is `f * c + i + g`")
-    elif keeps == "sigmoid" and reader.product(write / f, "sigmoid", "tanh"):
-        wrong("unrecognised", "c is `f * (c + i * g)`")
-    elif reader.gate(write / f).activation == "sigmoid":
-        wrong("add_not_mul", "c is `(f + c) * (i + g)`")
-    else:
-        wrong("unrecognised", "i * g is not a sigmoid times a tanh")
-
-
 def _read_o(
     h: Tensor, new: Tensor, old: Tensor, f: Tensor, anatomy: Anatomy, reader: Reader
 ) -> None:
-    tanh_kept = anatomy.findings.get("c", ("",))[0] == "extra_tanh_c"
     readings: list[tuple[Finding | None, Gate]] = []
-    for finding, factor in READ:
+    for finding, factor in READ.items():
         by = factor(new[1:], old[1:], f)
         if reader.same(h[2:] * by[0], h[1] * by[1:]):
             largest = by.abs().argmax(0, keepdim=True)
             by = by.gather(0, largest)
             o = torch.where(by.abs() > 1e-6, h[1:].gather(0, largest) / by, torch.nan)[0]
-            if tanh_kept and finding and finding[0] == "double_activation":
-                finding = None
-            readings.append((finding, reader.gate(o)))
-    outer = (
-        (("add_not_mul", "h is `o + tanh(c)`"), h - torch.tanh(new)),
-        (("add_not_mul", "h is `o + c`"), h - new),
-        (("missing_tanh_c", "h is `tanh(o * c)`"), torch.atanh(h) / new),
-        (("double_activation", "tanh is taken of h as well"), torch.atanh(h) / torch.tanh(new)),
-    )
-    for finding, o in outer:
+            # A c that was squashed already is read through one tanh more.
+            squashed = anatomy.verdict("c") == "extra_tanh_c"
+            expected = finding and squashed and finding[0] == "double_activation"
+            readings.append((None if expected else finding, reader.gate(o)))
+    for finding, as_o in READ_OTHERWISE.items():
+        o = as_o(h, new)
         if reader.same(o[2:], o[1].expand_as(o[2:])):
             readings.append((finding, reader.gate(o[1])))
     if not readings:
-        anatomy.findings["h"] = "unrecognised", "h is not `o * tanh(c)` for any o"
+        anatomy.findings["h"] = UNREAD, "h is not `o * tanh(c)` for any o"
         return
     finding, gate = max(
         readings, key=lambda r: (r[1].activation == "sigmoid", bool(r[1].activation))
     )
-    if not gate.activation:
-        gate = reader.shifted(gate.values) or gate
-    anatomy.gates["o"] = gate
+    gate = anatomy.gates["o"] = reader.gate_with_late_bias(gate.values)
     if finding:
         anatomy.findings["h"] = finding
     if gate.activation == "constant":
         anatomy.findings["o"] = "unrecognised", "there is no output gate: h is `tanh(c)`"
     else:
         _judge_activation("o", gate, "sigmoid", anatomy)
+
+
+def _read_i_and_g(
+    write: Tensor,
+    f: Tensor,
+    anatomy: Anatomy,
+    reader: Reader,
+    products: Products | None,
+    before: Anatomy | None,
+) -> None:
+    keeps = anatomy.gates["f"].activation
+    if reader.same(write, torch.zeros_like(write)):
+        anatomy.findings["i*g"] = "unrecognised", "i * g is never added: c is `f * c`"
+        if keeps != "sigmoid":
+            del anatomy.findings["f"]
+            said = "f * c and i * g are multiplied, where they should be added"
+            anatomy.findings["i*g"] = "add_not_mul", said
+        elif "h" in anatomy.findings:
+            anatomy.findings["i*g"] = "stale_c", "the c that you return is `f * c`, without i * g"
+        return
+    if anatomy.verdict("f") == "add_not_mul":
+        return
+    if reader.gate(write).activation in ("tanh", "sigmoid"):
+        anatomy.findings["i*g"] = "unrecognised", "there is no input gate: c is `f * c + g`"
+        return
+    near = None
+    if before:
+        i, g = before.gates["i"], before.gates["g"]
+        products, near = [(i.activation, g.activation)], torch.cat([i.lines, g.lines], 1)
+    hints = tuple(gate.lines for gate in anatomy.gates.values() if gate.activation)
+    like_f = [(keeps, g) for g in LIKE_F if keeps not in ("", "constant")]
+    for one, two in products or dict.fromkeys([*RIGHT_PRODUCT, *like_f, *PRODUCTS]):
+        parts = reader.product(write, one, two, hints=hints, near=near)
+        if parts:
+            anatomy.gates["i"], anatomy.gates["g"] = parts
+            _judge_activation("g", parts[1], "tanh", anatomy)
+            _judge_activation("i", parts[0], "sigmoid", anatomy)
+            return
+    anatomy.findings["i*g"] = UNREAD, "i * g is not a sigmoid times a tanh"
+    if products:
+        return
+    if reader.product(write, "sigmoid", "tanh", added=True):
+        anatomy.findings["i*g"] = "add_not_mul", "c is `f * c + i + g`"
+    elif reader.product(torch.atanh(write), "sigmoid", "tanh"):
+        anatomy.findings["i*g"] = "extra_tanh_c", "i * g goes through another tanh"
+    elif keeps == "sigmoid" and reader.product(write / f, "sigmoid", "tanh"):
+        anatomy.findings["i*g"] = "unrecognised", "c is `f * (c + i * g)`"
+    elif reader.gate(write / f).activation == "sigmoid":
+        anatomy.findings["i*g"] = "add_not_mul", "c is `(f + c) * (i + g)`"
+
+
+_SAME_GATE = {("f", "i"): "forget_used_for_input", ("f", "o"): "output_gate_from_forget"}
+
+
+def _in_common(anatomy: Anatomy, reader: Reader) -> Finding | None:
+    """Gates that are made from the same weights or biases, or from none."""
+    lines = {name: gate.lines for name, gate in anatomy.gates.items()}
+    pairs = list(combinations("figo", 2))
+    if reader.same(lines["f"], -lines["i"]):
+        said = "the gates are coupled, f is `1 - i`: a variant of the LSTM with one gate less"
+        return "no_forget_gate", said
+    for who, what, part in (
+        ("x", "the input weights", slice(0, DIRECTIONS)),
+        ("h", "the recurrent weights", slice(DIRECTIONS, 2 * DIRECTIONS)),
+    ):
+        idle = [gate for gate in GATES if not _used(lines[gate][:, part])]
+        if idle:
+            return "unrecognised", f"{who} never reaches {the_gates(idle)}"
+        shared = [p for p in pairs if reader.close(lines[p[0]][:, part], lines[p[1]][:, part])]
+        if len(shared) == len(pairs):
+            return "all_gates_same_weights", f"all four gates have {what} in common"
+        if shared:
+            one, other = shared[0]
+            if reader.close(lines[one], lines[other]):
+                said = f"{the_gates(shared[0])} have all their weights and biases in common"
+                return _SAME_GATE.get(shared[0], "unrecognised"), said
+            said = f"{the_gates(shared[0])} have {what} in common; each needs its own"
+            return "unrecognised", said
+    biased = [gate for gate in GATES if _used(lines[gate][:, -1])]
+    if biased and len(biased) < len(GATES):
+        without = [gate for gate in GATES if gate not in biased]
+        return "missing_bias", f"no bias reaches {the_gates(without)}"
+    for a, b in combinations(biased, 2):
+        if reader.close(lines[a][:, -1], lines[b][:, -1]):
+            return "wrong_bias_slice", f"{the_gates((a, b))} have the same bias"
+    return None
+
+
+def _used(lines: Tensor) -> bool:
+    return bool(lines.abs().max() > 1e-3)

@@ -64,7 +64,10 @@ def _judge(cell: Any, input_size: int | None, hidden_size: int | None) -> Report
     if isinstance(owner, nn.Module) and getattr(cell, "__name__", "") in ("forward", "__call__"):
         cell = owner
     if cell is None or cell is ...:
-        return Report("not_attempted", f"There is no cell yet. {_WANTED}")
+        return Report(
+            "not_attempted",
+            f"There is no cell yet: you gave `{'...' if cell is ... else cell}`. {_WANTED}",
+        )
     for other, sentence in _OTHERS.items():
         if isinstance(cell, other) or cell is other:
             return Report("unrecognised", f"{sentence}. {_WANTED}")

@@ -18,7 +18,7 @@ GATES = "ifgo"
 
 @dataclass(frozen=True)
 class Draw:
-    """What one call of a learner's function is given, in PyTorch's layout.
+    """What one call of a learner's function is given, in the order of its arguments.
 
     Attributes:
         x: ``[batch, input_size]``.
@@ -38,10 +38,6 @@ class Draw:
     b_ih: Tensor
     b_hh: Tensor
 
-    def tensors(self) -> tuple[Tensor, ...]:
-        """All seven, in the order of the arguments."""
-        return self.x, self.h, self.c, self.w_ih, self.w_hh, self.b_ih, self.b_hh
-
 
 def draw(seed: int, batch: int, input_size: int, hidden_size: int) -> Draw:
     """Large random weights and a random state, in float64.
@@ -49,11 +45,7 @@ def draw(seed: int, batch: int, input_size: int, hidden_size: int) -> Draw:
     With weights as small as PyTorch's own initial ones several wrong cells agree with a right
     one to rounding.
     """
-    source = torch.Generator().manual_seed(seed)
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=source, dtype=torch.float64, device="cpu")
-
+    normal = normals(seed)
     # A wide layer sums many products; this keeps its gates from being shut or open for good.
     scale = min(1.0, 3.0 / (input_size + hidden_size) ** 0.5)
     return Draw(
@@ -65,6 +57,12 @@ def draw(seed: int, batch: int, input_size: int, hidden_size: int) -> Draw:
         b_ih=normal(4 * hidden_size),
         b_hh=normal(4 * hidden_size),
     )
+
+
+def normals(seed: int) -> Any:
+    """A source of normal random tensors in float64, the same on every machine: normal(*shape)."""
+    source = torch.Generator().manual_seed(seed)
+    return lambda *shape: torch.randn(*shape, generator=source, dtype=torch.float64, device="cpu")
 
 
 def blocks(rows: Tensor) -> Tensor:

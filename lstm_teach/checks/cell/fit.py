@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import hardtanh
 
+from lstm_teach.checks.cell.equations import normals
+
 Squash = Callable[[Tensor], Tensor]
 
 
-def _hard(z: Tensor) -> Tensor:
-    return z.clamp(0, 1)
+def _one_in_the_other(outer: str, inner: str) -> tuple[Squash, Squash]:
+    (squash, inverse), (squash_in, inverse_in) = _PLAIN[outer], _PLAIN[inner]
+    return lambda z: squash(squash_in(z)), lambda y: inverse_in(inverse(y))
 
 
 def _inside(low: float, high: float) -> Squash:
@@ -21,26 +24,20 @@ def _inside(low: float, high: float) -> Squash:
     return lambda y: torch.where((y > low + edge) & (y < high - edge), y, torch.nan)
 
 
-ACTIVATIONS: dict[str, tuple[Squash, Squash]] = {
+_PLAIN: dict[str, tuple[Squash, Squash]] = {
     "sigmoid": (torch.sigmoid, torch.logit),
     "tanh": (torch.tanh, torch.atanh),
+}
+ACTIVATIONS: dict[str, tuple[Squash, Squash]] = {
+    **_PLAIN,
     "sigmoid + 1": (lambda z: torch.sigmoid(z) + 1, lambda y: torch.logit(y - 1)),
-    "sigmoid of sigmoid": (
-        lambda z: torch.sigmoid(torch.sigmoid(z)),
-        lambda y: torch.logit(torch.logit(y)),
-    ),
-    "tanh of tanh": (lambda z: torch.tanh(torch.tanh(z)), lambda y: torch.atanh(torch.atanh(y))),
-    "sigmoid of tanh": (
-        lambda z: torch.sigmoid(torch.tanh(z)),
-        lambda y: torch.atanh(torch.logit(y)),
-    ),
-    "tanh of sigmoid": (
-        lambda z: torch.tanh(torch.sigmoid(z)),
-        lambda y: torch.logit(torch.atanh(y)),
-    ),
-    "sigmoid (hard)": (_hard, _inside(0, 1)),
+    "sigmoid of sigmoid": _one_in_the_other("sigmoid", "sigmoid"),
+    "tanh of tanh": _one_in_the_other("tanh", "tanh"),
+    "sigmoid of tanh": _one_in_the_other("sigmoid", "tanh"),
+    "tanh of sigmoid": _one_in_the_other("tanh", "sigmoid"),
+    "sigmoid (hard)": (lambda z: z.clamp(0, 1), _inside(0, 1)),
     "tanh (hard)": (hardtanh, _inside(-1, 1)),
-    "nothing": (lambda z: z, lambda y: y),
+    "nothing": (torch.clone, torch.clone),
 }
 """Each activation with its inverse; NaN where there is none."""
 
@@ -99,7 +96,7 @@ class Guess:
         return i, g, self.combine(i, g) - y
 
 
-def informed(t: Tensor, y: Tensor, hints: tuple[Tensor, ...]) -> Tensor:
+def informed(t: Tensor, y: Tensor, hints: Sequence[Tensor]) -> Tensor:
     """Where to begin: an open input gate and g from a straight fit, and places around it."""
     straight = torch.linalg.lstsq(t, 2 * y.T)[0].T
     start = torch.cat([torch.zeros_like(straight), straight], 1)
@@ -118,8 +115,7 @@ def anywhere(lines: Tensor) -> Tensor:
 
 
 def _noise(count: int, like: Tensor) -> Tensor:
-    source = torch.Generator().manual_seed(11)
-    noise = torch.randn(count, *like.shape, generator=source, dtype=like.dtype, device="cpu")
+    noise = normals(11)(count, *like.shape)
     noise[0] = 0
     return noise
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from lstm_teach.checks.cell.calls import Caller, State, agrees, listed, tolerance, worst
-from lstm_teach.checks.cell.equations import Draw, draw, run
-from lstm_teach.checks.cell.failed import ARGUMENTS, by_name, on_a_failed_call
-from lstm_teach.checks.cell.match import Made, fits, known_mistake, pairs, told
+from lstm_teach.checks.cell.calls import Caller, first_that_fits, hinted
+from lstm_teach.checks.cell.equations import Draw, Parts, draw, run
+from lstm_teach.checks.cell.mistakes import MISTAKES, Mistake, candidates
+from lstm_teach.checks.cell.returned import TWICE, State, agrees, broken_alone, tolerance
+from lstm_teach.checks.cell.words import listed
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_learner
 
-_SIGNATURE = f"({', '.join(ARGUMENTS)})"
+ARGUMENTS = "x h c w_ih w_hh b_ih b_hh"
+
+Seen = list[tuple[Draw, State]]
+"""What was given, and what came back."""
 
 
 def check_function(
@@ -29,169 +33,134 @@ def check_function(
         input_size: size of the x to try, where the function works for one size only.
         hidden_size: size of the h and c to try, likewise.
     """
-    arranged = _arranged(step)
-    if isinstance(arranged, Report):
-        return arranged
-    caller, remark = arranged
+    ways = {
+        "": lambda given: (tuple(given.values()), {}),
+        "Your function takes its arguments by name only.": lambda given: ((), given),
+        "Your function takes (h, c) as one pair; the check gave it so.": lambda given: (
+            (given.pop("x"), (given.pop("h"), given.pop("c")), *given.values()),
+            {},
+        ),
+    }
+    caller = first_that_fits(step, step, ways, ARGUMENTS)
+    if caller is None:
+        return Report(
+            "raises",
+            "The check calls your function with seven arguments: "
+            f"`({', '.join(ARGUMENTS.split())})`, and it takes others. A cell that owns its "
+            "weights is checked as an nn.Module.",
+        )
     fixed = input_size or 5, hidden_size or 4
     first = draw(1, 3, *fixed)
     state = _first_call(caller, first)
     if isinstance(state, Report):
-        return on_a_failed_call(caller, state, first) if state.verdict == "raises" else state
-    caller.remarks += [remark] if remark else []
-    sizes = {fixed} if input_size or hidden_size else {(3, 6), (4, 4)}
-    seen: list[tuple[Draw, State]] = [(first, state)]
-    for seed, other in enumerate(sorted(sizes), start=2):
-        given = draw(seed, 2, *other)
+        return _failed(caller, state, first) if state.verdict == "raises" else state
+    seen: Seen = [(first, state)]
+    for seed, sizes in ((2, (3, 6)), (3, (4, 4))):
+        given = draw(seed, 2, *(fixed if input_size or hidden_size else sizes))
         if caller.in_a_hurry():
             break
-        state = caller(**by_name(given))
-        if not isinstance(state, Report):
-            seen.append((given, state))
+        other = caller(**vars(given))
+        if not isinstance(other, Report):
+            seen.append((given, other))
     wrong = [(given, state) for given, state in seen if not agrees(state, run(given, {}))]
-    if wrong:
-        return _name_the_mistake(caller, wrong)
-    alone = _on_a_batch_of_one(caller, fixed)
-    return _right(caller, first) if alone is None else alone
-
-
-def _arranged(step: Callable[..., Any]) -> tuple[Caller, str] | Report:
-    """How to hand over the seven arguments."""
-    try:
-        signature = inspect.signature(step)
-    except (TypeError, ValueError):  # a compiled function tells no signature
-        return Caller(step, lambda given: (tuple(given.values()), {})), ""
-    ways: dict[str, Callable[[dict[str, Tensor]], tuple[tuple[Any, ...], dict[str, Any]]]] = {
-        "": lambda given: (tuple(given.values()), {}),
-        "Your function takes its arguments by name only.": lambda given: ((), given),
-        "Your function takes (h, c) as one pair; the check gave it so.": lambda given: (
-            (given["x"], (given["h"], given["c"]), *list(given.values())[3:]),
-            {},
-        ),
-    }
-    for remark, arrange in ways.items():
-        args, kwargs = arrange(dict.fromkeys(ARGUMENTS, torch.empty(0)))
-        try:
-            signature.bind(*args, **kwargs)
-        except TypeError:
-            continue
-        return Caller(step, arrange), remark
-    return Report(
-        "raises",
-        f"Your function takes `{signature}`; the check calls it with seven arguments: "
-        f"`{_SIGNATURE}`. A cell that owns its weights is checked as an nn.Module.",
-    )
+    return _named(caller, wrong) if wrong else _right(caller, first)
 
 
 def _first_call(caller: Caller, given: Draw) -> State | Report:
     """In float64; code that insists on float32 gets that."""
-    state = caller(**by_name(given))
+    state = caller(**vars(given))
     if isinstance(state, Report) and state.verdict == "raises" and not caller.in_a_hurry():
         caller.dtype = torch.float32
-        second = caller(**by_name(given))
-        if isinstance(second, Report):
-            caller.dtype = torch.float64
-        return second
+        second = caller(**vars(given))
+        if not isinstance(second, Report) or second.verdict != "raises":
+            return second
+        caller.dtype = torch.float64
     return state
 
 
-def _name_the_mistake(caller: Caller, wrong: list[tuple[Draw, State]]) -> Report:
+def _fits(changed: Parts, seen: Seen) -> bool:
+    """Whether these parts give the same numbers in every draw."""
+    try:
+        return all(agrees(state, run(given, changed)) for given, state in seen)
+    except RuntimeError:  # w_ih without its transpose fits only where it is square
+        return False
+
+
+def _named(caller: Caller, wrong: Seen) -> Report:
+    """A wrong function: one known mistake, two at once, or which quantity is off."""
     given, state = wrong[0]
-    off_h, off_c = worst(state, run(given, {}))
-    evidence = {"h is off by": off_h, "c is off by": off_c}
-    known = known_mistake(wrong)
-    if known:
-        return caller.report(known[0].verdict, told(*known), evidence)
-    for one, two in pairs():
-        if fits({**one[2], **two[2]}, wrong):
-            return _two_mistakes(caller, one, two, evidence)
-    off = _deviations(caller, given)
-    if not off:
-        return caller.report(
-            "unrecognised", "h and c differ from nn.LSTMCell's equations.", evidence
-        )
-    bad = [name for name, by in off.items() if by > tolerance(state[0].dtype) * 10]
-    fine = [name for name in off if name not in bad]
-    message = f"Compared with nn.LSTMCell's equations, {listed(bad)} {_is(bad)} off"
-    message += f"; {listed(fine)} {_is(fine)} right." if fine else "."
-    message += " " + _where_to_look(bad)
-    return caller.report("unrecognised", message, off)
+    if not agrees(caller(**vars(given)), state):
+        return caller.report("unrecognised", TWICE)
+    off = _off(caller, given, state)
+    evidence = {f"{name} is off by": off[name] for name in "hc"}
+    for mistake, detail, changed in candidates():
+        if _fits(changed, wrong):
+            return caller.report(mistake.verdict, mistake.told(detail), evidence)
+    likely = [(m, *way) for m in MISTAKES for way in list(m.ways.items())[: m.paired]]
+    for (one, detail, changed), (two, other, changed_too) in combinations(likely, 2):
+        apart = not changed.keys() & changed_too.keys()
+        if apart and _fits({**changed, **changed_too}, wrong):
+            return _two_mistakes(caller, (one, two), f"{detail}; and {other}", evidence)
+    limit = 10 * tolerance(state[0].dtype)
+    fine = [name for name, by in off.items() if by <= limit]
+    bad = [name for name in off if name not in fine]
+    message = f"Beside nn.LSTMCell's equations, what is off: {listed(bad)}"
+    message += f"; what is right: {listed(fine)}." if fine else "."
+    return caller.report("unrecognised", f"{message} {_where_to_look(bad)}", off)
 
 
 def _two_mistakes(
-    caller: Caller,
-    one: Made,
-    two: Made,
-    evidence: dict[str, Any],
+    caller: Caller, both: tuple[Mistake, Mistake], details: str, evidence: dict[str, Any]
 ) -> Report:
-    verdict = one[0].verdict if one[0].verdict == two[0].verdict else "unrecognised"
-    names = [m.verdict for m, *_ in (one, two) if m.verdict != "unrecognised"]
-    message = f"Two mistakes at once: {one[1]}; and {two[1]}."
-    message += f"\nFix: {one[0].fix}. And: {two[0].fix}."
+    verdicts = [mistake.verdict for mistake in both]
+    names = [verdict for verdict in verdicts if verdict != "unrecognised"]
+    verdict = verdicts[0] if verdicts[0] == verdicts[1] else "unrecognised"
     if names and verdict == "unrecognised":
         evidence = {"mistakes": " and ".join(names), **evidence}
-    return caller.report(verdict, message, evidence)
+    fixes = " And: ".join(f"{mistake.fix}." for mistake in both)
+    return caller.report(verdict, f"Two mistakes at once: {details}.\nFix: {fixes}", evidence)
 
 
-def _deviations(caller: Caller, given: Draw) -> dict[str, float]:
-    """How far f, i * g, o, c and h are off, read off the function's behaviour."""
-    named = by_name(given)
-    own = caller(**named)
-    empty = caller(**{**named, "c": torch.zeros_like(given.c)})
-    if isinstance(own, Report) or isinstance(empty, Report):
-        return {}
-    h, c = (part.double() for part in own)
+def _off(caller: Caller, given: Draw, state: State) -> dict[str, float]:
+    """How far f, i * g, o, c and h are off, read off the function's behaviour.
+
+    The new c is a straight line in the old one, so a second call from c = 0 gives i * g.
+    """
+    h, c = (part.double() for part in state)
     right_h, right_c = run(given, {})
-    keep, _ = run(given, {"returned": lambda v: (v.f, v.c)})
-    write, _ = run(given, {"returned": lambda v: (v.i * v.g, v.c)})
-    read, _ = run(given, {"returned": lambda v: (v.o, v.c)})
-    at_zero = empty[1].double()
-
-    def by(difference: Tensor) -> float:
-        return difference.abs().max().item()
-
-    return {
-        "f": by((c - at_zero) / given.c - keep),
-        "i*g": by(at_zero - write),
-        "o": by(h / torch.tanh(c) - read),
-        "c": by(c - right_c),
-        "h": by(h - right_h),
-    }
+    off = {"c": c - right_c, "h": h - right_h}
+    empty = caller(**{**vars(given), "c": torch.zeros_like(given.c)})
+    if not isinstance(empty, Report):
+        write = empty[1].double()
+        f, right_write = run(given, {"returned": lambda v: (v.f, v.i * v.g)})
+        o, _ = run(given, {"returned": lambda v: (v.o, v.c)})
+        read = {"f": (c - write) / given.c - f, "i*g": write - right_write}
+        off = {**read, "o": h / torch.tanh(c) - o, **off}
+    return {name: difference.abs().max().item() for name, difference in off.items()}
 
 
 def _where_to_look(bad: list[str]) -> str:
-    if "f" not in bad and "i*g" not in bad and "c" not in bad:
-        return "c is right, so look at the line that makes h, and at o."
+    if not {"f", "i*g", "c"} & set(bad):
+        return "Look at the line that makes h, and at o."
     if "o" not in bad:
         return "o = h / tanh(c) is right, so look at the lines that make c, not at the one for h."
     if "f" not in bad:
         return "What is kept of the old c is right; look at what is added to it, and at h."
-    return "Look at the sums of the gates first: everything else is made from them."
-
-
-def _on_a_batch_of_one(caller: Caller, sizes: tuple[int, int]) -> Report | None:
-    if caller.in_a_hurry():
-        return None
-    given = draw(9, 1, *sizes)
-    state = caller(**by_name(given))
-    if not isinstance(state, Report) and agrees(state, run(given, {})):
-        return None
-    return caller.report("squeeze_batch_of_one", batch_of_one_message(state))
-
-
-def batch_of_one_message(state: State | Report) -> str:
-    """The words for a cell that is right until the batch is a single sample."""
-    found = f"It says: {state.message}" if isinstance(state, Report) else "The numbers are wrong."
     return (
-        "Your step is right, except on a batch of one sample: there it breaks. A bare "
-        "`.squeeze()` takes away every axis of size 1, so the batch goes too. "
-        f"The last batch of an epoch often has one sample.\n{found}\n"
-        "Fix: name the axis, as in `.squeeze(0)`, or leave `squeeze` out."
+        "Look at the sums of the gates and at their sigmoid or tanh first: everything else is "
+        "made from them."
     )
 
 
-def _right(caller: Caller, given: Draw) -> Report:
-    caller.remarks += _on_gradients(caller, given)
+def _right(caller: Caller, first: Draw) -> Report:
+    """A right function: also on a batch of one, and can it be trained?"""
+    if caller.in_a_hurry():
+        return caller.report("ok", "h and c are nn.LSTMCell's.")
+    given = draw(9, 1, first.x.shape[1], first.h.shape[1])
+    alone = caller(**vars(given))
+    if not agrees(alone, run(given, {})):
+        return caller.report("squeeze_batch_of_one", broken_alone(alone))
+    caller.remarks += _on_gradients(caller, first)
     return caller.report(
         "ok",
         "h and c are nn.LSTMCell's: on random weights and states, for several sizes and for a "
@@ -201,33 +170,53 @@ def _right(caller: Caller, given: Draw) -> Report:
 
 def _on_gradients(caller: Caller, given: Draw) -> list[str]:
     """Right numbers that no gradient reaches cannot be trained."""
-    if caller.in_a_hurry():
-        return []
-    leaves = [t.to(caller.dtype).clone().requires_grad_() for t in given.tensors()]
+    leaves = {n: t.to(caller.dtype, copy=True).requires_grad_() for n, t in vars(given).items()}
 
-    def backward() -> str:
+    def unreached() -> tuple[str, ...]:
         with torch.enable_grad():
-            named = dict(zip(ARGUMENTS, [leaf.clone() for leaf in leaves], strict=True))
-            args, kwargs = caller.arrange(named)
+            args, kwargs = caller.arrange({name: leaf.clone() for name, leaf in leaves.items()})
             h, c = caller.subject(*args, **kwargs)
             total = torch.as_tensor(h).sum() + torch.as_tensor(c).sum()
             if not total.requires_grad:
-                return f"{listed(list(ARGUMENTS))}"
-            found = torch.autograd.grad(total, leaves, allow_unused=True)
-        missed = [name for name, grad in zip(ARGUMENTS, found, strict=True) if grad is None]
-        return listed(missed) if missed else " "
+                return tuple(leaves)
+            found = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
+        return tuple(name for name, grad in zip(leaves, found, strict=True) if grad is None)
 
-    missed = run_learner(backward)
+    missed = run_learner(unreached)
     if isinstance(missed, Report):
         said = missed.message.splitlines()[0]
         return [f"The numbers are right, but training would fail in the backward pass: {said}"]
-    if not missed.strip():
+    if not missed:
         return []
     return [
-        f"The numbers are right, but no gradient reaches {missed}, so it could not be trained. "
-        "Look for `.detach()`, `.data`, `.item()`, `torch.no_grad()` or NumPy."
+        f"The numbers are right, but no gradient reaches {listed(missed)}, so it could not be "
+        "trained. Look for `.detach()`, `.data`, `.item()`, `torch.no_grad()` or NumPy."
     ]
 
 
-def _is(names: list[str]) -> str:
-    return "is" if len(names) == 1 else "are"
+def _failed(caller: Caller, failed: Report, given: Draw) -> Report:
+    """A function that raises, looked at once more: it may only want its weights laid otherwise."""
+    if caller.in_a_hurry():
+        return failed
+    otherwise = Caller(caller.subject, caller.arrange)
+    transpose = next(m for m in MISTAKES if m.verdict == "missing_transpose")
+    for names in (["w_ih", "w_hh"], ["w_ih"], ["w_hh"]):
+        turned = {name: getattr(given, name).T.contiguous() for name in names}
+        if agrees(otherwise(**{**vars(given), **turned}), run(given, {})):
+            return _untransposed(transpose, listed(f"`{name}`" for name in names), failed)
+    square = draw(4, 3, given.h.shape[1], given.h.shape[1])
+    state = otherwise(**vars(square))
+    if isinstance(state, tuple) and any(
+        _fits(way, [(square, state)]) for way in transpose.ways.values()
+    ):
+        return _untransposed(transpose, "`w_ih`", failed)
+    told = hinted(failed)
+    if told is not failed or not any(w in failed.message for w in ("size", "shape", "imension")):
+        return told
+    shapes = listed(f"{name} `{list(tensor.shape)}`" for name, tensor in vars(given).items())
+    return replace(failed, message=f"{failed.message}\nIt was given {shapes}.")
+
+
+def _untransposed(mistake: Mistake, names: str, failed: Report) -> Report:
+    told = mistake.told(f"there is no transpose of {names}")
+    return Report(mistake.verdict, f"{told}\nWhat PyTorch says: {failed.message}")

@@ -9,29 +9,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.cell.anatomy import dissect
-from lstm_teach.checks.cell.calls import Caller, agrees, listed
-from lstm_teach.checks.cell.findings import PRODUCTS, Anatomy, Finding
-from lstm_teach.checks.cell.function import batch_of_one_message
-from lstm_teach.checks.cell.kinds import VARIANTS, name_the_kind
-from lstm_teach.checks.cell.match import sentence, told
+from lstm_teach.checks.cell.anatomy import RIGHT_PRODUCT, UNNAMED, UNREAD, Anatomy, Finding, dissect
+from lstm_teach.checks.cell.calls import Caller, Way, first_that_fits, hinted
+from lstm_teach.checks.cell.kinds import name_the_kind
+from lstm_teach.checks.cell.layout import describe
 from lstm_teach.checks.cell.mistakes import MISTAKES
-from lstm_teach.checks.cell.parameters import compare_parameters
+from lstm_teach.checks.cell.parameters import bias_mistakes, find_layout
 from lstm_teach.checks.cell.reading import Places, Reader, observe, places
 from lstm_teach.checks.cell.redraw import a_copy, plain_tensors, redraw
-from lstm_teach.checks.cell.sizes import TRIED, build, find_sizes
+from lstm_teach.checks.cell.returned import TWICE, State, agrees, broken_alone
+from lstm_teach.checks.cell.sizes import TRIED, Sizes, build, find_sizes
+from lstm_teach.checks.cell.words import listed, sentence
 from lstm_teach.checks.report import Report
 
-RIGHT_PRODUCT = PRODUCTS[:1]
-
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
-
-
 _NO_FORWARD = Report("not_attempted", "Your module has no `forward` yet. Write it, then check.")
-
-
-def _without_forward(cell: nn.Module | type[nn.Module]) -> bool:
-    return getattr(cell.forward, "__name__", "") == "_forward_unimplemented"
 
 
 def check_class(cell: type[nn.Module], input_size: int | None, hidden_size: int | None) -> Report:
@@ -50,29 +41,30 @@ def check_class(cell: type[nn.Module], input_size: int | None, hidden_size: int 
     if isinstance(module, Report):
         return module
     report = check_module(module, *sizes)
-    if report.verdict == "raises" and not (input_size or hidden_size):
-        square = build(cell, sizes[1], sizes[1])
-        if not isinstance(square, Report):
-            return _only_if_square(report, check_module(square, sizes[1], sizes[1]))
-    return report
+    stopped = "TimeoutError" in report.message
+    if report.verdict != "raises" or input_size or hidden_size or stopped:
+        return report
+    square = build(cell, sizes[1], sizes[1])
+    if isinstance(square, Report):
+        return report
+    return _only_if_square(report, check_module(square, sizes[1], sizes[1]))
 
 
 def _only_if_square(failed: Report, square: Report) -> Report:
     """What a cell that raises does where input_size equals hidden_size."""
     if square.verdict in ("raises", "not_attempted"):
         return failed
-    if "transposed" not in square.evidence:
-        return replace(
-            failed,
-            message=f"{failed.message}\nIt runs only where input_size equals hidden_size: look for "
-            "a layer for x that was made with hidden_size, or one for h with input_size.",
+    if "transposed" in square.evidence:
+        return Report(
+            "missing_transpose",
+            "Your cell runs only where input_size equals hidden_size: there a matrix that should "
+            f"be transposed fits all the same.\nWith other sizes it says: {failed.message}\n"
+            "Fix: `x @ w.T` for a weight of shape `[hidden_size, input_size]`.",
         )
-    return Report(
-        "missing_transpose",
-        "Your cell runs only where input_size equals hidden_size: there a matrix that should be "
-        "transposed fits all the same.\n"
-        f"With other sizes it says: {failed.message}\n"
-        "Fix: `x @ w.T` for a weight of shape `[hidden_size, input_size]`.",
+    return replace(
+        failed,
+        message=f"{failed.message}\nIt runs only where input_size equals hidden_size: look for "
+        "a layer for x that was made with hidden_size, or one for h with input_size.",
     )
 
 
@@ -87,161 +79,120 @@ def check_module(cell: nn.Module, input_size: int | None, hidden_size: int | Non
     if _without_forward(cell):
         return _NO_FORWARD
     with a_copy(cell) as module, torch.no_grad():
-        caller = _caller(module)
-        if isinstance(caller, Report):
-            return caller
+        caller = first_that_fits(module, module.forward, _ways(module), "x h c")
+        if caller is None:
+            return Report(
+                "raises",
+                f"Your `forward` takes `{inspect.signature(module.forward)}`; the check calls it "
+                "as `forward(x, (h, c))`, and expects `(h, c)` back.",
+            )
         sizes = find_sizes(module, caller, input_size, hidden_size)
-        if isinstance(sizes, Report) and sizes.verdict == "raises":
+        if isinstance(sizes, Report) and sizes.verdict == "raises" and not caller.in_a_hurry():
             module.float()
             caller.dtype = torch.float32
             sizes = find_sizes(module, caller, input_size, hidden_size)
         if isinstance(sizes, Report):
-            return _for_a_sequence(caller, sizes)
+            return hinted(sizes)
         redraw(module, sizes)
         report = _judge(module, caller, sizes)
         return replace(report, not_checked=(*report.not_checked, *_switched_off(module)))
 
 
+def _without_forward(cell: nn.Module | type[nn.Module]) -> bool:
+    return getattr(cell.forward, "__name__", "") == "_forward_unimplemented"
+
+
+def _ways(module: nn.Module) -> dict[str, Way]:
+    """How h and c may be handed over: as a pair, or apart where their names say so."""
+    try:
+        names = [*inspect.signature(module.forward).parameters]
+    except (TypeError, ValueError):
+        names = []
+    initials = "".join(name[:1].lower() for name in names[1:3])
+    order = "ch" if initials == "ch" else "hc"
+    apart: dict[str, Way] = {
+        "Your `forward` takes h and c apart; nn.LSTMCell takes them as a pair, `(x, (h, c))`.": (
+            lambda given: ((given["x"], *(given[name] for name in order)), {})
+        ),
+    }
+    paired: dict[str, Way] = {"": lambda given: ((given["x"], (given["h"], given["c"])), {})}
+    first, second, *_ = [*names, "x", "state"]
+    by_name: dict[str, Way] = {
+        "Your `forward` takes its arguments by name only.": (
+            lambda given: ((), {first: given["x"], second: (given["h"], given["c"])})
+        )
+    }
+    if initials in ("hc", "ch"):
+        return {**apart, **paired, **by_name}
+    return {**paired, **apart, **by_name}
+
+
 def _switched_off(module: nn.Module) -> list[str]:
     """What a module does in training mode only; the copy is judged in evaluation mode."""
-    noisy = [
-        type(part).__name__
-        for part in module.modules()
-        if isinstance(part, nn.modules.dropout._DropoutNd | nn.modules.batchnorm._BatchNorm)
-    ]
-    if not noisy:
-        return []
-    names = listed([f"`nn.{name}`" for name in dict.fromkeys(noisy)])
-    return [f"training mode, in which {names} changes the numbers"]
+    kinds = nn.modules.dropout._DropoutNd | nn.modules.batchnorm._BatchNorm
+    noisy = {type(part).__name__: None for part in module.modules() if isinstance(part, kinds)}
+    names = listed(f"`nn.{name}`" for name in noisy)
+    return [f"training mode, in which {names} changes the numbers"] if noisy else []
 
 
-def _for_a_sequence(caller: Caller, failed: Report) -> Report:
-    """A module that raises may be a whole LSTM, which wants x with a time axis."""
-    unpacks = "not enough values to unpack (expected 3" in failed.message
-    if not unpacks and "3D" not in failed.message and "3-D" not in failed.message:
-        return failed
-    return replace(
-        failed,
-        message=f"{failed.message}\nThe check gave it one step: x `[batch, input_size]` and h and "
-        "c `[batch, hidden_size]`. A module that loops over a whole sequence is not a cell: give "
-        "the check the step that stands inside its loop.",
-    )
-
-
-def _caller(module: nn.Module) -> Caller | Report:
-    def as_pair(given: dict[str, Tensor]) -> Arguments:
-        return (given["x"], (given["h"], given["c"])), {}
-
-    def apart(given: dict[str, Tensor]) -> Arguments:
-        _, first, second, *_ = [*inspect.signature(module.forward).parameters, "", "", ""]
-        order = "ch" if first[:1].lower() == "c" and second[:1].lower() == "h" else "hc"
-        return (given["x"], *(given[name] for name in order)), {}
-
-    def by_name(given: dict[str, Tensor]) -> Arguments:
-        x, *state = inspect.signature(module.forward).parameters
-        return (), {x: given["x"], state[0]: (given["h"], given["c"])}
-
-    ways = {
-        "": as_pair,
-        "Your `forward` takes h and c apart; nn.LSTMCell takes them as a pair, `(x, (h, c))`.": (
-            apart
-        ),
-        "Your `forward` takes its arguments by name only.": by_name,
-    }
-    try:
-        signature = inspect.signature(module.forward)
-    except (TypeError, ValueError):
-        return Caller(module, as_pair)
-    for remark, arrange in ways.items():
-        try:
-            args, kwargs = arrange(dict.fromkeys("xhc", torch.empty(0)))
-            signature.bind(*args, **kwargs)
-        except (TypeError, ValueError, IndexError):
-            continue
-        return Caller(module, arrange, remarks=[remark] if remark else [])
-    return Report(
-        "raises",
-        f"Your `forward` takes `{signature}`; the check calls it as `forward(x, (h, c))`, and "
-        "expects `(h, c)` back.",
-    )
-
-
-def _judge(module: nn.Module, caller: Caller, sizes: tuple[int, int]) -> Report:
+def _judge(module: nn.Module, caller: Caller, sizes: Sizes) -> Report:
     at = places(*sizes)
-    reader = Reader(at, 1e-6 if caller.dtype == torch.float64 else 1e-4)
     few = {"x": at.x[:3], "h": at.h[:3], "c": at.c[3][:3]}
     state = caller(**few)
     if isinstance(state, Report):
         return state
-    if state[0].dtype != torch.float64:
-        reader.accuracy = 1e-4
-    again = caller(**few)
-    if isinstance(again, Report) or not agrees(again, (state[0].double(), state[1].double())):
-        return Report(
+    exact = caller.dtype == state[0].dtype == torch.float64
+    reader = Reader(at, 1e-6 if exact else 1e-4)
+    if not agrees(caller(**few), state):
+        return Report("unrecognised", TWICE)
+    without_the_last = _part_of_the_batch(caller, few, 2)
+    if isinstance(without_the_last, tuple) and not agrees(without_the_last, _first(state, 2)):
+        return caller.report(
             "unrecognised",
-            "Two calls with the same x, h and c gave different results. A cell keeps nothing "
-            "between calls and draws nothing at random: its whole memory is the (h, c) that it "
-            "is given.",
+            "The h and c of a sample change with the other samples in the batch, so samples are "
+            "mixed. Look for a sum or a mean over axis 0, or a `view` that moves the batch.",
         )
     anatomy = _redrawn_until_read(module, caller, sizes, at, reader)
     if isinstance(anatomy, Report):
         return anatomy
-    if "unrecognised" in {verdict for verdict, _ in anatomy.found()}:
-        kind = name_the_kind(module, caller, at, reader)
-        if kind in VARIANTS:
-            return caller.report("unrecognised", sentence(kind[1]))
-        if kind:
-            return _wrong(caller, [kind], anatomy)
-    comparison = compare_parameters(module, caller, at, reader, anatomy)
-    findings = list(dict.fromkeys([*anatomy.found(), *comparison.findings]))
+    findings = list(anatomy.findings.values())
+    if UNREAD in dict(findings):
+        verdict, detail = name_the_kind(caller, at, reader) or ("", "")
+        if verdict == "unrecognised":
+            return caller.report(verdict, sentence(detail))
+        if verdict:
+            return _wrong(caller, [(verdict, detail)], anatomy)
+    layout = find_layout(module, caller, at, reader, anatomy)
+    if layout:
+        findings += bias_mistakes(module, layout)
     if findings:
         return _wrong(caller, findings, anatomy)
-    state = caller(**few)
-    alone = caller(**{name: tensor[:1] for name, tensor in few.items()})
-    if isinstance(state, Report):
-        return state
-    if isinstance(alone, Report) or not agrees(
-        alone, (state[0][:1].double(), state[1][:1].double())
-    ):
-        return caller.report("squeeze_batch_of_one", batch_of_one_message(alone))
-    message = "Your module is an LSTM cell: with random parameters and states, f, i, g and o read "
-    message += f"off its behaviour fit the equations.\n{comparison.words}"
-    if _uses_plain_tensors(module, caller, few, sizes[1]):
-        message += (
-            "\nSome of its weights are plain tensors, so no optimiser will find them. Fix: "
-            "`nn.Parameter(...)`, and nn.ParameterList or nn.ParameterDict for several."
-        )
-    elif _without_gradient(module, caller, few):
-        message += (
-            "\nThe numbers are right, but no gradient reaches its parameters, so it could not be "
-            "trained. Look for `.detach()`, `.data`, `torch.no_grad()` or NumPy."
-        )
-    return caller.report("ok", message, comparison.evidence)
+    alone, state = _part_of_the_batch(caller, few, 1), caller(**few)
+    if isinstance(state, tuple) and not agrees(alone, _first(state, 1)):
+        return caller.report("squeeze_batch_of_one", broken_alone(alone))
+    message = (
+        "Your module is an LSTM cell: with random parameters and states, f, i, g and o read off "
+        "its behaviour fit the equations."
+    )
+    evidence: dict[str, Any] = {}
+    if layout:
+        message += f"\n{describe(module, layout, *sizes)}"
+        transposed = {s.name for s in layout.weights.values() if s.laid == "columns"}
+        evidence = {"gate order": " ".join(layout.order)} if layout.order else {}
+        evidence |= {"transposed": ", ".join(sorted(transposed))} if transposed else {}
+    return caller.report("ok", _untrainable(module, caller, few, sizes) + message, evidence)
 
 
-def _uses_plain_tensors(
-    module: nn.Module, caller: Caller, few: dict[str, Tensor], hidden_size: int
-) -> bool:
-    before = caller(**few)
-    for tensor in plain_tensors(module, hidden_size):
-        tensor.add_(1.0)
-    after = caller(**few)
-    if isinstance(before, Report) or isinstance(after, Report):
-        return False
-    return not agrees(after, (before[0].double(), before[1].double()))
+def _first(state: State, batch: int) -> State:
+    return state[0][:batch], state[1][:batch]
 
 
-def _without_gradient(module: nn.Module, caller: Caller, few: dict[str, Tensor]) -> bool:
-    learned = [p for p in module.parameters() if p.requires_grad]
-    with torch.enable_grad():
-        result = caller.raw(**few)
-    if not learned or isinstance(result, Report):
-        return False
-    return not any(getattr(part, "requires_grad", False) for part in result)
+def _part_of_the_batch(caller: Caller, few: dict[str, Tensor], batch: int) -> State | Report:
+    return caller(**{name: tensor[:batch] for name, tensor in few.items()})
 
 
 def _redrawn_until_read(
-    module: nn.Module, caller: Caller, sizes: tuple[int, int], at: Places, reader: Reader
+    module: nn.Module, caller: Caller, sizes: Sizes, at: Places, reader: Reader
 ) -> Anatomy | Report:
     """Read the gates; once more from other parameters where no known mistake was found.
 
@@ -254,36 +205,73 @@ def _redrawn_until_read(
         if isinstance(seen, Report):
             return seen
         anatomy = dissect(*seen, at, reader, RIGHT_PRODUCT if first else None)
-        if anatomy.findings and not dissect(*seen[::-1], at, reader, RIGHT_PRODUCT).findings:
-            swapped = "you return c first and h second"
-            return Anatomy(findings={"return": ("swapped_return", swapped)})
-        unsure = "weights" in anatomy.findings or "unrecognised" in dict(anatomy.found())
-        if not unsure:
+        if anatomy.findings and _is_right(seen[::-1], at, reader):
+            return Anatomy(findings={"h": ("swapped_return", "you return c first and h second")})
+        exchanged = observe(caller, at, exchanged=True) if anatomy.findings else None
+        if isinstance(exchanged, tuple) and _is_right(exchanged, at, reader):
+            said = "h and c are exchanged where they come in: the order is (h, c)"
+            return Anatomy(findings={"h": ("unrecognised", said)})
+        unsure = UNNAMED & {verdict for verdict, _ in anatomy.findings.values()}
+        if not unsure and "weights" not in anatomy.findings:
             return anatomy
         first = first or anatomy
     redraw(module, sizes)
     return first or anatomy
 
 
+def _is_right(seen: State, at: Places, reader: Reader) -> bool:
+    return not dissect(*seen, at, reader, RIGHT_PRODUCT).findings
+
+
 def _wrong(caller: Caller, findings: list[Finding], anatomy: Anatomy) -> Report:
-    verdicts = {verdict for verdict, _ in findings}
-    named = {m.verdict: m for m in reversed(MISTAKES)}
+    findings = list(dict.fromkeys(findings))
+    named = {mistake.verdict: mistake for mistake in reversed(MISTAKES)}
     evidence = {
         part: "off" if part in anatomy.findings else "right"
         for part in ("f", "i*g", "o", "c", "h")
-        if part in anatomy.findings or _read(part, anatomy)
+        if part in anatomy.findings or set(part.split("*")) & anatomy.gates.keys()
     }
-    if len(verdicts) == 1:
-        verdict = verdicts.pop()
-        detail = "; ".join(detail for _, detail in findings)
-        return caller.report(verdict, told(named[verdict], detail), evidence)
-    known = [verdict for verdict in verdicts if verdict != "unrecognised"]
-    message = "More than one thing is off: " + "; and ".join(detail for _, detail in findings)
+    details = "; ".join(detail for _, detail in findings)
+    verdicts = list(dict.fromkeys(verdict for verdict, _ in findings))
+    known = [verdict for verdict in verdicts if verdict not in UNNAMED]
+    if len(verdicts) == 1 or not known:
+        verdict = known[0] if known else "unrecognised"
+        return caller.report(verdict, named[verdict].told(details), evidence)
     fixes = " And: ".join(f"{named[verdict].fix}." for verdict in known)
-    if known:
-        evidence = {"mistakes": " and ".join(known), **evidence}
-    return caller.report("unrecognised", f"{message}.\nFix: {fixes}", evidence)
+    return caller.report(
+        "unrecognised",
+        f"More than one thing is off: {details}.\nFix: {fixes}",
+        {"mistakes": " and ".join(known), **evidence},
+    )
 
 
-def _read(part: str, anatomy: Anatomy) -> bool:
-    return bool(set(part.split("*")) & anatomy.gates.keys())
+def _untrainable(module: nn.Module, caller: Caller, few: dict[str, Tensor], sizes: Sizes) -> str:
+    """What to say first of a right cell that no optimiser could train; "" of any other."""
+    before = caller(**few)
+    for tensor in plain_tensors(module, sizes[1]):
+        tensor.add_(1.0)
+    after = caller(**few)
+    if isinstance(before, Report) or isinstance(after, Report):
+        return ""
+    if not any(True for _ in module.parameters()):
+        return (
+            "The numbers are right, but `parameters()` is empty: no optimiser would train this "
+            "cell. A module does not look into a plain list or at plain tensors. Fix: "
+            "`nn.ModuleList([...])` for layers, `nn.Parameter(...)` for a tensor, and "
+            "nn.ParameterList or nn.ParameterDict for several.\n"
+        )
+    if not agrees(after, before):
+        return (
+            "The numbers are right, but some of the weights are plain tensors, so no optimiser "
+            "will find them. Fix: `nn.Parameter(...)`, and nn.ParameterList or nn.ParameterDict "
+            "for several.\n"
+        )
+    with torch.enable_grad():
+        result = caller.raw(**few)
+    learned = any(p.requires_grad for p in module.parameters())
+    if learned and not any(getattr(part, "requires_grad", False) for part in result):
+        return (
+            "The numbers are right, but no gradient reaches the parameters, so it could not be "
+            "trained. Look for `.detach()`, `.data`, `torch.no_grad()` or NumPy.\n"
+        )
+    return ""

@@ -1,247 +1,207 @@
-"""Which parameter of a module feeds which gate, and how that differs from nn.LSTMCell."""
+"""Which parameter of a module feeds which gate: each is moved, and the gates are read again."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.cell.anatomy import dissect
-from lstm_teach.checks.cell.calls import Caller, listed
-from lstm_teach.checks.cell.equations import GATES
-from lstm_teach.checks.cell.findings import Anatomy, Finding
-from lstm_teach.checks.cell.layout import Layout, Source, describe_layout
-from lstm_teach.checks.cell.reading import DIRECTIONS, Gate, Places, Reader, observe
+from lstm_teach.checks.cell.anatomy import Anatomy, Finding, dissect
+from lstm_teach.checks.cell.calls import Caller
+from lstm_teach.checks.cell.equations import GATES, normals
+from lstm_teach.checks.cell.reading import DIRECTIONS, Places, Reader, observe
 from lstm_teach.checks.cell.redraw import weights
+from lstm_teach.checks.cell.words import listed
 from lstm_teach.checks.report import Report
 
 MOST_PARAMETERS = 24
 
-# Gates in which the way of a bias cannot be followed.
-_BIASLESS = ("constant", "sigmoid + 1")
-
+_PARTS = {
+    "x": slice(0, DIRECTIONS),
+    "h": slice(DIRECTIONS, 2 * DIRECTIONS),
+    "bias": slice(2 * DIRECTIONS, None),
+}
 _BIAS = re.compile(r"(^|[._])b[^.]*$|bias[^.]*$", re.IGNORECASE)
 
 
-@dataclass
-class Comparison:
-    """How a module's parameters lie.
+@dataclass(frozen=True)
+class Source:
+    """Where what x, h or a bias puts into a gate comes from.
 
     Attributes:
-        words: sentences for the report.
-        evidence: the gate order and the number of biases.
-        findings: mistakes that only the parameters show.
+        name: the parameter.
+        block: which of its blocks of hidden_size rows.
+        times: how many times it is added.
+        laid: "rows", "columns" (transposed) or "interleaved".
     """
 
-    words: str = ""
-    evidence: dict[str, Any] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
+    name: str
+    block: int
+    times: int
+    laid: str
 
 
-def compare_parameters(
+@dataclass
+class Layout:
+    """Where everything that a cell uses comes from.
+
+    Attributes:
+        weights: by gate and "x" or "h".
+        biases: for each parameter that is no weight, the gates that it feeds.
+        unclear: parameters whose way could not be followed.
+        constant: what the code itself adds to the sum of f.
+    """
+
+    weights: dict[tuple[str, str], Source] = field(default_factory=dict)
+    biases: dict[str, dict[str, Source]] = field(default_factory=dict)
+    unclear: list[str] = field(default_factory=list)
+    constant: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        """Whether each gate's weights of x and of h were found."""
+        return len(self.weights) == 2 * len(GATES)
+
+    @property
+    def order(self) -> str:
+        """The order of the four blocks in each weight, "" where there is no such order."""
+        orders = set()
+        for part in "xh":
+            sources = [self.weights.get((gate, part)) for gate in GATES]
+            places = {
+                source.block: gate for source, gate in zip(sources, GATES, strict=True) if source
+            }
+            names = {source.name for source in sources if source}
+            orders.add("".join(places.get(k, "") for k in range(4)) if len(names) == 1 else "")
+        order = orders.pop() if len(orders) == 1 else ""
+        return order if len(order) == len(GATES) else ""
+
+
+def find_layout(
     module: nn.Module, caller: Caller, at: Places, reader: Reader, anatomy: Anatomy
-) -> Comparison:
-    """Match what each gate was seen to use with the values of the parameters.
+) -> Layout | None:
+    """Follow every parameter; None where not all gates could be read, or there are too many.
 
     Args:
         module: with its parameters redrawn.
         caller: calls it.
         at: where it was looked at.
         reader: fits the gates.
-        anatomy: what was read; nothing is compared unless all four gates were.
+        anatomy: what was read.
     """
     named = dict(module.named_parameters())
-    comparison = Comparison()
-    read = [gate for gate, as_read in anatomy.gates.items() if as_read.activation]
-    unread = set(read) != set(GATES) or "weights" in anatomy.findings
-    if unread or len(named) > MOST_PARAMETERS:
-        return comparison
-    sources: dict[tuple[str, str], Source | None] = {}
-    for gate, part in product(GATES, "xh"):
-        found = list(_weight_sources(named, anatomy.gates[gate], part, at, reader))
-        beside = sources.get((gate, "x"))
-        sources[gate, part] = beside if beside in found else next(iter(found), None)
-    used = {source.name for source in sources.values() if source}
-    biases = {
-        name: _bias_sources(parameter, name, caller, at, reader, anatomy)
-        for name, parameter in named.items()
-        if name not in used and _like_a_bias(parameter, at)
-    }
-    order = _order(sources)
-    if all(gate.activation not in _BIASLESS for gate in anatomy.gates.values()):
-        comparison.findings = list(_findings(named, biases, order, used))
-    if anatomy.findings or comparison.findings:
-        return comparison
-    layout = Layout(
-        sources,
-        {name: feeds for name, feeds in biases.items() if feeds},
-        order,
-        _constant(module, caller, at),
-    )
-    comparison.words = describe_layout(module, layout, at.x.shape[1], at.h.shape[1])
-    if order:
-        comparison.evidence["gate order"] = " ".join(order)
-    transposed = {s.name for s in sources.values() if s and s.layout == "columns"}
-    if transposed:
-        comparison.evidence["transposed"] = ", ".join(sorted(transposed))
-    return comparison
+    shared = "weights" in anatomy.findings
+    if shared or not anatomy.all_gates_read() or len(named) > MOST_PARAMETERS:
+        return None
+    layout = Layout(constant=_constant(module, caller, at))
+    for name, parameter in named.items():
+        fed = _fed(name, parameter, caller, at, reader, anatomy)
+        if fed is None:
+            layout.unclear.append(name)
+        elif any(part != "bias" for _, part in fed):
+            layout.weights |= {key: source for key, source in fed.items() if key[1] != "bias"}
+        elif parameter.numel() in (at.h.shape[1], 4 * at.h.shape[1]):
+            layout.biases[name] = {gate: source for (gate, _), source in fed.items()}
+    return layout
 
 
 def _constant(module: nn.Module, caller: Caller, at: Places) -> float:
     """What is added to f's sum by the code itself: what is left when all parameters are 0."""
     kept = [(tensor, tensor.detach().clone()) for tensor in weights(module, at.h.shape[1])]
-    try:
-        for tensor, _ in kept:
-            tensor.zero_()
-        seen = observe(caller, at)
-    finally:
-        for tensor, values in kept:
-            tensor.copy_(values)
+    for tensor, _ in kept:
+        tensor.zero_()
+    seen = observe(caller, at)
+    for tensor, values in kept:
+        tensor.copy_(values)
     if isinstance(seen, Report):
         return 0.0
-    f = (seen[1][1] - seen[1][0]) / at.c[1]
-    return round(torch.logit(f).median().item(), 3)
+    return round(torch.logit((seen[1][1] - seen[1][0]) / at.c[1]).median().item(), 3)
 
 
-def _windows(matrix: Tensor, rows: int) -> Iterator[tuple[int, str, Tensor]]:
-    """Blocks of rows: of a matrix, of its transpose, and every fourth row."""
-    for layout, laid in (("rows", matrix), ("columns", matrix.mT)):
-        flat = laid.reshape(-1, laid.shape[-1])
-        if flat.shape[0] % rows:
-            continue
-        count = flat.shape[0] // rows
-        for block in range(count):
-            yield block, layout, flat[block * rows : (block + 1) * rows]
-        if count == len(GATES) and rows > 1:
-            for block in range(count):
-                yield block, "interleaved", flat[block::count]
-
-
-def _weight_sources(
-    named: dict[str, nn.Parameter], gate: Gate, part: str, at: Places, reader: Reader
-) -> Iterator[Source]:
-    """Every block with the right values: a single number may stand in several by chance."""
-    along = at.along_x if part == "x" else at.along_h
-    lines = gate.lines[:, :DIRECTIONS] if part == "x" else gate.lines[:, DIRECTIONS:-1]
-    width, hidden_size = along.shape[1], at.h.shape[1]
-    for name, parameter in named.items():
-        if parameter.dim() < 2:
-            continue
-        for block, layout, window in _windows(parameter.double(), hidden_size):
-            fits = window.shape[1] in (width, at.x.shape[1] + hidden_size)
-            starts = {0, window.shape[1] - width} if fits else set()
-            for start in sorted(starts):
-                columns = window[at.units, start : start + width]
-                if reader.close(columns @ along.T, lines):
-                    yield Source(name, block, layout)
-
-
-def _like_a_bias(parameter: Tensor, at: Places) -> bool:
-    return parameter.numel() in (at.h.shape[1], 4 * at.h.shape[1])
-
-
-def _bias_sources(
-    parameter: nn.Parameter,
-    name: str,
-    caller: Caller,
-    at: Places,
-    reader: Reader,
-    anatomy: Anatomy,
-) -> dict[str, Source] | None:
-    """Which gate each block of a bias moves, found by moving it; None where that is unclear."""
-    kept = parameter.detach().clone()
-    move = torch.randn(
-        parameter.numel(), generator=torch.Generator().manual_seed(3), dtype=torch.float64
-    )
-    try:
-        parameter.add_(move.view_as(parameter))
-        seen = observe(caller, at)
-        if isinstance(seen, Report):
-            return None
-        as_before = (anatomy.gates["i"].activation, anatomy.gates["g"].activation)
-        moved = dissect(*seen, at, reader, products=(as_before,))
-    finally:
-        parameter.copy_(kept)
-    found: dict[str, Source] = {}
-    for gate in GATES:
-        if gate not in moved.gates or not moved.gates[gate].activation:
-            return None
-        by = moved.gates[gate].lines - anatomy.gates[gate].lines
-        if by.abs().max() < 30 * reader.accuracy:
-            continue
-        source = _moved_by(move, name, by[:, -1], at, reader)
-        if source is None:
-            return None
-        found[gate] = source
-    return found
-
-
-def _moved_by(
-    move: Tensor, name: str, offsets: Tensor, at: Places, reader: Reader
-) -> Source | None:
-    for block, layout, window in _windows(move[:, None], at.h.shape[1]):
-        for times in (1, 2):
-            if reader.close(times * window[at.units, 0], offsets):
-                return Source(name, block, layout, times)
+def _fed(
+    name: str, parameter: Tensor, caller: Caller, at: Places, reader: Reader, anatomy: Anatomy
+) -> dict[tuple[str, str], Source] | None:
+    """What a parameter feeds, by gate and part; None where its way is unclear."""
+    kept, move = parameter.detach().clone(), 0.3 * normals(3)(*parameter.shape)
+    parameter.add_(move)
+    seen = observe(caller, at)
+    parameter.copy_(kept)
+    moved = Anatomy() if isinstance(seen, Report) else dissect(*seen, at, reader, before=anatomy)
+    if not moved.gates.keys() >= set(GATES) or any(not g.activation for g in moved.gates.values()):
+        return None
+    grown = {
+        (gate, part): moved.gates[gate].lines[:, columns] - anatomy.gates[gate].lines[:, columns]
+        for gate in GATES
+        for part, columns in _PARTS.items()
+    }
+    grown = {key: by for key, by in grown.items() if by.abs().max() > 30 * reader.accuracy}
+    for laid in ("rows", "columns", "interleaved"):
+        blocks = list(_blocks(move, laid, at.h.shape[1]))
+        fed = {
+            (gate, part): Source(name, *found, laid)
+            for (gate, part), by in grown.items()
+            if (found := _place(blocks, part, by, at, reader))
+        }
+        if fed.keys() == grown.keys():
+            return fed
     return None
 
 
-def _order(weights: dict[tuple[str, str], Source | None]) -> str:
-    """The order of the four gates in a fused weight, or "" where there is none."""
-    orders = set()
-    for part in "xh":
-        sources = [weights[gate, part] for gate in GATES]
-        if any(source is None for source in sources):
-            return ""
-        known = [source for source in sources if source]
-        if len({source.name for source in known}) > 1:
-            return ""
-        blocks = [source.block for source in known]
-        if sorted(blocks) != [0, 1, 2, 3]:
-            return ""
-        orders.add("".join(GATES[blocks.index(k)] for k in range(4)))
-    return orders.pop() if len(orders) == 1 else ""
+def _blocks(tensor: Tensor, laid: str, rows: int) -> Iterable[Tensor]:
+    """Blocks of rows: of a parameter, of its transpose, or every fourth row."""
+    matrix = tensor if tensor.dim() > 1 else tensor[:, None]
+    flat = (matrix.mT if laid == "columns" else matrix).flatten(0, -2)
+    if laid == "interleaved":
+        return [flat[k::4] for k in range(4)] if len(flat) == 4 * rows else []
+    return flat.split(rows) if len(flat) % rows == 0 else []
 
 
-def _findings(
-    named: dict[str, nn.Parameter],
-    biases: dict[str, dict[str, Source] | None],
-    order: str,
-    used: set[str],
-) -> Iterator[Finding]:
-    moving = {name: sources for name, sources in biases.items() if sources is not None}
-    for name, sources in moving.items():
+def _place(
+    blocks: list[Tensor], part: str, by: Tensor, at: Places, reader: Reader
+) -> tuple[int, int] | None:
+    """Which block, taken how many times, makes a gate grow so along the directions."""
+    along = {"x": at.along_x, "h": at.along_h, "bias": torch.ones(1, 1).double()}[part]
+    width, both = along.shape[1], at.x.shape[1] + at.h.shape[1]
+    for k, block in enumerate(blocks):
+        starts = {0, block.shape[1] - width} if block.shape[1] in (width, both) else set()
+        for start, times in product(starts, (1, 2)):
+            if reader.close(times * block[at.units, start : start + width] @ along.T, by):
+                return k, times
+    return None
+
+
+def bias_mistakes(module: nn.Module, layout: Layout) -> Iterator[Finding]:
+    """Mistakes that only the parameters show: a bias without effect, twice, or misplaced."""
+    used = {source.name for source in layout.weights.values()}
+    twice = [n for n, fed in layout.biases.items() if {s.times for s in fed.values()} == {2}]
+    for name, fed in layout.biases.items():
         if not _BIAS.search(name):
             continue
-        if not sources:
-            layer = name.rpartition(".")[0]
-            idle = layer and all(n not in used for n in named if n.startswith(f"{layer}."))
-            other = [n for n, s in moving.items() if s and all(o.times == 2 for o in s.values())]
-            if other:
-                yield "bias_twice", f"`{other[0]}` is added twice, `{name}` never"
-            elif not idle:
+        blocks = [source.block for source in fed.values()]
+        own = "".join(sorted(fed, key=lambda gate: fed[gate].block))
+        if not fed:
+            layer = f"{name.rpartition('.')[0]}."
+            beside = [n for n, _ in module.named_parameters() if n.startswith(layer)]
+            if twice:
+                yield "bias_twice", f"`{twice[0]}` is added twice, `{name}` never"
+            elif layer == "." or used & set(beside):
                 yield "missing_bias", f"`{name}` has no effect on h and c"
-            continue
-        twice = [gate for gate, source in sources.items() if source.times == 2]
-        if twice and all(moving.values()):
-            where = "" if len(twice) == len(GATES) else f" in the gate {listed(twice)}"
+        elif len(blocks) > len(set(blocks)):
+            yield "wrong_bias_slice", f"one part of `{name}` feeds the gates {listed(fed)}"
+        elif 1 < len(fed) < len(GATES):
+            without = [gate for gate in GATES if gate not in fed]
+            yield "missing_bias", f"`{name}` is left out in the gate {listed(without)}"
+        elif len(fed) == len(GATES) and layout.order and own != layout.order:
+            yield (
+                "wrong_bias_slice",
+                f"the weights lie in the order {', '.join(layout.order)}, `{name}` in the order "
+                f"{', '.join(own)}",
+            )
+        doubled = [gate for gate, source in fed.items() if source.times == 2]
+        if doubled and all(layout.biases.values()):
+            where = "" if len(doubled) == len(GATES) else f" in the gate {listed(doubled)}"
             yield "bias_twice", f"`{name}` is added twice{where}"
-        blocks = [source.block for source in sources.values()]
-        if len(blocks) > len(set(blocks)):
-            yield "wrong_bias_slice", f"one part of `{name}` feeds the gates {listed([*sources])}"
-        elif len(sources) == len(GATES):
-            own = "".join(sorted(sources, key=lambda gate: sources[gate].block))
-            if order and own != order:
-                yield (
-                    "wrong_bias_slice",
-                    f"the weights lie in the order {', '.join(order)}, `{name}` in the order "
-                    f"{', '.join(own)}",
-                )
-        elif len(blocks) > 1:
-            without = listed([gate for gate in GATES if gate not in sources])
-            yield "missing_bias", f"`{name}` is left out in the gate {without}"

@@ -7,12 +7,14 @@ in x and h. So each gate can be recovered from outputs alone, and where that fai
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from lstm_teach.checks.cell.calls import Caller
+from lstm_teach.checks.cell.equations import normals
 from lstm_teach.checks.cell.fit import ACTIVATIONS, Guess, anywhere, informed
 from lstm_teach.checks.report import Report
 
@@ -61,11 +63,7 @@ class Places:
 
 def places(input_size: int, hidden_size: int) -> Places:
     """Random places along a few random directions, so that wide cells cost no more."""
-    source = torch.Generator().manual_seed(7)
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=source, dtype=torch.float64, device="cpu")
-
+    normal = normals(7)
     t = torch.cat([0.5 * normal(SAMPLES, 2 * DIRECTIONS), torch.ones(SAMPLES, 1).double()], 1)
     along_x, along_h = normal(DIRECTIONS, input_size), normal(DIRECTIONS, hidden_size)
     c = 0.4 + torch.sigmoid(normal(3, SAMPLES, hidden_size))  # no cell clips c as early as that
@@ -82,9 +80,16 @@ def places(input_size: int, hidden_size: int) -> Places:
     )
 
 
-def observe(caller: Caller, at: Places) -> tuple[Tensor, Tensor] | Report:
-    """What the cell returns at every place from each old c, ``[4, samples, hidden_size]`` each."""
-    state = caller(x=at.x.repeat(4, 1), h=at.h.repeat(4, 1), c=torch.cat(at.c))
+def observe(caller: Caller, at: Places, exchanged: bool = False) -> tuple[Tensor, Tensor] | Report:
+    """What the cell returns at every place from each old c, ``[4, samples, hidden_size]`` each.
+
+    Args:
+        caller: calls it.
+        at: where.
+        exchanged: hand h over as c, and c as h.
+    """
+    h, c = at.h.repeat(4, 1), torch.cat(at.c)
+    state = caller(x=at.x.repeat(4, 1), h=c if exchanged else h, c=h if exchanged else c)
     if isinstance(state, Report):
         return state
     first, second = (part.double().unflatten(0, (4, -1)) for part in state)
@@ -143,11 +148,14 @@ class Reader:
         right = (self.at.t * trust).mT @ (sums * trust)
         return torch.linalg.solve_ex(normal, right)[0][..., 0]
 
-    def shifted(self, values: Tensor) -> Gate | None:
-        """A sigmoid with a constant of each unit added after it."""
-        parts = self.product(values, "sigmoid", "nothing", added=True)
+    def gate_with_late_bias(self, values: Tensor) -> Gate:
+        """As `gate`, and a sigmoid with a constant of each unit added after it."""
+        gate = self.gate(values)
+        parts = None
+        if not gate.activation:
+            parts = self.product(values, "sigmoid", "nothing", added=True)
         if parts is None or not self.close(parts[1].lines[:, :-1], torch.zeros(1).double()):
-            return None
+            return gate
         return Gate("sigmoid + 1", parts[0].lines, values)
 
     def product(
@@ -156,7 +164,8 @@ class Reader:
         one: str,
         two: str,
         added: bool = False,
-        hints: tuple[Tensor, ...] = (),
+        hints: Sequence[Tensor] = (),
+        near: Tensor | None = None,
     ) -> tuple[Gate, Gate] | None:
         """Take i * g apart: two gates of these activations whose product has the values.
 
@@ -166,26 +175,25 @@ class Reader:
             two: likewise.
             added: look for i + g, not i * g.
             hints: ``[units, 2 * directions + 1]``, lines that i could have.
+            near: ``[units, 2 * (2 * directions + 1)]``, lines of i and g to begin with.
         """
         if not values.isfinite().all():
             return None
+        t, y = self.at.t, values.T
         guess = Guess(ACTIVATIONS[one][0], ACTIVATIONS[two][0], torch.add if added else torch.mul)
-        starts = informed(self.at.t, values.T, hints)
         enough = len(values) * (self.accuracy / 1000) ** 2
-        if values.shape[1] > 2:  # most wrong guesses end here
-            _, first = guess.fit(self.at.t, values.T[:2], starts[:, :2], enough)
-            if not self.same(first, values[:, :2]) and (one, two) != ("sigmoid", "tanh"):
+        starts = informed(t, y, hints) if near is None else near[None]
+        if near is None and (one, two) != ("sigmoid", "tanh"):  # most guesses end at two units
+            _, first = guess.fit(t, y[:2], starts[:, :2], enough)
+            if not self.same(first, values[:, :2]):
                 return None
-        lines, fitted = guess.fit(self.at.t, values.T, starts, enough)
-        missed = [u for u in range(values.shape[1]) if not self.same(fitted[:, u], values[:, u])]
-        if missed and (len(missed) < values.shape[1] or len(missed) < 3):
-            y = values.T[missed]
+        lines, fitted = guess.fit(t, y, starts, enough)
+        missed = [u for u in range(len(y)) if not self.same(fitted[:, u], values[:, u])]
+        if missed and (len(missed) < len(y) or len(missed) < 3 or near is not None):
             lines[missed], fitted[:, missed] = guess.fit(
-                self.at.t, y, anywhere(lines[missed]), enough
+                t, y[missed], anywhere(lines[missed]), enough
             )
         if not self.same(fitted, values):
             return None
         i, g = lines.chunk(2, dim=-1)
-        squash_i, squash_g = guess.squash_i, guess.squash_g
-        t = self.at.t
-        return Gate(one, i, squash_i(t @ i.T)), Gate(two, g, squash_g(t @ g.T))
+        return Gate(one, i, guess.squash_i(t @ i.T)), Gate(two, g, guess.squash_g(t @ g.T))
