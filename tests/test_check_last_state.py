@@ -91,6 +91,30 @@ def test_another_state_is_not(read, directions, lengths):
     assert not check_last_state(Classifier(read, directions), X, lengths)
 
 
+def test_of_several_layers_the_top_one_ends_it():
+    def of_layer(layer):
+        model = Classifier(both_ends(layer))
+        model.lstm = nn.LSTM(16, 8, num_layers=2, batch_first=True)
+        return check_last_state(model, X)
+
+    assert of_layer(-1), of_layer(-1)
+    assert not of_layer(0)
+
+
+@pytest.mark.parametrize(
+    ("read", "given"),
+    [
+        (lambda m, x, _: m.lstm(x)[0][:, -1], "Your answer is [3, 8]"),
+        (lambda m, x, _: (last_step(m, x, _), None), "Your answer is tuple"),
+    ],
+)
+def test_an_answer_of_another_form_is_told_which_one_was_expected(read, given):
+    report = check_last_state(Classifier(read), X)
+    assert report.verdict == "unrecognised"
+    assert given in report.message
+    assert "here [3, 4], was expected" in report.message
+
+
 def test_a_layout_mistake_keeps_its_name():
     def forgotten(model, x, _):
         return model.readout(model.lstm(x.transpose(0, 1))[0][:, -1])

@@ -29,7 +29,30 @@ def test_words_are_right_or_their_mistake_has_a_name(answer, verdict):
 
 def test_who_counts_from_one_is_told_so():
     report = check_words(["small", "remembers", "is"], word_grid(), 2)
+    assert "That is `x[1]`. The right axis, and counting starts at 0" in report.message
+    assert "`x[2]` is word number 3 of each sentence" in report.message
+
+
+def test_the_first_word_counted_from_one_is_the_one_at_index_0():
+    report = check_words(word_grid()[0], word_grid(), 1)
     assert "counting starts at 0" in report.message
+
+
+def test_the_first_and_the_last_sentence_are_sentences_too():
+    for sentence in (0, 2):
+        assert check_words(word_grid()[:, sentence], word_grid(), sentence).verdict == (
+            "time_batch_swapped"
+        )
+
+
+def test_where_there_is_no_such_sentence_none_is_looked_for():
+    assert check_words("rain is falling", word_grid(), 3).verdict == "unrecognised"
+    assert check_words("rain is falling", word_grid(), -4).verdict == "unrecognised"
+
+
+def test_another_number_of_words_is_counted():
+    report = check_words(["dog"], word_grid(), 2)
+    assert "`x[2]` has 3 words, one of each sentence; you gave 1." in report.message
 
 
 def test_the_first_index_has_none_before_it():
