@@ -160,6 +160,16 @@ def probabilities_over_the_batch():
 
 
 @wrong("samples_mixed")
+def states_of_two_layers_centred_over_the_batch():
+    def body(self, x):
+        _, (h, _) = self.lstm(x)
+        return self.fc(h[-1] - h[-1].mean(0))
+
+    lstm = nn.LSTM(IN, H, 2, batch_first=True)
+    return case(Net(body, lstm=lstm, fc=nn.Linear(H, K)), features())
+
+
+@wrong("samples_mixed")
 def probabilities_over_all_rows_of_a_flattened_output():
     def body(self, x):
         out, _ = self.lstm(x)

@@ -132,3 +132,23 @@ def cell_outputs_viewed_as_batch_first():
         return self.fc(torch.stack(outs).view(b, t, H))
 
     return case(Net(body, cell=nn.GRUCell(IN, H), fc=nn.Linear(H, K)), features(), **TAGGER)
+
+
+@wrong("view_scramble")
+def output_of_two_directions_viewed_as_batch_first():
+    def body(self, x):
+        out, _ = self.gru(x.transpose(0, 1))
+        return self.fc(out.reshape(x.size(0), x.size(1), -1)[:, -1])
+
+    gru = nn.GRU(IN, H, 2, bidirectional=True)
+    return case(Net(body, gru=gru, fc=nn.Linear(2 * H, K)), features())
+
+
+@wrong("view_scramble")
+def mean_of_a_view_of_more_samples_than_steps():
+    def body(self, x):
+        out, _ = self.lstm(x)
+        return self.fc(out.reshape(x.size(1), x.size(0), H).mean(0))
+
+    lstm = nn.LSTM(IN, H, batch_first=True)
+    return case(Net(body, lstm=lstm, fc=nn.Linear(H, K)), features(8, 4))
