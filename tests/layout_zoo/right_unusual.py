@@ -117,7 +117,7 @@ def one_step_after_a_convolution_over_all_time():
 @right
 def noise_without_a_seed():
     def body(self, x):
-        out, _ = self.lstm(x + os.urandom(1)[0] / 255)
+        out, _ = self.lstm(x + int.from_bytes(os.urandom(4), "big") / 2**32)
         return self.fc(out[:, -1])
 
     return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())

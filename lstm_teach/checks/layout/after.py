@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import torch
-
 from lstm_teach.checks.layout.judge import Case, is_reordered, to_front
 from lstm_teach.checks.layout.mistake import SILENT, Mistake, Words, words
-from lstm_teach.checks.layout.walk import Walk
 
 
 def last_step_wrong_axis(case: Case) -> Words | None:
@@ -24,66 +21,24 @@ def rows_in_another_order(case: Case) -> Words | None:
     """Each output row is one sample, but not the sample of that row."""
     if case.look is None or not is_reordered(case.look.reached):
         return None
-    read = case.misread()
-    if read is not None and not _are_read_alike(read[0], read[2]):
-        return None
-    return mixed_after(case)
-
-
-def _are_read_alike(walk: Walk, parts: list[torch.Tensor]) -> bool:
-    """Whether every row reads the same places of its column, or what stands for all of it.
-
-    So it is where whole rows have changed their places. A `view` that gives each row one
-    sample by chance takes another place for each.
-
-    Args:
-        walk: the walk that is read.
-        parts: for each sample the places [places, cols] that its output row reads.
-    """
-    places = [part.any(1) for part in parts]
-    if all(torch.equal(one, places[0]) for one in places):
-        return True
-    return all(
-        place.sum() > 1 or bool((part.nonzero()[:, 0] == walk.ends[part.nonzero()[:, 1]] - 1).all())
-        for place, part in zip(places, parts, strict=True)
-    )
+    wrong = case.misreading
+    return mixed_after(case) if wrong is None or wrong.is_alike else None
 
 
 def hidden_view(case: Case) -> Words | None:
     """Rows of h_n (or c_n) go to the wrong samples, each row to one."""
-    read = case.misread()
-    if read is None or read[1] != "state" or not _are_disjoint(read[2]) or read[0].call.rows < 2:
+    wrong = case.misreading
+    if wrong is None or wrong.channel != "state" or not wrong.is_disjoint:
         return None
-    return words(case, read[0])
+    return words(case, wrong.walk) if wrong.walk.call.rows > 1 else None
 
 
 def view_after(case: Case) -> Words | None:
     """Rows of ``output`` go to the wrong samples, each row to one."""
-    read = case.misread()
-    if read is None or read[1] != "output" or not _are_disjoint(read[2]):
+    wrong = case.misreading
+    if wrong is None or wrong.channel != "output" or not wrong.is_disjoint:
         return None
-    return None if _are_across_the_batch(read[0], read[2]) else words(case, read[0])
-
-
-def _are_disjoint(parts: list[torch.Tensor]) -> bool:
-    """Whether no place is read by two samples: rows are whole, only misfiled."""
-    return not bool((torch.stack(parts).sum(0) > 1).any())
-
-
-def _are_across_the_batch(walk: Walk, parts: list[torch.Tensor]) -> bool:
-    """Whether each row reads one step of many columns: a sum or mean over the batch axis.
-
-    A `view` reads as many places in a row as there are steps; they fit into one step only
-    where there are fewer steps than columns, and then they leave some columns out.
-
-    Args:
-        walk: the walk that is read.
-        parts: for each sample the places [places, cols] that its output row reads.
-    """
-    if not all(part.any(1).sum() == 1 for part in parts):
-        return False
-    widths = [int(part.any(0).sum()) for part in parts]
-    return max(widths) > 1 and (walk.steps > walk.cols or min(widths) == walk.cols)
+    return None if wrong.is_across_the_batch else words(case, wrong.walk)
 
 
 def output_axes_swapped(case: Case) -> Words | None:

@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 
 from lstm_teach.checks.layout.measure import Findings, Rows, change
-from lstm_teach.checks.layout.walk import Reading, Walk
+from lstm_teach.checks.layout.walk import Misreading, Reading, Walk
 
 
 @dataclass(frozen=True)
@@ -206,13 +206,9 @@ class Case:
         is_state = self.look is not None and self.look.is_state
         return is_state or any(reading.is_any for reading in self.all_readings)
 
-    def misread(self) -> tuple[Walk, str, list[torch.Tensor]] | None:
-        """The last walk that is right in itself but is read wrongly.
-
-        Returns:
-            The walk, "output" or "state", and for each sample the places [places, cols] that its
-            output row reads; None where all is read from the right columns or unknown.
-        """
+    @cached_property
+    def misreading(self) -> Misreading | None:
+        """How the last walk is read that is right in itself but read from wrong columns."""
         for number, walk in reversed(list(enumerate(self.walks))):
             own = [readings[number] for readings in self.sample_readings or []]
             for channel, parts in (
@@ -220,7 +216,7 @@ class Case:
                 ("state", [reading.state for reading in own]),
             ):
                 if any((part.any(0) & ~walk.owners[:, k]).any() for k, part in enumerate(parts)):
-                    return walk, channel, parts
+                    return Misreading(walk, channel, parts)
         return None
 
 

@@ -96,6 +96,55 @@ class Reading:
         return any(bool(part.any()) for part in (self.output, self.backward, self.state))
 
 
+@dataclass
+class Misreading:
+    """How the output reads a walk, where its rows read columns of other samples.
+
+    Attributes:
+        walk: the walk that is read.
+        channel: what of it, "output" or "state".
+        parts: for each looked-at sample the places [places, cols] that its output row reads.
+    """
+
+    walk: Walk
+    channel: str
+    parts: list[torch.Tensor]
+
+    @property
+    def is_disjoint(self) -> bool:
+        """Whether no place is read by two samples: rows are whole, only misfiled."""
+        return not bool((torch.stack(self.parts).sum(0) > 1).any())
+
+    @property
+    def is_alike(self) -> bool:
+        """Whether every row reads the same places of its column, or what stands for all of it.
+
+        So it is where whole rows have changed their places. A `view` that gives each row one
+        sample by chance takes another place for each.
+        """
+        places = [part.any(1) for part in self.parts]
+        if all(torch.equal(one, places[0]) for one in places):
+            return True
+        last = torch.arange(len(places[0]))[:, None] == self.walk.ends - 1
+        return all(
+            place.sum() > 1 or not bool((part & ~last).any())
+            for place, part in zip(places, self.parts, strict=True)
+        )
+
+    @property
+    def is_across_the_batch(self) -> bool:
+        """Whether each row reads one step of many columns: a sum or mean over the batch axis.
+
+        A `view` reads as many places in a row as there are steps; they fit into one step only
+        where there are fewer steps than columns, and then they leave some columns out.
+        """
+        if any(part.any(1).sum() != 1 for part in self.parts):
+            return False
+        widths = [int(part.any(0).sum()) for part in self.parts]
+        steps, cols = self.walk.steps, self.walk.cols
+        return max(widths) > 1 and (steps > cols or min(widths) == cols)
+
+
 def reading_of(calls: list[Call], read: Mapping[tuple[int, str], torch.Tensor]) -> Reading:
     """What is read of one walk.
 
