@@ -1,5 +1,6 @@
-"""What all tests share: one thread each, and a network that ends at this machine."""
+"""What all tests share: one thread each, a network that ends here, and who runs what."""
 
+import re
 import socket
 
 import pytest
@@ -8,6 +9,45 @@ import torch
 torch.set_num_threads(1)
 
 LOCAL = {"127.0.0.1", "::1", "localhost", None}
+
+# What takes long, by the beginning of a test's name. It comes first, so that no worker is left with
+# a long file when the other has nothing to do.
+LONG = (
+    "tests/browser/",
+    "notebooks/05",
+    "notebooks/04",
+    "tests/test_check_cell.py",
+    "tests/test_notebooks.py",
+    "notebooks/",
+)
+LESSON = re.compile(r"\[(\d\d_\w+)")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Bring the long files to the front where several workers share the tests."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _turn(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give a worker one file at a time, and of the browser's tests one notebook at a time."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByLesson(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            lesson = LESSON.search(nodeid) if file.startswith(LONG[0]) else None
+            return f"{file} {lesson[1]}" if lesson else file
+
+    config.option.loadscopereorder = False
+    return ByLesson(config, log)
+
+
+def _turn(nodeid):
+    return next((at for at, start in enumerate(LONG) if nodeid.startswith(start)), len(LONG))
 
 
 @pytest.fixture

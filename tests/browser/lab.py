@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,7 +52,25 @@ IDLE = """() => {
     const kernel = context?.session?.kernel;
     return context?.isReady && kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
 }"""
+RAN = """number => {
+    const prompt = window.jupyterapp.shell.currentWidget.content.widgets[number].promptNode;
+    return !prompt || /\\d/.test(prompt.textContent);
+}"""
 START = "name => { window.jupyterapp.commands.execute(name) }"
+# Every picture is decoded, and for a moment nothing in the page changes any more.
+QUIET = """async () => {
+    await Promise.all([...document.images].map(i => i.decode().catch(() => null)));
+    const end = performance.now() + 3000;
+    let changed = performance.now();
+    const watch = new MutationObserver(() => { changed = performance.now(); });
+    watch.observe(document.querySelector('.jp-Notebook') || document.body,
+        { subtree: true, childList: true, attributes: true, characterData: true });
+    while (performance.now() < Math.min(end, changed + 100))
+        await new Promise(done => requestAnimationFrame(done));
+    watch.disconnect();
+}"""
+# Tall, so that little has to be scrolled.
+SIZE = {"width": 1600, "height": 2800}
 
 
 @dataclass
@@ -72,8 +91,9 @@ class Lab:
 
     def end_kernels(self) -> None:
         """Stop every kernel, as a server does that was closed."""
-        for session in self.api("sessions"):
-            self.api(f"sessions/{session['id']}", "DELETE")
+        with ThreadPoolExecutor() as pool:
+            ids = [session["id"] for session in self.api("sessions")]
+            list(pool.map(lambda each: self.api(f"sessions/{each}", "DELETE"), ids))
 
 
 @contextmanager
@@ -104,6 +124,7 @@ def serve(
         *(f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"),
         *(f"--IdentityProvider.token={lab.token}", "--LabApp.expose_app_in_browser=True"),
         "--LabApp.extension_manager=readonly",
+        "--KernelManager.shutdown_wait_time=0.5",
         f"--LabApp.app_settings_dir={ROOT / 'share/jupyter/lab/settings'}",
     ]
     with open(scratch / "server.log", "w") as log:
@@ -146,6 +167,7 @@ class Heard:
 
     errors: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
+    dialogs: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -156,6 +178,46 @@ class Notebook:
     lab: Lab
     name: str
     heard: Heard
+    view: str = "doc"  # alone in the page; "lab" is the window with tabs
+    panel: str = ""  # a selector for the notebook where several are in the page
+
+    def open(self) -> None:
+        """Open the notebook in the page, in place of what is there."""
+        self.page.goto(f"{self.lab.url}/{self.view}/tree/{self.name}?token={self.lab.token}")
+        try:
+            self.wait_idle(30)
+        except PlaywrightTimeout:
+            # On a busy machine JupyterLab sometimes opens a notebook and starts no kernel for it.
+            self.page.reload()
+            self.wait_idle()
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        self.settle()
+
+    def restart(self) -> None:
+        """Restart the kernel, with the question answered that JupyterLab asks before."""
+        self.page.evaluate(
+            "() => { window.restarted = window.jupyterapp.commands.execute("
+            "'notebook:restart-kernel').then(() => null) }"
+        )
+        self.page.locator(".jp-Dialog .jp-mod-accept").click()
+        self.page.evaluate("() => window.restarted")
+        self.wait_idle()
+
+    def beside(self, name: str) -> Notebook:
+        """Open another notebook in the same window, to the right of this one."""
+        self.panel = self._current()
+        self.page.evaluate(
+            """path => window.jupyterapp.commands.execute(
+                'docmanager:open', { path, options: { mode: 'split-right' } }).then(() => null)""",
+            name,
+        )
+        other = Notebook(self.page, self.lab, name, self.heard, self.view, self._current())
+        other.wait_idle()
+        other.settle()
+        return other
+
+    def _current(self) -> str:
+        return f"#{self.page.evaluate('window.jupyterapp.shell.currentWidget.id')}"
 
     def wait_idle(self, seconds: float = 60) -> None:
         """Wait until the kernel has nothing to do."""
@@ -191,14 +253,8 @@ class Notebook:
         )
 
     def settle(self) -> None:
-        """Wait until every picture is decoded and the page has been drawn."""
-        self.page.evaluate(
-            """async () => {
-                await Promise.all([...document.images].map(i => i.decode().catch(() => null)));
-                await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
-            }"""
-        )
-        self.page.wait_for_timeout(300)
+        """Wait until every picture is decoded and the page is at rest."""
+        self.page.evaluate(QUIET)
 
     def outputs(self) -> list[list[dict[str, Any]]]:
         """The outputs of each code cell as JupyterLab holds them now, in nbformat's words."""
@@ -209,7 +265,7 @@ class Notebook:
 
     def cell(self, number: int) -> Locator:
         """The cell at a place in the notebook, counted from 0."""
-        return self.page.locator(".jp-Notebook .jp-Cell").nth(number)
+        return self.page.locator(f"{self.panel} .jp-Notebook .jp-Cell").nth(number)
 
     def run_cell(self, number: int, text: str | None = None) -> None:
         """Run one cell, with `text` typed in place of its own."""
@@ -218,7 +274,8 @@ class Notebook:
             self.page.keyboard.press("Control+A")
             self.page.keyboard.insert_text(text)
         self.page.keyboard.press("Control+Enter")
-        self.page.wait_for_timeout(200)
+        self.page.wait_for_timeout(50)
+        self.page.wait_for_function(RAN, arg=number, timeout=60_000)
         self.wait_idle()
         self.settle()
 
@@ -251,9 +308,15 @@ class Notebook:
 
 
 def open_notebook(
-    browser: Browser, lab: Lab, name: str, width: int = 1600, height: int = 1400, zoom: float = 1
+    browser: Browser,
+    lab: Lab,
+    name: str,
+    width: int = SIZE["width"],
+    height: int = SIZE["height"],
+    zoom: float = 1,
+    view: str = "doc",
 ) -> Notebook:
-    """Open a notebook in a page of its own, without the side bar."""
+    """Open a notebook in a page of its own, without the side bar unless `view` is "lab"."""
     context = browser.new_context(
         viewport={"width": round(width / zoom), "height": round(height / zoom)},
         device_scale_factor=zoom,
@@ -264,14 +327,7 @@ def open_notebook(
     page.on("pageerror", lambda error: heard.errors.append(str(error)))
     ours = (lab.url, lab.url.replace("http", "ws", 1), "data:", "blob:")
     page.on("request", lambda r: r.url.startswith(ours) or heard.outside.append(r.url))
-    page.goto(f"{lab.url}/doc/tree/{name}?token={lab.token}")
-    notebook = Notebook(page, lab, name, heard)
-    try:
-        notebook.wait_idle(30)
-    except PlaywrightTimeout:
-        # On a busy machine JupyterLab sometimes opens a notebook and starts no kernel for it.
-        page.reload()
-        notebook.wait_idle()
-    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-    notebook.settle()
+    page.on("dialog", lambda dialog: (heard.dialogs.append(dialog.message), dialog.dismiss()))
+    notebook = Notebook(page, lab, name, heard, view)
+    notebook.open()
     return notebook

@@ -80,15 +80,15 @@ def test_every_control_is_moved_by_keyboard_and_picture_and_sentence_change(
 
 
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS.keys())
-def test_nothing_is_cut_off(lesson, width):
-    lesson.page.set_viewport_size({"width": width, "height": 900})
+def test_nothing_is_cut_off(lesson, driver, width):
+    lesson.page.set_viewport_size({"width": width, "height": driver.SIZE["height"]})
     try:
         lesson.opened.settle()
         cut = lesson.page.evaluate(OVERFLOW)
         if width == WIDTHS["a narrow window"]:
             lesson.opened.pieces(lesson.shots, "narrow")
     finally:
-        lesson.page.set_viewport_size({"width": 1600, "height": 1400})
+        lesson.page.set_viewport_size(driver.SIZE)
     assert not cut, json.dumps(cut, indent=1)
 
 
@@ -126,7 +126,10 @@ def test_the_quiz_names_a_mistake_takes_the_right_answer_and_shows_tags_as_text(
     right = {"output": output, "h_n": h_n, "c_n": c_n}[here.round.which].shape
     quiz = lesson.page.locator(".lstm-quiz")
     field = quiz.locator("input[type=text]")
-    for typed in ("<b id='typed'>1</b>", str(list(here.round.input_shape)), str(list(right))):
+    asked = []
+    lesson.page.on("request", lambda request: asked.append(request.url))
+    wicked = "<img id='typed' src='/typed.png' onerror='alert(1)'>"
+    for typed in (wicked, str(list(here.round.input_shape)), str(list(right))):
         title = str(here.answer(typed)).splitlines()[0]
         field.fill(typed)
         field.press("Enter")
@@ -134,6 +137,8 @@ def test_the_quiz_names_a_mistake_takes_the_right_answer_and_shows_tags_as_text(
     assert title == "Right."
     quiz.screenshot(path=lesson.shots / "quiz.png")
     assert lesson.page.locator("#typed").count() == 0
+    assert not [url for url in asked if "typed" in url]
+    assert not lesson.opened.heard.dialogs
 
 
 def test_nothing_is_said_on_the_console_and_nobody_outside_is_asked(lesson):
@@ -142,20 +147,32 @@ def test_nothing_is_said_on_the_console_and_nobody_outside_is_asked(lesson):
     assert not lesson.opened.heard.outside
 
 
-def test_a_saved_notebook_opens_again_with_its_pictures(lesson, driver, browser):
-    lab = lesson.opened.lab
-    lesson.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
-    lesson.page.wait_for_timeout(1000)
-    lab.end_kernels()
-    again = driver.open_notebook(browser, lab, lesson.opened.name)
-    try:
-        again.page.wait_for_timeout(1500)
-        text = again.page.locator(".jp-Notebook").inner_text()
-        again.page.screenshot(path=lesson.shots / "reopened.png")
-        pictures = again.page.locator(".lstm-picture img").count()
-        explorers = lesson.page.locator(".lstm-picture img").count()
-    finally:
-        again.page.context.close()
-    assert "Error displaying widget" not in text
-    assert "model not found" not in text
-    assert pictures == explorers
+def test_a_saved_notebook_opens_again_with_its_pictures(lesson):
+    opened, page = lesson.opened, lesson.page
+    pictures = page.locator(".lstm-picture img")
+    shown = pictures.count()
+    opened.command("docmanager:save")
+    page.goto("about:blank")
+    opened.lab.end_kernels()
+    opened.open()
+    notebook = page.locator(".jp-Notebook")
+    page.wait_for_function("!document.querySelector('.jp-Notebook').innerText.includes('Loading')")
+    page.screenshot(path=lesson.shots / "reopened.png")
+    assert "Error displaying widget" not in notebook.inner_text()
+    assert "model not found" not in notebook.inner_text()
+    assert pictures.count() == shown
+
+
+def test_a_section_in_the_middle_runs_after_a_restart_and_the_import_cell_alone(lesson):
+    opened, sections = lesson.opened, lesson.file.sections
+    opened.run_cell(lesson.file.cells.index(lesson.file.imports))
+    opened.restart()
+    cells = [lesson.file.imports, *sections[len(sections) // 2].code]
+    for number, cell in enumerate(cells, 1):
+        opened.run_cell(lesson.file.cells.index(cell))
+        place = lesson.file.code.index(cell)
+        prompt = opened.prompts()[place]
+        assert prompt == f"[{number}]:", f"{first_line(cell)} shows {prompt}"
+        outputs = opened.outputs()[place]
+        raised = any(output["output_type"] == "error" for output in outputs)
+        assert raised == tagged(cell, "raises-exception"), first_line(cell)
