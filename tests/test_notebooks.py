@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 from itertools import pairwise
 from statistics import median
 from urllib.parse import unquote
@@ -143,13 +144,26 @@ def test_the_first_thing_run_is_the_example_of_the_blog_unchanged(notebook):
         assert line in first, f"{notebook.sections[0].title!r} does not have: {line}"
 
 
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    """A copy of the folder of notebooks."""
+    return shutil.copytree(NOTEBOOKS[0].parent, tmp_path_factory.mktemp("copy") / "notebooks")
+
+
+def files(folder):
+    """Every file in a folder and when it was written."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
 @every_section
-def test_a_section_runs_alone_and_each_of_its_cells_twice(
-    notebook, section, no_network, monkeypatch
+def test_a_section_runs_alone_and_each_of_its_cells_twice_and_writes_no_file(
+    notebook, section, no_network, monkeypatch, copied
 ):
-    monkeypatch.chdir(notebook.path.parent)
+    monkeypatch.chdir(copied)
+    before = files(copied)
     kernel = Kernel()
     kernel.run_cell(notebook.imports)
     for cell in section.code:
         if kernel.run_cell(cell) < LONG_SECONDS:
             kernel.run_cell(cell)
+    assert files(copied) == before

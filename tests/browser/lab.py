@@ -281,7 +281,7 @@ class Notebook:
 
     def prompts(self) -> list[str]:
         """What stands beside each code cell, such as "[3]:"."""
-        return self.page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
+        return self.page.locator(f"{self.panel} .jp-CodeCell .jp-InputPrompt").all_inner_texts()
 
     def pieces(self, out: Path, stem: str) -> list[Path]:
         """Screenshots of the whole notebook, from top to bottom, one window height each."""

@@ -161,18 +161,3 @@ def test_a_saved_notebook_opens_again_with_its_pictures(lesson):
     assert "Error displaying widget" not in notebook.inner_text()
     assert "model not found" not in notebook.inner_text()
     assert pictures.count() == shown
-
-
-def test_a_section_in_the_middle_runs_after_a_restart_and_the_import_cell_alone(lesson):
-    opened, sections = lesson.opened, lesson.file.sections
-    opened.run_cell(lesson.file.cells.index(lesson.file.imports))
-    opened.restart()
-    cells = [lesson.file.imports, *sections[len(sections) // 2].code]
-    for number, cell in enumerate(cells, 1):
-        opened.run_cell(lesson.file.cells.index(cell))
-        place = lesson.file.code.index(cell)
-        prompt = opened.prompts()[place]
-        assert prompt == f"[{number}]:", f"{first_line(cell)} shows {prompt}"
-        outputs = opened.outputs()[place]
-        raised = any(output["output_type"] == "error" for output in outputs)
-        assert raised == tagged(cell, "raises-exception"), first_line(cell)
