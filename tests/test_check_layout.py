@@ -190,6 +190,19 @@ def test_what_a_layout_check_cannot_see_is_said():
     assert any("wiring" in sentence for sentence in report.not_checked)
 
 
+class ReturnsALoss(BatchFirstClassifier):
+    """Returns one number for the whole batch."""
+
+    def forward(self, x):
+        return super().forward(x).pow(2).mean()
+
+
+def test_a_model_that_returns_its_loss_is_asked_for_its_predictions():
+    report = check_layout(ReturnsALoss(), features())
+    assert report.verdict == "not_attempted"
+    assert "one number for the whole batch" in report.message
+
+
 class TwoAnswers(nn.Module):
     """Returns a prediction for each sample, and a row of steps of one of them."""
 

@@ -55,12 +55,6 @@ class Findings:
         return [self._run(self.probe.altered(time=t)) for t in self.probe.times]
 
     @cached_property
-    def by_the_others(self) -> Run:
-        """A run with all those samples changed that no run changes alone."""
-        others = set(range(self.probe.batch)) - set(self.probe.samples)
-        return self._run(self.probe.altered(sample=sorted(others)))
-
-    @cached_property
     def with_gradients(self) -> Run | None:
         """A run with a graph to ask; None where the model cannot be recorded so."""
         try:
@@ -121,10 +115,6 @@ class Findings:
                     for run in self.by_sample
                 ]
             )
-        return self.is_more_than_rounding(effects)
-
-    def is_more_than_rounding(self, effects: torch.Tensor) -> torch.Tensor:
-        """Where an effect is large beside the largest one, and beside the outputs' own values."""
         floats = [self.base.outputs[i] for i in self.floats]
         scale = max((_largest(output.abs().nan_to_num(0, 0, 0)) for output in floats), default=1.0)
         return effects > max(_FAINT * _largest(effects), _ROUNDING * min(scale, 1.0))

@@ -96,10 +96,8 @@ class Probe:
                 left |= bool((head == head[:1]).all())
         return left and not right
 
-    def altered(
-        self, sample: int | list[int] | None = None, time: int | None = None
-    ) -> torch.Tensor:
-        """A copy of x in which some samples, or one time step of all samples, are others."""
+    def altered(self, sample: int | None = None, time: int | None = None) -> torch.Tensor:
+        """A copy of x in which one sample, or one time step of all samples, is another."""
         index: list[Any] = [slice(None)] * self.x.dim()
         if sample is not None:
             index[self.axes.index("batch")] = sample
