@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -43,6 +44,16 @@ def test_the_cheat_sheet_is_made_of_the_recaps():
 def test_every_notebook_is_in_the_table():
     linked = set(re.findall(r"\(notebooks/(.+?\.ipynb)\)", text("README.md")))
     assert linked == {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
+
+
+def test_the_link_to_binder_opens_the_first_notebook_in_jupyterlab():
+    (link,) = re.findall(r"https://mybinder\.org/v2/[^\s`)]+", text("README.md"))
+    address = urlsplit(link)
+    assert re.fullmatch(r"/v2/gh/[\w.-]+/lstm_teach/HEAD", address.path)
+    (opened,) = parse_qs(address.query)["urlpath"]
+    file = opened.removeprefix("lab/tree/")
+    assert file != opened, "urlpath does not ask for JupyterLab"
+    assert ROOT / file == min((ROOT / "notebooks").glob("*.ipynb"))
 
 
 def test_the_course_example_runs_and_finds_a_forgotten_batch_first():

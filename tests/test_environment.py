@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 import sys
 from itertools import chain
 from pathlib import Path
@@ -89,6 +90,20 @@ def test_post_build_installs_the_package_and_the_settings():
     assert "share/jupyter/lab/settings/overrides.json" in text
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Binder runs it, on Linux")
+def test_post_build_puts_the_settings_where_jupyterlab_reads_them(tmp_path):
+    python = tmp_path / "python"
+    python.write_text(
+        f'#!/bin/bash\n[ "$1" = -c ] && echo "{tmp_path}" || echo "$@" >> "{tmp_path}/called"\n'
+    )
+    python.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(["./postBuild"], cwd=ROOT, env=environment, check=True)
+    assert (tmp_path / "called").read_text() == "-m pip install --no-deps -e .\n"
+    settings = "share/jupyter/lab/settings/overrides.json"
+    assert (tmp_path / settings).read_text() == (ROOT / settings).read_text()
+
+
 def test_jupyterlab_keeps_widgets_in_saved_notebooks_and_asks_nobody_for_news():
     settings = json.loads((ROOT / "share/jupyter/lab/settings/overrides.json").read_text())
     assert settings["@jupyter-widgets/jupyterlab-manager:plugin"]["saveState"] is True
@@ -98,7 +113,11 @@ def test_jupyterlab_keeps_widgets_in_saved_notebooks_and_asks_nobody_for_news():
 
 def test_binder_reads_environment_yml_and_keeps_it_from_commit_to_commit(monkeypatch):
     buildpacks = pytest.importorskip("repo2docker.buildpacks")
+    app = pytest.importorskip("repo2docker.app")
     monkeypatch.chdir(ROOT)
+    kinds = app.Repo2Docker().buildpacks
+    chosen = next(kind for kind in kinds if kind("buildpack-deps:24.04").detect())
+    assert chosen is buildpacks.CondaBuildPack, f"{chosen.__name__} comes before environment.yml"
     pack = buildpacks.CondaBuildPack("buildpack-deps:24.04")
     pack.platform = "linux/amd64"
     assert pack.detect()
