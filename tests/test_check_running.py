@@ -2,14 +2,18 @@
 
 import linecache
 import random
+import signal
 import sys
+import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from lstm_teach.checks import running
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_learner, untouched_globals
 
@@ -164,6 +168,45 @@ def test_a_cell_of_an_older_ipython_is_a_cell_too_also_without_its_source():
 
 def test_where_no_line_is_the_learners_the_function_is_named():
     assert run_learner(int, "x").message.endswith("This comes from `int`.")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no alarm to stop it with")
+@pytest.mark.parametrize("ending", ["pass", "try: len(x)\n        except Exception: pass"])
+def test_an_endless_loop_is_stopped(monkeypatch, ending):
+    monkeypatch.setattr(running, "LONGEST", 0.2)
+    names = {}
+    exec(f"def endless(x):\n    while True:\n        {ending}\n", names)
+    report = running.run_in_time(names["endless"], X)
+    assert report.verdict == "raises"
+    assert "was stopped" in report.message
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no alarm")
+def test_an_alarm_of_the_callers_own_is_left_alone():
+    heard = []
+    before = signal.signal(signal.SIGALRM, lambda *_: heard.append("ring"))
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        assert running.run_in_time(lambda: time.sleep(0.3) or 1) == 1
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert heard == ["ring"]
+
+
+def test_checks_in_several_threads_give_the_screen_back():
+    screen = sys.stdout, sys.stderr
+
+    @leaves_no_trace
+    def check(seconds):
+        print("working")
+        time.sleep(seconds)
+        return Report("ok", "")
+
+    with ThreadPoolExecutor(4) as pool:
+        reports = list(pool.map(check, [0.05, 0.02, 0.04, 0.01]))
+    assert all(reports)
+    assert (sys.stdout, sys.stderr) == screen
 
 
 def test_the_keyboard_interrupt_passes():

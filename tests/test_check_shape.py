@@ -351,8 +351,8 @@ def test_the_report_names_the_axis_that_is_missing_or_too_many():
 
 
 def test_a_size_that_is_no_whole_number_is_named_by_its_type():
-    report = check_shape((10, 3.0, 20), PLAIN, TIME, "output")
-    assert "One of the sizes, of type `float`" in report.message
+    report = check_shape((10, "3", 20), PLAIN, TIME, "output")
+    assert "One of the sizes, of type `str`" in report.message
 
 
 def test_empty_brackets_are_a_shape_without_axes_and_a_tensor_has_its_shape():
@@ -368,3 +368,35 @@ def test_a_size_goes_as_far_as_torch_can_count():
 def test_no_hint_on_how_to_write_gives_the_answer_away():
     for answer in (None, "ten three", 2.5):
         assert "10, 3, 20" not in str(check_shape(answer, PLAIN, TIME, "output"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "seq_len=10, batch=3, hidden_size=20",
+        "[seq_len=10, batch=3, hidden_size=20]",
+        "output: [10, 3, 20]",
+        "T=10, B=3, H=20",
+        "Size([10, 3, 20])",
+        "`(10, 3, 20)`.",
+        "(10，3，20)",
+    ],
+)
+def test_names_beside_the_sizes_are_welcome(text):
+    assert check_shape(text, PLAIN, TIME, "output").ok
+
+
+@pytest.mark.parametrize("lstm", [PLAIN, DEEP_BOTH, NARROW, FIRST])
+@pytest.mark.parametrize("which", ["output", "h_n", "c_n"])
+def test_the_packages_own_way_to_write_a_shape_is_understood(which, lstm):
+    shape = getattr(predict_shapes(lstm, TIME), which)
+    assert check_shape(str(shape), lstm, TIME, which).ok
+
+
+def test_a_long_text_is_refused_at_once():
+    assert "too long" in check_shape("5, " * 100_000, PLAIN, TIME, "output").message
+
+
+def test_a_size_that_is_no_size_is_quoted():
+    assert "`-1`" in check_shape((-1, 3, 20), PLAIN, TIME, "output").message
+    assert "One of the sizes, `5.0`" in check_shape((5.0, 3, 20), PLAIN, TIME, "output").message

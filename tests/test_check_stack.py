@@ -1,6 +1,7 @@
 """A right stack is never called wrong, and a wrong one is told what is wrong with it."""
 
 import random
+import sys
 import time
 
 import pytest
@@ -385,3 +386,77 @@ def test_the_keyboard_interrupt_passes():
 
     with pytest.raises(KeyboardInterrupt):
         check_stack(interrupted)
+
+
+def two_cells_written_out(cells, x):
+    first, second = cells[0], cells[1]
+    state1 = state2 = None
+    output = []
+    for x_t in x:
+        state1 = first(x_t, state1)
+        state2 = second(state1[0], state2)
+        output.append(state2[0])
+    return torch.stack(output), [state1, state2]
+
+
+def test_two_cells_written_out_are_right_for_two_and_told_so():
+    assert "With two layers that is right" in check_stack(two_cells_written_out).message
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no alarm to stop it with")
+def test_a_loop_that_never_moves_on_is_stopped(monkeypatch):
+    monkeypatch.setattr("lstm_teach.checks.running.LONGEST", 0.2)
+    monkeypatch.setattr(trial, "_PATIENCE_IN_SECONDS", 0.1)
+
+    def forgets_to_count(cells, x):
+        t, states = 0, [None] * len(cells)
+        while t < len(x):
+            states[0] = cells[0](x[0], states[0])
+        return x, states
+
+    report = check_stack(forgets_to_count)
+    assert report.verdict == "raises"
+    assert "was stopped" in report.message
+
+
+def test_an_empty_loop_is_still_a_stub():
+    def stub(cells, x):
+        output, states = [], [None for _ in cells]
+        for _ in x:
+            ...
+        return output, states
+
+    assert check_stack(stub).verdict == "not_attempted"
+
+
+def test_zeros_for_a_batch_of_one_size_are_told_where_the_size_stands():
+    def for_three(cells, x):
+        states = [(torch.zeros(3, cell.hidden_size),) * 2 for cell in cells]
+        output = []
+        for below in x:
+            for k, cell in enumerate(cells):
+                states[k] = cell(below, states[k])
+                below = states[k][0]
+            output.append(below)
+        return torch.stack(output), states
+
+    report = check_stack(for_three)
+    assert report.verdict == "raises"
+    assert "it raises an error (x is [7, 2, 5])" in report.message
+    assert "`x.shape[1]`" in report.message
+
+
+def test_a_layer_that_is_off_alone_sends_the_reader_inside_the_step():
+    def starts_from_ones(cells, x):
+        states = [(torch.ones(x.shape[1], cell.hidden_size),) * 2 for cell in cells]
+        output = []
+        for below in x:
+            for k, cell in enumerate(cells):
+                states[k] = cell(below, states[k])
+                below = states[k][0]
+            output.append(below)
+        return torch.stack(output), states
+
+    report = check_stack(starts_from_ones)
+    assert report.verdict == "unrecognised"
+    assert "Even one layer alone is off, and the first thing is output at step 0" in report.message

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import linecache
 import os
+import signal
 import sysconfig
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -23,7 +25,11 @@ from lstm_teach.undisturbed import put_random_states_back, random_states
 
 P = ParamSpec("P")
 
+LONGEST = 5.0
+"""Seconds after which `run_in_time` stops a call."""
+
 _LONGEST_ERROR = 400
+_ONE_CHECK_AT_A_TIME = threading.RLock()
 _NOT_THE_LEARNERS = (
     "<frozen",
     *(
@@ -35,6 +41,32 @@ _NOT_THE_LEARNERS = (
         )
     ),
 )
+
+
+class TookTooLong(BaseException):
+    """A call was stopped. No Exception, so that a learner's `except Exception` does not eat it."""
+
+
+def run_in_time(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Do as `run_learner` does, and stop an endless loop after `LONGEST` seconds.
+
+    It can be stopped in the main thread of a system that has SIGALRM, and where nobody else has
+    set that alarm; anywhere else the call goes on until it ends.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or not hasattr(signal, "setitimer") or signal.getitimer(signal.ITIMER_REAL)[0]:
+        return run_learner(function, *args, **kwargs)
+
+    def stop(*_: Any) -> None:
+        raise TookTooLong(f"it took more than {LONGEST:g} s, and was stopped")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, LONGEST)
+    try:
+        return run_learner(function, *args, **kwargs)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def run_learner(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -55,7 +87,7 @@ def run_learner(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """
     try:
         result = function(*args, **kwargs)
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, TookTooLong) as error:
         return _report_on(error, function)
     if _is_blank(result):
         return Report(
@@ -93,6 +125,7 @@ def leaves_no_trace(check: Callable[P, Report]) -> Callable[P, Report]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> Report:
         printed = io.StringIO()
         with (
+            _ONE_CHECK_AT_A_TIME,  # for what follows belongs to the whole process
             untouched_globals(),
             torch.inference_mode(False),
             warnings.catch_warnings(),
@@ -134,6 +167,8 @@ def learners_line(error: BaseException) -> str:
 
 def _report_on(error: BaseException, function: Callable[..., Any]) -> Report:
     text = _without_backticks(_shorten("".join(traceback.format_exception_only(error)).strip()))
+    if isinstance(error, TookTooLong):
+        text = f"Endless, or too slow: {error}"
     where = learners_line(error) or _name(function)
     if isinstance(error, NotImplementedError) and not _raised_by_a_library(error.__traceback__):
         return Report(

@@ -15,6 +15,8 @@ HOW_TO_WRITE = (
     "Write one whole number, 0 or more, for each axis, as a tuple `(2, 5, 7)` or as text "
     '`"2, 5, 7"`.'
 )
+_LONGEST = 200
+_NAME = re.compile(r"[A-Za-z_]\w*(?:\s*\*\s*[A-Za-z_]\w*)*\s*[=:]", re.ASCII)
 _NUMBERS = re.compile(r"\d{1,18}(?:(?:\s*[,x×;]\s*|\s+)\d{1,18})*\s*,?", re.ASCII | re.IGNORECASE)
 
 
@@ -22,7 +24,8 @@ def read_answer(answer: Any) -> Sizes | None:
     """Read a guess at a shape.
 
     Args:
-        answer: a tuple, list or torch.Size of whole numbers, or text.
+        answer: a tuple, list or torch.Size of whole numbers, or text, where names may stand
+            before the numbers, as in "batch=3, hidden_size=20".
 
     Returns:
         The sizes; None for no attempt: None, ``...`` or empty text, also in place of a size.
@@ -48,7 +51,10 @@ def read_answer(answer: Any) -> Sizes | None:
 
 
 def _read_text(text: str) -> Sizes | None:
-    inside = re.sub(r"^torch\.Size", "", text.strip()).strip()
+    if len(text) > _LONGEST:
+        raise ShapeError("That text is too long for a shape.")
+    inside = _NAME.sub("", text.replace("`", " ").replace("，", ",")).strip()
+    inside = re.sub(r"^(torch\.)?Size|(?<=[\d)\]])\s*\.$", "", inside).strip()
     numbers = inside.strip("()[]").strip()
     if not inside or numbers in ("...", "…", "?"):
         return None
@@ -63,7 +69,7 @@ def _read_size(size: Any) -> int:
     except Exception:
         number = -1
     if not 0 <= number < 2**63 or isinstance(size, bool):
-        raise ShapeError(
-            f"One of the sizes, of type `{type(size).__name__}`, is not a whole number, 0 or more."
-        )
+        short = isinstance(size, float) or (isinstance(size, int) and abs(size) < 10**9)
+        what = f"`{size}`" if short else f"of type `{type(size).__name__}`"
+        raise ShapeError(f"One of the sizes, {what}, is not a whole number, 0 or more.")
     return number

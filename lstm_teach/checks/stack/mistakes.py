@@ -174,12 +174,20 @@ MISTAKES: tuple[Mistake, ...] = (
         Mistake(
             "output_of_first_layer",
             partial(stack, shows=partial(h_of_layer, k)),
-            f"The output holds h of {name}, not of the top layer. In the drawing the output is "
-            "the top edge: append h after the loop over the cells, when it is the last cell's.",
+            f"The output holds h of {said}",
         )
-        for k, name in (
-            (0, "layer 0, the first"),
-            (1, "layer 1, even where there are layers above it"),
+        for k, said in (
+            (
+                0,
+                "layer 0, the first, not of the top layer. In the drawing the output is the top "
+                "edge: append h after the loop over the cells, when it is the last cell's.",
+            ),
+            (
+                1,
+                "layer 1, even where there are layers above it. With two layers that is right. For "
+                "a stack of any height, loop over the cells, `for k, cell in enumerate(cells)`, "
+                "and append h after that loop, when it is the last cell's.",
+            ),
         )
     ),
     *(

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lstm_teach.cells import run_cells
 from lstm_teach.checks.report import Report
-from lstm_teach.checks.running import run_learner
+from lstm_teach.checks.running import run_in_time, run_learner
 from lstm_teach.checks.stack.results import Result, read, same
 
 _PATIENCE_IN_SECONDS = 3.0
@@ -111,8 +111,24 @@ def _try(
 
 def _call(run_stack: Callable[..., Any], cells: list[nn.LSTMCell], x: Tensor) -> Any:
     with torch.enable_grad():
-        result = run_learner(run_stack, cells, x)
-        return result if isinstance(result, Report) else run_learner(read, result)
+        result = run_in_time(run_stack, cells, x)
+        result = result if isinstance(result, Report) else run_learner(read, result)
+        return _EMPTY_LOOP if _is_still_a_stub(result) else result
+
+
+_EMPTY_LOOP = Report(
+    "not_attempted",
+    "Your output is an empty list and no layer has a state: nothing happens in the loop yet. "
+    "Write its body, then run the check again.",
+)
+
+
+def _is_still_a_stub(result: Any) -> bool:
+    if not isinstance(result, list) or len(result) != 2:
+        return False
+    output, states = result
+    nothing = isinstance(output, list) and not output
+    return nothing and isinstance(states, list) and all(each is None for each in states)
 
 
 def _changes(
