@@ -195,7 +195,7 @@ def test_a_slow_cell_is_judged_by_what_time_allows():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no alarm to stop it with")
 def test_an_endless_loop_is_stopped(monkeypatch):
-    monkeypatch.setattr("lstm_teach.checks.cell.calls.LONGEST", 0.2)
+    monkeypatch.setattr("lstm_teach.checks.running.LONGEST", 0.2)
 
     def endless(*args):
         while True:

@@ -90,10 +90,13 @@ def run_learner(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     except (Exception, SystemExit, TookTooLong) as error:
         return _report_on(error, function)
     if _is_blank(result):
+        still = "it is still the stub. Write its body"
+        if result is None:
+            still = "it is still the stub, or the `return` is missing. Write it"
         return Report(
             "not_attempted",
-            f"{_name(function, 'Your')} returns `{_shown_blank(result)}`: it is still the stub. "
-            "Write its body, then run the check again.",
+            f"{_name(function, 'Your')} returns `{_shown_blank(result)}`: {still}, then run the "
+            "check again.",
         )
     return result
 
@@ -199,7 +202,9 @@ def _shown_blank(result: Any) -> str:
 
 
 def _name(function: Callable[..., Any], your: str = "your") -> str:
-    name = getattr(function, "__name__", type(function).__name__)
+    kind = type(function).__name__
+    own = f"{kind}.forward" if isinstance(function, torch.nn.Module) else kind
+    name = getattr(function, "__name__", own)
     return f"{your} function" if name == "<lambda>" else f"`{name}`"
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,13 +14,10 @@ from torch import Tensor
 from lstm_teach.checks.cell.returned import State, as_state
 from lstm_teach.checks.cell.words import listed
 from lstm_teach.checks.report import Report
-from lstm_teach.checks.running import run_learner
+from lstm_teach.checks.running import run_in_time
 
 BUDGET = 1.0
 """Seconds after which no further call is begun that the verdict can do without."""
-
-LONGEST = 5.0
-"""Seconds after which a single call is stopped."""
 
 Way = Callable[[dict[str, Tensor]], tuple[tuple[Any, ...], dict[str, Any]]]
 """Turns the tensors given by name into positional and keyword arguments."""
@@ -120,32 +114,6 @@ def first_that_fits(
             continue
         return Caller(subject, way, [remark] if remark else [])
     return None
-
-
-def run_in_time(subject: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """What a learner's code returns, or a report on what it raised, or that it was stopped."""
-    with _time_limit():
-        return run_learner(subject, *args, **kwargs)
-
-
-@contextmanager
-def _time_limit() -> Iterator[None]:
-    """Stop an endless loop, where the platform and the thread allow it."""
-    free = hasattr(signal, "SIGALRM") and threading.current_thread() is threading.main_thread()
-    if not free or signal.getitimer(signal.ITIMER_REAL)[0]:
-        yield
-        return
-
-    def stop(*_: Any) -> None:
-        raise TimeoutError(f"it took more than {LONGEST:g} s, and was stopped")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, LONGEST)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 _ONE_STEP = (

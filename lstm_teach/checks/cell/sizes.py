@@ -10,8 +10,9 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from lstm_teach.checks.cell.calls import Caller, run_in_time
+from lstm_teach.checks.cell.calls import Caller
 from lstm_teach.checks.report import Report
+from lstm_teach.checks.running import run_in_time
 
 Sizes = tuple[int, int]
 

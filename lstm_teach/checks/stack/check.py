@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any
@@ -12,14 +12,7 @@ import torch
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
 from lstm_teach.checks.stack.mistakes import MISTAKES, Mistake
-from lstm_teach.checks.stack.results import (
-    ARRANGEMENTS,
-    Arrangement,
-    Result,
-    complaint,
-    first_off,
-    same,
-)
+from lstm_teach.checks.stack.results import ARRANGEMENTS, Result, complaint, first_off, same
 from lstm_teach.checks.stack.trial import CASES, Trial, try_all
 
 
@@ -46,16 +39,15 @@ def check_stack(run_stack: Callable[..., Any]) -> Report:
         return Report("unrecognised", _not_a_function(run_stack))
     trials, again = try_all(run_stack, torch.float64)
     if len(trials) == len(CASES) and any(trial.raised for trial in trials):
-        coarser, coarser_again = try_all(run_stack, torch.float32)
-        if sum(trial.raised for trial in coarser) < sum(trial.raised for trial in trials):
-            trials, again = coarser, coarser_again
+        coarser = try_all(run_stack, torch.float32)
+        if sum(trial.raised for trial in coarser[0]) < sum(trial.raised for trial in trials):
+            trials, again = coarser
     with torch.no_grad():
         report = _judge(trials, again)
-    untried = CASES[len(trials) :]
+    untried = ", ".join(case.name for case in CASES[len(trials) :])
     if not untried:
         return report
-    slow = f"{', '.join(case.name for case in untried)}: your function took too long before."
-    return replace(report, not_checked=(*report.not_checked, slow))
+    return replace(report, not_checked=(f"{untried}: your function took too long before.",))
 
 
 def _not_a_function(given: Any) -> str:
@@ -72,35 +64,28 @@ def _not_a_function(given: Any) -> str:
 
 def _judge(trials: list[Trial], again: bool) -> Report:
     raised = [trial for trial in trials if trial.raised]
-    for trial in raised:
-        if trial.given.verdict == "not_attempted":
-            return trial.given  # type: ignore[no-any-return]
     done = [trial for trial in trials if not trial.raised]
-    if not done:
-        return raised[0].given  # type: ignore[no-any-return]
+    stubs = [trial for trial in raised if trial.given.verdict == "not_attempted"]
+    for trial in stubs or (raised if not done else []):
+        return trial.given  # type: ignore[no-any-return]
     also = list(dict.fromkeys(change for trial in trials for change in trial.changes))
     if not again:
         also.append(
             "Two calls with the same cells and the same x give different numbers: start each "
             "call from zeros, not from random numbers or from a state that was kept."
         )
-    if _all_right(done):
-        return _judge_right(done, raised, also)
-    report = _name(done)
-    if raised:
-        also.append(_on_an_error(raised[0]))
-    return replace(report, message="\n".join([report.message, *also]))
-
-
-def _judge_right(done: list[Trial], raised: list[Trial], also: list[str]) -> Report:
+    right = _all_right(done)
+    for trial in raised[:1]:
+        also.insert(0 if right else len(also), _on_an_error(trial))
+    if not right:
+        report = _name(done)
+        return replace(report, message="\n".join([report.message, *also]))
     names = ", ".join(trial.case.name for trial in done)
-    right = f"Every step and every state agrees with nn.LSTMCell ({names})."
-    if raised:
-        return Report("raises", "\n".join([right, _on_an_error(raised[0]), *also]))
+    agrees = f"Every step and every state agrees with nn.LSTMCell ({names})."
     if also:
-        return Report("unrecognised", "\n".join([right, *also]))
+        return Report("raises" if raised else "unrecognised", "\n".join([agrees, *also]))
     notes = dict.fromkeys(note for trial in done for note in trial.notes)
-    return Report("ok", "\n".join([right, *notes]), {"stacks tried": len(done)})
+    return Report("ok", "\n".join([agrees, *notes]), {"stacks tried": len(done)})
 
 
 def _on_an_error(trial: Trial) -> str:
@@ -109,6 +94,10 @@ def _on_an_error(trial: Trial) -> str:
     if "batch size" in trial.given.message:
         said += "\nMake h and c for the batch of x, which is `x.shape[1]`."
     return said
+
+
+def _all_right(trials: Iterable[Trial]) -> bool:
+    return all(same(trial.given, list(trial.right)) for trial in trials)
 
 
 def _name(done: list[Trial]) -> Report:
@@ -125,58 +114,33 @@ def _name(done: list[Trial]) -> Report:
 
 
 def _named(trials: list[Trial]) -> Report | None:
+    """An arrangement or a known mistake that fits all of these."""
     if _all_right(trials):
         return None
     for arrangement in ARRANGEMENTS:
         if all(same(t.given, arrangement.of(*t.right)) for t in trials):
             return Report("unrecognised", f"Your numbers are right. {arrangement.message}")
     by_output = None
+    output_is_wrong = not all(same(_output(t), t.right[0]) for t in trials)
     for mistake in MISTAKES:
-        results = cache(partial(_run, mistake))
-        found = _matches_whole(results, trials)
-        if found is not None:
-            message = f"{mistake.message}\n{found.message}".strip()
-            return Report(mistake.verdict, message, _difference(trials))
-        if by_output is None and _matches_output(results, trials):
-            by_output = mistake
+        wrong = cache(partial(_run, mistake))
+        for arrangement in ARRANGEMENTS:
+            if all((w := wrong(t)) and same(t.given, arrangement.of(*w)) for t in trials):
+                message = f"{mistake.message}\n{arrangement.message}".strip()
+                return Report(mistake.verdict, message, _difference(trials))
+        if output_is_wrong and not by_output:
+            fits = all((w := wrong(t)) and same(_output(t), w[0]) for t in trials)
+            by_output = mistake if fits else None
     if by_output is None:
         return None
     return Report(by_output.verdict, by_output.message, _difference(trials))
-
-
-def _all_right(trials: list[Trial]) -> bool:
-    return all(same(trial.given, list(trial.right)) for trial in trials)
-
-
-def _matches_whole(
-    results: Callable[[Trial], Result | None], trials: list[Trial]
-) -> Arrangement | None:
-    """The arrangement in which everything that was returned is what the mistake computes."""
-    left = list(ARRANGEMENTS)
-    for trial in trials:
-        wrong = results(trial)
-        left = [a for a in left if wrong is not None and same(trial.given, a.of(*wrong))]
-        if not left:
-            return None
-    return left[0]
-
-
-def _matches_output(results: Callable[[Trial], Result | None], trials: list[Trial]) -> bool:
-    """Whether all outputs (but not the states) are wrong as the mistake makes them."""
-    if all(same(_output(trial), trial.right[0]) for trial in trials):
-        return False
-    for trial in trials:
-        wrong = results(trial)
-        if wrong is None or not same(_output(trial), wrong[0]):
-            return False
-    return True
 
 
 def _run(mistake: Mistake, trial: Trial) -> Result | None:
     """What the mistaken stack computes, or None where the sizes do not let it run."""
     try:
         return mistake.run(trial.cells, trial.x)
-    except RuntimeError:
+    except (RuntimeError, ValueError):
         return None
 
 
@@ -185,18 +149,18 @@ def _output(trial: Trial) -> Any:
 
 
 def _difference(done: list[Trial]) -> dict[str, Any]:
-    wrong = next(t for t in done if not same(t.given, list(t.right)))
+    wrong = next(t for t in done if not _all_right([t]))
     return {"tried with": wrong.case.name, **first_off(wrong.given, wrong.right)}
 
 
 def _unrecognised(done: list[Trial]) -> Report:
     for trial in done:
-        said = complaint(trial.given, trial.case.sizes[1:], trial.case.seq_len, trial.case.batch)
+        said = complaint(trial.given, trial.right)
         if said:
             return Report("unrecognised", f"With {trial.case.name}: {said}")
     off = _difference(done)
-    wrong = [t.case.name for t in done if not same(t.given, list(t.right))]
-    right = [t.case.name for t in done if t.case.name not in wrong]
+    wrong = [trial.case.name for trial in done if not _all_right([trial])]
+    right = [trial.case.name for trial in done if trial.case.name not in wrong]
     where = f"{', '.join(wrong)}. It is right with {', '.join(right)}." if right else "every one."
     first = off.get("first off", off.get("last states off", ""))
     look = f"The first thing that is off is {first}: go through it with two cells on paper."

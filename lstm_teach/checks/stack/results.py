@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,10 +33,8 @@ class Arrangement:
     message: str
 
 
-EXPECTED = Arrangement(lambda output, states: (output, states), "")
-
 ARRANGEMENTS: tuple[Arrangement, ...] = (
-    EXPECTED,
+    Arrangement(lambda output, states: (output, states), ""),
     Arrangement(
         lambda output, states: (states, output),
         "You return the states first and the output second: write `return output, states`.",
@@ -135,38 +133,37 @@ def _close(given: Tensor, expected: Tensor) -> bool:
     return torch.allclose(given.detach().double().cpu(), expected.double(), tolerance, tolerance)
 
 
-def complaint(result: Any, sizes: Sequence[int], seq_len: int, batch: int) -> str | None:
+def complaint(result: Any, right: Result) -> str | None:
     """What keeps a result from being `output, [(h, c), ...]`, or None where nothing does."""
     if not isinstance(result, list) or len(result) != 2:
         what = f"{len(result)} things" if isinstance(result, list) else f"{_kind(result)} alone"
         return f"You return {what}. {CONTRACT}"
     output, states = result
-    wanted = [seq_len, batch, sizes[-1]]
     if isinstance(output, list) and len({getattr(step, "shape", None) for step in output}) == 1:
         output = torch.stack(output) if isinstance(output[0], Tensor) else output
     if not isinstance(output, Tensor) or not _holds_numbers(output):
         return f"Your output is {_kind(output)}. {CONTRACT}"
-    if list(output.shape) != wanted:
+    if output.shape != right[0].shape:
         return (
-            f"Your output is {list(output.shape)}, and [seq_len={seq_len}, batch={batch}, "
-            f"hidden_size of the top layer={wanted[-1]}] was expected."
+            f"Your output is {list(output.shape)}, and [seq_len={len(right[0])}, "
+            f"batch={right[0].shape[1]}, hidden_size of the top layer={right[0].shape[2]}] was "
+            "expected."
         )
     if not isinstance(states, list):
         return f"Your states are {_kind(states)}. {CONTRACT}"
-    if len(states) != len(sizes):
-        return (
-            f"Your states have {len(states)} entries, and there are {len(sizes)} layers. {CONTRACT}"
-        )
-    for layer, (state, size) in enumerate(zip(states, sizes, strict=True)):
+    layers = len(right[1])
+    if len(states) != layers:
+        return f"Your states have {len(states)} entries, and there are {layers} layers. {CONTRACT}"
+    for layer, (state, (h, _)) in enumerate(zip(states, right[1], strict=True)):
         if not isinstance(state, (list, Tensor)) or len(state) != 2:
             return f"`states[{layer}]` is {_kind(state)}, not a pair (h, c). {CONTRACT}"
         for name, value in zip("hc", state, strict=True):
             if not isinstance(value, Tensor) or not _holds_numbers(value):
                 return f"{name} of layer {layer} is {_kind(value)}, not a tensor. {CONTRACT}"
-            if list(value.shape) != [batch, size]:
+            if value.shape != h.shape:
                 return (
-                    f"{name} of layer {layer} is {list(value.shape)}, and [batch={batch}, "
-                    f"hidden_size={size}] was expected."
+                    f"{name} of layer {layer} is {list(value.shape)}, and [batch={h.shape[0]}, "
+                    f"hidden_size={h.shape[1]}] was expected."
                 )
     return None
 
@@ -187,9 +184,7 @@ def _kind(value: Any) -> str:
 
 def first_off(given: Any, right: Result) -> dict[str, Any]:
     """Where the numbers part: the first step of the output, each wrong h and c, and how far."""
-    seq_len, batch, _ = right[0].shape
-    sizes = [h.shape[1] for h, c in right[1]]
-    if complaint(given, sizes, seq_len, batch):
+    if complaint(given, right):
         return {}
     pairs = [(f"output at step {t}", given[0][t], step) for t, step in enumerate(right[0])]
     for layer, (ours, theirs) in enumerate(zip(given[1], right[1], strict=True)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,134 +13,105 @@ from lstm_teach.cells import State, run_cells
 Stack = Callable[[Sequence[nn.LSTMCell], Tensor], tuple[Tensor, list[State]]]
 
 
-def reads_h_below(x_t: Tensor, old: list[State], new: list[State], layer: int) -> Tensor:
-    """Right: layer k reads what the layer below it computed a moment ago."""
-    return new[layer - 1][0] if layer else x_t
-
-
-def reads_c_below(x_t: Tensor, old: list[State], new: list[State], layer: int) -> Tensor:
-    """The upper layer reads c of the layer below."""
-    return new[layer - 1][1] if layer else x_t
-
-
-def reads_old_h_below(x_t: Tensor, old: list[State], new: list[State], layer: int) -> Tensor:
-    """The upper layer reads h of the layer below from the step before."""
-    return old[layer - 1][0] if layer else x_t
-
-
-def own_state(old: list[State], new: list[State], layer: int) -> State:
-    """Right: each layer goes on from its own state."""
-    return old[layer]
-
-
-def top_h(new: list[State]) -> Tensor:
-    """Right: the output is h of the top layer."""
-    return new[-1][0]
-
-
-def top_c(new: list[State]) -> Tensor:
-    """The output is c of the top layer."""
-    return new[-1][1]
-
-
-def h_of_layer(layer: int, new: list[State]) -> Tensor:
-    """The output is h of this layer, or of the top where there are fewer."""
-    return new[min(layer, len(new) - 1)][0]
-
-
 def _zeros(cell: nn.LSTMCell, x: Tensor) -> State:
     zeros = x.new_zeros(x.shape[1], cell.hidden_size)
     return zeros, zeros
 
 
-def stack(
-    cells: Sequence[nn.LSTMCell],
-    x: Tensor,
-    reads: Callable[..., Tensor] = reads_h_below,
-    state: Callable[..., State] = own_state,
-    shows: Callable[[list[State]], Tensor] = top_h,
+def _reads_h_below(x_t: Tensor, old: list[State], new: list[State], layer: int) -> Tensor:
+    return new[layer - 1][0] if layer else x_t
+
+
+def _own_state(old: list[State], new: list[State], layer: int) -> State:
+    return old[layer]
+
+
+def _top_h(new: list[State]) -> Tensor:
+    return new[-1][0]
+
+
+def wired(
+    reads: Callable[..., Tensor] = _reads_h_below,
+    state: Callable[..., State] = _own_state,
+    shows: Callable[[list[State]], Tensor] = _top_h,
     order: Callable[[int], Sequence[int]] = range,
-) -> tuple[Tensor, list[State]]:
-    """A stack whose wiring can be changed: what a layer reads, its state, what is the output.
+) -> Stack:
+    """A stack whose wiring can be changed; as it stands here, it is right.
 
     `old` holds the states before a time step, `new` those of the layers done in this step.
+
+    Args:
+        reads: (x_t, old, new, layer) -> what a layer reads.
+        state: (old, new, layer) -> the state from which it goes on.
+        shows: (new) -> one step of the output.
+        order: (number of layers) -> which cell runs in which layer.
     """
-    used = [cells[k] for k in order(len(cells))]
-    old = [_zeros(cell, x) for cell in used]
-    output = []
-    for x_t in x:
-        new: list[State] = []
-        for layer, cell in enumerate(used):
-            new.append(cell(reads(x_t, old, new, layer), state(old, new, layer)))
-        output.append(shows(new))
-        old = new
-    return torch.stack(output), old
+
+    def run(cells: Sequence[nn.LSTMCell], x: Tensor) -> tuple[Tensor, list[State]]:
+        used = [cells[k] for k in order(len(cells))]
+        old = [_zeros(cell, x) for cell in used]
+        output = []
+        for x_t in x:
+            new: list[State] = []
+            for layer, cell in enumerate(used):
+                new.append(cell(reads(x_t, old, new, layer), state(old, new, layer)))
+            output.append(shows(new))
+            old = new
+        return torch.stack(output), old
+
+    return run
 
 
-def start_where_the_layer_below_ended(
+def _same(value: Any) -> Any:
+    return value
+
+
+def changed(
+    x: Callable[[Tensor], Tensor] = _same,
+    output: Callable[[Tensor], Tensor] = _same,
+    states: Callable[[list[State]], list[State]] = _same,
+) -> Stack:
+    """A right stack over a changed x, or one whose results are changed at the end."""
+    change_x, change_output, change_states = x, output, states
+
+    def run(cells: Sequence[nn.LSTMCell], x: Tensor) -> tuple[Tensor, list[State]]:
+        output, states = run_cells(cells, change_x(x))
+        return change_output(output), change_states(states)
+
+    return run
+
+
+def forgets(which: Callable[[int, int], bool], parts: str) -> Stack:
+    """Zeros for h, c or both (`parts`), in those layers that `which(layer, layers)` picks."""
+
+    def state(old: list[State], new: list[State], layer: int) -> State:
+        h, c = old[layer]
+        forgotten = parts if which(layer, len(old)) else ""
+        return h * ("h" not in forgotten), c * ("c" not in forgotten)
+
+    return wired(state=state)
+
+
+def starts_where_the_layer_below_ended(
     cells: Sequence[nn.LSTMCell], x: Tensor
 ) -> tuple[Tensor, list[State]]:
     """Layer by layer, without new zeros for each layer."""
     state, last = _zeros(cells[0], x), []
     for cell in cells:
-        steps = []
-        for x_t in x:
-            state = cell(x_t, state)
-            steps.append(state[0])
+        x, (state,) = run_cells([cell], x, [state])
         last.append(state)
-        x = torch.stack(steps)
     return x, last
 
 
-def forget(
-    of: Callable[[int, int], bool], parts: str, old: list[State], new: list[State], layer: int
-) -> State:
-    """Zeros for h, c or both (`parts`), in those layers that `of(layer, layers)` picks."""
-    h, c = old[layer]
-    if not of(layer, len(old)):
-        return h, c
-    return (torch.zeros_like(h) if "h" in parts else h, torch.zeros_like(c) if "c" in parts else c)
-
-
-def changed_input(change: Callable[[Tensor], Tensor]) -> Stack:
-    """A right stack over a changed x."""
-    return lambda cells, x: run_cells(cells, change(x))
-
-
-def changed_output(change: Callable[[Tensor], Tensor]) -> Stack:
-    """A right stack whose output is changed at the end."""
-
-    def run(cells: Sequence[nn.LSTMCell], x: Tensor) -> tuple[Tensor, list[State]]:
-        output, states = run_cells(cells, x)
-        return change(output), states
-
-    return run
-
-
-def changed_states(change: Callable[[list[State]], list[State]]) -> Stack:
-    """A right stack whose states are changed at the end."""
-
-    def run(cells: Sequence[nn.LSTMCell], x: Tensor) -> tuple[Tensor, list[State]]:
-        output, states = run_cells(cells, x)
-        return output, change(states)
-
-    return run
-
-
-def upper_layers_see_the_last_step(
-    with_time: bool, cells: Sequence[nn.LSTMCell], x: Tensor
-) -> tuple[Tensor, list[State]]:
+def upper_layers_see_the_last_step(with_time: bool) -> Stack:
     """Layer by layer, handing up the last step alone, with its time axis or without."""
-    last = []
-    for cell in cells:
-        output, states = run_cells([cell], x)
-        last += states
-        x = output[-1:]
-    return x if with_time else x[0], last
 
+    def run(cells: Sequence[nn.LSTMCell], x: Tensor) -> tuple[Tensor, list[State]]:
+        last = []
+        for cell in cells:
+            output, states = run_cells([cell], x)
+            last += states
+            x = output[-1:]
+        return x if with_time else x[0], last
 
-def only_the_last_filled(output: Tensor) -> Tensor:
-    """Zeros but for the last step."""
-    filled = torch.zeros_like(output)
-    filled[-1] = output[-1]
-    return filled
+    return run
