@@ -8,6 +8,7 @@ import random
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
 
 from lstm_teach.checks.layout import check_layout
 from lstm_teach.checks.layout.after import AFTER
@@ -316,3 +317,45 @@ def test_every_message_of_a_wrong_layout_ends_in_a_fix(name):
     message = check_layout(**entry()).message
     assert "\nFix: " in message
     assert "{" not in message
+
+
+class TurnedIn(nn.Module):
+    """Time-first x for a batch-first layer, and nobody turns the output back."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(IN, 8, batch_first=True)
+
+    def forward(self, x):
+        return self.lstm(x.transpose(0, 1))[0]
+
+
+def test_a_batch_on_another_axis_is_told_where_it_stands():
+    axes = ("time", "batch")
+    message = check_layout(TurnedIn(), torch.randn(10, 3, IN), axes, axes).message
+    assert "it stands on axis 0, and `.transpose(1, 0)` at the end puts it back" in message
+
+
+class ByAnyName(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(IN, 8, batch_first=True)
+
+    def forward(self, x, n):
+        packed = pack_padded_sequence(x, n, batch_first=True, enforce_sorted=False)
+        return self.lstm(packed)[1][0][-1]
+
+
+def test_lengths_are_handed_on_whatever_their_name():
+    report = check_layout(ByAnyName(), torch.randn(3, 10, IN), lengths=torch.tensor([8, 10, 4]))
+    assert report, report
+
+
+def test_a_stub_is_called_by_the_name_of_its_model():
+    class Stub(nn.Module):
+        def forward(self, x):
+            return ...
+
+    report = check_layout(Stub(), torch.randn(3, 10, IN))
+    assert report.verdict == "not_attempted"
+    assert "`Stub.forward` returns `...`" in report.message

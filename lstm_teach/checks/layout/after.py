@@ -102,10 +102,17 @@ def one_number(case: Case) -> Words | None:
 
 
 def no_batch_in_output(case: Case) -> Words | None:
-    """No output has an axis as long as the batch."""
+    """No output has an axis as long as the batch where it was said to be."""
+    batch = case.probe.batch
+    axes = {axis for o in case.outputs for axis, size in enumerate(o.shape) if size == batch}
+    fix = "follow the shapes back to the line where the batch gets lost"
+    if len(axes) == 1:
+        at, place = axes.pop(), case.output_axes.index("batch")
+        fix = f"it stands on axis {at}, and `.transpose({place}, {at})` at the end puts it back"
     return {
+        "fix": fix,
         "shapes": ", ".join(str(list(o.shape)) for o in case.outputs) or "no tensor",
-        "batch": case.probe.batch,
+        "batch": batch,
         "place": case.output_axes.index("batch"),
     }
 
@@ -186,6 +193,6 @@ AFTER = (
         no_batch_in_output,
         "You said that axis {place} of the output is the batch of {batch}, but no output has that "
         "size there: {shapes}.\nIf the output is laid out in another way on purpose, say so in "
-        "`output_axes`; if not, follow the shapes back to the line where the batch gets lost.",
+        "`output_axes`; if not, {fix}.",
     ),
 )

@@ -48,6 +48,7 @@ def calling(probe: Probe, rewind: Callable[[], None]) -> Callable[[torch.Tensor]
                 probe.model.hidden = state
             return probe.model(x, **_fresh(extra))
 
+        call.__name__ = f"{type(probe.model).__name__}.forward"  # as a report is to name it
         call.__name__ = f"{type(probe.model).__name__}.forward"  # the learner's, for a report
         with torch.no_grad():
             result = run_learner(call, probe.x.clone())
@@ -69,7 +70,10 @@ def _arguments(probe: Probe) -> Iterator[dict[str, Any]]:
         if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
         if p.default is p.empty or (probe.lengths is not None and _LENGTHS.search(p.name.lower()))
     ]
-    for values in itertools.product(*(list(_values(name, probe)) for name in names)):
+    meanings = [list(_values(name, probe)) for name in names]
+    if probe.lengths is not None and len(names) == 1:  # then it takes them, whatever its name
+        meanings = [[*_lengths(probe), *meanings[0]]]
+    for values in itertools.product(*meanings):
         yield dict(zip(names, values, strict=True))
 
 

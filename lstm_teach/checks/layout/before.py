@@ -59,9 +59,10 @@ _WALK_ALONG_TIME = {
     ("packed", "time"): "`pack_padded_sequence(x, lengths)`, without `batch_first=True`",
     ("batch_first", "batch"): "leave out the `transpose` or `permute` before `{layer}`, which "
     "already has `batch_first=True`",
-    ("batch_first", "time"): "take `batch_first=True` out of `{layer}`",
+    ("batch_first", "time"): "take `batch_first=True` out of `{layer}` (or hand it "
+    "`x.transpose(0, 1)`, and turn its output back)",
     ("plain", "batch"): "`{made}(..., batch_first=True)`, and then the last step is `out[:, -1]` "
-    "(or hand it `x.transpose(0, 1)` and keep the rest)",
+    "(or hand it `x.transpose(0, 1)`: then the last step is `out[-1]`)",
     ("plain", "time"): "leave out the `transpose` or `permute` before `{layer}`",
 }
 

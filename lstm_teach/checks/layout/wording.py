@@ -12,8 +12,9 @@ from lstm_teach.checks.layout.record import recurrent_modules
 from lstm_teach.checks.report import Report
 
 _WIRING = (
-    "A wrong wiring inside a right layout (gates, which state goes where, which layer feeds "
-    "which): `check_cell` and `check_stack` look at that."
+    "which step of its own sample an answer is read from; and a wrong wiring inside a right layout "
+    "(gates, which state goes where, which layer feeds which): `check_cell` and `check_stack` look "
+    "at that."
 )
 
 _DEAD = (
