@@ -1,5 +1,6 @@
 """What a learner's code raises is a finding, and the check leaves no trace."""
 
+import importlib
 import linecache
 import random
 import signal
@@ -13,6 +14,7 @@ import pytest
 import torch
 from torch import nn
 
+from lstm_teach.cells import lstm_step
 from lstm_teach.checks import running
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_learner, untouched_globals
@@ -70,7 +72,9 @@ def test_a_result_is_handed_through():
     assert run_learner(lambda x: x + 1, 2) == 3
 
 
-@pytest.mark.parametrize("blank", [None, ..., (..., ...), (None, None), (None, ...), [...]])
+@pytest.mark.parametrize(
+    "blank", [None, ..., (..., ...), (None, None), (None, ...), [...], (None,)]
+)
 def test_a_stub_is_not_attempted(blank):
     def stub(x):
         return blank
@@ -151,6 +155,17 @@ def test_a_notebook_cell_is_not_called_by_its_changing_file_name():
 def test_code_in_a_file_is_called_by_the_file_and_the_function():
     message = run_learner(raises_in_torch, X).message
     assert "of `test_check_running.py` (in `raises_in_torch`): `return nn.LSTMCell" in message
+
+
+def test_an_error_inside_this_package_or_inside_python_comes_from_the_learners_line():
+    def steps(x):
+        return lstm_step(x, x, x, x, x)
+
+    def imports(x):
+        return importlib.import_module("no_such_module")
+
+    assert "`return lstm_step(x, x, x, x, x)`" in run_learner(steps, X).message
+    assert '`return importlib.import_module("no_such_module")`' in run_learner(imports, X).message
 
 
 def test_a_lambda_has_no_name_to_be_called_by():

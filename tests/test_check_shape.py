@@ -235,6 +235,19 @@ def test_a_shape_of_another_tensor_is_told():
     assert "`[10, 3, 20]` is the shape of `output` here" in report.message
 
 
+def test_a_right_answer_is_repeated_with_the_names_of_its_axes():
+    report = check_shape((10, 3, 20), PLAIN, TIME, "output")
+    assert report.message == "`output` is `[seq_len=10, batch=3, hidden_size=20]`."
+    report = check_shape((3, 20), CELL, (3, 100), "c")
+    assert report.message == "`c` is `[batch=3, hidden_size=20]`."
+
+
+def test_each_of_two_mistakes_is_told_once():
+    report = check_shape((10, 3, 20), nn.LSTM(20, 20, bidirectional=True), (10, 3, 20), "output")
+    assert report.message.count("The module is bidirectional") == 1
+    assert report.message.count("20 is input_size") == 1
+
+
 def test_a_right_answer_that_a_mistake_would_give_too_says_so():
     report = check_shape((3, 3, 20), PLAIN, (3, 3, 100), "output")
     assert report.ok

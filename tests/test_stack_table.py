@@ -119,6 +119,12 @@ def test_a_stack_written_by_hand_is_told_what_it_does(words, stack):
     assert words in check_stack(stack).message
 
 
+def test_a_mistake_made_at_every_height_is_named_for_every_height():
+    stacks = [stack for stacks in zoo.WRONG.values() for stack in stacks]
+    for stack in [*stacks, *(stack for _, stack in BY_HAND)]:
+        assert "That is what it does with two layers" not in check_stack(stack).message, stack
+
+
 def test_no_row_of_the_table_is_without_a_stack_written_by_hand():
     stacks = [stack for stacks in zoo.WRONG.values() for stack in stacks]
     told = [check_stack(stack).message for stack in [*stacks, *(stack for _, stack in BY_HAND)]]
