@@ -90,6 +90,8 @@ def draw_influence(
     for row in range(batch):
         y = below.centre(row, 0)[1]
         canvas.text(20, y, f"sentence {row}", align="left", color=AXIS_COLORS[OTHER], bold=True)
+        if row == reach.sentence:
+            canvas.text(20, y - 16, "its own", size=8, align="left", color=AXIS_COLORS[OWN])
     for step in range(seq_len):
         x = below.centre(0, step)[0]
         canvas.text(x, 238, f"t = {step}", size=8.5, color=AXIS_COLORS[OWN], bold=True)

@@ -30,9 +30,9 @@ def draw_written(text: str, values: Sequence[float], title: str) -> Figure:
     canvas = Canvas(1100, 44 + rows * ROW)
     scale = max([1.0, *map(abs, values)])
     canvas.text(LEFT, canvas.height - 18, title, size=11, align="left", bold=True)
-    legend = [("bar up: above 0", AXIS_COLORS[ABOVE], 600)]
+    legend = [("bar up: above 0", AXIS_COLORS[ABOVE], 570)]
     if min(values, default=0) < 0:
-        legend.append(("bar down: below 0", AXIS_COLORS[BELOW], 740))
+        legend.append(("bar down: below 0", AXIS_COLORS[BELOW], 705))
     legend.append(("shaded: over half of a full bar", MUTED, 1080))
     for words, color, x in legend:
         align = "right" if color == MUTED else "left"
