@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
 
 from tests.layout_zoo.registry import IN, TAGGER, H, K, Net, V, case, features, right, tokens
 
@@ -36,6 +37,12 @@ class AsksForATarget(AsksFor):
         return self.fc(self.rnn(torch.cat((x, target[:, :1]), 1))[0])
 
 
+class AsksForLengthsByAnyName(AsksFor):
+    def forward(self, x, n):
+        packed = pack_padded_sequence(x, n, batch_first=True, enforce_sorted=False)
+        return self.fc(self.rnn(packed)[1][-1])
+
+
 class WantsItsHiddenStateSet(AsksFor):
     """The training loop says ``model.hidden = model.init_hidden(x)`` before each batch."""
 
@@ -60,6 +67,11 @@ def batch_size_as_an_argument():
 @right
 def hidden_state_of_a_gru_as_an_argument():
     return case(AsksForAHiddenState(None), features())
+
+
+@right
+def lengths_by_another_name():
+    return case(AsksForLengthsByAnyName(None), features(3, 10), lengths=torch.tensor([8, 10, 4]))
 
 
 @right

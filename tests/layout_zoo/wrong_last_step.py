@@ -106,3 +106,24 @@ def bidirectional_first_step():
 
     lstm = nn.LSTM(IN, H, batch_first=True, bidirectional=True)
     return case(Net(body, lstm=lstm, fc=nn.Linear(2 * H, K)), features())
+
+
+@wrong("bidir_last_step")
+def bidirectional_last_step_beside_the_state():
+    def body(self, x):
+        out, state = self.lstm(x)
+        return self.fc(out[:, -1]), state
+
+    lstm = nn.LSTM(IN, H, batch_first=True, bidirectional=True)
+    return case(Net(body, lstm=lstm, fc=nn.Linear(2 * H, K)), features())
+
+
+@wrong("bidir_last_step")
+def bidirectional_last_step_of_one_sentence_without_a_batch():
+    def body(self, x):
+        out, _ = self.lstm(x)
+        return self.fc(out[-1])
+
+    lstm = nn.LSTM(IN, H, bidirectional=True)
+    model = Net(body, lstm=lstm, fc=nn.Linear(2 * H, K))
+    return case(model, features()[0], input_axes=("time",), output_axes=("time",))

@@ -160,6 +160,16 @@ def probabilities_over_the_batch():
 
 
 @wrong("samples_mixed")
+def state_from_a_mean_over_the_batch():
+    def body(self, x):
+        h = self.start(x.mean((0, 1))).view(2, 1, H).repeat(1, len(x), 1)
+        return self.fc(self.gru(x, h)[0])
+
+    parts = {"start": nn.Linear(IN, 2 * H), "gru": nn.GRU(IN, H, 2, batch_first=True)}
+    return case(Net(body, **parts, fc=nn.Linear(H, K)), features(), **TAGGER)
+
+
+@wrong("samples_mixed")
 def states_of_two_layers_centred_over_the_batch():
     def body(self, x):
         _, (h, _) = self.lstm(x)

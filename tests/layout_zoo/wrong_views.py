@@ -152,3 +152,13 @@ def mean_of_a_view_of_more_samples_than_steps():
 
     lstm = nn.LSTM(IN, H, batch_first=True)
     return case(Net(body, lstm=lstm, fc=nn.Linear(H, K)), features(8, 4))
+
+
+@wrong("view_scramble")
+def samples_side_by_side_as_features():
+    def body(self, x):
+        out, _ = self.lstm(x.transpose(0, 1).reshape(1, x.size(1), -1))
+        return self.fc(out[:, -1])
+
+    lstm = nn.LSTM(B * IN, H, batch_first=True)
+    return case(Net(body, lstm=lstm, fc=nn.Linear(H, K)), features())

@@ -48,7 +48,6 @@ def calling(probe: Probe, rewind: Callable[[], None]) -> Callable[[torch.Tensor]
                 probe.model.hidden = state
             return probe.model(x, **_fresh(extra))
 
-        call.__name__ = f"{type(probe.model).__name__}.forward"  # as a report is to name it
         call.__name__ = f"{type(probe.model).__name__}.forward"  # the learner's, for a report
         with torch.no_grad():
             result = run_learner(call, probe.x.clone())

@@ -43,11 +43,10 @@ def batch_as_time(case: Case) -> Words | None:
 def time_batch_swapped(case: Case) -> Words | None:
     """Each step of the layer is one sample and nothing else: it walks along the batch."""
     walk = case.badly_fed
-    if walk is None or not _rows_are_single(walk):
+    if walk is None:
         return None
     steps = walk.rows.any(1)
-    steps = steps[:, steps.any(0)]
-    if (steps.sum(0) != 1).any() or (steps.sum(1) > 1).any() or steps.shape[1] < 2:
+    if (steps.sum(0) > 1).any() or (steps.sum(1) > 1).any():
         return None
     return words(case, walk, fix=_walk_along_time(case, walk))
 
@@ -70,7 +69,7 @@ _WALK_ALONG_TIME = {
 def _walk_along_time(case: Case, walk: Walk) -> str:
     """How a walk along another axis is made to go along time."""
     call = walk.call
-    if call.is_cell or len(walk.calls) > 1:
+    if len(walk.calls) > 1:
         how = "loop"
     else:
         how = (

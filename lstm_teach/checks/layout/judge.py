@@ -169,24 +169,23 @@ class Case:
         return self.probe.samples[int(reaching.nonzero()[0])] if reaching.sum() == 1 else None
 
     @cached_property
-    def sample_readings(self) -> list[list[Reading]] | None:
-        """What the output row of each looked-at sample reads: [samples][walks]."""
+    def sample_readings(self) -> list[list[Reading]]:
+        """What the output row of each looked-at sample reads, [samples][walks]; else nothing."""
         if self.look is None:
-            return None
+            return []
         readings = []
         for sample in self.probe.samples:
             mask = torch.zeros(self.outputs[self.look.output].shape)
             self.look.rows(mask)[sample] = 1
             readings.append(self.found.readings({self.look.output: mask}))
-        return [one for one in readings if one is not None] if all(readings) else None
+        return readings if all(readings) else []
 
     @cached_property
     def all_readings(self) -> list[Reading]:
         """What all outputs together read of each walk; nothing where no gradient gets through."""
         numbers = (self.found.fitting() if self.has_batch else []) or self.found.floats
         # Not alike, or an output and its negative would cancel.
-        masks = {n: torch.full(self.outputs[n].shape, 1.0 + n) for n in numbers}
-        return self.found.readings(masks) or []
+        return self.found.readings({n: torch.full(self.outputs[n].shape, 1.0 + n) for n in numbers})
 
     @property
     def is_read(self) -> bool:
@@ -197,7 +196,7 @@ class Case:
     def misreading(self) -> Misreading | None:
         """How the last walk is read that is right in itself but read from wrong columns."""
         for number, walk in reversed(list(enumerate(self.walks))):
-            own = [readings[number] for readings in self.sample_readings or []]
+            own = [readings[number] for readings in self.sample_readings]
             for channel, parts in (
                 ("output", [reading.output | reading.backward for reading in own]),
                 ("state", [reading.state for reading in own]),

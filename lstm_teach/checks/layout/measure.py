@@ -175,18 +175,18 @@ class Findings:
                 marks[..., number] = difference > max(_FAINT * _largest(difference), 3 * noise)
         return marks
 
-    def readings(self, masks: dict[int, torch.Tensor]) -> list[Reading] | None:
+    def readings(self, masks: dict[int, torch.Tensor]) -> list[Reading]:
         """What is read of each walk by a part of the outputs.
 
         Args:
             masks: for the number of each output that counts, ones where it is asked.
 
         Returns:
-            None where no gradient gets through.
+            A reading a walk; none where no gradient gets through.
         """
         run = self.with_gradients
         if run is None:
-            return None
+            return []
         asked = [
             (weights_like(run.outputs[i]) * mask * run.outputs[i]).sum()
             for i, mask in masks.items()
@@ -194,11 +194,11 @@ class Findings:
         ]
         taps = [(id(call), key, tap) for call in run.calls for key, tap in call.taps.items()]
         if not asked or not taps:
-            return None
+            return []
         try:
             found = gradients(torch.stack(asked).sum(), [tap for *_, tap in taps])
         except RuntimeError:  # Some graphs refuse this, such as a re-entrant checkpoint.
-            return None
+            return []
         read = {(number, key): g != 0 for (number, key, _), g in zip(taps, found, strict=True)}
         of_walks = ([run.calls[place] for place in walk.places] for walk in self.walks)
         return [reading_of(calls, read) for calls in of_walks]

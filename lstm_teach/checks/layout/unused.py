@@ -54,7 +54,7 @@ def padded_last_step(case: Case) -> Words | None:
         return None
     lengths = probe.lengths[probe.samples].tolist()
     short = [k for k, length in enumerate(lengths) if 0 < length < probe.time]
-    if look is None or case.sample_readings is None or not short:
+    if look is None or not case.sample_readings or not short:
         return None
     own = look.reached[torch.arange(len(lengths)), probe.samples]
     for number, walk in enumerate(case.walks):

@@ -1,0 +1,113 @@
+"""What the layout check says: the layer by its name in Python, and the fix that fits it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from lstm_teach.checks.layout import check_layout
+from tests.layout_zoo import WRONG
+from tests.layout_zoo.registry import IN, features
+from tests.test_check_layout import LAYOUT_VERDICTS, turned
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+def test_a_layer_that_is_the_model_itself_is_called_by_its_class():
+    report = check_layout(nn.LSTM(IN, 8), features(), output_axes=("batch", "time"))
+    assert "`nn.LSTM` walks along just that axis" in report.message
+    assert "Fix: `nn.LSTM(..., batch_first=True)`, and then" in report.message
+
+
+def test_a_layer_in_a_list_is_called_as_python_calls_it():
+    class Stack(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.ModuleList([nn.GRU(IN, 8)])
+
+        def forward(self, x):
+            return self.layers[0](x)[0]
+
+    assert "`self.layers[0] = nn.GRU(..." in check_layout(Stack(), features()).message
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_every_message_of_a_wrong_layout_ends_in_a_fix(name):
+    verdict, entry = WRONG[name]
+    if verdict not in LAYOUT_VERDICTS:
+        pytest.skip("no layout mistake")
+    message = check_layout(**entry()).message
+    assert "\nFix: " in message
+    assert "{" not in message
+
+
+class TurnedIn(nn.Module):
+    """Time-first x for a batch-first layer, and nobody turns the output back."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(IN, 8, batch_first=True)
+
+    def forward(self, x):
+        return self.lstm(x.transpose(0, 1))[0]
+
+
+def test_a_batch_on_another_axis_is_told_where_it_stands():
+    axes = ("time", "batch")
+    message = check_layout(TurnedIn(), torch.randn(10, 3, IN), axes, axes).message
+    assert "it stands on axis 0, and `.transpose(1, 0)` at the end puts it back" in message
+
+
+def test_a_stub_is_called_by_the_name_of_its_model():
+    class Stub(nn.Module):
+        def forward(self, x):
+            return ...
+
+    report = check_layout(Stub(), torch.randn(3, 10, IN))
+    assert report.verdict == "not_attempted"
+    assert "`Stub.forward` returns `...`" in report.message
+
+
+FIXES = {
+    "a_flag_too_many_for_time_first_data": "take `batch_first=True` out of `self.lstm`",
+    "batch_first_forgotten": "`self.rnn = nn.LSTM(..., batch_first=True)`, and then the last step",
+    "permute_and_flag_both": "leave out the `transpose` or `permute` before",
+    "packed_over_the_wrong_axis": "`pack_padded_sequence(x, lengths, batch_first=True)`",
+    "cell_loop_over_the_batch": "loop over time: `for x_t in x.unbind(1):`",
+    "series_read_as_one_sentence": "if each sample of [4, 7] is one time step, give it a time axis",
+    "everything_in_one_long_sentence": "drop the `view` and keep the batch axis",
+    "window_as_features": "keep a real time axis",
+    "time_folded_into_the_batch": "keep the axes apart",
+    "state_not_handed_on": "hand the state on: `h, c = cell(x_t, (h, c))`",
+    "last_of_the_first_axis_with_batch_first": "take `out[:, -1]`, or `h_n[-1]`",
+    "last_of_the_second_axis_without_batch_first": "take `out[-1]`, or `h_n[-1]`",
+    "first_layer_as_the_top": "`h_n[-1]` is the top layer",
+    "first_rows_of_a_bidirectional_stack": "`torch.cat((h_n[-2], h_n[-1]), 1)` is the top layer",
+    "sorted_tags": "`enforce_sorted=False` and no sorting of your own",
+    "normalised_over_the_batch_before_the_layer": "look at each line before `self.lstm`",
+}
+
+
+@pytest.mark.parametrize("name", FIXES)
+def test_the_fix_is_the_one_for_this_layer_and_this_x(name):
+    _, entry = WRONG[name]
+    _, fix = check_layout(**entry()).message.split("\nFix: ")
+    assert fix.startswith(FIXES[name])
+
+
+TIME_FIRST_FIXES = {
+    "batch_first_forgotten": "leave out the `transpose` or `permute` before",
+    "cell_loop_over_the_batch": "loop over the first axis: `for x_t in x:`",
+    "everything_in_one_long_sentence": "drop the `view` and keep the batch axis: hand over x as [t",
+}
+
+
+@pytest.mark.parametrize("name", TIME_FIRST_FIXES)
+def test_for_time_first_input_the_fix_is_another(name):
+    given = turned(WRONG[name][1])
+    _, fix = check_layout(**given).message.split("\nFix: ")
+    assert fix.startswith(TIME_FIRST_FIXES[name])
