@@ -1,10 +1,16 @@
-"""Write notebooks/cheat_sheet.md, one page made of the recaps: python -m tests.cheat_sheet."""
+"""Write notebooks/cheat_sheet.md, the recaps on one page: python -m tests.cheat_sheet."""
 
 from __future__ import annotations
 
+import torch
+from torch import nn
+
+from lstm_teach.figures.canvas import png
+from lstm_teach.figures.unrolled import draw_unrolled
 from tests.notebook import NOTEBOOKS, ROOT, Notebook
 
 PAGE = ROOT / "notebooks" / "cheat_sheet.md"
+DRAWING = ROOT / "docs" / "unrolled.png"
 HEAD = """# Cheat sheet
 
 The recaps of the five notebooks on one page. Time runs to the right, layers go up, the batch
@@ -12,7 +18,7 @@ lies in depth: `output` is the top edge, `h_n` and `c_n` are the right edge.
 
 ![Ten steps of four layers; output leaves at the top, h_n and c_n at the right][the drawing]
 
-[the drawing]: ../docs/shape_explorer.png
+[the drawing]: ../docs/unrolled.png
 """
 
 
@@ -29,4 +35,6 @@ def page() -> str:
 
 
 if __name__ == "__main__":
+    figure = draw_unrolled(nn.LSTM(100, 20, num_layers=4), torch.zeros(10, 3, 100))
+    DRAWING.write_bytes(png(figure))
     PAGE.write_text(page(), encoding="utf-8")
