@@ -85,3 +85,8 @@ def code_at_every_step():
 @wrong("hidden_view_scramble")
 def code_at_every_step_cut():
     return _code_at_every_step(_cut)
+
+
+@wrong("samples_mixed")
+def code_at_every_step_weighed_over_the_batch():
+    return _code_at_every_step(lambda h: _turned(h).softmax(0))

@@ -43,6 +43,19 @@ class AsksForLengthsByAnyName(AsksFor):
         return self.fc(self.rnn(packed)[1][-1])
 
 
+class SmoothsBehindAStart(Net):
+    """A start vector in front, so word t is step t + 1, and a convolution over neighbours."""
+
+    def __init__(self):
+        conv = nn.Conv1d(IN, IN, 3, padding=1)
+        super().__init__(None, conv=conv, rnn=nn.GRU(IN, H, batch_first=True), fc=nn.Linear(H, K))
+
+    def forward(self, x, lengths):
+        x = torch.cat((torch.ones(len(x), 1, IN), x), 1)
+        out, _ = self.rnn(self.conv(x.transpose(1, 2)).transpose(1, 2))
+        return self.fc(out[torch.arange(len(x)), lengths])
+
+
 class WantsItsHiddenStateSet(AsksFor):
     """The training loop says ``model.hidden = model.init_hidden(x)`` before each batch."""
 
@@ -72,6 +85,11 @@ def hidden_state_of_a_gru_as_an_argument():
 @right
 def lengths_by_another_name():
     return case(AsksForLengthsByAnyName(None), features(3, 10), lengths=torch.tensor([8, 10, 4]))
+
+
+@right
+def last_word_one_step_later_behind_a_start():
+    return case(SmoothsBehindAStart(), features(), lengths=torch.tensor([7, 5, 4, 2]))
 
 
 @right
