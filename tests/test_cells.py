@@ -301,6 +301,12 @@ def test_what_cannot_be_run_gets_a_sentence(call, error, words):
         assert word in str(caught.value)
 
 
+def test_a_single_vector_is_not_told_how_a_batch_becomes_a_sequence():
+    with pytest.raises(ShapeError) as caught:
+        trace(CELL, X[0, 0])
+    assert "unsqueeze" not in str(caught.value)
+
+
 def test_dropout_stops_a_trace_only_where_it_acts():
     evaluated = nn.LSTM(5, 4, 2, dropout=0.5).eval()
     assert close(trace(evaluated, X).output, evaluated(X)[0])

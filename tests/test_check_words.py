@@ -12,6 +12,7 @@ from lstm_teach.words import word_grid
         (["dog", "where", "falling"], "ok"),
         ("dog, where, falling", "ok"),
         (("Dog", " where", "falling"), "ok"),
+        (["dog", "where", " ", "falling"], "ok"),
         (word_grid()[2], "ok"),
         (word_grid()[:, 2], "time_batch_swapped"),
         ("rain is falling again", "time_batch_swapped"),
