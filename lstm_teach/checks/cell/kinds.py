@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lstm_teach.checks.cell.anatomy import Finding
 from lstm_teach.checks.cell.calls import Caller
+from lstm_teach.checks.cell.findings import Finding
 from lstm_teach.checks.cell.reading import Places, Reader
 from lstm_teach.checks.report import Report
 

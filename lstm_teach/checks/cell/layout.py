@@ -32,10 +32,9 @@ def describe(module: nn.Module, layout: Layout, input_size: int, hidden_size: in
             f"compute something else, because {_differences(layout)}."
         )
     if not layout.complete:
-        adds = f" The code {_adds(layout)}." if layout.constant else ""
         return (
             "Its weights are made in a way of their own, so the check could not tell how to copy "
-            f"nn.LSTMCell's into them.{adds}"
+            "nn.LSTMCell's into them."
         )
     x, h = (listed(f"`{name}`" for name in _names(layout, part)) for part in "xh")
     return (
@@ -46,10 +45,6 @@ def describe(module: nn.Module, layout: Layout, input_size: int, hidden_size: in
 
 def _names(layout: Layout, part: str) -> list[str]:
     return list(dict.fromkeys(layout.weights[gate, part].name for gate in GATES))
-
-
-def _adds(layout: Layout) -> str:
-    return f"adds {layout.constant:g} to the sum of f by itself"
 
 
 def _differences(layout: Layout) -> str:
@@ -66,6 +61,6 @@ def _differences(layout: Layout) -> str:
         "the rows of the four gates are interleaved": "interleaved" in laid,
         "it has no bias": fed == {0},
         "it has one bias, the place of `b_ih + b_hh`": fed == {1},
-        f"the code {_adds(layout)}": layout.constant,
+        f"the code adds {layout.constant:g} to the sum of f by itself": layout.constant,
     }
     return "; ".join(words for words, said in differences.items() if said)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
-from torch import Tensor
 
 from lstm_teach.checks.cell import ways
 from lstm_teach.checks.cell.equations import RIGHT, Parts, run
@@ -47,10 +45,6 @@ def candidates() -> Iterator[tuple[Mistake, str, Parts]]:
             yield mistake, detail, changed
 
 
-def _new_c(v: Any) -> Tensor:
-    return v.f * v.c_0 + v.i * v.g
-
-
 MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "swapped_return",
@@ -72,20 +66,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "c itself is never squashed: that is how it keeps a value over many steps. "
         "The tanh belongs to h alone.",
         "`c = f * c + i * g`, then `h = o * torch.tanh(c)`",
-        {
-            "the c that you return went through a tanh": {"c": lambda v: tanh(_new_c(v))},
-            "the c that you return went through a tanh, and h is made from it without another": {
-                "c": lambda v: tanh(_new_c(v)),
-                "h": lambda v: v.o * v.c,
-            },
-            "the c that you return is `tanh(c)`, though h is right": {
-                "returned": lambda v: (v.h, tanh(v.c))
-            },
-            "the old c goes through a tanh before it is used": {
-                "c": lambda v: v.f * tanh(v.c_0) + v.i * v.g
-            },
-            "i * g goes through another tanh": {"c": lambda v: v.f * v.c_0 + tanh(v.i * v.g)},
-        },
+        ways.extra_tanhs(),
         paired=2,
     ),
     Mistake(
@@ -276,27 +257,29 @@ MISTAKES: tuple[Mistake, ...] = (
         "unrecognised",
         "Compare this line with the equations: `c = f * c + i * g`, `h = o * torch.tanh(c)`.",
         "write that line as the equations have it",
+        ways.slips(),
+        paired=8,
+    ),
+    Mistake(
+        "unrecognised",
+        "The sum of every gate takes both x and h.",
+        "`z = x @ w_ih.T + b_ih + h @ w_hh.T + b_hh`",
         {
-            "f is never used: the input gate i does its work as well": {
-                "used": lambda v: {"f": v.i}
-            },
-            "the input gate i does the work of o": {"used": lambda v: {"o": v.i}},
-            "there is no output gate: h is `tanh(c)`": {"h": lambda v: tanh(v.c)},
-            "there is no input gate: c is `f * c + g`": {"c": lambda v: v.f * v.c_0 + v.g},
-            "the candidate g has no tanh": {"g": lambda z: z},
-            "c is `f * c - i * g`": {"c": lambda v: v.f * v.c_0 - v.i * v.g},
-            "c is `f * (c + i * g)`": {"c": lambda v: v.f * (v.c_0 + v.i * v.g)},
-            "i * g is never added: c is `f * c`": {"c": lambda v: v.f * v.c_0},
-            "c is `i * (f * c + g)`": {"c": lambda v: v.i * (v.f * v.c_0 + v.g)},
             "h never reaches the gates": {"from_h": lambda d: 0 * RIGHT["from_h"](d)},
             "x never reaches the gates": {"from_x": lambda d: 0 * RIGHT["from_x"](d)},
-            "h and c come back as they went in": {"returned": lambda v: (v.h_0, v.c_0)},
-            "the h that you return is the old one": {"returned": lambda v: (v.h_0, v.c)},
+        },
+        paired=0,
+    ),
+    Mistake(
+        "unrecognised",
+        "nn.LSTMCell takes the state as `(h, c)`, and hands it back so.",
+        "`h, c = state`, in this order",
+        {
             "h and c are exchanged where they come in: the order is (h, c)": {
                 "returned": lambda v: run(replace(v.given, h=v.c_0, c=v.h_0), {})
             },
         },
-        paired=8,
+        paired=0,
     ),
     Mistake(
         "unrecognised",

@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.cell.anatomy import RIGHT_PRODUCT, UNNAMED, UNREAD, Anatomy, Finding, dissect
+from lstm_teach.checks.cell.anatomy import dissect
 from lstm_teach.checks.cell.calls import Caller, Way, first_that_fits, hinted
+from lstm_teach.checks.cell.findings import RIGHT_PRODUCT, UNNAMED, UNREAD, Anatomy, Finding
 from lstm_teach.checks.cell.kinds import name_the_kind
 from lstm_teach.checks.cell.layout import describe
-from lstm_teach.checks.cell.mistakes import MISTAKES
+from lstm_teach.checks.cell.mistakes import MISTAKES, candidates
 from lstm_teach.checks.cell.parameters import bias_mistakes, find_layout
 from lstm_teach.checks.cell.reading import Places, Reader, observe, places
 from lstm_teach.checks.cell.redraw import a_copy, plain_tensors, redraw
@@ -87,8 +88,10 @@ def check_module(cell: nn.Module, input_size: int | None, hidden_size: int | Non
                 "as `forward(x, (h, c))`, and expects `(h, c)` back.",
             )
         sizes = find_sizes(module, caller, input_size, hidden_size)
-        if isinstance(sizes, Report) and sizes.verdict == "raises" and not caller.in_a_hurry():
-            module.float()
+        failed = isinstance(sizes, Report) and sizes.verdict != "not_attempted"
+        if failed and not caller.in_a_hurry():
+            if module is not cell:
+                module.float()
             caller.dtype = torch.float32
             sizes = find_sizes(module, caller, input_size, hidden_size)
         if isinstance(sizes, Report):
@@ -226,6 +229,7 @@ def _is_right(seen: State, at: Places, reader: Reader) -> bool:
 def _wrong(caller: Caller, findings: list[Finding], anatomy: Anatomy) -> Report:
     findings = list(dict.fromkeys(findings))
     named = {mistake.verdict: mistake for mistake in reversed(MISTAKES)}
+    tabled = {detail: mistake for mistake, detail, _ in candidates()}
     evidence = {
         part: "off" if part in anatomy.findings else "right"
         for part in ("f", "i*g", "o", "c", "h")
@@ -234,9 +238,12 @@ def _wrong(caller: Caller, findings: list[Finding], anatomy: Anatomy) -> Report:
     details = "; ".join(detail for _, detail in findings)
     verdicts = list(dict.fromkeys(verdict for verdict, _ in findings))
     known = [verdict for verdict in verdicts if verdict not in UNNAMED]
-    if len(verdicts) == 1 or not known:
-        verdict = known[0] if known else "unrecognised"
-        return caller.report(verdict, named[verdict].told(details), evidence)
+    if not known and details not in tabled:
+        compare = "Compare it with the equations: `c = f * c + i * g`, `h = o * torch.tanh(c)`."
+        return caller.report("unrecognised", f"{sentence(details)}\n{compare}", evidence)
+    if len(verdicts) == 1:
+        mistake = tabled.get(details) or named[verdicts[0]]
+        return caller.report(verdicts[0], mistake.told(details), evidence)
     fixes = " And: ".join(f"{named[verdict].fix}." for verdict in known)
     return caller.report(
         "unrecognised",

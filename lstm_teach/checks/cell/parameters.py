@@ -10,9 +10,10 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.cell.anatomy import Anatomy, Finding, dissect
+from lstm_teach.checks.cell.anatomy import dissect
 from lstm_teach.checks.cell.calls import Caller
 from lstm_teach.checks.cell.equations import GATES, normals
+from lstm_teach.checks.cell.findings import Anatomy, Finding
 from lstm_teach.checks.cell.reading import DIRECTIONS, Places, Reader, observe
 from lstm_teach.checks.cell.redraw import weights
 from lstm_teach.checks.cell.words import listed
@@ -94,8 +95,8 @@ def find_layout(
         anatomy: what was read.
     """
     named = dict(module.named_parameters())
-    shared = "weights" in anatomy.findings
-    if shared or not anatomy.all_gates_read() or len(named) > MOST_PARAMETERS:
+    unread = "weights" in anatomy.findings or not anatomy.all_gates_read()
+    if unread or not named or len(named) > MOST_PARAMETERS:
         return None
     layout = Layout(constant=_constant(module, caller, at))
     for name, parameter in named.items():

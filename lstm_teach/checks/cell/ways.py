@@ -51,6 +51,28 @@ def activated(gates: str, instead: Callable[[Squash], Squash]) -> Parts:
     return {gate: instead(SQUASH[gate]) for gate in gates}
 
 
+def extra_tanhs() -> Ways:
+    """c squashed on its way to the next step."""
+
+    def squashed(v: Any) -> Tensor:
+        return tanh(v.f * v.c_0 + v.i * v.g)
+
+    return {
+        "the c that you return went through a tanh": {"c": squashed},
+        "the c that you return went through a tanh, and h is made from it without another": {
+            "c": squashed,
+            "h": lambda v: v.o * v.c,
+        },
+        "the c that you return is `tanh(c)`, though h is right": {
+            "returned": lambda v: (v.h, tanh(v.c))
+        },
+        "the old c goes through a tanh before it is used": {
+            "c": lambda v: v.f * tanh(v.c_0) + v.i * v.g
+        },
+        "i * g goes through another tanh": {"c": lambda v: v.f * v.c_0 + tanh(v.i * v.g)},
+    }
+
+
 def orders() -> Ways:
     """The four blocks of rows, taken in each of the 23 other orders."""
     said = "your code takes the four blocks of rows as"
@@ -237,10 +259,13 @@ def cell_for_h() -> Ways:
 
 def other_activations() -> Ways:
     """Gates with an activation that belongs elsewhere, or with none."""
+    bare = activated(GATES, lambda _: lambda z: z)
     ways: Ways = {
-        "no gate has its sigmoid or tanh: the bare sums are used": activated(
-            GATES, lambda _: lambda z: z
-        )
+        "no gate has its sigmoid or tanh: the bare sums are used": bare,
+        "nothing goes through a sigmoid or tanh: the bare sums are used": {
+            **bare,
+            "h": lambda v: v.o * v.c,
+        },
     }
     for gates in subsets("ifo"):
         ways[f"in {the_gates(gates)}, tanh stands for sigmoid"] = activated(gates, lambda _: tanh)
@@ -253,3 +278,20 @@ def other_activations() -> Ways:
     ways["the candidate g goes through relu, not tanh"] = {"g": torch.relu}
     ways["h is `o * relu(c)`"] = {"h": lambda v: v.o * torch.relu(v.c)}
     return ways
+
+
+def slips() -> Ways:
+    """Slips in one line of the equations, without a name of their own in the contract."""
+    return {
+        "f is never used: the input gate i does its work as well": {"used": lambda v: {"f": v.i}},
+        "the input gate i does the work of o": {"used": lambda v: {"o": v.i}},
+        "there is no output gate: h is `tanh(c)`": {"h": lambda v: tanh(v.c)},
+        "there is no input gate: c is `f * c + g`": {"c": lambda v: v.f * v.c_0 + v.g},
+        "the candidate g has no tanh": {"g": lambda z: z},
+        "c is `f * c - i * g`": {"c": lambda v: v.f * v.c_0 - v.i * v.g},
+        "c is `f * (c + i * g)`": {"c": lambda v: v.f * (v.c_0 + v.i * v.g)},
+        "i * g is never added: c is `f * c`": {"c": lambda v: v.f * v.c_0},
+        "c is `i * (f * c + g)`": {"c": lambda v: v.i * (v.f * v.c_0 + v.g)},
+        "h and c come back as they went in": {"returned": lambda v: (v.h_0, v.c_0)},
+        "the h that you return is the old one": {"returned": lambda v: (v.h_0, v.c)},
+    }

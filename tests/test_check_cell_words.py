@@ -1,0 +1,140 @@
+"""check_cell says what helps: a sentence for what has no name, a hint beside an error."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from lstm_teach import check_cell
+from tests.cell_zoo_right import TwoLinears, chunked
+from tests.cell_zoo_wrong import Fused
+
+
+class HAndCOptional(TwoLinears):
+    def forward(self, input, hx=None, cx=None):
+        return super().forward(input, (hx, cx))
+
+
+class KeepsItsGates(TwoLinears):
+    """After one run it cannot be copied, and it does not tell its sizes."""
+
+    def forward(self, x, hidden):
+        self.sums = self.x2h(x) + self.h2h(hidden[0])
+        return super().forward(x, hidden)
+
+
+def test_h_and_c_may_be_arguments_of_their_own_that_can_be_left_out():
+    assert check_cell(HAndCOptional).ok
+
+
+def test_a_module_that_was_run_before_the_check_is_right():
+    module = KeepsItsGates(5, 4)
+    module(torch.zeros(3, 5), (torch.zeros(3, 4), torch.zeros(3, 4)))
+    assert check_cell(module).ok
+
+
+def test_a_cell_that_no_optimiser_would_train_is_told_first():
+    class PlainList(nn.Module):
+        def __init__(self, input_size, hidden_size):
+            super().__init__()
+            self.gates = [nn.Linear(input_size + hidden_size, hidden_size) for _ in range(4)]
+
+        def forward(self, x, state):
+            i, f, g, o = (gate(torch.cat((x, state[0]), 1)) for gate in self.gates)
+            c = f.sigmoid() * state[1] + i.sigmoid() * g.tanh()
+            return o.sigmoid() * c.tanh(), c
+
+    report = check_cell(PlainList)
+    assert report.ok
+    assert report.message.startswith("The numbers are right, but `parameters()` is empty")
+    assert "sum of f" not in report.message
+
+
+class PassesCOn(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gru = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x, state):
+        return self.gru(x, state[0]), state[1]
+
+
+class TakesCFirst(TwoLinears):
+    def forward(self, x, hidden):
+        return super().forward(x, hidden[::-1])
+
+
+class SumsOverTheBatch(Fused):
+    def forward(self, x, state):
+        i, f, g, o = self.gates(x, state[0])
+        c = i * g + (f * state[1]).sum(0, keepdim=True)
+        return o * c.tanh(), c
+
+
+class CopiedRecurrentWeights(Fused):
+    def forward(self, x, state):
+        i, f, g, o = (
+            self.x2h(x) + self.h2h(state[0])[:, [0, 1, 2, 3] * 2 + [*range(8, 16)]]
+        ).chunk(4, 1)
+        c = f.sigmoid() * state[1] + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        (PassesCOn, "h does not depend on c"),
+        (TakesCFirst, "Fix: `h, c = state`"),
+        (SumsOverTheBatch, "samples are mixed"),
+        (CopiedRecurrentWeights, "the recurrent weights in common; each needs its own"),
+        (lambda *a: tuple(nn.functional.dropout(t, 0.5) for t in chunked(*a)), "Two calls"),
+    ],
+)
+def test_what_has_no_name_is_told_in_words(cell, said):
+    report = check_cell(cell)
+    assert report.verdict == "unrecognised"
+    assert said in report.message
+
+
+def test_chunk_along_the_batch_gets_its_hint():
+    def without_dim(x, h, c, w_ih, w_hh, b_ih, b_hh):
+        i, f, g, o = (x @ w_ih.T + h @ w_hh.T + b_ih + b_hh).chunk(4)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+    report = check_cell(without_dim)
+    assert report.verdict == "raises"
+    assert "`chunk(4, dim=1)`" in report.message
+    assert "input_size=" not in report.message
+
+
+def test_bare_sums_are_told():
+    def bare(x, h, c, w_ih, w_hh, b_ih, b_hh):
+        i, f, g, o = (x @ w_ih.T + h @ w_hh.T + b_ih + b_hh).chunk(4, 1)
+        c = f * c + i * g
+        return o * c, c
+
+    assert "the bare sums are used" in check_cell(bare).message
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no alarm to stop it with")
+def test_an_endless_construction_is_stopped(monkeypatch):
+    monkeypatch.setattr("lstm_teach.checks.running.LONGEST", 0.2)
+
+    class Endless(TwoLinears):
+        def __init__(self, input_size, hidden_size):
+            super().__init__(input_size, hidden_size)
+            while True:
+                pass
+
+    assert "stopped" in check_cell(Endless).message
+
+
+def test_a_missing_return_is_asked_for():
+    def forgets(x, h, c, w_ih, w_hh, b_ih, b_hh):
+        h, c = chunked(x, h, c, w_ih, w_hh, b_ih, b_hh)
+
+    assert "the `return` is missing" in check_cell(forgets).message
