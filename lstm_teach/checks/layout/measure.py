@@ -188,7 +188,7 @@ class Findings:
         if run is None:
             return []
         asked = [
-            (weights_like(run.outputs[i]) * mask * run.outputs[i]).sum()
+            (weights_like(run.outputs[i]) * mask.to(run.outputs[i]) * run.outputs[i]).sum()
             for i, mask in masks.items()
             if i < len(run.outputs) and run.outputs[i].requires_grad
         ]
@@ -199,7 +199,7 @@ class Findings:
             found = gradients(torch.stack(asked).sum(), [tap for *_, tap in taps])
         except RuntimeError:  # Some graphs refuse this, such as a re-entrant checkpoint.
             return []
-        read = {(number, key): g != 0 for (number, key, _), g in zip(taps, found, strict=True)}
+        read = {tap[:2]: (g != 0).cpu() for tap, g in zip(taps, found, strict=True)}
         of_walks = ([run.calls[place] for place in walk.places] for walk in self.walks)
         return [reading_of(calls, read) for calls in of_walks]
 
