@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import textwrap
 import warnings
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from torch import nn
 from ..checks.report import Report
 from ..checks.shape import check_shape
 from ..figures.canvas import Canvas
+from ..figures.palette import PAPER
 from ..figures.unrolled import draw_unrolled
 from ..shapes import predict_shapes
 from .picture import Picture
@@ -39,9 +41,8 @@ class Round(NamedTuple):
 
     @property
     def code(self) -> str:
-        """The constructor call and the input, as the question shows them."""
-        given = ", ".join(f"{name}={value}" for name, value in self.arguments.items())
-        return f"nn.LSTM({given})  on an input of shape {list(self.input_shape)}"
+        """The constructor call."""
+        return f"nn.LSTM({', '.join(f'{name}={value}' for name, value in self.arguments.items())})"
 
 
 class ShapeQuiz:
@@ -110,11 +111,22 @@ class ShapeQuiz:
 
     def _question(self) -> tuple[Any, str]:
         which, number = self.round.which, f"Question {self.number + 1} of {len(self.rounds)}"
-        canvas = Canvas(1100, 150)
-        canvas.text(24, 112, number, size=10, align="left")
-        canvas.text(24, 76, self.round.code, size=10, align="left", mono=True)
-        canvas.text(24, 36, f"What is the shape of {which}?", size=12, align="left", bold=True)
-        words = f"{number}: `{self.round.code}`. What is the shape of `{which}`? {self._score()}"
+        canvas = Canvas(1100, 140)
+        canvas.text(24, 120, number, size=10, align="left")
+        parts = (
+            (24, 176, [str(list(self.round.input_shape))], "input"),
+            (256, 588, textwrap.wrap(self.round.code, 60), ""),
+            (900, 176, ["[ ? ]"], which),
+        )
+        for left, width, lines, below in parts:
+            canvas.boxes([(left, 42, width, 56)], PAPER)
+            for line, words in enumerate(lines):
+                y = 70 + 10 * (len(lines) - 1) - 20 * line
+                canvas.text(left + width / 2, y, words, size=9.5, mono=True)
+            canvas.text(left + width / 2, 22, below, size=11, bold=True)
+        canvas.arrows([((200, 70), (256, 70)), ((844, 70), (900, 70))])
+        given = f"`{self.round.code}` on an input of shape `{list(self.round.input_shape)}`"
+        words = f"{number}: {given}. What is the shape of `{which}`? {self._score()}"
         return canvas.figure, words
 
     def _score(self) -> str:
