@@ -73,7 +73,8 @@ def name_the_kind(caller: Caller, at: Places, reader: Reader) -> Finding | None:
         return "unrecognised", _CLIPPED
     pushed_h, pushed_c = new["c pushed in one unit"]
     if grows and not reader.same(pushed_c[:, 1:], own[:, 1:]):
-        return _FROM_C, "the gates are made from x, h and the c of every unit"
+        said = "the gates are made from x, h and the c of every unit (a full peephole, if so meant)"
+        return _FROM_C, said
     if not reader.same(pushed_c[:, 1:], own[:, 1:]) or not reader.same(
         pushed_h[:, 1:], own_h[:, 1:]
     ):

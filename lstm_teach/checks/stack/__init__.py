@@ -1,4 +1,13 @@
-"""Is this a stack of LSTM cells, and if not, what went wrong?"""
+"""Is this a stack of LSTM cells, and if not, what went wrong?
+
+The learner's function is run on stacks of one, two and three layers with large random weights,
+and held against nn.LSTMCell called layer by layer. Where it differs, every known mistake is run
+as well, and the verdict is the one that gives the same numbers, in whatever form they came back.
+
+Read `trial` (what is tried, and what is noticed on the way), `results` (what came back, and in
+which other forms), `wiring` (a stack that can be wired wrongly), `mistakes` (the table), `check`
+(the verdict).
+"""
 
 from lstm_teach.checks.stack.check import check_stack
 
