@@ -111,6 +111,17 @@ def test_chunk_along_the_batch_gets_its_hint():
     assert "input_size=" not in report.message
 
 
+def test_samples_as_columns_are_told_to_be_rows():
+    def columns(x, h, c, w_ih, w_hh, b_ih, b_hh):
+        i, f, g, o = (w_ih @ x + w_hh @ h + (b_ih + b_hh)[:, None]).chunk(4)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+    report = check_cell(columns)
+    assert report.verdict == "raises"
+    assert "samples as columns" in report.message
+
+
 def test_bare_sums_are_told():
     def bare(x, h, c, w_ih, w_hh, b_ih, b_hh):
         i, f, g, o = (x @ w_ih.T + h @ w_hh.T + b_ih + b_hh).chunk(4, 1)

@@ -212,6 +212,18 @@ def _failed(caller: Caller, failed: Report, given: Draw) -> Report:
         _fits(way, [(square, state)]) for way in transpose.ways.values()
     ):
         return _untransposed(transpose, "`w_ih`", failed)
+    columns = {name: t.T if name in "xhc" else t for name, t in vars(given).items()}
+    upright = {name: columns[name][:, None] for name in ("b_ih", "b_hh")}
+    for biases in ({}, upright):
+        result = otherwise.raw(**{**columns, **biases})
+        parts = result if isinstance(result, (tuple, list)) else []
+        if [getattr(part, "shape", ()) for part in parts] == [given.h.T.shape] * 2:
+            return replace(
+                failed,
+                message=f"{failed.message}\nYour function wants the samples as columns, "
+                "`[input_size, batch]`. PyTorch has them as rows, `[batch, input_size]`.\n"
+                "Fix: `x @ w_ih.T`, in this order.",
+            )
     told = hinted(failed)
     if told is not failed or not any(w in failed.message for w in ("size", "shape", "imension")):
         return told
