@@ -26,7 +26,7 @@ def driver():
     return lab
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(driver, tmp_path_factory):
     """A JupyterLab that serves a copy of the notebooks."""
     scratch = tmp_path_factory.mktemp("lab")
@@ -36,7 +36,7 @@ def lab(driver, tmp_path_factory):
         yield lab
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(driver):
     """A headless Chromium."""
     with driver.chromium() as browser:

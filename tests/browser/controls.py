@@ -83,7 +83,7 @@ class Control:
         self._same_as(before)
 
     def _same_as(self, before: tuple[str | None, str | None]) -> list[str]:
-        for _ in range(30):
+        for _ in range(60):
             self.page.wait_for_timeout(50)
             pairs = zip(("picture", "sentence"), before, self.shown(), strict=True)
             same = [what for what, then, now in pairs if then == now]

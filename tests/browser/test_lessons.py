@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 
 import pytest
 import torch
@@ -147,17 +148,19 @@ def test_nothing_is_said_on_the_console_and_nobody_outside_is_asked(lesson):
     assert not lesson.opened.heard.outside
 
 
-def test_a_saved_notebook_opens_again_with_its_pictures(lesson):
+def test_a_saved_notebook_opens_again_with_its_pictures(lesson, driver):
     opened, page = lesson.opened, lesson.page
-    pictures = page.locator(".lstm-picture img")
+    pictures = page.locator(".jp-Notebook .lstm-picture img")
     shown = pictures.count()
     opened.command("docmanager:save")
     page.goto("about:blank")
     opened.lab.end_kernels()
     opened.open()
-    notebook = page.locator(".jp-Notebook")
-    page.wait_for_function("!document.querySelector('.jp-Notebook').innerText.includes('Loading')")
+    with suppress(driver.PlaywrightTimeout):
+        pictures.nth(shown - 1).wait_for(timeout=20_000)
+    opened.settle()
     page.screenshot(path=lesson.shots / "reopened.png")
-    assert "Error displaying widget" not in notebook.inner_text()
-    assert "model not found" not in notebook.inner_text()
+    text = page.locator(".jp-Notebook").inner_text()
+    assert "Error displaying widget" not in text
+    assert "model not found" not in text
     assert pictures.count() == shown
