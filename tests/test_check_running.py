@@ -224,6 +224,40 @@ def test_checks_in_several_threads_give_the_screen_back():
     assert (sys.stdout, sys.stderr) == screen
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no alarm")
+def test_a_call_that_ends_in_time_leaves_no_alarm_behind():
+    before = signal.getsignal(signal.SIGALRM)
+    assert running.run_in_time(lambda x: x + 1, 2) == 3
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+    assert signal.getsignal(signal.SIGALRM) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no alarm to stop it with")
+def test_an_endless_loop_is_called_so(monkeypatch):
+    monkeypatch.setattr(running, "LONGEST", 0.05)
+
+    def walks_on(x):
+        while True:
+            x = x + 1
+
+    report = running.run_in_time(walks_on, X)
+    assert report.verdict == "raises"
+    assert "Endless, or too slow: it took more than 0.05 s, and was stopped" in report.message
+
+
+def test_only_who_returns_nothing_is_told_of_a_missing_return():
+    assert "or the `return` is missing" in run_learner(lambda x: None, X).message
+    assert "is missing" not in run_learner(lambda x: ..., X).message
+
+
+def test_a_module_is_called_by_the_method_that_a_learner_writes():
+    class Half(nn.Module):
+        def forward(self, x):
+            return ...
+
+    assert run_learner(Half(), X).message.startswith("`Half.forward` returns `...`")
+
+
 def test_the_keyboard_interrupt_passes():
     def interrupted(x):
         raise KeyboardInterrupt
