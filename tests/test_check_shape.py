@@ -156,6 +156,7 @@ def test_the_reason_is_told_in_the_numbers_of_the_question(
         (PLAIN, TIME, "output", (10, 1, 3, 20), "without a batch"),
         (PLAIN, TIME, "output", (10, 3, 21), "is the shape of"),
         (CELL, (3, 100), "h", (20,), "no axis for layers"),
+        (CELL, (3, 100), "h", (20, 3), "no axis for layers"),
     ],
 )
 def test_no_mistake_is_told_that_was_not_made(module, input_shape, which, answer, words):
@@ -165,6 +166,7 @@ def test_no_mistake_is_told_that_was_not_made(module, input_shape, which, answer
 def test_the_numbers_of_a_wrong_rank_are_counted():
     evidence = check_shape((10, 20), PLAIN, TIME, "output").evidence
     assert evidence == {"given": "[10, 20]", "axes": "2, where 3 are right"}
+    assert check_shape((3, 100), CELL, (3, 100), "h").evidence["given"] == "[3, 100]"
 
 
 def test_every_verdict_of_the_contract_is_tried():
