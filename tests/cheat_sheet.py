@@ -10,7 +10,7 @@ from lstm_teach.figures.unrolled import draw_unrolled
 from tests.notebook import NOTEBOOKS, ROOT, Notebook
 
 PAGE = ROOT / "notebooks" / "cheat_sheet.md"
-DRAWING = ROOT / "docs" / "unrolled.png"
+DRAWING = PAGE.with_suffix(".png")
 HEAD = """# Cheat sheet
 
 The recaps of the five notebooks on one page. Time runs to the right, layers go up, the batch
@@ -18,7 +18,7 @@ lies in depth: `output` is the top edge, `h_n` and `c_n` are the right edge.
 
 ![Ten steps of four layers; output leaves at the top, h_n and c_n at the right][the drawing]
 
-[the drawing]: ../docs/unrolled.png
+[the drawing]: cheat_sheet.png
 """
 
 
