@@ -74,8 +74,6 @@ def test_the_page_has_a_row_for_each_class_that_is_measured():
 def test_the_page_counts_the_learners_on_a_node_from_its_own_table():
     rows, ((name, *learners),) = rows_below(HEAD), rows_below(nodes([a_round()])[0])
     assert name == "learners"
-    if "…" in learners:
-        pytest.skip("make classroom has not filled the page's tables")
     learner, hub = (max(int(row[HEAD.index(what)]) for row in rows) for what in HEAD[3:6:2])
     assert [int(each) for each in learners] == [fits(size, hub, learner) for size in NODES_GB]
 
