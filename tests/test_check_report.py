@@ -46,6 +46,12 @@ def test_the_outcome_stands_in_the_title_by_a_sign_and_by_words(verdict, title):
     assert bool(Report(verdict, "Why.")) == (verdict == "ok")
 
 
+def test_a_title_of_its_own_stands_in_place_of_the_verdicts():
+    report = Report("unrecognised", "Why.", title="Not yet what was asked for")
+    assert str(report) == "Not yet what was asked for.\nWhy."
+    assert "<strong>✘ Not yet what was asked for.</strong>" in report._repr_html_()
+
+
 def test_right_wrong_and_not_attempted_have_a_colour_each():
     def colour(verdict):
         return re.search("solid (#[0-9a-f]{6})", Report(verdict, "Why.")._repr_html_())[1]

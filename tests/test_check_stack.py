@@ -58,6 +58,7 @@ def test_right_numbers_in_another_arrangement_are_said_to_be_right(arrangement):
     report = check_stack(lambda cells, x: arrangement.of(*run_cells(cells, x)))
     assert report.verdict == "unrecognised"
     assert report.message == f"Your numbers are right. {arrangement.message}"
+    assert str(report).startswith("Not yet what was asked for.\n")
 
 
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS[1:], ids=lambda a: a.message[:40])

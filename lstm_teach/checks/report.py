@@ -25,6 +25,7 @@ class Report:
         message: what is wrong, why, and the one-line fix. Text in backticks is code.
         evidence: what was measured, by name; numbers are plain Python numbers.
         not_checked: what this check could not see, one sentence each.
+        title: the outcome in words, where those of its verdict say too much or too little.
 
     A report is true in a condition exactly when the verdict is ``"ok"``, so
     ``assert check_cell(my_cell)`` does what it says.
@@ -34,6 +35,7 @@ class Report:
     message: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
     not_checked: tuple[str, ...] = ()
+    title: str = ""
 
     @property
     def ok(self) -> bool:
@@ -45,7 +47,7 @@ class Report:
         return self.ok
 
     def _lines(self) -> list[str]:
-        title = TITLES.get(self.verdict, f"Not right: {self.verdict}")
+        title = self.title or TITLES.get(self.verdict, f"Not right: {self.verdict}")
         lines = [f"{title}.", self.message]
         if self.evidence:
             shown = ", ".join(f"{name} = {_show(value)}" for name, value in self.evidence.items())

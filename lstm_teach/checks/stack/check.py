@@ -119,7 +119,8 @@ def _named(trials: list[Trial]) -> Report | None:
         return None
     for arrangement in ARRANGEMENTS:
         if all(same(t.given, arrangement.of(*t.right)) for t in trials):
-            return Report("unrecognised", f"Your numbers are right. {arrangement.message}")
+            message = f"Your numbers are right. {arrangement.message}"
+            return Report("unrecognised", message, title="Not yet what was asked for")
     by_output = None
     output_is_wrong = not all(same(_output(t), t.right[0]) for t in trials)
     for mistake in MISTAKES:
