@@ -14,10 +14,16 @@ from torch import nn
 from lstm_teach import check_cell
 from lstm_teach.checks.cell.equations import GATES, RIGHT, Draw, draw, run
 from lstm_teach.checks.cell.mistakes import MISTAKES, candidates
-from tests import cell_zoo_modules, cell_zoo_right, cell_zoo_slips, cell_zoo_wrong
+from tests import (
+    cell_zoo_forms,
+    cell_zoo_modules,
+    cell_zoo_right,
+    cell_zoo_slips,
+    cell_zoo_wrong,
+)
 
 FUNCTIONS = cell_zoo_right.FUNCTIONS
-MODULES = {**cell_zoo_right.MODULES, **cell_zoo_modules.MODULES}
+MODULES = {**cell_zoo_right.MODULES, **cell_zoo_modules.MODULES, **cell_zoo_forms.MODULES}
 WRONG = [*cell_zoo_wrong.WRONG, *cell_zoo_slips.WRONG]
 chunked = cell_zoo_right.chunked
 

@@ -63,14 +63,14 @@ def name_the_kind(caller: Caller, at: Places, reader: Reader) -> Finding | None:
     if reader.same(other_h, own_h) and reader.same(other, own):
         said = "the gates are made from x and c, not from x and h"
         return None if straight else (_FROM_C, said)
-    f = (new["far"][1] - new["far, no c"][1]) / c
-    half_open = ((f > 0.02) & (f < 0.98)).double().mean() > 0.3
-    if half_open and bool(((new["far"][1] - new["further"][1]).abs() < 1e-2).all()):
-        return "unrecognised", _NORMALISED
     huge = new["huge c"][1].abs()
     grows = bool(huge.max() > 1e6)
     if not grows and reader.same(huge, huge.max().expand_as(huge)):
         return "unrecognised", _CLIPPED
+    f = (new["far"][1] - new["far, no c"][1]) / c
+    half_open = ((f > 0.02) & (f < 0.98)).double().mean() > 0.3
+    if half_open and bool(((new["far"][1] - new["further"][1]).abs() < 1e-2).all()):
+        return "unrecognised", _NORMALISED
     pushed_h, pushed_c = new["c pushed in one unit"]
     if grows and not reader.same(pushed_c[:, 1:], own[:, 1:]):
         said = "the gates are made from x, h and the c of every unit (a full peephole, if so meant)"

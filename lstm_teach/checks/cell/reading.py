@@ -66,6 +66,7 @@ def places(input_size: int, hidden_size: int) -> Places:
     normal = normals(7)
     t = torch.cat([0.5 * normal(SAMPLES, 2 * DIRECTIONS), torch.ones(SAMPLES, 1).double()], 1)
     along_x, along_h = normal(DIRECTIONS, input_size), normal(DIRECTIONS, hidden_size)
+    along_h /= 1.01 * (t[:, DIRECTIONS:-1] @ along_h).abs().amax(0)  # an LSTM's h is in (-1, 1)
     c = 0.4 + torch.sigmoid(normal(3, SAMPLES, hidden_size))  # no cell clips c as early as that
     c[1] *= -1
     c[2] *= normal(SAMPLES, hidden_size).sign()
