@@ -116,6 +116,12 @@ def _(i, f, g, o, h, c):
     return o * torch.tanh(c), c
 
 
+@slip("missing_tanh_c", "no_tanh_beside_an_output")
+def _(i, f, g, o, h, c):
+    c = f * c + i * g
+    return o * c, (o * c, c)
+
+
 @slip("swapped_return", "c_first")
 def _(i, f, g, o, h, c):
     c = f * c + i * g

@@ -106,7 +106,7 @@ SLIPS = [
     ("X never reaches the gates", (Z, "z = b_ih + h @ w_hh.T + b_hh")),
     ("H and c come back as they went in", (OUT, "return h, c")),
     ("The h that you return is the old one", (OUT, "return h, new_c")),
-    ("H and c are exchanged where they come in", ("step(x, h, c,", "step(x, c, h,")),
+    ("H and c are exchanged where they come in", (Z, f"h, c = c, h\n    {Z}")),
     # The gates look at c.
     ("The gates are made from x and c, not from x and h", ("h @ w_hh.T", "c @ w_hh.T")),
     ("The gates are made from x, h and c", ("h @ w_hh.T", "(h + c) @ w_hh.T")),

@@ -22,7 +22,7 @@ from tests import (
     cell_zoo_wrong,
 )
 
-FUNCTIONS = cell_zoo_right.FUNCTIONS
+FUNCTIONS = {**cell_zoo_right.FUNCTIONS, **cell_zoo_forms.FUNCTIONS}
 MODULES = {**cell_zoo_right.MODULES, **cell_zoo_modules.MODULES, **cell_zoo_forms.MODULES}
 WRONG = [*cell_zoo_wrong.WRONG, *cell_zoo_slips.WRONG]
 chunked = cell_zoo_right.chunked

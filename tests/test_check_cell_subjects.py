@@ -36,7 +36,7 @@ def test_a_module_without_forward_is_not_attempted():
         (lambda h, c: h, "one tensor"),
         (lambda h, c: torch.stack((h, c)), "stacked"),
         (lambda h, c: (h, h, c), "Keep h and c only"),
-        (lambda h, c: (h, (h, c)), "no output beside h"),
+        (lambda h, c: (2 * h, (h, c)), "no output beside h"),
         (lambda h, c: {"h": h, "c": c}, "`dict`"),
         (lambda h, c: (h.T, c.T), "transposed"),
         (lambda h, c: (h[None], c[None]), "an axis too many"),
@@ -51,6 +51,13 @@ def test_what_comes_back_is_told_beside_what_was_expected(wrap, said):
         report = check_cell(cell)
         assert report.verdict == "unrecognised"
         assert said in report.message
+
+
+def test_an_output_that_is_h_is_right_but_told():
+    for cell in (_returning(lambda h, c: (h, (h, c))), _module_returning(lambda h, c: (h, [h, c]))):
+        report = check_cell(cell)
+        assert report.ok
+        assert "nn.LSTMCell returns `(h, c)` alone" in report.message
 
 
 def _returning(wrap):
@@ -301,14 +308,31 @@ def test_a_variant_is_called_a_variant(cell, name):
     assert name in report.message
 
 
-def test_a_generous_clip_of_c_against_overflow_is_right():
-    class Guarded(Fused):
+def _clipping(limit):
+    def step(x, h, c, w_ih, w_hh, b_ih, b_hh):
+        i, f, g, o = (x @ w_ih.T + h @ w_hh.T + b_ih + b_hh).chunk(4, 1)
+        c = (f.sigmoid() * c + i.sigmoid() * g.tanh()).clamp(-limit, limit)
+        return o.sigmoid() * c.tanh(), c
+
+    class Step(Fused):
         def forward(self, x, state):
             i, f, g, o = self.gates(x, state[0])
-            c = (f * state[1] + i * g).clamp(-3, 3)
+            c = (f * state[1] + i * g).clamp(-limit, limit)
             return o * c.tanh(), c
 
-    assert check_cell(Guarded).ok
+    return step, Step
+
+
+@pytest.mark.parametrize("limit", [3, 10, 50])
+def test_a_clip_of_c_is_told(limit):
+    for cell in _clipping(limit):
+        report = check_cell(cell)
+        assert report.verdict == "unrecognised"
+        assert "clipped" in report.message
+
+
+def test_a_guard_of_c_against_overflow_is_right():
+    assert all(check_cell(cell).ok for cell in _clipping(1e4))
 
 
 def test_a_module_whose_sizes_cannot_be_found_asks_for_them():

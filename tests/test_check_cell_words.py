@@ -36,6 +36,15 @@ def test_a_module_that_was_run_before_the_check_is_right():
     assert check_cell(module).ok
 
 
+def test_an_input_size_that_counts_h_as_well_is_understood():
+    class SideBySide(TwoLinears):
+        def __init__(self, input_size, hidden_size):
+            super().__init__(input_size, hidden_size)
+            self.input_size, self.hidden_size = input_size + hidden_size, hidden_size
+
+    assert check_cell(SideBySide(7, 3)).ok
+
+
 def test_a_cell_that_no_optimiser_would_train_is_told_first():
     class PlainList(nn.Module):
         def __init__(self, input_size, hidden_size):
@@ -67,11 +76,25 @@ class TakesCFirst(TwoLinears):
         return super().forward(x, hidden[::-1])
 
 
+class TakesAndReturnsCFirst(TwoLinears):
+    def forward(self, x, hidden):
+        return super().forward(x, hidden[::-1])[::-1]
+
+
 class SumsOverTheBatch(Fused):
     def forward(self, x, state):
         i, f, g, o = self.gates(x, state[0])
         c = i * g + (f * state[1]).sum(0, keepdim=True)
         return o * c.tanh(), c
+
+
+class WithoutForgetGateButElu(Fused):
+    """The cell of PyTorch's tutorial on C++ extensions."""
+
+    def forward(self, x, state):
+        i, _, g, o = (self.x2h(x) + self.h2h(state[0])).chunk(4, 1)
+        c = state[1] + i.sigmoid() * nn.functional.elu(g)
+        return o.sigmoid() * c.tanh(), c
 
 
 class CopiedRecurrentWeights(Fused):
@@ -88,6 +111,10 @@ class CopiedRecurrentWeights(Fused):
     [
         (PassesCOn, "h does not depend on c"),
         (TakesCFirst, "Fix: `h, c = state`"),
+        (TakesAndReturnsCFirst, "state is (c, h)"),
+        (lambda x, h, c, *w: chunked(x, c, h, *w)[::-1], "state is (c, h)"),
+        (lambda *a: [t.bfloat16().float() for t in chunked(*a)], "a lower precision"),
+        (WithoutForgetGateButElu, "no f in it"),
         (SumsOverTheBatch, "samples are mixed"),
         (CopiedRecurrentWeights, "the recurrent weights in common; each needs its own"),
         (lambda *a: tuple(nn.functional.dropout(t, 0.5) for t in chunked(*a)), "Two calls"),
@@ -109,6 +136,66 @@ def test_chunk_along_the_batch_gets_its_hint():
     assert report.verdict == "raises"
     assert "`chunk(4, dim=1)`" in report.message
     assert "input_size=" not in report.message
+
+
+class Whole(TwoLinears):
+    def forward(self, x, state=None):
+        h, c = state or (x.new_zeros(x.shape[1], self.h2h.in_features),) * 2
+        output = []
+        for t in range(x.size(0)):
+            h, c = super().forward(x[t], (h, c))
+            output.append(h)
+        return torch.stack(output), (h, c)
+
+
+class WholeBatchFirst(TwoLinears):
+    def forward(self, x):
+        h = c = x.new_zeros(len(x), self.h2h.in_features)
+        output = []
+        for t in range(x.size(1)):
+            h, c = super().forward(x[:, t, :], (h, c))
+            output.append(h[:, None])
+        return torch.cat(output, 1), (h[None], c[None])
+
+
+class WholeAround(nn.Module):
+    def __init__(self, lstm):
+        super().__init__()
+        self.lstm = lstm
+
+    def forward(self, x, state):
+        return self.lstm(x, state)
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        *(Whole, Whole(5, 4), WholeBatchFirst, WholeAround(nn.LSTM(3, 4))),
+        WholeAround(nn.LSTM(3, 4, batch_first=True)),
+    ],
+)
+def test_a_whole_lstm_is_told_how_to_be_checked(whole):
+    report = check_cell(whole)
+    assert report.verdict == "unrecognised"
+    assert "reads a whole sequence" in report.message
+    assert "reads a whole sequence" in check_cell(nn.LSTM).message
+
+
+def test_an_order_of_ones_own_is_told():
+    report = check_cell(lambda x, c, h, w_ih, w_hh, *b: chunked(x, h, c, w_ih, w_hh, *b))
+    assert report.ok
+    assert "went by their names" in report.message
+    assert "went by their names" not in check_cell(chunked).message
+
+
+def test_a_function_with_one_bias_is_told_which_arguments_are_given():
+    def one_bias(x, h, c, w_ih, w_hh, b):
+        return chunked(x, h, c, w_ih, w_hh, b, 0 * b)
+
+    report = check_cell(one_bias)
+    assert report.verdict == "raises"
+    assert "takes `(x, h, c, w_ih, w_hh, b)`" in report.message
+    assert "`(x, h, c, w_ih, w_hh, b_ih, b_hh)`" in report.message
 
 
 def test_samples_as_columns_are_told_to_be_rows():

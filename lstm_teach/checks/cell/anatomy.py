@@ -125,7 +125,7 @@ def _read_f(f: Tensor, write: Tensor, anatomy: Anatomy, reader: Reader) -> None:
         anatomy.findings["f"] = "c_lost", "the old c has no part in the new c"
     elif not reader.same(f, torch.ones_like(f)):
         anatomy.findings["f"] = "unrecognised", "f is a constant"
-    elif 1.01 < write.max() < 3 and write.min() > -1:
+    elif 1.01 < write.max() < 2 and write.min() > -1:
         anatomy.findings["f"] = "add_not_mul", "f is added to c, where it should multiply it"
     else:
         anatomy.findings["f"] = "no_forget_gate", "c is `c + i * g`: no f in it"

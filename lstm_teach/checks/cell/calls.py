@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lstm_teach.checks.cell.returned import State, as_state
+from lstm_teach.checks.cell.returned import State, as_state, without_output
 from lstm_teach.checks.cell.words import listed
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
@@ -19,7 +19,9 @@ from lstm_teach.checks.running import run_in_time
 BUDGET = 1.0
 """Seconds after which no further call is begun that the verdict can do without."""
 
-Way = Callable[[dict[str, Tensor]], tuple[tuple[Any, ...], dict[str, Any]]]
+_WITH_OUTPUT = "Your step returns `h, (h, c)`; nn.LSTMCell returns `(h, c)` alone."
+
+Way = Callable[[dict[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]]
 """Turns the tensors given by name into positional and keyword arguments."""
 
 
@@ -49,7 +51,7 @@ class Caller:
         return result if isinstance(result, Report) else as_state(result, given["h"].shape)
 
     def raw(self, **given: Tensor) -> Any:
-        """Whatever the learner's code returns, or a report on what it raised."""
+        """What the learner's code returns beside an output, or a report on what it raised."""
         tensors = {name: t.detach().to(self.dtype, copy=True) for name, t in given.items()}
         before = {name: t.clone() for name, t in tensors.items()}
         args, kwargs = self.arrange(tensors)
@@ -60,7 +62,10 @@ class Caller:
         for name, tensor in tensors.items():
             if tensor.shape != before[name].shape or not torch.equal(tensor, before[name]):
                 self.changed_inputs[name] = None
-        return result
+        state = without_output(result)
+        if state is not result and _WITH_OUTPUT not in self.remarks:
+            self.remarks.append(_WITH_OUTPUT)
+        return state
 
     def in_a_hurry(self) -> bool:
         """Whether the learner's code is so slow that the rest of the check is left out."""
@@ -91,28 +96,72 @@ class Caller:
         )
 
 
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """What a function takes; anything, where it does not tell, as compiled ones do."""
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return inspect.signature(lambda *args: None)
+
+
+_BY_NAME = "Your code takes its arguments in an order of its own; the check went by their names."
+_BEGINS = {"x": "x", "inp": "x", "h": "h", "c": "c"}
+
+
 def first_that_fits(
-    subject: Callable[..., Any], function: Callable[..., Any], ways: Mapping[str, Way], names: str
+    subject: Callable[..., Any], function: Callable[..., Any], forms: Mapping[str, str]
 ) -> Caller | None:
-    """A caller that hands its arguments over in the first way that a signature takes.
+    """A caller that hands its arguments over in the first form that a signature takes.
+
+    Each goes to the parameter of its name, x, h and c also to one of the first three that only
+    begins so; what is left goes in order.
 
     Args:
         subject: what is called.
         function: whose signature it has.
-        ways: by what is worth saying of each; "" for the expected one.
-        names: of the tensors that are handed over, with spaces between.
+        forms: names of what is handed over, with spaces between and "state" for (h, c), and what
+            is worth saying of each.
     """
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # a compiled function tells none
-        return Caller(subject, next(iter(ways.values())))
-    for remark, way in ways.items():
-        args, kwargs = way(dict.fromkeys(names.split(), torch.empty(0)))
+    signature = signature_of(function)
+    kinds = {name: p.kind.name for name, p in signature.parameters.items()}
+    star, stars = (
+        next((name for name, kind in kinds.items() if kind == f"VAR_{several}"), "")
+        for several in ("POSITIONAL", "KEYWORD")
+    )
+    single = [name for name, kind in kinds.items() if not kind.startswith("VAR")]
+    begun = {_BEGINS[b]: p for p in single[2::-1] for b in _BEGINS if p.lower().startswith(b)}
+    own = begun | {name: name for form in forms for name in form.split() if name in single}
+    if not {"h", "c"} <= own.keys():  # one of them alone may be the pair
+        own = {name: parameter for name, parameter in own.items() if name not in "hc"}
+    apart = "c" in own or star.startswith(("h", "s"))  # as in `forward(x, *hc)`
+    free = [parameter for parameter in single if parameter not in own.values()]
+
+    def handed_over(names: list[str]) -> Way:
+        def way(given: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+            things: dict[str, Any] = {**given, "state": (given["h"], given["c"])}
+            rest = {name: things[name] for name in names if name not in own}
+            left = dict([*rest.items()][len(free) :])
+            bound = signature.bind_partial()
+            bound.arguments |= {own[name]: things[name] for name in names if name in own}
+            bound.arguments |= zip(free, rest.values(), strict=False)
+            bound.arguments |= {star: left.values()} if star else {stars: left} if stars else {}
+            return bound.args, bound.kwargs
+
+        return way
+
+    for form, remark in forms.items():
+        names = form.split()
+        way = handed_over(names)
+        args, kwargs = way({name: name for name in (*names, "h", "c")})
         try:
             signature.bind(*args, **kwargs)
         except TypeError:
             continue
-        return Caller(subject, way, [remark] if remark else [])
+        taken = [*args, *kwargs.values()]
+        if len(taken) == len(names) and not (apart and "state" in names):
+            in_order = taken == [("h", "c") if name == "state" else name for name in names]
+            remarks = [remark, "" if in_order else _BY_NAME]
+            return Caller(subject, way, [remark for remark in remarks if remark])
     return None
 
 

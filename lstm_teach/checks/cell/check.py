@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from torch import Tensor, nn
 
+from lstm_teach.checks.cell.calls import signature_of
 from lstm_teach.checks.cell.function import check_function
 from lstm_teach.checks.cell.module import check_class, check_module
+from lstm_teach.checks.cell.words import A_SEQUENCE
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import learners_line, leaves_no_trace
 
@@ -18,11 +19,11 @@ _WANTED = (
 )
 
 _OTHERS: dict[type, str] = {
-    nn.LSTM: "nn.LSTM runs over a whole sequence. This check is for one step: nn.LSTMCell",
-    nn.GRU: "nn.GRU has no c, and runs over a whole sequence. This check is for one LSTM step",
-    nn.RNN: "nn.RNN has no c, and runs over a whole sequence. This check is for one LSTM step",
-    nn.GRUCell: "nn.GRUCell has one state, h, and no c. This check is for an LSTM's step",
-    nn.RNNCell: "nn.RNNCell has one state, h, and no c. This check is for an LSTM's step",
+    nn.LSTM: f"nn.LSTM {A_SEQUENCE}",
+    nn.GRU: f"nn.GRU has no c, and {A_SEQUENCE}",
+    nn.RNN: f"nn.RNN has no c, and {A_SEQUENCE}",
+    nn.GRUCell: "nn.GRUCell has one state, h, and no c. This check is for an LSTM's step.",
+    nn.RNNCell: "nn.RNNCell has one state, h, and no c. This check is for an LSTM's step.",
 }
 
 
@@ -70,7 +71,7 @@ def _judge(cell: Any, input_size: int | None, hidden_size: int | None) -> Report
         )
     for other, sentence in _OTHERS.items():
         if isinstance(cell, other) or cell is other:
-            return Report("unrecognised", f"{sentence}. {_WANTED}")
+            return Report("unrecognised", f"{sentence} {_WANTED}")
     if isinstance(cell, type) and issubclass(cell, nn.Module):
         return check_class(cell, input_size, hidden_size)
     if isinstance(cell, nn.Module) and not _takes_weights(cell):
@@ -89,8 +90,5 @@ def _judge(cell: Any, input_size: int | None, hidden_size: int | None) -> Report
 
 def _takes_weights(cell: nn.Module) -> bool:
     """Whether a module is a function in disguise: it is handed its weights."""
-    try:
-        parameters = inspect.signature(cell.forward).parameters.values()
-    except (TypeError, ValueError):
-        return False
+    parameters = signature_of(cell.forward).parameters.values()
     return sum(p.default is p.empty and p.kind is not p.VAR_KEYWORD for p in parameters) >= 7

@@ -39,7 +39,11 @@ class Draw:
     b_hh: Tensor
 
 
-def draw(seed: int, batch: int, input_size: int, hidden_size: int) -> Draw:
+LARGE = 200.0
+"""An old c to try, far beyond where c is usually clipped, which is at 50 at most."""
+
+
+def draw(seed: int, batch: int, input_size: int, hidden_size: int, largest_c: float = 1.5) -> Draw:
     """Large random weights and a random state, in float64.
 
     With weights as small as PyTorch's own initial ones several wrong cells agree with a right
@@ -51,7 +55,7 @@ def draw(seed: int, batch: int, input_size: int, hidden_size: int) -> Draw:
     return Draw(
         x=normal(batch, input_size),
         h=torch.tanh(normal(batch, hidden_size)),
-        c=1.5 * torch.tanh(normal(batch, hidden_size)),
+        c=largest_c * torch.tanh(normal(batch, hidden_size)),
         w_ih=scale * normal(4 * hidden_size, input_size),
         w_hh=scale * normal(4 * hidden_size, hidden_size),
         b_ih=normal(4 * hidden_size),

@@ -16,7 +16,7 @@ _NORMALISED = (
     "the gates do not grow with x and h: their sums are normalised, as in a layer-norm LSTM, a "
     f"variant. nn.LSTMCell normalises nothing{_ANOTHER}"
 )
-_CLIPPED = (
+CLIPPED = (
     "the new c never passes a fixed size, however large the old c is: it is clipped. nn.LSTMCell "
     f"clips nothing{_ANOTHER}"
 )
@@ -66,7 +66,7 @@ def name_the_kind(caller: Caller, at: Places, reader: Reader) -> Finding | None:
     huge = new["huge c"][1].abs()
     grows = bool(huge.max() > 1e6)
     if not grows and reader.same(huge, huge.max().expand_as(huge)):
-        return "unrecognised", _CLIPPED
+        return "unrecognised", CLIPPED
     f = (new["far"][1] - new["far, no c"][1]) / c
     half_open = ((f > 0.02) & (f < 0.98)).double().mean() > 0.3
     if half_open and bool(((new["far"][1] - new["further"][1]).abs() < 1e-2).all()):

@@ -40,9 +40,7 @@ class Mistake:
 
 def candidates() -> Iterator[tuple[Mistake, str, Parts]]:
     """Every known way to make every known mistake."""
-    for mistake in MISTAKES:
-        for detail, changed in mistake.ways.items():
-            yield mistake, detail, changed
+    return ((mistake, *way) for mistake in MISTAKES for way in mistake.ways.items())
 
 
 MISTAKES: tuple[Mistake, ...] = (
@@ -194,7 +192,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "hard_sigmoid",
         "This is another cell: some libraries take straight lines for speed. nn.LSTMCell does not.",
-        "`torch.sigmoid`",
+        "`torch.sigmoid` for i, f and o; `torch.tanh` for g and c",
         ways.hard_sigmoids(),
     ),
     Mistake(
@@ -273,10 +271,13 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "unrecognised",
         "nn.LSTMCell takes the state as `(h, c)`, and hands it back so.",
-        "`h, c = state`, in this order",
+        "`h, c = state` at the beginning, and `return h, c`",
         {
             "h and c are exchanged where they come in: the order is (h, c)": {
                 "returned": lambda v: run(replace(v.given, h=v.c_0, c=v.h_0), {})
+            },
+            "the state is (c, h), where it comes in and where you return it": {
+                "returned": lambda v: run(replace(v.given, h=v.c_0, c=v.h_0), {})[::-1]
             },
         },
         paired=0,

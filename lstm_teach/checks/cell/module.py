@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import replace
 from typing import Any
 
@@ -10,19 +9,28 @@ import torch
 from torch import Tensor, nn
 
 from lstm_teach.checks.cell.anatomy import dissect
-from lstm_teach.checks.cell.calls import Caller, Way, first_that_fits, hinted
+from lstm_teach.checks.cell.calls import Caller, first_that_fits, hinted, signature_of
+from lstm_teach.checks.cell.equations import LARGE
 from lstm_teach.checks.cell.findings import RIGHT_PRODUCT, UNNAMED, UNREAD, Anatomy, Finding
-from lstm_teach.checks.cell.kinds import name_the_kind
+from lstm_teach.checks.cell.kinds import CLIPPED, name_the_kind
 from lstm_teach.checks.cell.layout import describe
 from lstm_teach.checks.cell.mistakes import MISTAKES, candidates
 from lstm_teach.checks.cell.parameters import bias_mistakes, find_layout
 from lstm_teach.checks.cell.reading import Places, Reader, observe, places
 from lstm_teach.checks.cell.redraw import a_copy, plain_tensors, redraw
 from lstm_teach.checks.cell.returned import TWICE, State, agrees, broken_alone
-from lstm_teach.checks.cell.sizes import TRIED, Sizes, build, find_sizes
-from lstm_teach.checks.cell.words import listed, sentence
+from lstm_teach.checks.cell.sizes import TRIED, Sizes, build, find_sizes, reads_a_sequence
+from lstm_teach.checks.cell.words import A_SEQUENCE, listed, sentence
 from lstm_teach.checks.report import Report
 
+_FORMS = {
+    "x state": "",
+    "x h c": "Your `forward` takes h and c apart; nn.LSTMCell takes them as a pair, `(x, (h, c))`.",
+}
+_EXCHANGED = {
+    "h and c are exchanged where they come in: the order is (h, c)": False,
+    "the state is (c, h), where it comes in and where you return it": True,
+}
 _NO_FORWARD = Report("not_attempted", "Your module has no `forward` yet. Write it, then check.")
 
 
@@ -60,7 +68,8 @@ def _only_if_square(failed: Report, square: Report) -> Report:
             "missing_transpose",
             "Your cell runs only where input_size equals hidden_size: there a matrix that should "
             f"be transposed fits all the same.\nWith other sizes it says: {failed.message}\n"
-            "Fix: `x @ w.T` for a weight of shape `[hidden_size, input_size]`.",
+            "Fix: `x @ w.T` for a weight of shape `[hidden_size, input_size]`; the weight for h is "
+            "`[hidden_size, hidden_size]`.",
         )
     return replace(
         failed,
@@ -80,13 +89,14 @@ def check_module(cell: nn.Module, input_size: int | None, hidden_size: int | Non
     if _without_forward(cell):
         return _NO_FORWARD
     with a_copy(cell) as module, torch.no_grad():
-        caller = first_that_fits(module, module.forward, _ways(module), "x h c")
+        caller = first_that_fits(module, module.forward, _FORMS)
         if caller is None:
-            return Report(
+            others = Report(
                 "raises",
-                f"Your `forward` takes `{inspect.signature(module.forward)}`; the check calls it "
-                "as `forward(x, (h, c))`, and expects `(h, c)` back.",
+                f"Your `forward` takes `{signature_of(module.forward)}`; the check calls it as "
+                "`forward(x, (h, c))`, and expects `(h, c)` back.",
             )
+            return _no_step(module, others, input_size, hidden_size)
         sizes = find_sizes(module, caller, input_size, hidden_size)
         failed = isinstance(sizes, Report) and sizes.verdict != "not_attempted"
         if failed and not caller.in_a_hurry():
@@ -95,39 +105,28 @@ def check_module(cell: nn.Module, input_size: int | None, hidden_size: int | Non
             caller.dtype = torch.float32
             sizes = find_sizes(module, caller, input_size, hidden_size)
         if isinstance(sizes, Report):
-            return hinted(sizes)
+            return _no_step(module, sizes, input_size, hidden_size)
         redraw(module, sizes)
         report = _judge(module, caller, sizes)
         return replace(report, not_checked=(*report.not_checked, *_switched_off(module)))
 
 
+def _no_step(
+    module: nn.Module, failed: Report, input_size: int | None, hidden_size: int | None
+) -> Report:
+    """What to say of a module that fails on a single step: it may be one for a whole sequence."""
+    given_up = failed.verdict == "not_attempted" or "was stopped" in failed.message
+    if given_up or not reads_a_sequence(module, input_size, hidden_size):
+        return hinted(failed)
+    return Report(
+        "unrecognised",
+        f"Your module {A_SEQUENCE} Hand the check its step, or copy its weights into an `nn.LSTM` "
+        "and compare output, h_n and c_n with `torch.allclose`; notebook 05 does it.",
+    )
+
+
 def _without_forward(cell: nn.Module | type[nn.Module]) -> bool:
     return getattr(cell.forward, "__name__", "") == "_forward_unimplemented"
-
-
-def _ways(module: nn.Module) -> dict[str, Way]:
-    """How h and c may be handed over: as a pair, or apart where their names say so."""
-    try:
-        names = [*inspect.signature(module.forward).parameters]
-    except (TypeError, ValueError):
-        names = []
-    initials = "".join(name[:1].lower() for name in names[1:3])
-    order = "ch" if initials == "ch" else "hc"
-    apart: dict[str, Way] = {
-        "Your `forward` takes h and c apart; nn.LSTMCell takes them as a pair, `(x, (h, c))`.": (
-            lambda given: ((given["x"], *(given[name] for name in order)), {})
-        ),
-    }
-    paired: dict[str, Way] = {"": lambda given: ((given["x"], (given["h"], given["c"])), {})}
-    first, second, *_ = [*names, "x", "state"]
-    by_name: dict[str, Way] = {
-        "Your `forward` takes its arguments by name only.": (
-            lambda given: ((), {first: given["x"], second: (given["h"], given["c"])})
-        )
-    }
-    if initials in ("hc", "ch"):
-        return {**apart, **paired, **by_name}
-    return {**paired, **apart, **by_name}
 
 
 def _switched_off(module: nn.Module) -> list[str]:
@@ -143,7 +142,7 @@ def _judge(module: nn.Module, caller: Caller, sizes: Sizes) -> Report:
     few = {"x": at.x[:3], "h": at.h[:3], "c": at.c[3][:3]}
     state = caller(**few)
     if isinstance(state, Report):
-        return state
+        return _no_step(module, state, *sizes)
     exact = caller.dtype == state[0].dtype == torch.float64
     reader = Reader(at, 1e-6 if exact else 1e-4)
     if not agrees(caller(**few), state):
@@ -173,6 +172,10 @@ def _judge(module: nn.Module, caller: Caller, sizes: Sizes) -> Report:
     alone, state = _part_of_the_batch(caller, few, 1), caller(**few)
     if isinstance(state, tuple) and not agrees(alone, _first(state, 1)):
         return caller.report("squeeze_batch_of_one", broken_alone(alone))
+    large = caller(**{**few, "c": torch.full_like(few["h"], LARGE)})
+    kept = 0.8 * LARGE * anatomy.gates["f"].values[:3]
+    if isinstance(large, tuple) and (large[1][:, at.units] < kept - 10).any():
+        return caller.report("unrecognised", sentence(CLIPPED))
     message = (
         "Your module is an LSTM cell: with random parameters and states, f, i, g and o read off "
         "its behaviour fit the equations."
@@ -211,9 +214,11 @@ def _redrawn_until_read(
         if anatomy.findings and _is_right(seen[::-1], at, reader):
             return Anatomy(findings={"h": ("swapped_return", "you return c first and h second")})
         exchanged = observe(caller, at, exchanged=True) if anatomy.findings else None
-        if isinstance(exchanged, tuple) and _is_right(exchanged, at, reader):
-            said = "h and c are exchanged where they come in: the order is (h, c)"
-            return Anatomy(findings={"h": ("unrecognised", said)})
+        for said, twice in _EXCHANGED.items():
+            if not isinstance(exchanged, tuple):
+                break
+            if _is_right(exchanged[::-1] if twice else exchanged, at, reader):
+                return Anatomy(findings={"h": ("unrecognised", said)})
         unsure = UNNAMED & {verdict for verdict, _ in anatomy.findings.values()}
         if not unsure and "weights" not in anatomy.findings:
             return anatomy

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
+from itertools import islice, product
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from lstm_teach.checks.cell.calls import Caller
+from lstm_teach.checks.cell.calls import Caller, signature_of
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
 
@@ -32,10 +32,7 @@ _OTHER_ARGUMENTS = {"bias": True, "device": "cpu", "dtype": None, "dropout": 0.0
 
 def build(cell: type[nn.Module], input_size: int, hidden_size: int) -> Any:
     """An instance of a learner's class, or a report on why there is none."""
-    try:
-        signature = inspect.signature(cell)
-    except (TypeError, ValueError):
-        return run_in_time(cell, input_size, hidden_size)
+    signature = signature_of(cell)
     known = {
         **dict.fromkeys(_INPUT_NAMES.split(), input_size),
         **dict.fromkeys(_HIDDEN_NAMES.split(), hidden_size),
@@ -73,14 +70,13 @@ def find_sizes(
         input_size: size of the last axis of x, where known.
         hidden_size: size of the last axis of h and c, where known.
     """
-    told = (
-        input_size or _attribute(module, _INPUT_NAMES),
-        hidden_size or _attribute(module, _HIDDEN_NAMES),
-    )
-    wide = sorted({d for p in module.parameters() if not is_lazy(p) for d in p.shape if d > 0})
+    told = _told(module, input_size, hidden_size)
+    tried = [*_likely(module, told)]
+    if all(told) and not input_size:  # such an attribute may count x and h together
+        tried += [(x - h, h) for x, h in tried if x > h]
     failed: list[Report] = []
     ran: list[Sizes] = []
-    for x, h in _likely(told, wide):
+    for x, h in tried:
         found = caller.raw(x=torch.zeros(3, x), h=torch.zeros(3, h), c=torch.zeros(3, h))
         if not isinstance(found, Report):
             if _widths(found) == {h}:
@@ -88,20 +84,49 @@ def find_sizes(
             ran.append((x, h))
         elif found.verdict == "not_attempted":
             return found
-        elif all(told):
-            return _with_projection(module, caller, (x, h), found)
         else:
             failed.append(found)
         if caller.in_a_hurry():
             break
     if ran:
         return ran[0]
+    if all(told):
+        return _with_projection(module, caller, tried[0], failed[0])
     where = f"\nThe first try said: {failed[0].message}" if failed else ""
     return Report(
-        failed[0].verdict if failed and not wide else "unrecognised",
+        failed[0].verdict if failed and not [*module.parameters()] else "unrecognised",
         "The check could not find out for which sizes your module was made: it has no attributes "
         "`input_size` and `hidden_size`, and no sizes taken from its parameters fit. "
         f"Pass them: `check_cell(cell, input_size=..., hidden_size=...)`.{where}",
+    )
+
+
+def reads_a_sequence(module: nn.Module, input_size: int | None, hidden_size: int | None) -> bool:
+    """Whether a module takes an x of three axes, and hands back every step beside a state.
+
+    Args:
+        module: one that fails on a single step.
+        input_size: size of the last axis of x, where known.
+        hidden_size: size of the last axis of h and c, where known.
+    """
+    dtype = next((p.dtype for p in module.parameters()), torch.get_default_dtype())
+    told = _told(module, input_size, hidden_size)
+    for (x, h), batch in product(islice(_likely(module, told), 8), (11, 13)):
+        empty = torch.zeros(batch, h, dtype=dtype)
+        for state in [(), ((empty, empty),), ((empty[None], empty[None]),)]:
+            match run_in_time(module, torch.zeros(13, 11, x, dtype=dtype), *state):
+                case [Tensor(shape=(13, 11, _)), [Tensor() as last, *_]]:
+                    if not {13, 11} <= {*last.shape}:
+                        return True
+    return False
+
+
+def _told(
+    module: nn.Module, input_size: int | None, hidden_size: int | None
+) -> tuple[int | None, int | None]:
+    return (
+        input_size or _attribute(module, _INPUT_NAMES),
+        hidden_size or _attribute(module, _HIDDEN_NAMES),
     )
 
 
@@ -110,8 +135,9 @@ def _attribute(module: nn.Module, names: str) -> int | None:
     return next((v for v in values if type(v) is int and v > 0), None)
 
 
-def _likely(told: tuple[int | None, int | None], wide: list[int]) -> Iterator[Sizes]:
+def _likely(module: nn.Module, told: tuple[int | None, int | None]) -> Iterator[Sizes]:
     """Sizes worth a try; four gates side by side, the usual layout, first."""
+    wide = sorted({d for p in module.parameters() if not is_lazy(p) for d in p.shape if d > 0})
     quarters = [d // 4 for d in wide if d % 4 == 0]
     hidden = [*(d for d in quarters if d in wide), *quarters, *wide[::-1], TRIED[1]]
     for h in [told[1]] if told[1] else list(dict.fromkeys(hidden))[:12]:

@@ -268,13 +268,10 @@ def other_activations() -> Ways:
         },
     }
     for gates in subsets("ifo"):
-        ways[f"in {the_gates(gates)}, tanh stands for sigmoid"] = activated(gates, lambda _: tanh)
-        ways[f"in {the_gates(gates)}, there is no sigmoid"] = activated(
-            gates, lambda _: lambda z: z
-        )
-        ways[f"in {the_gates(gates)}, relu stands for sigmoid"] = activated(
-            gates, lambda _: torch.relu
-        )
+        where = f"in {the_gates(gates)},"
+        ways[f"{where} tanh stands for sigmoid"] = activated(gates, lambda _: tanh)
+        ways[f"{where} there is no sigmoid"] = activated(gates, lambda _: lambda z: z)
+        ways[f"{where} relu stands for sigmoid"] = activated(gates, lambda _: torch.relu)
     ways["the candidate g goes through relu, not tanh"] = {"g": torch.relu}
     ways["h is `o * relu(c)`"] = {"h": lambda v: v.o * torch.relu(v.c)}
     return ways
@@ -294,4 +291,8 @@ def slips() -> Ways:
         "c is `i * (f * c + g)`": {"c": lambda v: v.i * (v.f * v.c_0 + v.g)},
         "h and c come back as they went in": {"returned": lambda v: (v.h_0, v.c_0)},
         "the h that you return is the old one": {"returned": lambda v: (v.h_0, v.c)},
+        **{
+            f"c is clipped at {most}": {"c": lambda v, most=most: RIGHT["c"](v).clamp(-most, most)}
+            for most in (1, 2, 3, 5, 10, 50)
+        },
     }

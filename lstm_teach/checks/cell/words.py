@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
+A_SEQUENCE = "reads a whole sequence, and this check is for one step, as nn.LSTMCell makes it."
+
 
 def listed(names: Iterable[str]) -> str:
     """Names in a sentence: a, b and c."""
