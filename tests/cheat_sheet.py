@@ -20,6 +20,11 @@ lies in depth: `output` is the top edge, `h_n` and `c_n` are the right edge.
 
 [the drawing]: cheat_sheet.png
 """
+FOOT = """PyTorch's own pages have the last word: [nn.LSTM][lstm], [nn.LSTMCell][cell].
+
+[lstm]: https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html
+[cell]: https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTMCell.html
+"""
 
 
 def page() -> str:
@@ -31,7 +36,7 @@ def page() -> str:
         recap = notebook.cells[-1].source.split("\n\n")[1:]
         kept = [block for block in recap if ".ipynb)" not in block]
         parts.append("\n\n".join([f"## [{title}]({path.name})", *kept]) + "\n")
-    return "\n".join(parts)
+    return "\n".join([*parts, FOOT])
 
 
 if __name__ == "__main__":

@@ -76,6 +76,8 @@ def test_the_page_counts_the_learners_on_a_node_from_its_own_table():
     assert name == "learners"
     learner, hub = (max(int(row[HEAD.index(what)]) for row in rows) for what in HEAD[3:6:2])
     assert [int(each) for each in learners] == [fits(size, hub, learner) for size in NODES_GB]
+    guaranteed = "{}, {} and {}".format(*(fits(size, hub, 512) for size in NODES_GB))
+    assert f"512 MiB that the file above guarantees to each: {guaranteed}." in PAGE.read_text()
 
 
 def test_the_hub_and_its_proxy_are_pinned_and_nothing_is_pinned_twice():
