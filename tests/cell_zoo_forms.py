@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import torch
+
+from lstm_teach.checks.cell.equations import Draw, run
 from tests.cell_zoo_right import TwoLinears, chunked
 
 FUNCTIONS = {}
@@ -98,6 +101,15 @@ def by_position_only(x, c, h, W, U, b, d, /):
 def an_output_beside_the_state(x, h, c, w_ih, w_hh, b_ih, b_hh):
     h, c = chunked(x, h, c, w_ih, w_hh, b_ih, b_hh)
     return h, (h, c)
+
+
+@function
+def in_float32_with_a_tanh_that_overflows(x, h, c, *weights):
+    def tanh(z):
+        return (torch.exp(2 * z) - 1) / (torch.exp(2 * z) + 1)
+
+    z = Draw(*(t.float() for t in (x, h, c, *weights)))
+    return run(z, {"g": tanh, "h": lambda v: v.o * tanh(v.c)})
 
 
 @module

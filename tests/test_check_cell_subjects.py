@@ -200,6 +200,17 @@ def test_a_slow_cell_is_judged_by_what_time_allows():
     assert report.not_checked
 
 
+def test_a_slow_module_that_raises_is_not_tried_for_long():
+    class SlowlyRaises(TwoLinears):
+        def forward(self, x, hidden):
+            time.sleep(0.6)
+            raise ValueError("late")
+
+    start = time.perf_counter()
+    assert check_cell(SlowlyRaises(5, 4)).verdict in ("raises", "unrecognised")
+    assert time.perf_counter() - start < 6
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no alarm to stop it with")
 def test_an_endless_loop_is_stopped(monkeypatch):
     monkeypatch.setattr("lstm_teach.checks.running.LONGEST", 0.2)

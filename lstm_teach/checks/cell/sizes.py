@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from itertools import islice, product
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from lstm_teach.checks.cell.calls import Caller, signature_of
+from lstm_teach.checks.cell.calls import BUDGET, Caller, signature_of
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
 
@@ -110,7 +111,7 @@ def reads_a_sequence(module: nn.Module, input_size: int | None, hidden_size: int
         hidden_size: size of the last axis of h and c, where known.
     """
     dtype = next((p.dtype for p in module.parameters()), torch.get_default_dtype())
-    told = _told(module, input_size, hidden_size)
+    told, start = _told(module, input_size, hidden_size), time.perf_counter()
     for (x, h), batch in product(islice(_likely(module, told), 8), (11, 13)):
         empty = torch.zeros(batch, h, dtype=dtype)
         for state in [(), ((empty, empty),), ((empty[None], empty[None]),)]:
@@ -118,6 +119,8 @@ def reads_a_sequence(module: nn.Module, input_size: int | None, hidden_size: int
                 case [Tensor(shape=(13, 11, _)), [Tensor() as last, *_]]:
                     if not {13, 11} <= {*last.shape}:
                         return True
+            if time.perf_counter() - start > BUDGET:
+                return False
     return False
 
 
