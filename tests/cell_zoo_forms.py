@@ -62,6 +62,12 @@ class TakesCBeforeHByLongNames(TwoLinears):
 
 
 @module
+class TakesAContextBesideHx(TwoLinears):
+    def forward(self, x, hx=None, context=None):
+        return super().forward(x, hx)
+
+
+@module
 class TakesNamesOnly(TwoLinears):
     def forward(self, *, x, state):
         return super().forward(x, state)

@@ -62,6 +62,17 @@ def test_a_cell_that_no_optimiser_would_train_is_told_first():
     assert "sum of f" not in report.message
 
 
+def test_a_state_kept_to_be_looked_at_is_no_weight():
+    class KeepsItsState(TwoLinears):
+        def forward(self, x, hidden):
+            self.last = super().forward(x, hidden)
+            return self.last
+
+    report = check_cell(KeepsItsState)
+    assert report.ok
+    assert "plain tensors" not in report.message
+
+
 class PassesCOn(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -105,7 +106,7 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
 
 
 _BY_NAME = "Your code takes its arguments in an order of its own; the check went by their names."
-_BEGINS = {"x": "x", "inp": "x", "h": "h", "c": "c"}
+_BEGINS = {"x": "x|inp", "h": "h", "c": r"c(ell|prev|old|last|[txyn]?\d*(_|$))"}
 
 
 def first_that_fits(
@@ -129,7 +130,12 @@ def first_that_fits(
         for several in ("POSITIONAL", "KEYWORD")
     )
     single = [name for name, kind in kinds.items() if not kind.startswith("VAR")]
-    begun = {_BEGINS[b]: p for p in single[2::-1] for b in _BEGINS if p.lower().startswith(b)}
+    begun = {
+        name: parameter
+        for parameter in single[2::-1]
+        for name, begins in _BEGINS.items()
+        if re.match(begins, parameter, re.IGNORECASE)
+    }
     own = begun | {name: name for form in forms for name in form.split() if name in single}
     if not {"h", "c"} <= own.keys():  # one of them alone may be the pair
         own = {name: parameter for name, parameter in own.items() if name not in "hc"}

@@ -76,8 +76,8 @@ def _no_pair(result: Any, expected: torch.Size) -> str | None:
 
 
 def _tensor(part: Any) -> Tensor:
-    """A tensor, also of a NumPy array."""
-    return torch.as_tensor(part).detach()
+    """A tensor, also of a NumPy array; a copy, for the cell may keep what it returned."""
+    return torch.as_tensor(part).detach().clone()
 
 
 def _misshapen(h: Tensor, expected: torch.Size) -> str:
