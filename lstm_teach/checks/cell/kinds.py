@@ -11,10 +11,13 @@ from lstm_teach.checks.cell.reading import Places, Reader
 from lstm_teach.checks.report import Report
 
 _FROM_C = "cell_instead_of_h_in_gates"
-_ANOTHER = ". It may be what you want, but nn.LSTMCell's weights cannot be copied into it"
+_ANOTHER = (
+    ". If you want that, it is another cell, and nn.LSTMCell's weights cannot be copied into it. "
+    "If not, this is where to look"
+)
 _NORMALISED = (
-    "the gates do not grow with x and h: their sums are normalised, as in a layer-norm LSTM, a "
-    f"variant. nn.LSTMCell normalises nothing{_ANOTHER}"
+    "the gates do not grow with x and h, as if their sums were normalised: a layer-norm LSTM, a "
+    f"variant, does that{_ANOTHER}"
 )
 CLIPPED = (
     "the new c never passes a fixed size, however large the old c is: it is clipped. nn.LSTMCell "
@@ -25,8 +28,9 @@ _CROSSED = (
     f"look at x and h only: the gates look at c, or c is normalised over its units{_ANOTHER}"
 )
 _PEEPHOLE = (
-    "the gates look at the unit's own c: that is a peephole LSTM, a variant. nn.LSTMCell has no "
-    f"peepholes{_ANOTHER}"
+    "the new h or c depends on the unit's own old c in a way of its own: in nn.LSTMCell c only "
+    "enters as `f * c`, and `tanh(c)` makes h. A peephole LSTM, a variant, lets its gates look at "
+    f"c{_ANOTHER}"
 )
 
 
