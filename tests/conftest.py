@@ -1,4 +1,4 @@
-"""What all tests share: one thread each, a network that ends here, and who runs what."""
+"""What all tests share: a seed, one thread each, a network that ends here, and who runs what."""
 
 import re
 import socket
@@ -7,6 +7,7 @@ import pytest
 import torch
 
 torch.set_num_threads(1)
+torch.manual_seed(0)  # for what a file draws when it is imported
 
 LOCAL = {"127.0.0.1", "::1", "localhost", None}
 
@@ -21,6 +22,11 @@ LONG = (
     "notebooks/",
 )
 LESSON = re.compile(r"\[(\d\d_\w+)")
+
+
+@pytest.fixture(autouse=True)
+def _the_same_numbers_in_every_run():
+    torch.manual_seed(0)
 
 
 def pytest_collection_modifyitems(config, items):

@@ -34,11 +34,6 @@ LAYOUT_VERDICTS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    torch.manual_seed(0)
-
-
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_model_is_never_called_wrong(name):
     report = check_layout(**RIGHT[name]())

@@ -12,11 +12,6 @@ from tests.layout_zoo.registry import IN, features
 from tests.test_check_layout import LAYOUT_VERDICTS, turned
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    torch.manual_seed(0)
-
-
 def test_a_layer_that_is_the_model_itself_is_called_by_its_class():
     report = check_layout(nn.LSTM(IN, 8), features(), output_axes=("batch", "time"))
     assert "`nn.LSTM` walks along just that axis" in report.message
