@@ -430,9 +430,12 @@ def test_an_empty_loop_is_still_a_stub():
     assert check_stack(stub).verdict == "not_attempted"
 
 
-def test_zeros_for_a_batch_of_one_size_are_told_where_the_size_stands():
-    def for_three(cells, x):
-        states = [(torch.zeros(3, cell.hidden_size),) * 2 for cell in cells]
+def starts_from(value, batch=None):
+    """A stack that is right but for the h and c that every layer starts from."""
+
+    def run(cells, x):
+        rows = batch or x.shape[1]
+        states = [(torch.full((rows, cell.hidden_size), value),) * 2 for cell in cells]
         output = []
         for below in x:
             for k, cell in enumerate(cells):
@@ -441,23 +444,21 @@ def test_zeros_for_a_batch_of_one_size_are_told_where_the_size_stands():
             output.append(below)
         return torch.stack(output), states
 
-    report = check_stack(for_three)
+    return run
+
+
+def test_a_stack_that_starts_from_zeros_is_right():
+    assert check_stack(starts_from(0.0))
+
+
+def test_zeros_for_a_batch_of_one_size_are_told_where_the_size_stands():
+    report = check_stack(starts_from(0.0, batch=3))
     assert report.verdict == "raises"
     assert "it raises an error (x is [7, 2, 5])" in report.message
     assert "`x.shape[1]`" in report.message
 
 
 def test_a_layer_that_is_off_alone_sends_the_reader_inside_the_step():
-    def starts_from_ones(cells, x):
-        states = [(torch.ones(x.shape[1], cell.hidden_size),) * 2 for cell in cells]
-        output = []
-        for below in x:
-            for k, cell in enumerate(cells):
-                states[k] = cell(below, states[k])
-                below = states[k][0]
-            output.append(below)
-        return torch.stack(output), states
-
-    report = check_stack(starts_from_ones)
+    report = check_stack(starts_from(1.0))
     assert report.verdict == "unrecognised"
     assert "Even one layer alone is off, and the first thing is output at step 0" in report.message
