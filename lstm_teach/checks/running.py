@@ -64,6 +64,8 @@ def run_in_time(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     signal.setitimer(signal.ITIMER_REAL, LONGEST)
     try:
         return run_learner(function, *args, **kwargs)
+    except TookTooLong as error:
+        return _report_on(error, function)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -87,7 +89,7 @@ def run_learner(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """
     try:
         result = function(*args, **kwargs)
-    except (Exception, SystemExit, TookTooLong) as error:
+    except (Exception, SystemExit) as error:
         return _report_on(error, function)
     if _is_blank(result):
         still = "it is still the stub. Write its body"
