@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Dialog, Locator, Page, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -327,7 +327,16 @@ def open_notebook(
     page.on("pageerror", lambda error: heard.errors.append(str(error)))
     ours = (lab.url, lab.url.replace("http", "ws", 1), "data:", "blob:")
     page.on("request", lambda r: r.url.startswith(ours) or heard.outside.append(r.url))
-    page.on("dialog", lambda dialog: (heard.dialogs.append(dialog.message), dialog.dismiss()))
+    page.on("dialog", lambda dialog: _answer(dialog, heard))
     notebook = Notebook(page, lab, name, heard, view)
     notebook.open()
     return notebook
+
+
+def _answer(dialog: Dialog, heard: Heard) -> None:
+    """Leave a page that was changed and not saved; hear every other dialog, and refuse it."""
+    if dialog.type == "beforeunload":
+        dialog.accept()
+        return
+    heard.dialogs.append(dialog.message)
+    dialog.dismiss()

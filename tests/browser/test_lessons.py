@@ -155,12 +155,19 @@ def test_a_saved_notebook_opens_again_with_its_pictures(lesson, driver):
     opened.command("docmanager:save")
     page.goto("about:blank")
     opened.lab.end_kernels()
-    opened.open()
-    with suppress(driver.PlaywrightTimeout):
-        pictures.nth(shown - 1).wait_for(timeout=20_000)
-    opened.settle()
+    saved = json.loads((opened.lab.folder / opened.name).read_text(encoding="utf-8"))
+    states = saved["metadata"]["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]
+    assert len(states) >= shown
+    for _ in range(2):
+        opened.open()
+        with suppress(driver.PlaywrightTimeout):
+            pictures.nth(shown - 1).wait_for(timeout=20_000)
+        opened.settle()
+        text = page.locator(".jp-Notebook").inner_text()
+        # A kernel that connects late makes ipywidgets draw before it has read what was saved.
+        if "model not found" not in text:
+            break
     page.screenshot(path=lesson.shots / "reopened.png")
-    text = page.locator(".jp-Notebook").inner_text()
     assert "Error displaying widget" not in text
     assert "model not found" not in text
     assert pictures.count() == shown
