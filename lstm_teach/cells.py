@@ -174,8 +174,8 @@ def _walk(x: Tensor, h: Tensor, c: Tensor, weights: Sequence[Any]) -> Step:
     """Step along one lane, over x `[seq_len, batch, features]`; keep every step's values."""
     w_ih, w_hh, b_ih, b_hh, *projection = weights
     steps = []
-    for x_t in x:
-        step = lstm_step(x_t, h, c, w_ih, w_hh, b_ih, b_hh)
+    for xt in x:
+        step = lstm_step(xt, h, c, w_ih, w_hh, b_ih, b_hh)
         if projection:
             step = step._replace(h=linear(step.h, projection[0]))
         h, c = step.h, step.c

@@ -50,7 +50,7 @@ class Words:
         return len(self.ids)
 
     def __iter__(self) -> Iterator[Words]:
-        """Walk along the first axis, as ``for x_t in x`` does."""
+        """Walk along the first axis, as ``for xt in x`` does."""
         return (self[place] for place in range(len(self)))
 
     def transpose(self, first: int, second: int) -> Words:

@@ -45,9 +45,9 @@ def with_f_linear(input, hx, cx, w_ih, w_hh, b_ih, b_hh):
 
 
 @function
-def by_slices(x_t, h_prev, C_prev, W, U, b, d):
+def by_slices(xt, h_prev, C_prev, W, U, b, d):
     n = h_prev.size(1)
-    z = torch.mm(x_t, W.T) + torch.mm(h_prev, U.T) + (b + d)
+    z = torch.mm(xt, W.T) + torch.mm(h_prev, U.T) + (b + d)
     i_t = 1 / (1 + torch.exp(-z[:, :n]))
     f_t = 1 / (1 + torch.exp(-z[:, n : 2 * n]))
     C_tilde = torch.tanh(z[:, 2 * n : 3 * n])

@@ -19,8 +19,8 @@ def zeros(cells, x):
 def time_outer(cells, x):
     states = zeros(cells, x)
     steps = []
-    for x_t in x:
-        below = x_t
+    for xt in x:
+        below = xt
         for k, cell in enumerate(cells):
             h, c = cell(below, states[k])
             states[k] = (h, c)
@@ -46,14 +46,14 @@ def layer_outer(cells, x):
 def module_list_zip(cells, x):
     cells = nn.ModuleList(cells)
     hs = [None] * len(cells)
-    for x_t in x.unbind(0):
+    for xt in x.unbind(0):
         new = []
         for cell, state in zip(cells, hs, strict=True):
-            state = cell(x_t, state)
-            x_t = state[0]
+            state = cell(xt, state)
+            xt = state[0]
             new.append(state)
         hs = new
-        out = x_t[None] if "out" not in locals() else torch.cat([out, x_t[None]])  # noqa: F821
+        out = xt[None] if "out" not in locals() else torch.cat([out, xt[None]])  # noqa: F821
     return out, hs
 
 
@@ -62,8 +62,8 @@ def recursion(cells, x):
         return x, []
     first, *rest = cells
     state, hs = None, []
-    for x_t in x:
-        state = first(x_t, state)
+    for xt in x:
+        state = first(xt, state)
         hs.append(state[0])
     output, states = recursion(rest, torch.stack(hs))
     return output, [state, *states]
@@ -95,12 +95,12 @@ def zipped_states(cells, x):
 def deque_of_states(cells, x):
     states = deque(zeros(cells, x))
     steps = []
-    for x_t in x:
+    for xt in x:
         for cell in cells:
-            state = cell(x_t, states.popleft())
+            state = cell(xt, states.popleft())
             states.append(state)
-            x_t = state[0]
-        steps.append(x_t)
+            xt = state[0]
+        steps.append(xt)
     return torch.stack(steps), states
 
 
@@ -119,11 +119,11 @@ def preallocated(cells, x):
 def float32_only(cells, x):
     states = [(torch.zeros(x.size(1), c.hidden_size, dtype=torch.float32),) * 2 for c in cells]
     steps = []
-    for x_t in x:
+    for xt in x:
         for k, cell in enumerate(cells):
-            states[k] = cell(x_t, states[k])
-            x_t = states[k][0]
-        steps.append(x_t)
+            states[k] = cell(xt, states[k])
+            xt = states[k][0]
+        steps.append(xt)
     return torch.stack(steps), states
 
 
@@ -141,15 +141,15 @@ def wave_front(cells, x):
 
 def by_matrix_products(cells, x):
     states, steps = zeros(cells, x), []
-    for x_t in x:
+    for xt in x:
         for k, cell in enumerate(cells):
             h, c = states[k]
-            gates = x_t @ cell.weight_ih.T + cell.bias_ih + h @ cell.weight_hh.T + cell.bias_hh
+            gates = xt @ cell.weight_ih.T + cell.bias_ih + h @ cell.weight_hh.T + cell.bias_hh
             i, f, g, o = gates.chunk(4, 1)
             c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-            x_t = o.sigmoid() * c.tanh()
-            states[k] = x_t, c
-        steps.append(x_t)
+            xt = o.sigmoid() * c.tanh()
+            states[k] = xt, c
+        steps.append(xt)
     return torch.stack(steps), states
 
 
@@ -171,11 +171,11 @@ def output_as_a_list(cells, x):
 def with_another_argument(cells, x, states=None):
     states = [None] * len(cells) if states is None else states
     steps = []
-    for x_t in x:
+    for xt in x:
         for k in range(len(cells)):
-            states[k] = cells[k](x_t, states[k])
-            x_t, _ = states[k]
-        steps.append(x_t)
+            states[k] = cells[k](xt, states[k])
+            xt, _ = states[k]
+        steps.append(xt)
     return torch.stack(steps), states
 
 
@@ -201,10 +201,10 @@ RIGHT = [
 
 def c_up(cells, x):
     states, steps = zeros(cells, x), []
-    for x_t in x:
+    for xt in x:
         for k, cell in enumerate(cells):
-            states[k] = cell(x_t, states[k])
-            x_t = states[k][1]
+            states[k] = cell(xt, states[k])
+            xt = states[k][1]
         steps.append(states[-1][0])
     return torch.stack(steps), states
 
@@ -213,8 +213,8 @@ def c_up_and_out(cells, x):
     states = []
     for cell in cells:
         h, c, cs = *zeros([cell], x)[0], []
-        for x_t in x:
-            h, c = cell(x_t, (h, c))
+        for xt in x:
+            h, c = cell(xt, (h, c))
             cs.append(c)
         x = torch.stack(cs)
         states.append((h, c))
@@ -223,22 +223,22 @@ def c_up_and_out(cells, x):
 
 def c_out(cells, x):
     states, steps = zeros(cells, x), []
-    for x_t in x:
+    for xt in x:
         for k, cell in enumerate(cells):
-            h, c = states[k] = cell(x_t, states[k])
-            x_t = h
+            h, c = states[k] = cell(xt, states[k])
+            xt = h
         steps.append(c)
     return torch.stack(steps), states
 
 
 def state_in_as_c_h(cells, x):
     states, steps = zeros(cells, x), []
-    for x_t in x:
+    for xt in x:
         for k, cell in enumerate(cells):
             h, c = states[k]
-            states[k] = cell(x_t, (c, h))
-            x_t = states[k][0]
-        steps.append(x_t)
+            states[k] = cell(xt, (c, h))
+            xt = states[k][0]
+        steps.append(xt)
     return torch.stack(steps), states
 
 
@@ -246,8 +246,8 @@ def unpacked_as_c_h(cells, x):
     states = []
     for cell in cells:
         h, c, hs = *zeros([cell], x)[0], []
-        for x_t in x:
-            c, h = cell(x_t, (h, c))
+        for xt in x:
+            c, h = cell(xt, (h, c))
             hs.append(h)
         x = torch.stack(hs)
         states.append((h, c))
@@ -257,23 +257,23 @@ def unpacked_as_c_h(cells, x):
 def one_state(cells, x):
     h = c = torch.zeros(x.size(1), cells[0].hidden_size)
     steps = []
-    for x_t in x:
+    for xt in x:
         for cell in cells:
-            h, c = cell(x_t, (h, c))
-            x_t = h
+            h, c = cell(xt, (h, c))
+            xt = h
         steps.append(h)
     return torch.stack(steps), [(h, c) for _ in cells]
 
 
 def one_state_from_the_top(cells, x):
     state, steps = zeros(cells, x)[0], []
-    for x_t in x:
+    for xt in x:
         new = []
         for cell in cells:
-            new.append(cell(x_t, state))
-            x_t = new[-1][0]
+            new.append(cell(xt, state))
+            xt = new[-1][0]
         state = new[-1]
-        steps.append(x_t)
+        steps.append(xt)
     return torch.stack(steps), new
 
 
@@ -282,8 +282,8 @@ def one_state_not_reset_between_layers(cells, x):
     states = []
     for cell in cells:
         hs = []
-        for x_t in x:
-            h, c = cell(x_t, (h, c))
+        for xt in x:
+            h, c = cell(xt, (h, c))
             hs.append(h)
         x = torch.stack(hs)
         states.append((h, c))
@@ -293,54 +293,54 @@ def one_state_not_reset_between_layers(cells, x):
 def one_c(cells, x):
     states, steps = [h for h, c in zeros(cells, x)], []
     c = states[0]
-    for x_t in x:
+    for xt in x:
         for k, cell in enumerate(cells):
-            x_t, c = cell(x_t, (states[k], c))
-            states[k] = x_t
-        steps.append(x_t)
+            xt, c = cell(xt, (states[k], c))
+            states[k] = xt
+        steps.append(xt)
     return torch.stack(steps), [(h, c) for h in states]
 
 
 def state_handed_up(cells, x):
     first, steps = zeros(cells, x)[0], []
-    for x_t in x:
+    for xt in x:
         state = first
         states = []
         for cell in cells:
-            state = cell(x_t, state)
-            x_t = state[0]
+            state = cell(xt, state)
+            xt = state[0]
             states.append(state)
         first = states[0]
-        steps.append(x_t)
+        steps.append(xt)
     return torch.stack(steps), states
 
 
 def c_from_below(cells, x):
     states, steps = zeros(cells, x), []
-    for x_t in x:
+    for xt in x:
         for k, cell in enumerate(cells):
             h, c = states[k]
             c = states[k - 1][1] if k > 0 else c
-            states[k] = cell(x_t, (h, c))
-            x_t = states[k][0]
-        steps.append(x_t)
+            states[k] = cell(xt, (h, c))
+            xt = states[k][0]
+        steps.append(xt)
     return torch.stack(steps), states
 
 
 def stale(cells, x):
     states, steps = zeros(cells, x), []
-    for x_t in x:
+    for xt in x:
         old = [h for h, c in states]
-        states = [cell(x_t if k == 0 else old[k - 1], states[k]) for k, cell in enumerate(cells)]
+        states = [cell(xt if k == 0 else old[k - 1], states[k]) for k, cell in enumerate(cells)]
         steps.append(states[-1][0])
     return torch.stack(steps), states
 
 
 def stale_from_the_top_down(cells, x):
     states, steps = zeros(cells, x), []
-    for x_t in x:
+    for xt in x:
         for k in reversed(range(len(cells))):
-            states[k] = cells[k](states[k - 1][0] if k else x_t, states[k])
+            states[k] = cells[k](states[k - 1][0] if k else xt, states[k])
         steps.append(states[-1][0])
     return torch.stack(steps), states
 
@@ -358,11 +358,11 @@ def stale_by_a_shift(cells, x):
 def first_cell_reused(cells, x):
     cell = cells[0]
     states, steps = zeros(cells, x), []
-    for x_t in x:
+    for xt in x:
         for k in range(len(cells)):
-            states[k] = cell(x_t, states[k])
-            x_t = states[k][0]
-        steps.append(x_t)
+            states[k] = cell(xt, states[k])
+            xt = states[k][0]
+        steps.append(xt)
     return torch.stack(steps), states
 
 
@@ -390,10 +390,10 @@ def first_cell_last(cells, x):
 
 def lowest_h_out(cells, x):
     states, steps = zeros(cells, x), []
-    for x_t in x:
+    for xt in x:
         for k, cell in enumerate(cells):
-            states[k] = cell(x_t, states[k])
-            x_t = states[k][0]
+            states[k] = cell(xt, states[k])
+            xt = states[k][0]
         steps.append(states[0][0])
     return torch.stack(steps), states
 
@@ -419,11 +419,11 @@ def last_h_with_time_out(cells, x):
 def output_overwritten(cells, x):
     states, steps = zeros(cells, x), []
     top = torch.empty(x.size(1), cells[-1].hidden_size)
-    for x_t in x:
+    for xt in x:
         for k, cell in enumerate(cells):
-            states[k] = cell(x_t, states[k])
-            x_t = states[k][0]
-        top.data.copy_(x_t)
+            states[k] = cell(xt, states[k])
+            xt = states[k][0]
+        top.data.copy_(xt)
         steps.append(top)
     return torch.stack(steps), states
 
@@ -439,8 +439,8 @@ def last_h_up(cells, x):
     states = []
     for cell in cells:
         state = None
-        for x_t in x:
-            state = cell(x_t, state)
+        for xt in x:
+            state = cell(xt, state)
         x = state[0][None]
         states.append(state)
     return x, states
@@ -448,17 +448,17 @@ def last_h_up(cells, x):
 
 def no_state_given(cells, x):
     steps = []
-    for x_t in x:
+    for xt in x:
         states = []
         for cell in cells:
-            x_t, c = cell(x_t)
-            states.append((x_t, c))
-        steps.append(x_t)
+            xt, c = cell(xt)
+            states.append((xt, c))
+        steps.append(xt)
     return torch.stack(steps), states
 
 
 def zeros_at_every_step(cells, x):
-    return torch.stack([layer_outer(cells, x_t[None])[0][0] for x_t in x]), layer_outer(
+    return torch.stack([layer_outer(cells, xt[None])[0][0] for xt in x]), layer_outer(
         cells, x[-1:]
     )[1]
 
@@ -466,24 +466,24 @@ def zeros_at_every_step(cells, x):
 def upper_layers_forget(cells, x):
     first = None
     steps = []
-    for x_t in x:
-        first = cells[0](x_t, first)
-        states, x_t = [first], first[0]
+    for xt in x:
+        first = cells[0](xt, first)
+        states, xt = [first], first[0]
         for cell in cells[1:]:
-            states.append(cell(x_t))
-            x_t = states[-1][0]
-        steps.append(x_t)
+            states.append(cell(xt))
+            xt = states[-1][0]
+        steps.append(xt)
     return torch.stack(steps), states
 
 
 def c_forgotten(cells, x):
     states, steps = zeros(cells, x), []
-    for x_t in x:
+    for xt in x:
         for k, cell in enumerate(cells):
             h, _ = states[k]
-            states[k] = cell(x_t, (h, torch.zeros_like(h)))
-            x_t = states[k][0]
-        steps.append(x_t)
+            states[k] = cell(xt, (h, torch.zeros_like(h)))
+            xt = states[k][0]
+        steps.append(xt)
     return torch.stack(steps), states
 
 

@@ -113,8 +113,8 @@ def test_a_trace_of_a_cell_is_the_loop_over_time(seq_len, batch, features, hidde
     tr = trace(cell, x, state)
     expected = []
     now = state
-    for x_t in x:
-        now = cell(x_t, now)
+    for xt in x:
+        now = cell(xt, now)
         expected.append(now)
     assert close(tr.h, torch.stack([h for h, c in expected]))
     assert close(tr.c, torch.stack([c for h, c in expected]))

@@ -72,12 +72,12 @@ FIXES = {
     "batch_first_forgotten": "`self.rnn = nn.LSTM(..., batch_first=True)`, and then the last step",
     "permute_and_flag_both": "leave out the `transpose` or `permute` before",
     "packed_over_the_wrong_axis": "`pack_padded_sequence(x, lengths, batch_first=True)`",
-    "cell_loop_over_the_batch": "loop over time: `for x_t in x.unbind(1):`",
+    "cell_loop_over_the_batch": "loop over time: `for xt in x.unbind(1):`",
     "series_read_as_one_sentence": "if each sample of [4, 7] is one time step, give it a time axis",
     "everything_in_one_long_sentence": "drop the `view` and keep the batch axis",
     "window_as_features": "keep a real time axis",
     "time_folded_into_the_batch": "keep the axes apart",
-    "state_not_handed_on": "hand the state on: `h, c = cell(x_t, (h, c))`",
+    "state_not_handed_on": "hand the state on: `h, c = cell(xt, (h, c))`",
     "last_of_the_first_axis_with_batch_first": "take `out[:, -1]`, or `h_n[-1]`",
     "last_of_the_second_axis_without_batch_first": "take `out[-1]`, or `h_n[-1]`",
     "first_layer_as_the_top": "`h_n[-1]` is the top layer",
@@ -96,7 +96,7 @@ def test_the_fix_is_the_one_for_this_layer_and_this_x(name):
 
 TIME_FIRST_FIXES = {
     "batch_first_forgotten": "leave out the `transpose` or `permute` before",
-    "cell_loop_over_the_batch": "loop over the first axis: `for x_t in x:`",
+    "cell_loop_over_the_batch": "loop over the first axis: `for xt in x:`",
     "everything_in_one_long_sentence": "drop the `view` and keep the batch axis: hand over x as [t",
 }
 

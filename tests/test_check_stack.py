@@ -82,7 +82,7 @@ def test_a_stack_that_runs_only_at_equal_sizes_is_named_and_told_both():
     report = check_stack(zoo.one_state)
     assert report.verdict == "state_shared_across_layers"
     assert "With two layers of different sizes it raises an error" in report.message
-    assert "h, c = cell(x_t, (h, c))" in report.message
+    assert "h, c = cell(xt, (h, c))" in report.message
 
 
 def two_layers_only(cells, x):
@@ -122,8 +122,8 @@ def first_two_layers_with_c_up(cells, x):
     h1 = c1 = torch.zeros(x.shape[1], lower.hidden_size)
     h2 = c2 = torch.zeros(x.shape[1], upper.hidden_size)
     steps = []
-    for x_t in x:
-        h1, c1 = lower(x_t, (h1, c1))
+    for xt in x:
+        h1, c1 = lower(xt, (h1, c1))
         h2, c2 = upper(c1, (h2, c2))
         steps.append(h2)
     return torch.stack(steps), [(h1, c1), (h2, c2)]
@@ -133,8 +133,8 @@ def exactly_two_layers_with_one_state(cells, x):
     lower, upper = cells
     h = c = torch.zeros(x.shape[1], lower.hidden_size)
     steps = []
-    for x_t in x:
-        h, c = lower(x_t, (h, c))
+    for xt in x:
+        h, c = lower(xt, (h, c))
         h, c = upper(h, (h, c))
         steps.append(h)
     return torch.stack(steps), [(h, c), (h, c)]
@@ -393,8 +393,8 @@ def two_cells_written_out(cells, x):
     first, second = cells[0], cells[1]
     state1 = state2 = None
     output = []
-    for x_t in x:
-        state1 = first(x_t, state1)
+    for xt in x:
+        state1 = first(xt, state1)
         state2 = second(state1[0], state2)
         output.append(state2[0])
     return torch.stack(output), [state1, state2]

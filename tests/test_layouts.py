@@ -118,7 +118,7 @@ def one_hot(model, x):
 LOOK_UPS = {
     "plain": lambda m, x: m.embedding(x),
     "batch first and turned": lambda m, x: m.embedding(x.t()).transpose(0, 1),
-    "step by step": lambda m, x: torch.stack([m.embedding(x_t) for x_t in x]),
+    "step by step": lambda m, x: torch.stack([m.embedding(xt) for xt in x]),
     "flattened": lambda m, x: m.embedding(x.flatten()).view(*x.shape, -1),
     "copied": lambda m, x: m.embedding(x.t().contiguous()).transpose(0, 1),
     "one hot": one_hot,

@@ -10,22 +10,22 @@ from tests import stack_zoo as zoo
 
 def h_handed_up(cells, x):
     states, steps = zoo.zeros(cells, x), []
-    for x_t in x:
+    for xt in x:
         h = states[0][0]
         for k, cell in enumerate(cells):
-            h, c = cell(x_t, (h, states[k][1]))
-            states[k], x_t = (h, c), h
-        steps.append(x_t)
+            h, c = cell(xt, (h, states[k][1]))
+            states[k], xt = (h, c), h
+        steps.append(xt)
     return torch.stack(steps), states
 
 
 def one_h(cells, x):
     c = [c for h, c in zoo.zeros(cells, x)]
     h, steps = torch.zeros_like(c[0]), []
-    for x_t in x:
+    for xt in x:
         hs = []
         for k, cell in enumerate(cells):
-            h, c[k] = cell(x_t if k == 0 else h, (h, c[k]))
+            h, c[k] = cell(xt if k == 0 else h, (h, c[k]))
             hs.append(h)
         steps.append(h)
     return torch.stack(steps), list(zip(hs, c, strict=True))
@@ -52,12 +52,12 @@ def forgetful(layers, h_too, c_too):
 
     def run(cells, x):
         states, steps = zoo.zeros(cells, x), []
-        for x_t in x:
+        for xt in x:
             states[layers] = [(h * (not h_too), c * (not c_too)) for h, c in states[layers]]
             for k, cell in enumerate(cells):
-                states[k] = cell(x_t, states[k])
-                x_t = states[k][0]
-            steps.append(x_t)
+                states[k] = cell(xt, states[k])
+                xt = states[k][0]
+            steps.append(xt)
         return torch.stack(steps), states
 
     return run

@@ -33,8 +33,8 @@ def medians(*functions: Callable[[], object], seconds: float = 3.0) -> list[floa
 def loop(cell, x):
     h = c = torch.zeros(x.size(1), cell.hidden_size)
     steps = []
-    for x_t in x:
-        h, c = cell(x_t, (h, c))
+    for xt in x:
+        h, c = cell(xt, (h, c))
         steps.append(h)
     return torch.stack(steps)
 
@@ -43,8 +43,8 @@ def two_cells(lower, upper, x):
     h1 = c1 = torch.zeros(x.size(1), lower.hidden_size)
     h2 = c2 = torch.zeros(x.size(1), upper.hidden_size)
     steps = []
-    for x_t in x:
-        h1, c1 = lower(x_t, (h1, c1))
+    for xt in x:
+        h1, c1 = lower(xt, (h1, c1))
         h2, c2 = upper(h1, (h2, c2))
         steps.append(h2)
     return torch.stack(steps), [(h1, c1), (h2, c2)]
@@ -53,10 +53,10 @@ def two_cells(lower, upper, x):
 def c_goes_up(cells, x):
     states = [None] * len(cells)
     steps = []
-    for x_t in x:
+    for xt in x:
         for k, cell in enumerate(cells):
-            states[k] = cell(x_t, states[k])
-            x_t = states[k][1]
+            states[k] = cell(xt, states[k])
+            xt = states[k][1]
         steps.append(states[-1][0])
     return torch.stack(steps), states
 

@@ -168,8 +168,8 @@ AFTER = (
         homemade_walks_the_batch,
         "Your recurrence walks along axis {batch_axis} of x, the batch: the {batch} samples reach "
         "one another in order, and the {time} time steps do not. "
-        f"{SILENT}\nFix: walk along time: `for x_t in x.unbind(1)` for x as [batch, time, ...], "
-        "`for x_t in x` for [time, batch, ...].",
+        f"{SILENT}\nFix: walk along time: `for xt in x.unbind(1)` for x as [batch, time, ...], "
+        "`for xt in x` for [time, batch, ...].",
     ),
     Mistake(
         "samples_mixed",

@@ -52,8 +52,8 @@ def time_batch_swapped(case: Case) -> Words | None:
 
 
 _WALK_ALONG_TIME = {
-    ("loop", "batch"): "loop over time: `for x_t in x.unbind(1):`",
-    ("loop", "time"): "loop over the first axis: `for x_t in x:`",
+    ("loop", "batch"): "loop over time: `for xt in x.unbind(1):`",
+    ("loop", "time"): "loop over the first axis: `for xt in x:`",
     ("packed", "batch"): "`pack_padded_sequence(x, lengths, batch_first=True)`",
     ("packed", "time"): "`pack_padded_sequence(x, lengths)`, without `batch_first=True`",
     ("batch_first", "batch"): "leave out the `transpose` or `permute` before `{layer}`, which "

@@ -23,7 +23,7 @@ def seq_len_1(case: Case) -> Words | None:
         return None
     if len(of_this) > 1:
         how = f"{len(of_this)} times with one step each, and none goes on with the state before it"
-        fix = "hand the state on: `h, c = cell(x_t, (h, c))`, made once before the loop"
+        fix = "hand the state on: `h, c = cell(xt, (h, c))`, made once before the loop"
     elif _lie_apart(walk.times[0].any(1)):
         how = (
             f"once with one step of {walk.cols} columns: time has been folded into the batch, so "

@@ -39,8 +39,8 @@ def _family(verdict: str, fix: str, ways: dict[str, Stack]) -> list[Mistake]:
     return [Mistake(verdict, run, f"{said}{fix}") for said, run in ways.items()]
 
 
-def _c_below(x_t: Tensor, old: list[State], new: list[State], layer: int) -> Tensor:
-    return new[layer - 1][1] if layer else x_t
+def _c_below(xt: Tensor, old: list[State], new: list[State], layer: int) -> Tensor:
+    return new[layer - 1][1] if layer else xt
 
 
 def _turned(old: list[State], new: list[State], layer: int) -> State:
@@ -135,7 +135,7 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         "stale_lower_state",
-        wired(reads=lambda x_t, old, new, k: old[k - 1][0] if k else x_t),
+        wired(reads=lambda xt, old, new, k: old[k - 1][0] if k else xt),
         "The upper layer reads h of the layer below from the step before, so everything arrives "
         "one step late for each layer. Run the layers from below upwards within one step, and "
         "hand on the h that was computed a moment ago.",
@@ -224,13 +224,13 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         "unrecognised",
-        wired(reads=lambda x_t, old, new, k: x_t),
+        wired(reads=lambda xt, old, new, k: xt),
         "Every layer reads x, so nothing goes up. Only `cells[0]` reads x; each cell above reads h "
         "of the one below it.",
     ),
     *_family(
         "unrecognised",
-        " x is `[seq_len, batch, input_size]`: `for x_t in x:`.",
+        " x is `[seq_len, batch, input_size]`: `for xt in x:`.",
         {
             "Your loop walks over x from its end.": changed(x=lambda x: x.flip(0)),
             "Your loop walks along the batch.": changed(x=lambda x: x.transpose(0, 1)),

@@ -18,8 +18,8 @@ def _zeros(cell: nn.LSTMCell, x: Tensor) -> State:
     return zeros, zeros
 
 
-def _reads_h_below(x_t: Tensor, old: list[State], new: list[State], layer: int) -> Tensor:
-    return new[layer - 1][0] if layer else x_t
+def _reads_h_below(xt: Tensor, old: list[State], new: list[State], layer: int) -> Tensor:
+    return new[layer - 1][0] if layer else xt
 
 
 def _own_state(old: list[State], new: list[State], layer: int) -> State:
@@ -41,7 +41,7 @@ def wired(
     `old` holds the states before a time step, `new` those of the layers done in this step.
 
     Args:
-        reads: (x_t, old, new, layer) -> what a layer reads.
+        reads: (xt, old, new, layer) -> what a layer reads.
         state: (old, new, layer) -> the state from which it goes on.
         shows: (new) -> one step of the output.
         order: (number of layers) -> which cell runs in which layer.
@@ -51,10 +51,10 @@ def wired(
         used = [cells[k] for k in order(len(cells))]
         old = [_zeros(cell, x) for cell in used]
         output = []
-        for x_t in x:
+        for xt in x:
             new: list[State] = []
             for layer, cell in enumerate(used):
-                new.append(cell(reads(x_t, old, new, layer), state(old, new, layer)))
+                new.append(cell(reads(xt, old, new, layer), state(old, new, layer)))
             output.append(shows(new))
             old = new
         return torch.stack(output), old
