@@ -85,8 +85,10 @@ class Stack(nn.Module):
                 states[layer] = cell(below, states[layer])
                 below = states[layer][{up}]
             output.append(below)
-        return torch.stack(output), states
+        return {result}
 """
+BOTH = "torch.stack(output), states"
+MADE_ANEW = "nn.ModuleList(nn.LSTMCell(cell.input_size, cell.hidden_size) for cell in cells)"
 
 
 def stack(name, **changed):
@@ -105,8 +107,13 @@ WRONG = {
         (stack("run_stack", up="stats[layer][0]"), "raises"),
     ],
     "module": [
-        (MODULE.format(kept="list(cells)", up=0), "raises"),
-        (MODULE.format(kept="nn.ModuleList(cells)", up=1), "c_instead_of_h"),
+        (MODULE.format(kept="list(cells)", up=0, result=BOTH), "raises"),
+        (MODULE.format(kept=MADE_ANEW, up=0, result=BOTH), "raises"),
+        (MODULE.format(kept="nn.ModuleList(cells)", up=1, result=BOTH), "c_instead_of_h"),
+        (
+            MODULE.format(kept="nn.ModuleList(cells)", up=0, result="torch.stack(output)"),
+            "unrecognised",
+        ),
     ],
     "bug a": [
         (ONE_STATE.format(name="repaired_a"), "state_shared_across_layers"),

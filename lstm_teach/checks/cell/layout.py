@@ -37,6 +37,8 @@ def describe(module: nn.Module, layout: Layout, input_size: int, hidden_size: in
             "nn.LSTMCell's into them."
         )
     x, h = (listed(f"`{name}`" for name in _names(layout, part)) for part in "xh")
+    if x == h:
+        x, h = f"the part of {x} that meets x", "the part that meets h"
     return (
         f"Beside nn.LSTMCell: {_differences(layout)}. nn.LSTMCell's weights can be copied block by "
         f"block: weight_ih to {x}, weight_hh to {h}."

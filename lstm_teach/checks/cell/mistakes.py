@@ -62,7 +62,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "extra_tanh_c",
         "c itself is never squashed: that is how it keeps a value over many steps. "
-        "The tanh belongs to h alone.",
+        "The tanh around c belongs to h alone.",
         "`c = f * c + i * g`, then `h = o * torch.tanh(c)`",
         ways.extra_tanhs(),
         paired=2,

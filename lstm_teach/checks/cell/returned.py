@@ -14,7 +14,8 @@ State = tuple[Tensor, Tensor]
 
 TWICE = (
     "Two calls with the same x, h and c gave different results. A cell keeps nothing between "
-    "calls and draws nothing at random: its whole memory is the (h, c) that it is given."
+    "calls and draws nothing at random: its whole memory is the (h, c) that it is given. "
+    "Weights are made once, in `__init__`, not in `forward`."
 )
 
 
