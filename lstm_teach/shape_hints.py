@@ -14,11 +14,6 @@ if TYPE_CHECKING:
 Sizes = tuple[int, ...]
 
 
-def first_hint(given: Sizes, hints: Iterable[tuple[bool, Sizes, str]], otherwise: str) -> str:
-    """Say what produces exactly the given shape: the first (applies, shape, text) that fits."""
-    return next((text for applies, shape, text in hints if applies and shape == given), otherwise)
-
-
 def differing_axes(given: Sizes, expected: Shape) -> str:
     """Name each axis that is off, such as `batch is 4 and must be 3`; the ranks are equal."""
     axes = zip(expected.names, given, expected, strict=True)
@@ -213,7 +208,7 @@ def lstm_state(
             f"`input.unsqueeze({1 if lstm.batch_first else 0})`.",
         ),
     ]
-    return _state_text(name, got, expected, first_hint(got, known, _zeros(expected)))
+    return _state_text(name, got, expected, known)
 
 
 def cell_state(name: str, got: Sizes, expected: Shape, given: Shape) -> str:
@@ -241,21 +236,21 @@ def cell_state(name: str, got: Sizes, expected: Shape, given: Shape) -> str:
             f"{given[-1]} is input_size; a state is hidden_size wide.",
         ),
     ]
-    return _state_text(name, got, expected, first_hint(got, known, _zeros(expected)))
+    return _state_text(name, got, expected, known)
 
 
-def _state_text(name: str, got: Sizes, expected: Shape, change: str) -> str:
+def _state_text(
+    name: str, got: Sizes, expected: Shape, known: Iterable[tuple[bool, Sizes, str]]
+) -> str:
+    """Say what is wrong, and the first known (applies, shape, text) that gives this shape."""
+    change = next((text for applies, shape, text in known if applies and shape == got), None)
+    if change is None:
+        change = f"Make it `torch.zeros({', '.join(map(str, expected))})`, or pass no state: "
+        change += "PyTorch then starts from zeros of the right shape."
     wrong = f"it has {_axes(got)} and must have {len(expected)}"
     if len(got) == len(expected):
         wrong = differing_axes(got, expected)
     return f"`{name}` is {list(got)} and must be `{expected}`: {wrong}. {change}"
-
-
-def _zeros(expected: Shape) -> str:
-    return (
-        f"Make it `torch.zeros({', '.join(map(str, expected))})`, or pass no state: PyTorch then "
-        "starts from zeros of the right shape."
-    )
 
 
 def _axes(sizes: Sizes) -> str:

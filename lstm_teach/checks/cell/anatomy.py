@@ -15,36 +15,29 @@ from lstm_teach.checks.cell.findings import (
     PRODUCTS,
     READ,
     READ_OTHERWISE,
-    RIGHT_PRODUCT,
     UNNAMED,
     UNREAD,
     Anatomy,
     Finding,
-    Products,
 )
-from lstm_teach.checks.cell.reading import DIRECTIONS, Gate, Places, Reader
+from lstm_teach.checks.cell.reading import DIRECTIONS, Gate, Reader
 from lstm_teach.checks.cell.words import the_gates
 
 
 def dissect(
-    h: Tensor,
-    c: Tensor,
-    at: Places,
-    reader: Reader,
-    products: Products | None = None,
-    before: Anatomy | None = None,
+    h: Tensor, c: Tensor, reader: Reader, quickly: bool = False, before: Anatomy | None = None
 ) -> Anatomy:
     """Find out how h and c are made.
 
     Args:
         h: what the cell returned first from each old c, ``[4, samples, hidden_size]``.
         c: what it returned second, likewise.
-        at: where.
         reader: fits the gates.
-        products: the activations of i and g to try, all known ones where None.
+        quickly: look for a right i * g alone, which is all that a right cell needs.
         before: the same cell with one parameter otherwise; i and g are looked for near it.
     """
-    whole = _handed_through(h, c, at, reader)
+    at = reader.at
+    whole = _handed_through(h, c, reader)
     if whole:
         return Anatomy(findings={"c": whole})
     anatomy = Anatomy()
@@ -60,7 +53,7 @@ def dissect(
         return Anatomy(findings={"c": (UNREAD, "c is not `f * c + i * g`")})
     _read_f(f, new[0], anatomy, reader)
     _read_o(h, new, old, f, anatomy, reader)
-    _read_i_and_g(new[0], f, anatomy, reader, products, before)
+    _read_i_and_g(new[0], f, anatomy, reader, quickly, before)
     _drop_consequences(anatomy)
     if anatomy.all_gates_read():
         shared = _in_common(anatomy, reader)
@@ -69,10 +62,10 @@ def dissect(
     return anatomy
 
 
-def _handed_through(h: Tensor, c: Tensor, at: Places, reader: Reader) -> Finding | None:
+def _handed_through(h: Tensor, c: Tensor, reader: Reader) -> Finding | None:
     """What needs no gate to be read: old states that come back, or one tensor twice."""
-    old = torch.stack(at.c)
-    old_h = at.h.expand_as(old)
+    old = torch.stack(reader.at.c)
+    old_h = reader.at.h.expand_as(old)
     if reader.same(h, c):
         f = (c[1] - c[0]) / old[1]
         kept = "c is returned twice, so h is gone", "h is returned twice, so c is gone"
@@ -169,7 +162,7 @@ def _read_i_and_g(
     f: Tensor,
     anatomy: Anatomy,
     reader: Reader,
-    products: Products | None,
+    quickly: bool,
     before: Anatomy | None,
 ) -> None:
     keeps = anatomy.gates["f"].activation
@@ -188,12 +181,13 @@ def _read_i_and_g(
         anatomy.findings["i*g"] = "unrecognised", "there is no input gate: c is `f * c + g`"
         return
     near = None
+    like_f = [(keeps, g) for g in LIKE_F if keeps not in ("", "constant")]
+    products = [PRODUCTS[0]] if quickly else dict.fromkeys([PRODUCTS[0], *like_f, *PRODUCTS])
     if before:
         i, g = before.gates["i"], before.gates["g"]
         products, near = [(i.activation, g.activation)], torch.cat([i.lines, g.lines], 1)
     hints = tuple(gate.lines for gate in anatomy.gates.values() if gate.activation)
-    like_f = [(keeps, g) for g in LIKE_F if keeps not in ("", "constant")]
-    for one, two in products or dict.fromkeys([*RIGHT_PRODUCT, *like_f, *PRODUCTS]):
+    for one, two in products:
         parts = reader.product(write, one, two, hints=hints, near=near)
         if parts:
             anatomy.gates["i"], anatomy.gates["g"] = parts
@@ -201,7 +195,7 @@ def _read_i_and_g(
             _judge_activation("i", parts[0], "sigmoid", anatomy)
             return
     anatomy.findings["i*g"] = UNREAD, "i * g is not a sigmoid times a tanh"
-    if products:
+    if quickly or before:
         return
     if reader.product(write, "sigmoid", "tanh", added=True):
         anatomy.findings["i*g"] = "add_not_mul", "c is `f * c + i + g`"

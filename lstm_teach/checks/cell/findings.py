@@ -99,12 +99,10 @@ ACTIVATED = {
     "tanh (hard)": "hard_sigmoid",
 }
 
-Products = list[tuple[str, str]]
-"""Activations of i and g, the likeliest first."""
-
-RIGHT_PRODUCT: Products = [("sigmoid", "tanh")]
+# Activations of g where i has the one of f, and of i and g, the right ones first.
 LIKE_F = ("tanh", "tanh of tanh", "tanh of sigmoid", "sigmoid of tanh", "sigmoid")
-PRODUCTS: Products = [
+PRODUCTS = [
+    ("sigmoid", "tanh"),
     ("sigmoid", "sigmoid"),
     ("sigmoid", "nothing"),
     ("sigmoid of sigmoid", "tanh"),

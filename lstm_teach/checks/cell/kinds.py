@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lstm_teach.checks.cell.calls import Caller
 from lstm_teach.checks.cell.findings import Finding
-from lstm_teach.checks.cell.reading import Places, Reader
+from lstm_teach.checks.cell.reading import Reader
 from lstm_teach.checks.report import Report
 
 _FROM_C = "cell_instead_of_h_in_gates"
@@ -34,14 +33,9 @@ _PEEPHOLE = (
 )
 
 
-def name_the_kind(caller: Caller, at: Places, reader: Reader) -> Finding | None:
-    """What a cell is whose gates could not be read, from a few more calls.
-
-    Args:
-        caller: calls it, its parameters redrawn.
-        at: where it is looked at.
-        reader: tells how accurate the cell is.
-    """
+def name_the_kind(reader: Reader) -> Finding | None:
+    """What a cell is whose gates could not be read, from a few more calls."""
+    at = reader.at
     x, h, c = at.x[:12], at.h[:12], at.c[3][:12]
     pushed = c.clone()
     pushed[:, 0] += 1.0
@@ -58,7 +52,7 @@ def name_the_kind(caller: Caller, at: Places, reader: Reader) -> Finding | None:
     }
     new: dict[str, tuple[Tensor, Tensor]] = {}
     for name, (x, h, old) in tried.items():
-        state = caller(x=x, h=h, c=old)
+        state = reader.caller(x=x, h=h, c=old)
         if isinstance(state, Report):
             return None
         new[name] = state[0].double(), state[1].double()

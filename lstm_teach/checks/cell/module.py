@@ -11,15 +11,22 @@ from torch import Tensor, nn
 from lstm_teach.checks.cell.anatomy import dissect
 from lstm_teach.checks.cell.calls import Caller, first_that_fits, hinted, signature_of
 from lstm_teach.checks.cell.equations import LARGE
-from lstm_teach.checks.cell.findings import RIGHT_PRODUCT, UNNAMED, UNREAD, Anatomy, Finding
+from lstm_teach.checks.cell.findings import UNNAMED, UNREAD, Anatomy, Finding
 from lstm_teach.checks.cell.kinds import CLIPPED, name_the_kind
-from lstm_teach.checks.cell.layout import describe
 from lstm_teach.checks.cell.mistakes import MISTAKES, candidates
-from lstm_teach.checks.cell.parameters import bias_mistakes, find_layout
-from lstm_teach.checks.cell.reading import Places, Reader, observe, places
-from lstm_teach.checks.cell.redraw import a_copy, plain_tensors, redraw
+from lstm_teach.checks.cell.parameters import bias_mistakes, describe, find_layout
+from lstm_teach.checks.cell.reading import Reader, places
 from lstm_teach.checks.cell.returned import TWICE, State, agrees, broken_alone
-from lstm_teach.checks.cell.sizes import TRIED, Sizes, build, find_sizes, reads_a_sequence
+from lstm_teach.checks.cell.subject import (
+    TRIED,
+    Sizes,
+    a_copy,
+    build,
+    find_sizes,
+    plain_tensors,
+    reads_a_sequence,
+    redraw,
+)
 from lstm_teach.checks.cell.words import A_SEQUENCE, listed, sentence
 from lstm_teach.checks.report import Report
 
@@ -144,7 +151,7 @@ def _judge(module: nn.Module, caller: Caller, sizes: Sizes) -> Report:
     if isinstance(state, Report):
         return _no_step(module, state, *sizes)
     exact = caller.dtype == state[0].dtype == torch.float64
-    reader = Reader(at, 1e-6 if exact else 1e-4)
+    reader = Reader(caller, at, 1e-6 if exact else 1e-4)
     if not agrees(caller(**few), state):
         return Report("unrecognised", TWICE)
     without_the_last = _part_of_the_batch(caller, few, 2)
@@ -154,17 +161,17 @@ def _judge(module: nn.Module, caller: Caller, sizes: Sizes) -> Report:
             "The h and c of a sample change with the other samples in the batch, so samples are "
             "mixed. Look for a sum or a mean over axis 0, or a `view` that moves the batch.",
         )
-    anatomy = _redrawn_until_read(module, caller, sizes, at, reader)
+    anatomy = _redrawn_until_read(module, sizes, reader)
     if isinstance(anatomy, Report):
         return anatomy
     findings = list(anatomy.findings.values())
     if UNREAD in dict(findings):
-        verdict, detail = name_the_kind(caller, at, reader) or ("", "")
+        verdict, detail = name_the_kind(reader) or ("", "")
         if verdict == "unrecognised":
             return caller.report(verdict, sentence(detail))
         if verdict:
             return _wrong(caller, [(verdict, detail)], anatomy)
-    layout = find_layout(module, caller, at, reader, anatomy)
+    layout = find_layout(module, reader, anatomy)
     if layout:
         findings += bias_mistakes(module, layout)
     if findings:
@@ -197,9 +204,7 @@ def _part_of_the_batch(caller: Caller, few: dict[str, Tensor], batch: int) -> St
     return caller(**{name: tensor[:batch] for name, tensor in few.items()})
 
 
-def _redrawn_until_read(
-    module: nn.Module, caller: Caller, sizes: Sizes, at: Places, reader: Reader
-) -> Anatomy | Report:
+def _redrawn_until_read(module: nn.Module, sizes: Sizes, reader: Reader) -> Anatomy | Report:
     """Read the gates; once more from other parameters where no known mistake was found.
 
     Two gates that look the same may do so by chance, so that has to hold from both.
@@ -207,17 +212,17 @@ def _redrawn_until_read(
     first: Anatomy | None = None
     for seed in (5, 6):
         redraw(module, sizes, seed)
-        seen = observe(caller, at)
+        seen = reader.observe()
         if isinstance(seen, Report):
             return seen
-        anatomy = dissect(*seen, at, reader, RIGHT_PRODUCT if first else None)
-        if anatomy.findings and _is_right(seen[::-1], at, reader):
+        anatomy = dissect(*seen, reader, quickly=first is not None)
+        if anatomy.findings and _is_right(seen[::-1], reader):
             return Anatomy(findings={"h": ("swapped_return", "you return c first and h second")})
-        exchanged = observe(caller, at, exchanged=True) if anatomy.findings else None
+        exchanged = reader.observe(exchanged=True) if anatomy.findings else None
         for said, twice in _EXCHANGED.items():
             if not isinstance(exchanged, tuple):
                 break
-            if _is_right(exchanged[::-1] if twice else exchanged, at, reader):
+            if _is_right(exchanged[::-1] if twice else exchanged, reader):
                 return Anatomy(findings={"h": ("unrecognised", said)})
         unsure = UNNAMED & {verdict for verdict, _ in anatomy.findings.values()}
         if not unsure and "weights" not in anatomy.findings:
@@ -227,8 +232,8 @@ def _redrawn_until_read(
     return first or anatomy
 
 
-def _is_right(seen: State, at: Places, reader: Reader) -> bool:
-    return not dissect(*seen, at, reader, RIGHT_PRODUCT).findings
+def _is_right(seen: State, reader: Reader) -> bool:
+    return not dissect(*seen, reader, quickly=True).findings
 
 
 def _wrong(caller: Caller, findings: list[Finding], anatomy: Anatomy) -> Report:

@@ -16,6 +16,7 @@ from torch import Tensor
 from lstm_teach.checks.cell.calls import Caller
 from lstm_teach.checks.cell.equations import normals
 from lstm_teach.checks.cell.fit import ACTIVATIONS, Guess, anywhere, informed
+from lstm_teach.checks.cell.returned import State
 from lstm_teach.checks.report import Report
 
 SAMPLES = 96
@@ -81,33 +82,28 @@ def places(input_size: int, hidden_size: int) -> Places:
     )
 
 
-def observe(caller: Caller, at: Places, exchanged: bool = False) -> tuple[Tensor, Tensor] | Report:
-    """What the cell returns at every place from each old c, ``[4, samples, hidden_size]`` each.
-
-    Args:
-        caller: calls it.
-        at: where.
-        exchanged: hand h over as c, and c as h.
-    """
-    h, c = at.h.repeat(4, 1), torch.cat(at.c)
-    state = caller(x=at.x.repeat(4, 1), h=c if exchanged else h, c=h if exchanged else c)
-    if isinstance(state, Report):
-        return state
-    first, second = (part.double().unflatten(0, (4, -1)) for part in state)
-    return first, second
-
-
 @dataclass
 class Reader:
-    """Fits straight lines and products of two gates to what was observed.
+    """Looks at a cell, and fits straight lines and products of two gates to what it sees.
 
     Attributes:
-        at: where the cell was looked at.
+        caller: calls the cell.
+        at: where it is looked at.
         accuracy: how well a right cell has to fit, by the precision that it computes in.
     """
 
+    caller: Caller
     at: Places
     accuracy: float
+
+    def observe(self, exchanged: bool = False) -> State | Report:
+        """What comes back at every place from each old c, ``[4, samples, hidden_size]`` each."""
+        x, h, c = self.at.x.repeat(4, 1), self.at.h.repeat(4, 1), torch.cat(self.at.c)
+        state = self.caller(x=x, h=c if exchanged else h, c=h if exchanged else c)
+        if isinstance(state, Report):
+            return state
+        first, second = (part.double().unflatten(0, (4, -1)) for part in state)
+        return first, second
 
     def same(self, one: Tensor, other: Tensor) -> bool:
         """Whether two readings are equal to the accuracy."""

@@ -5,10 +5,10 @@ What then changes at the recurrent layers' inputs and at the output shows which 
 steps reach which rows; gradients show what the output reads. Each known mistake is a rule
 over that, in three tables.
 
-Read `check` first, then in the order of a run: `probe` (x and its changes), `arguments` (what
-forward wants), `outputs` (what it returns), `record` (what the layers meet), `walk` and
-`measure` (what reaches what), `judge` (do samples mix, and where), `mistake` with `before`,
-`after` and `unused` (the tables), `wording` (the report).
+Read `check` first, then in the order of a run: `probe` (x and its changes), `calling` (what
+forward wants and returns), `record` (what the layers meet), `walk` and `measure` (what reaches
+what), `judge` (do samples mix, and where), `before`, `after` and `unused` (the tables of
+mistakes), `wording` (the report).
 """
 
 from lstm_teach.checks.layout.check import check_layout

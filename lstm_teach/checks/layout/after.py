@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from lstm_teach.checks.layout.judge import Case, is_reordered, to_front
-from lstm_teach.checks.layout.mistake import SILENT, Mistake, Words, words
+from lstm_teach.checks.layout.judge import (
+    SILENT,
+    Case,
+    Mistake,
+    Words,
+    is_reordered,
+    to_front,
+    words,
+)
 
 
 def last_step_wrong_axis(case: Case) -> Words | None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from lstm_teach.checks.layout.judge import Case
+from lstm_teach.checks.layout.judge import SILENT, Case, Mistake, Words, words
 from lstm_teach.checks.layout.measure import Findings, gradients
-from lstm_teach.checks.layout.mistake import SILENT, Mistake, Words, words
 from lstm_teach.checks.layout.walk import Walk
 
 

@@ -9,17 +9,19 @@ import torch
 from torch import nn
 
 from lstm_teach.checks.layout.after import AFTER
-from lstm_teach.checks.layout.arguments import calling
 from lstm_teach.checks.layout.before import BEFORE
-from lstm_teach.checks.layout.judge import Case
+from lstm_teach.checks.layout.calling import AmbiguousOutput, calling
+from lstm_teach.checks.layout.judge import Case, Mistake, Words
 from lstm_teach.checks.layout.measure import Findings
-from lstm_teach.checks.layout.outputs import AmbiguousOutput
 from lstm_teach.checks.layout.probe import Probe, as_lengths
 from lstm_teach.checks.layout.unused import UNUSED
-from lstm_teach.checks.layout.wording import Outcome, report_on
+from lstm_teach.checks.layout.wording import report_on
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
 from lstm_teach.undisturbed import undisturbed
+
+Told = tuple[Case, Mistake | None, Words]
+"""What was looked at, the mistake that was told if any, and the words for its message."""
 
 
 @leaves_no_trace
@@ -64,34 +66,34 @@ def _check(probe: Probe, output_axes: tuple[str, ...], rewind: Callable[[], None
     given = _examine(probe, output_axes, rewind)
     if isinstance(given, Report):
         return given
-    if isinstance(given, Outcome) and probe.is_telling:
-        return report_on(given)
+    if isinstance(given, tuple) and probe.is_telling:
+        return report_on(*given)
     for other in probe.others():
-        outcome = _examine(other, output_axes, rewind)
-        if isinstance(outcome, Outcome) and _may_stand_for(outcome, given):
-            return report_on(outcome)
-    if isinstance(given, Outcome):
-        return report_on(given, needs_better=True)
+        better = _examine(other, output_axes, rewind)
+        if isinstance(better, tuple) and _may_stand_for(better, given):
+            return report_on(*better)
+    if isinstance(given, tuple):
+        return report_on(*given, needs_better=True)
     return Report("not_attempted", f"{given} Run the check with another number of samples.")
 
 
-def _may_stand_for(better: Outcome, given: Outcome | AmbiguousOutput) -> bool:
+def _may_stand_for(better: Told, given: Told | AmbiguousOutput) -> bool:
     """Whether what a made-up x shows may stand for the learner's own x.
 
     Mixing is certain on any x that could have shown it, so a made-up x may not contradict it.
     """
     if isinstance(given, AmbiguousOutput):
         return True
-    if given.case.mixes:
-        return better.case.mixes and better.mistake is not None
-    probe = given.case.probe
-    hides = probe.batch == 1 or probe.time == 1 or probe.batch == probe.time
-    return hides or not better.case.mixes
+    (case, _, _), (better_case, mistake, _) = given, better
+    if case.mixes:
+        return better_case.mixes and mistake is not None
+    hides = 1 in (case.probe.batch, case.probe.time) or case.probe.batch == case.probe.time
+    return hides or not better_case.mixes
 
 
 def _examine(
     probe: Probe, output_axes: tuple[str, ...], rewind: Callable[[], None]
-) -> Outcome | Report | AmbiguousOutput:
+) -> Told | Report | AmbiguousOutput:
     call = calling(probe, rewind)
     if isinstance(call, Report):
         return call
@@ -102,8 +104,8 @@ def _examine(
         table = (*BEFORE, *AFTER) if case.mixes else () if case.is_dead else UNUSED
         for mistake in table:
             if (words := mistake.tell(case)) is not None:
-                return Outcome(case, mistake, words)
-        return Outcome(case)
+                return case, mistake, words
+        return case, None, {}
     except AmbiguousOutput as ambiguous:
         return ambiguous
     except (Exception, SystemExit) as error:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from lstm_teach.checks.layout.outputs import output_tensors
+from lstm_teach.checks.layout.calling import output_tensors
 from lstm_teach.checks.layout.probe import Probe
 from lstm_teach.checks.layout.record import Call, recording
 from lstm_teach.checks.layout.walk import Reading, Walk, reading_of

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
-from lstm_teach.checks.layout.judge import Case
-from lstm_teach.checks.layout.mistake import Mistake, Words
+from lstm_teach.checks.layout.judge import Case, Mistake, Words
 from lstm_teach.checks.layout.probe import shape_words
 from lstm_teach.checks.layout.record import recurrent_modules
 from lstm_teach.checks.report import Report
@@ -28,27 +26,14 @@ _NOTHING = (
 )
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """A case, and the mistake that was told, with the words for its message."""
-
-    case: Case
-    mistake: Mistake | None = None
-    words: Words = field(default_factory=dict)
-
-
-def report_on(outcome: Outcome, needs_better: bool = False) -> Report:
-    """Put an outcome into words.
-
-    Args:
-        outcome: what was found out with one x.
-        needs_better: whether this x hides mistakes, and the model takes no other one.
-    """
-    case, mistake = outcome.case, outcome.mistake
+def report_on(
+    case: Case, mistake: Mistake | None, words: Words, needs_better: bool = False
+) -> Report:
+    """Put what was found with one x into words; `needs_better` if x hides mistakes."""
     evidence = _evidence(case)
     not_checked = (*_not_checked(case), *([_needs(case)] if needs_better else []))
     if mistake is not None:
-        return Report(mistake.name, mistake.message.format(**outcome.words), evidence, not_checked)
+        return Report(mistake.name, mistake.message.format(**words), evidence, not_checked)
     if case.is_dead:
         return Report("not_attempted", _DEAD, evidence)
     if not case.outputs and not case.walks:

@@ -8,7 +8,7 @@ the state), pytorch#139582 (proj_size).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from lstm_teach.checks.shape.question import HIDDEN, MEMORY, SEQUENCE, STATE, Question
@@ -29,7 +29,7 @@ class Mistake:
 
     verdict: str
     about: tuple[str, ...]
-    produces: Callable[[Question], Iterator[Sizes]]
+    produces: Callable[[Question], Iterable[Sizes]]
     explanation: str
 
     def explain(self, q: Question) -> str:
@@ -43,49 +43,11 @@ def _with_new_axis(shape: Sizes, size: int) -> Iterator[Sizes]:
         yield (*shape[:axis], size, *shape[axis:])
 
 
-def _swapped_steps(q: Question) -> Iterator[Sizes]:
-    if q.batch:
-        yield (q.right[1], q.right[0], q.right[2])
-
-
-def _seq_len_as_batch(q: Question) -> Iterator[Sizes]:
-    if q.batch:
-        yield (q.right[0], q.seq_len, q.right[2])
-
-
-def _state_batch_first(q: Question) -> Iterator[Sizes]:
-    if q.batch:
-        yield (*q.batch, q.right[0], q.right[2])
-
-
-def _output_of_one_direction(q: Question) -> Iterator[Sizes]:
-    if q.directions == 2:
-        yield q.like_right(q.width)
-
-
 def _state_of_one_direction(q: Question) -> Iterator[Sizes]:
     if q.directions == 2:
         yield q.like_right(q.width, layers=q.layers)
         if q.layers == 1:
             yield (*q.batch, q.width)
-
-
-def _state_of_one_layer(q: Question) -> Iterator[Sizes]:
-    if q.layers > 1:
-        yield q.like_right(q.width, layers=q.directions)
-        yield (*q.batch, q.width)
-
-
-def _state_of_one_layer_and_direction(q: Question) -> Iterator[Sizes]:
-    if q.layers > 1 and q.directions == 2:
-        yield q.like_right(q.width, layers=1)
-
-
-def _one_step(q: Question) -> Iterator[Sizes]:
-    features = (q.right[-1],)
-    yield (*q.batch, *features)
-    yield q.sequence((1,), q.batch, features)
-    yield q.shapes.h_n
 
 
 def _every_layer(q: Question) -> Iterator[Sizes]:
@@ -118,20 +80,10 @@ def _unprojected(q: Question) -> Iterator[Sizes]:
         yield q.like_right(in_output * q.lstm.hidden_size)
 
 
-def _projected_memory(q: Question) -> Iterator[Sizes]:
-    if q.lstm.proj_size:
-        yield q.like_right(q.lstm.proj_size)
-
-
 def _as_wide_as_the_input(q: Question) -> Iterator[Sizes]:
     yield q.like_right(q.lstm.input_size)
     if q.which in SEQUENCE:
         yield q.like_right(q.directions * q.lstm.input_size)
-
-
-def _without_the_axis_of_layers(q: Question) -> Iterator[Sizes]:
-    if q.right[0] == 1:
-        yield q.right[1:]
 
 
 def _with_a_batch_of_its_own(q: Question) -> Iterator[Sizes]:
@@ -144,7 +96,7 @@ MISTAKES = (
     Mistake(
         "time_batch_swapped",
         SEQUENCE,
-        _swapped_steps,
+        lambda q: [(q.right[1], q.right[0], q.right[2])] if q.batch else [],
         "You swapped seq_len and batch. This module has batch_first={batch_first}, so `output` "
         "comes in the order of the input, `{order}`: seq_len is {seq_len} and batch is {batch}. "
         "For the other order, make it with batch_first={other_batch_first} and turn the input.",
@@ -152,21 +104,21 @@ MISTAKES = (
     Mistake(
         "batch_first_moves_state",
         STATE,
-        _state_batch_first,
+        lambda q: [(*q.batch, q.right[0], q.right[2])] if q.batch else [],
         "You put batch first in `{which}`. batch_first moves the axes of input and output only; "
         "in a state the layers come first and batch second, whatever batch_first says.",
     ),
     Mistake(
         "time_batch_swapped",
         STATE,
-        _seq_len_as_batch,
+        lambda q: [(q.right[0], q.seq_len, q.right[2])] if q.batch else [],
         "You took seq_len, {seq_len}, for the batch. This module has batch_first={batch_first}, so "
         "it reads the input as `{order}`: batch is {batch}. A state has no time axis.",
     ),
     Mistake(
         "forgot_directions",
         SEQUENCE,
-        _output_of_one_direction,
+        lambda q: [q.like_right(q.width)] if q.directions == 2 else [],
         "The module is bidirectional: at each step `output` holds the forward and the backward h "
         "side by side, so its last axis is {both_directions}.",
     ),
@@ -180,21 +132,25 @@ MISTAKES = (
     Mistake(
         "forgot_layers",
         STATE,
-        _state_of_one_layer,
+        lambda q: (
+            [q.like_right(q.width, layers=q.directions), (*q.batch, q.width)]
+            if q.layers > 1
+            else []
+        ),
         "Every layer keeps a state of its own, not only the last one: the first axis of `{which}` "
         "is {layers}.",
     ),
     Mistake(
         "forgot_layers",
         STATE,
-        _state_of_one_layer_and_direction,
+        lambda q: [q.like_right(q.width, layers=1)] if q.layers > 1 and q.directions == 2 else [],
         "You left out both the layers and the directions: every layer keeps a state for each of "
         "its 2 directions, so the first axis of `{which}` is {layers}.",
     ),
     Mistake(
         "last_step_only",
         SEQUENCE,
-        _one_step,
+        lambda q: [(*q.batch, q.right[-1]), q.sequence((1,), q.batch, q.right[-1:]), q.shapes.h_n],
         "That is the last time step only, which is what `h_n` is for. `output` holds every step, "
         "so it keeps its time axis, {seq_len} long.",
     ),
@@ -208,7 +164,7 @@ MISTAKES = (
     Mistake(
         "proj_size_on_c",
         MEMORY,
-        _projected_memory,
+        lambda q: [q.like_right(q.lstm.proj_size)] if q.lstm.proj_size else [],
         "proj_size narrows h only. c is never projected: the last axis of `{which}` is "
         "hidden_size, {hidden_size}.",
     ),
@@ -243,7 +199,7 @@ MISTAKES = (
     Mistake(
         "wrong_rank",
         STATE,
-        _without_the_axis_of_layers,
+        lambda q: [q.right[1:]] if q.right[0] == 1 else [],
         "The axis of layers is missing. `{which}` keeps it, 1 long, even for one layer.",
     ),
     Mistake(

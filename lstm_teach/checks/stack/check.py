@@ -117,17 +117,17 @@ def _named(trials: list[Trial]) -> Report | None:
     """An arrangement or a known mistake that fits all of these."""
     if _all_right(trials):
         return None
-    for arrangement in ARRANGEMENTS:
-        if all(same(t.given, arrangement.of(*t.right)) for t in trials):
-            message = f"Your numbers are right. {arrangement.message}"
+    for arranged, said in ARRANGEMENTS:
+        if all(same(t.given, arranged(*t.right)) for t in trials):
+            message = f"Your numbers are right. {said}"
             return Report("unrecognised", message, title="Not yet what was asked for")
     by_output = None
     output_is_wrong = not all(same(_output(t), t.right[0]) for t in trials)
     for mistake in MISTAKES:
         wrong = cache(partial(_run, mistake))
-        for arrangement in ARRANGEMENTS:
-            if all((w := wrong(t)) and same(t.given, arrangement.of(*w)) for t in trials):
-                message = f"{mistake.message}\n{arrangement.message}".strip()
+        for arranged, said in ARRANGEMENTS:
+            if all((w := wrong(t)) and same(t.given, arranged(*w)) for t in trials):
+                message = f"{mistake.message}\n{said}".strip()
                 return Report(mistake.verdict, message, _difference(trials))
         if output_is_wrong and not by_output:
             fits = all((w := wrong(t)) and same(_output(t), w[0]) for t in trials)

@@ -51,10 +51,6 @@ def _c_of_top(new: list[State]) -> Tensor:
     return new[-1][1]
 
 
-def _only_the_last_filled(output: Tensor) -> Tensor:
-    return torch.cat([0 * output[:-1], output[-1:]])
-
-
 _C_GOES_UP = (
     "The upper layer reads c of the layer below. c has the same shape as h, so PyTorch does not "
     "complain. c stays within its own layer and goes to the next step; h is what a layer shows: "
@@ -199,7 +195,7 @@ MISTAKES: tuple[Mistake, ...] = (
                 output=lambda output: output[-1:].expand_as(output)
             ),
             "The output is filled at the last step alone, and zero before it.": changed(
-                output=_only_the_last_filled
+                output=lambda output: torch.cat([0 * output[:-1], output[-1:]])
             ),
         },
     ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,79 +19,68 @@ CONTRACT = (
 )
 
 
-@dataclass(frozen=True)
-class Arrangement:
-    """Another way to hand back what a stack computes.
-
-    Attributes:
-        of: makes it from the output and the states as the check expects them.
-        message: how it differs from what the check expects, and the fix.
-    """
-
-    of: Callable[[Tensor, list[State]], Any]
-    message: str
-
-
-ARRANGEMENTS: tuple[Arrangement, ...] = (
-    Arrangement(lambda output, states: (output, states), ""),
-    Arrangement(
+# Other ways to hand back what a stack computes: each from the output and the states as the check
+# expects them, and how it differs from that, with the fix.
+ARRANGEMENTS: tuple[tuple[Callable[[Tensor, list[State]], Any], str], ...] = (
+    (lambda output, states: (output, states), ""),
+    (
         lambda output, states: (states, output),
         "You return the states first and the output second: write `return output, states`.",
     ),
-    Arrangement(
+    (
         lambda output, states: (output, list(zip(*states, strict=True))),
         "You return all h together and all c together, as nn.LSTM does. A stack with different "
         "hidden sizes cannot put them into one tensor, so the check expects one (h, c) for each "
         "layer: `list(zip(h, c))`.",
     ),
-    Arrangement(
+    (
         lambda output, states: (output, *zip(*states, strict=True)),
         "You return three things: output, all h, all c. The check expects two, with one (h, c) "
         "for each layer: `return output, list(zip(h, c))`.",
     ),
-    Arrangement(
+    (
         lambda output, states: (output, [(c, h) for h, c in states]),
         "Your pairs are (c, h). nn.LSTMCell and nn.LSTM say (h, c) everywhere: turn each round.",
     ),
-    Arrangement(
+    (
         lambda output, states: (output, states[::-1]),
         "Your states start with the top layer. `states[0]` belongs to `cells[0]`.",
     ),
-    Arrangement(
+    (
         lambda output, states: (output, *states),
         "You return each layer's (h, c) as a result of its own. Put them into one list: "
         "`return output, [(h, c), ...]`.",
     ),
-    Arrangement(
+    (
         lambda output, states: (output, states[-1]),
         "You return the (h, c) of the top layer alone. The right edge of the drawing has one for "
         "each layer: `return output, [(h, c), ...]`.",
     ),
-    Arrangement(
+    (
         lambda output, states: (output, states[-1:]),
         "You return the (h, c) of the top layer alone. The right edge of the drawing has one for "
         "each layer.",
     ),
-    Arrangement(
+    (
         lambda output, states: (output, [h for h, c in states]),
         "Your states hold h without c. The next step needs both: one `(h, c)` for each layer.",
     ),
-    Arrangement(
+    (
         lambda output, states: output,
         "You return the output alone. Without the states nobody can go on from the last step: "
         "`return output, states`.",
     ),
-    Arrangement(
+    (
         lambda output, states: (output.transpose(0, 1), states),
         "Your output is `[batch, seq_len, hidden_size]`. x has its time axis first, and so does "
         "the output: stack the steps with `torch.stack(steps)`, along axis 0.",
     ),
-    Arrangement(
+    (
         lambda output, states: (output.flatten(0, 1), states),
         "Your output has its time and batch axes in one: the steps are joined by `torch.cat`. "
         "`torch.stack(steps)` gives them an axis of their own.",
     ),
-    Arrangement(
+    (
         lambda output, states: (output.flip(0), states),
         "Your output runs backward: its first step belongs to the last step of x.",
     ),

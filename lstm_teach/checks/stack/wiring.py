@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,22 +17,10 @@ def _zeros(cell: nn.LSTMCell, x: Tensor) -> State:
     return zeros, zeros
 
 
-def _reads_h_below(xt: Tensor, old: list[State], new: list[State], layer: int) -> Tensor:
-    return new[layer - 1][0] if layer else xt
-
-
-def _own_state(old: list[State], new: list[State], layer: int) -> State:
-    return old[layer]
-
-
-def _top_h(new: list[State]) -> Tensor:
-    return new[-1][0]
-
-
 def wired(
-    reads: Callable[..., Tensor] = _reads_h_below,
-    state: Callable[..., State] = _own_state,
-    shows: Callable[[list[State]], Tensor] = _top_h,
+    reads: Callable[..., Tensor] = lambda xt, old, new, layer: new[layer - 1][0] if layer else xt,
+    state: Callable[..., State] = lambda old, new, layer: old[layer],
+    shows: Callable[[list[State]], Tensor] = lambda new: new[-1][0],
     order: Callable[[int], Sequence[int]] = range,
 ) -> Stack:
     """A stack whose wiring can be changed; as it stands here, it is right.
@@ -62,14 +49,10 @@ def wired(
     return run
 
 
-def _same(value: Any) -> Any:
-    return value
-
-
 def changed(
-    x: Callable[[Tensor], Tensor] = _same,
-    output: Callable[[Tensor], Tensor] = _same,
-    states: Callable[[list[State]], list[State]] = _same,
+    x: Callable[[Tensor], Tensor] = lambda same: same,
+    output: Callable[[Tensor], Tensor] = lambda same: same,
+    states: Callable[[list[State]], list[State]] = lambda same: same,
 ) -> Stack:
     """A right stack over a changed x, or one whose results are changed at the end."""
     change_x, change_output, change_states = x, output, states

@@ -1,9 +1,11 @@
-"""Making a module to try, and finding out for which sizes of x and h it was made."""
+"""A module to try: making it, its sizes, a copy of it, and other values for its parameters."""
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice, product
 from typing import Any
 
@@ -12,8 +14,10 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from lstm_teach.checks.cell.calls import BUDGET, Caller, signature_of
+from lstm_teach.checks.cell.equations import normals
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
+from lstm_teach.undisturbed import undisturbed
 
 Sizes = tuple[int, int]
 
@@ -63,14 +67,7 @@ def build(cell: type[nn.Module], input_size: int, hidden_size: int) -> Any:
 def find_sizes(
     module: nn.Module, caller: Caller, input_size: int | None, hidden_size: int | None
 ) -> Sizes | Report:
-    """For which sizes a module was made: told, by attributes, or by trying what fits.
-
-    Args:
-        module: the module.
-        caller: calls it.
-        input_size: size of the last axis of x, where known.
-        hidden_size: size of the last axis of h and c, where known.
-    """
+    """For which sizes a module was made: told, by attributes, or by trying what fits."""
     told = _told(module, input_size, hidden_size)
     tried = [*_likely(module, told)]
     if all(told) and not input_size:  # such an attribute may count x and h together
@@ -103,13 +100,7 @@ def find_sizes(
 
 
 def reads_a_sequence(module: nn.Module, input_size: int | None, hidden_size: int | None) -> bool:
-    """Whether a module takes an x of three axes, and hands back every step beside a state.
-
-    Args:
-        module: one that fails on a single step.
-        input_size: size of the last axis of x, where known.
-        hidden_size: size of the last axis of h and c, where known.
-    """
+    """Whether a module takes an x of three axes, and hands back every step beside a state."""
     dtype = next((p.dtype for p in module.parameters()), torch.get_default_dtype())
     told, start = _told(module, input_size, hidden_size), time.perf_counter()
     for (x, h), batch in product(islice(_likely(module, told), 8), (11, 13)):
@@ -169,3 +160,58 @@ def _with_projection(module: nn.Module, caller: Caller, sizes: Sizes, failed: Re
                 "check cannot judge the rest of it.",
             )
     return failed
+
+
+@contextmanager
+def a_copy(cell: nn.Module) -> Iterator[nn.Module]:
+    """A deep copy in float64, or the module itself, put back afterwards, where it has none."""
+    try:
+        module = copy.deepcopy(cell).double()
+    except Exception:
+        with undisturbed(cell):
+            yield cell
+    else:
+        yield module.eval()
+
+
+def redraw(module: nn.Module, sizes: tuple[int, int], seed: int = 5) -> None:
+    """Give a module large random parameters; its own may be tiny, saturating or never set."""
+    normal, spread = normals(seed), 2 / sum(sizes) ** 0.5
+    for tensor in weights(module, sizes[1]):
+        if tensor.dim():
+            tensor.copy_(normal(*tensor.shape) * (spread if tensor.numel() > 4 * sizes[1] else 1))
+
+
+def weights(module: nn.Module, hidden_size: int) -> list[Tensor]:
+    """The parameters, and the tensors that should have been parameters."""
+    return [*module.parameters(), *plain_tensors(module, hidden_size)]
+
+
+def plain_tensors(module: nn.Module, hidden_size: int) -> list[Tensor]:
+    """Tensors kept as attributes, or in a list or dictionary, that have the shape of weights."""
+    known = {p.untyped_storage().data_ptr() for p in module.parameters()}
+    kept = {
+        id(tensor): tensor
+        for part in module.modules()
+        for name, value in vars(part).items()
+        if name not in ("_parameters", "_buffers", "_modules")
+        for tensor in _inside(value)
+        if _like_a_weight(tensor, hidden_size)
+    }
+    return [t for t in kept.values() if t.untyped_storage().data_ptr() not in known]
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
+def _like_a_weight(value: Any, hidden_size: int) -> bool:
+    return (
+        isinstance(value, Tensor)
+        and not isinstance(value, nn.Parameter)
+        and value.is_floating_point()
+        and value.numel() > 1
+        and any(size % hidden_size == 0 for size in value.shape)
+    )
