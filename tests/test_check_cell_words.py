@@ -247,3 +247,33 @@ def test_a_missing_return_is_asked_for():
         h, c = chunked(x, h, c, w_ih, w_hh, b_ih, b_hh)
 
     assert "the `return` is missing" in check_cell(forgets).message
+
+
+def test_a_cell_that_runs_only_without_gradients_is_right_and_told_so():
+    class ThroughNumPy(nn.Module):
+        def __init__(self, input_size, hidden_size):
+            super().__init__()
+            self.linear = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+
+        def forward(self, x, state):
+            h, c = state
+            sums = torch.from_numpy(self.linear(torch.cat([x, h], dim=1)).numpy())
+            i, f, g, o = sums.chunk(4, dim=1)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            return o.sigmoid() * c.tanh(), c
+
+    report = check_cell(ThroughNumPy)
+    assert report.ok
+    assert "only without gradients" in report.message
+
+
+def test_an_error_of_a_class_with_lazy_layers_is_its_own():
+    class Lazy(nn.Module):
+        def __init__(self, input_size, hidden_size):
+            super().__init__()
+            self.linear = nn.LazyLinear(4 * hidden_size)
+
+        def forward(self, x, state):
+            return self.linear(x) + nowhere  # noqa: F821
+
+    assert "name 'nowhere' is not defined" in check_cell(Lazy).message

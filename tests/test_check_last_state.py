@@ -124,3 +124,32 @@ def test_a_layout_mistake_keeps_its_name():
 
 def test_a_stub_is_not_attempted():
     assert check_last_state(Classifier(lambda m, x, n: ...), X).verdict == "not_attempted"
+
+
+def test_ends_that_are_not_read_side_by_side_cannot_be_judged():
+    class SumOfEnds(Classifier):
+        def __init__(self):
+            super().__init__(None, directions=2)
+            self.readout = nn.Linear(8, 4)
+
+        def forward(self, x):
+            h_n = self.lstm(x)[1][0]
+            return self.readout(h_n[-2] + h_n[-1])
+
+    report = check_last_state(SumOfEnds(), X)
+    assert report.verdict == "not_attempted"
+    assert "side by side: 16 features here, and it takes 8" in report.message
+
+
+def test_a_model_without_the_layers_to_try_is_told_their_names():
+    class WithGRU(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gru, self.readout = nn.GRU(16, 8, batch_first=True), nn.Linear(8, 4)
+
+        def forward(self, x):
+            return self.readout(self.gru(x)[1][-1])
+
+    report = check_last_state(WithGRU(), X)
+    assert report.verdict == "not_attempted"
+    assert "called `lstm`" in report.message

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from lstm_teach.checks.layout import check_layout
+from lstm_teach.checks.layout import calling, check_layout
 from tests.layout_zoo import WRONG
 from tests.layout_zoo.registry import IN, features
 from tests.test_check_layout import LAYOUT_VERDICTS, turned
@@ -106,3 +109,75 @@ def test_for_time_first_input_the_fix_is_another(name):
     given = turned(WRONG[name][1])
     _, fix = check_layout(**given).message.split("\nFix: ")
     assert fix.startswith(TIME_FIRST_FIXES[name])
+
+
+class Laid(nn.Module):
+    """A model whose `out` is laid out by its own line, and then indexed on the batch axis."""
+
+    def __init__(self, kind, **options):
+        super().__init__()
+        self.layer = kind(IN, 8, **options)
+
+    def forward(self, x, lengths=None):
+        if isinstance(self.layer, nn.LSTMCell):
+            state, steps = None, []
+            for xt in x.unbind(1):
+                state = self.layer(xt, state)
+                steps.append(state[0])
+            return torch.stack(steps, dim=1)[-1]
+        if lengths is None:
+            return self.layer(x)[0][-1]
+        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        return pad_packed_sequence(self.layer(packed)[0], batch_first=True)[0][-1]
+
+
+@pytest.mark.parametrize(
+    ("model", "lengths", "fix"),
+    [
+        (Laid(nn.LSTM), [4, 7, 5, 6], "take `h_n[-1]`, which is each sentence's own last step."),
+        (Laid(nn.LSTMCell), None, "take the `h` that the loop ends with."),
+        (
+            Laid(nn.LSTM, batch_first=True, bidirectional=True),
+            None,
+            "take `torch.cat((h_n[-2], h_n[-1]), dim=1)`, where both directions end.",
+        ),
+    ],
+)
+def test_the_fix_never_names_the_line_that_was_wrong(model, lengths, fix):
+    report = check_layout(model, torch.randn(4, 7, IN), lengths=lengths)
+    assert report.verdict == "last_step_wrong_axis"
+    assert report.message.split("\nFix: ")[1] == fix
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"lengths": 5},
+        {"lengths": "long"},
+        {"lengths": [[4], [7, 5], [6]]},
+        {"input_axes": None},
+        {"input_axes": 5},
+        {"output_axes": [["batch"]]},
+    ],
+    ids=str,
+)
+def test_an_argument_of_another_kind_is_told_what_was_expected(given):
+    report = check_layout(Laid(nn.LSTM, batch_first=True), torch.randn(4, 7, IN), **given)
+    assert report.verdict == "not_attempted"
+    assert f"`{next(iter(given))}`" in report.message
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no alarm to stop it with")
+def test_a_forward_that_never_ends_is_stopped(monkeypatch):
+    monkeypatch.setattr(calling, "LONGEST_FORWARD", 0.2)
+
+    class Endless(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(IN, 8)
+
+        def forward(self, x):
+            while True:
+                x = x + 1
+
+    assert "was stopped" in check_layout(Endless(), features()).message

@@ -186,7 +186,14 @@ def test_where_no_line_is_the_learners_the_function_is_named():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no alarm to stop it with")
-@pytest.mark.parametrize("ending", ["pass", "try: len(x)\n        except Exception: pass"])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "pass",
+        "try: len(x)\n        except Exception: pass",
+        "try: len(x)\n        except: pass",
+    ],
+)
 def test_an_endless_loop_is_stopped(monkeypatch, ending):
     monkeypatch.setattr(running, "LONGEST", 0.2)
     names = {}
@@ -321,3 +328,13 @@ def test_a_check_can_take_gradients_wherever_it_is_called():
 def test_a_check_of_quiet_code_says_nothing_of_printing():
     report = Report("ok", "Right.")
     assert leaves_no_trace(lambda: report)() is report
+
+
+def test_what_gets_past_a_checks_own_guards_is_a_report():
+    @leaves_no_trace
+    def check(divisor):
+        return Report("ok", str(1 / divisor))
+
+    report = check(0)
+    assert report.verdict == "raises"
+    assert "The check could not go on: `ZeroDivisionError: division by zero`" in report.message

@@ -197,7 +197,7 @@ def changed(change):
     ("stack", "words"),
     [
         (lambda cells, x: 3, ["`int` alone"]),
-        (lambda cells, x: x, ["one tensor, [6, 3, 4], alone"]),
+        (lambda cells, x: x, ["one tensor of shape [6, 3, 4] alone"]),
         (lambda cells, x: (1, 2, 3, 4), ["4 things"]),
         (lambda cells, x: "output, states", ["`str`"]),
         (lambda cells, x: ("output", x), ["Your output is a value of type `str`"]),
@@ -462,3 +462,21 @@ def test_a_layer_that_is_off_alone_sends_the_reader_inside_the_step():
     report = check_stack(starts_from(1.0))
     assert report.verdict == "unrecognised"
     assert "Even one layer alone is off, and the first thing is output at step 0" in report.message
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no alarm to stop it with")
+def test_a_generator_that_never_ends_is_stopped(monkeypatch):
+    monkeypatch.setattr("lstm_teach.checks.running.LONGEST", 0.2)
+    monkeypatch.setattr(trial, "_PATIENCE_IN_SECONDS", 0.1)
+    assert "was stopped" in check_stack(lambda cells, x: (iter(lambda: x, None), [])).message
+
+
+@pytest.mark.parametrize(
+    ("output", "state", "words"),
+    [
+        ([torch.zeros(3, 4), torch.zeros(3, 4).numpy()], 0, "Your output is a list of 2"),
+        (torch.zeros(6, 3, 4), torch.tensor(0.0), "is one tensor of shape [], not a pair (h, c)"),
+    ],
+)
+def test_odd_results_are_named(output, state, words):
+    assert words in check_stack(lambda cells, x: (output, [state] * len(cells))).message

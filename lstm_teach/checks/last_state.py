@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from lstm_teach.checks.layout import check_layout
 from lstm_teach.checks.report import Report
+from lstm_teach.checks.running import leaves_no_trace
 from lstm_teach.undisturbed import undisturbed
 
 
+@leaves_no_trace
 def check_last_state(model: nn.Module, x: Tensor, lengths: Tensor | None = None) -> Report:
     """Judge the layout of a classifier first, and then which state it reads out.
 
@@ -28,10 +30,27 @@ def check_last_state(model: nn.Module, x: Tensor, lengths: Tensor | None = None)
 
     Returns:
         The report of `check_layout` where that is not "ok"; else "ok" or "unrecognised".
+        "not_attempted" where there is no `lstm` or no `readout` to try.
     """
     report = check_layout(model, x, lengths=lengths)
     if not report.ok:
         return report
+    lstm, readout = getattr(model, "lstm", None), getattr(model, "readout", None)
+    if not isinstance(lstm, nn.LSTM) or not isinstance(readout, nn.Linear):
+        return Report(
+            "not_attempted",
+            "The layout is right. To see which state is read, the check runs an nn.LSTM called "
+            "`lstm` and an nn.Linear called `readout` by themselves: give your model layers of "
+            "these names.",
+        )
+    width = (1 + lstm.bidirectional) * (lstm.proj_size or lstm.hidden_size)
+    if readout.in_features != width:
+        return Report(
+            "not_attempted",
+            "The layout is right. Which state is read, this check can tell only where `readout` "
+            f"takes the h of each direction's end side by side: {width} features here, and it "
+            f"takes {readout.in_features}.",
+        )
     with undisturbed(model), torch.no_grad():
         answer = model(x) if lengths is None else model(x, lengths)
         expected = _read_out_alone(model, x, lengths)

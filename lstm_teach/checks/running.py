@@ -28,6 +28,7 @@ P = ParamSpec("P")
 LONGEST = 5.0
 """Seconds after which `run_in_time` stops a call."""
 
+_AGAIN = 0.02
 _LONGEST_ERROR = 400
 _ONE_CHECK_AT_A_TIME = threading.RLock()
 _NOT_THE_LEARNERS = (
@@ -47,8 +48,10 @@ class TookTooLong(BaseException):
     """A call was stopped. No Exception, so that a learner's `except Exception` does not eat it."""
 
 
-def run_in_time(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Do as `run_learner` does, and stop an endless loop after `LONGEST` seconds.
+def run_in_time(
+    function: Callable[..., Any], *args: Any, seconds: float | None = None, **kwargs: Any
+) -> Any:
+    """Do as `run_learner` does, and stop an endless loop after `seconds`, or else `LONGEST`.
 
     It can be stopped in the main thread of a system that has SIGALRM, and where nobody else has
     set that alarm; anywhere else the call goes on until it ends.
@@ -57,17 +60,23 @@ def run_in_time(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     if not in_main or not hasattr(signal, "setitimer") or signal.getitimer(signal.ITIMER_REAL)[0]:
         return run_learner(function, *args, **kwargs)
 
+    longest = seconds or LONGEST
+
     def stop(*_: Any) -> None:
-        raise TookTooLong(f"it took more than {LONGEST:g} s, and was stopped")
+        raise TookTooLong(f"it took more than {longest:g} s, and was stopped")
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, LONGEST)
     try:
-        return run_learner(function, *args, **kwargs)
+        try:
+            # It rings again and again, since a bare `except:` in the loop may eat it.
+            signal.setitimer(signal.ITIMER_REAL, longest, _AGAIN)
+            return run_learner(function, *args, **kwargs)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
     except TookTooLong as error:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         return _report_on(error, function)
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
 
@@ -123,7 +132,7 @@ def leaves_no_trace(check: Callable[P, Report]) -> Callable[P, Report]:
     """Wrap a check so that the learner's code leaves global state and the screen as they were.
 
     A check runs the learner's code many times, so what it prints is caught, and the report
-    says so; its warnings are left out.
+    says so; its warnings are left out. Whatever gets past the check's own guards is a report too.
     """
 
     @wraps(check)
@@ -138,7 +147,10 @@ def leaves_no_trace(check: Callable[P, Report]) -> Callable[P, Report]:
             redirect_stderr(printed),
         ):
             warnings.simplefilter("ignore")
-            report = check(*args, **kwargs)
+            try:
+                report = check(*args, **kwargs)
+            except Exception as error:
+                report = _could_not_go_on(error)
         lines = printed.getvalue().splitlines()
         if not lines:
             return report
@@ -168,6 +180,16 @@ def learners_line(error: BaseException) -> str:
     source = linecache.getline(code.co_filename, number, frame.f_globals).strip()
     shown = f": `{_without_backticks(source)}`" if source else ""
     return f"line {number} of {place}{inside}{shown}"
+
+
+def _could_not_go_on(error: Exception) -> Report:
+    place = learners_line(error)
+    return Report(
+        "raises" if place else "unrecognised",
+        f"The check could not go on: `{_without_backticks(f'{type(error).__name__}: {error}')}`"
+        + (f"\nThis comes from {place}." if place else ""),
+        not_checked=("whether it is right",),
+    )
 
 
 def _report_on(error: BaseException, function: Callable[..., Any]) -> Report:

@@ -11,7 +11,7 @@ from lstm_teach.checks.cell.function import check_function
 from lstm_teach.checks.cell.module import check_class, check_module
 from lstm_teach.checks.cell.words import A_SEQUENCE
 from lstm_teach.checks.report import Report
-from lstm_teach.checks.running import learners_line, leaves_no_trace
+from lstm_teach.checks.running import leaves_no_trace
 
 _WANTED = (
     "Give the check a function `(x, h, c, w_ih, w_hh, b_ih, b_hh) -> (h, c)`, an nn.Module with "
@@ -47,19 +47,6 @@ def check_cell(cell: Any, input_size: int | None = None, hidden_size: int | None
         A report; its verdict is "ok", "not_attempted", "raises", "unrecognised" or a mistake's
         name, such as "gate_order". It never raises because of the cell.
     """
-    try:
-        return _judge(cell, input_size, hidden_size)
-    except Exception as error:
-        place = learners_line(error)
-        return Report(
-            "raises" if place else "unrecognised",
-            f"The check could not go on: `{type(error).__name__}: {error}`"
-            + (f"\nThis comes from {place}." if place else ""),
-            not_checked=("whether the cell is right",),
-        )
-
-
-def _judge(cell: Any, input_size: int | None, hidden_size: int | None) -> Report:
     cell = getattr(cell, "_torchdynamo_orig_callable", None) or getattr(cell, "_orig_mod", cell)
     owner = getattr(cell, "__self__", None)
     if isinstance(owner, nn.Module) and getattr(cell, "__name__", "") in ("forward", "__call__"):

@@ -285,6 +285,11 @@ def _untrainable(module: nn.Module, caller: Caller, few: dict[str, Tensor], size
         )
     with torch.enable_grad():
         result = caller.raw(**few)
+    if isinstance(result, Report):
+        return (
+            "The numbers are right, but only without gradients: where they are kept, as in "
+            f"training, the cell raises an error.\n{result.message}\n"
+        )
     learned = any(p.requires_grad for p in module.parameters())
     if learned and not any(getattr(part, "requires_grad", False) for part in result):
         return (

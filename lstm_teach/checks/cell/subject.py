@@ -93,8 +93,8 @@ def find_sizes(
     where = f"\nThe first try said: {failed[0].message}" if failed else ""
     return Report(
         failed[0].verdict if failed and not [*module.parameters()] else "unrecognised",
-        "The check could not find out for which sizes your module was made: it has no attributes "
-        "`input_size` and `hidden_size`, and no sizes taken from its parameters fit. "
+        "The check could not find out for which sizes your module was made: its attributes do not "
+        "tell both `input_size` and `hidden_size`, and no sizes taken from its parameters fit. "
         f"Pass them: `check_cell(cell, input_size=..., hidden_size=...)`.{where}",
     )
 
@@ -150,7 +150,7 @@ def _widths(found: Any) -> set[int]:
 def _with_projection(module: nn.Module, caller: Caller, sizes: Sizes, failed: Report) -> Report:
     """What to say where the told sizes do not fit: h may be narrower than c."""
     x, hidden = sizes
-    for narrow in {d for p in module.parameters() for d in p.shape if d < hidden}:
+    for narrow in {d for p in module.parameters() if not is_lazy(p) for d in p.shape if d < hidden}:
         found = caller.raw(x=torch.zeros(3, x), h=torch.zeros(3, narrow), c=torch.zeros(3, hidden))
         if not isinstance(found, Report) and _widths(found) == {narrow, hidden}:
             return Report(

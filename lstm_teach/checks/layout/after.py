@@ -21,7 +21,11 @@ def last_step_wrong_axis(case: Case) -> Words | None:
     if case.probe.batch != case.walks[-1].steps and view_after(case):
         return None  # As many rows as samples: not indexed away, but dealt out anew.
     shape = list(case.outputs[case.first_output].shape)
-    return words(case, case.walks[-1], sample=sample, shape=shape)
+    walk = case.walks[-1]
+    wrong = "out[-1]" if walk.call.batch_first else "out[:, -1]"
+    if walk.call.packed is not None or walk.call.is_cell:
+        wrong = "out[-1]` or `out[:, -1]"  # Here the learner's own line lays `out` out.
+    return words(case, walk, sample=sample, shape=shape, wrong=wrong)
 
 
 def rows_in_another_order(case: Case) -> Words | None:
@@ -130,8 +134,8 @@ AFTER = (
         last_step_wrong_axis,
         "`{layer}` is used rightly, but after it only sample {sample} is left: the output "
         "{shape} holds other time steps of that one sample, not the last step of each. That is "
-        f"`out{{wrong_last}}` (or the like on h_n), which indexes the batch axis here. {SILENT}\n"
-        "Fix: take `out{last}`, or `h_n[-1]`, which is right in both layouts.",
+        f"`{{wrong}}` (or the like on h_n), which indexes the batch axis here. {SILENT}\n"
+        "Fix: take {ends}.",
     ),
     Mistake(
         "samples_mixed",
@@ -156,8 +160,9 @@ AFTER = (
         view_after,
         "`{layer}` is right, but after it a `view` or `reshape` cuts its output across "
         "samples: an output row reads steps of other samples. `view` does not swap axes; it deals "
-        f"the same row of numbers out anew. {SILENT}\nFix: take `out{{last}}` before any "
-        "reshape, or swap the axes with `out.transpose(0, 1)` first.",
+        f"the same row of numbers out anew. {SILENT}\nFix: swap the axes with "
+        "`out.transpose(0, 1)` in place of it; or, for the last step, take {ends}, before any "
+        "reshape.",
     ),
     Mistake(
         "time_batch_swapped",

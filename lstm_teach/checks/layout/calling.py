@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import re
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,8 +16,11 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence, pad_sequence
 from lstm_teach.checks.layout.probe import Probe
 from lstm_teach.checks.layout.record import recurrent_modules, rows_of_state
 from lstm_teach.checks.report import Report
-from lstm_teach.checks.running import run_learner
+from lstm_teach.checks.running import run_in_time
 from lstm_teach.layouts import parts_of
+
+LONGEST_FORWARD = 60.0
+"""Seconds after which a forward pass counts as endless; a large model may be slow, and right."""
 
 _LENGTHS = re.compile(r"len|sizes")
 _INITS = (
@@ -52,10 +56,13 @@ def calling(probe: Probe, rewind: Callable[[], None]) -> Callable[[torch.Tensor]
 
         call.__name__ = f"{type(probe.model).__name__}.forward"  # the learner's, for a report
         with torch.no_grad():
-            result = run_learner(call, probe.x.clone())
+            start = time.monotonic()
+            result = run_in_time(call, probe.x.clone(), seconds=LONGEST_FORWARD)
         if not isinstance(result, Report):
             return call
         reports.append(result)
+        if time.monotonic() - start >= LONGEST_FORWARD:
+            return result
     return reports[0]
 
 

@@ -130,8 +130,8 @@ def _waken(model: nn.Module) -> bool:
     return bool(zeros)
 
 
-def _as_names(axes: Sequence[str]) -> tuple[str, ...]:
-    return (axes,) if isinstance(axes, str) else tuple(axes)
+def _as_names(axes: Any) -> tuple[Any, ...]:
+    return tuple(axes) if isinstance(axes, (tuple, list)) else (axes,)
 
 
 def _refusal(
@@ -153,7 +153,7 @@ def _refusal(
             "it in a small `nn.Module` whose `forward(self, x)` fills in the others."
         )
     for name, given in (("input_axes", axes), ("output_axes", output_axes)):
-        if not given or len(set(given)) != len(given) or not set(given) <= {"batch", "time"}:
+        if given not in (("batch",), ("time",), ("batch", "time"), ("time", "batch")):
             return (
                 f'`{name}` names the leading axes in their order, "batch" and "time", each at '
                 f"most once; it is {given}."
@@ -162,8 +162,15 @@ def _refusal(
         return f"x has the shape {list(x.shape)}, which has no room for the axes {axes}."
     if "batch" in axes and "batch" not in output_axes:
         return "x has a batch axis: say in `output_axes` where the batch is in the output."
-    if lengths is not None and "batch" in axes:
+    if lengths is None:
+        return ""
+    try:
         count = len(as_lengths(lengths))  # type: ignore[arg-type]
-        if count != x.shape[axes.index("batch")]:
-            return f"There are {count} lengths for {x.shape[axes.index('batch')]} samples."
+    except (TypeError, ValueError, RuntimeError):
+        return (
+            "`lengths` needs one whole number for each sample, such as `[10, 8, 4]`, and got a "
+            f"value of type {type(lengths).__name__} that is not that."
+        )
+    if "batch" in axes and count != x.shape[axes.index("batch")]:
+        return f"There are {count} lengths for {x.shape[axes.index('batch')]} samples."
     return ""

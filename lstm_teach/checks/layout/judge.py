@@ -240,7 +240,6 @@ class Mistake:
 
 def words(case: Case, walk: Walk, **more: Any) -> Words:
     """The words about one walk that every message may use, and more of a mistake's own."""
-    steps = ("[:, -1]", "[-1]") if walk.call.batch_first else ("[-1]", "[:, -1]")
     return {
         "layer": walk.name,
         "steps": walk.steps,
@@ -249,7 +248,18 @@ def words(case: Case, walk: Walk, **more: Any) -> Words:
         "batch": case.probe.batch,
         "time": case.probe.time,
         "batch_axis": case.probe.axes.index("batch") if case.has_batch else 0,
-        "last": steps[0],
-        "wrong_last": steps[1],
+        "ends": _ends(walk),
         **more,
     }
+
+
+def _ends(walk: Walk) -> str:
+    """What to read in place of a wrong step; where `out` is laid out by the learner, no index."""
+    if walk.call.directions == 2:
+        return "`torch.cat((h_n[-2], h_n[-1]), dim=1)`, where both directions end"
+    if walk.call.packed is not None:
+        return "`h_n[-1]`, which is each sentence's own last step"
+    if walk.call.is_cell:
+        return "the `h` that the loop ends with"
+    last = "out[:, -1]" if walk.call.batch_first else "out[-1]"
+    return f"`{last}`, or `h_n[-1]`, which is right in both layouts"

@@ -127,8 +127,9 @@ def complaint(result: Any, right: Result) -> str | None:
         what = f"{len(result)} things" if isinstance(result, list) else f"{_kind(result)} alone"
         return f"You return {what}. {CONTRACT}"
     output, states = result
-    if isinstance(output, list) and len({getattr(step, "shape", None) for step in output}) == 1:
-        output = torch.stack(output) if isinstance(output[0], Tensor) else output
+    steps = output if isinstance(output, list) else []
+    if all(isinstance(step, Tensor) for step in steps) and len({s.shape for s in steps}) == 1:
+        output = torch.stack(steps)
     if not isinstance(output, Tensor) or not _holds_numbers(output):
         return f"Your output is {_kind(output)}. {CONTRACT}"
     if output.shape != right[0].shape:
@@ -143,7 +144,8 @@ def complaint(result: Any, right: Result) -> str | None:
     if len(states) != layers:
         return f"Your states have {len(states)} entries, and there are {layers} layers. {CONTRACT}"
     for layer, (state, (h, _)) in enumerate(zip(states, right[1], strict=True)):
-        if not isinstance(state, (list, Tensor)) or len(state) != 2:
+        single = not isinstance(state, list) and not (isinstance(state, Tensor) and state.dim())
+        if single or len(state) != 2:
             return f"`states[{layer}]` is {_kind(state)}, not a pair (h, c). {CONTRACT}"
         for name, value in zip("hc", state, strict=True):
             if not isinstance(value, Tensor) or not _holds_numbers(value):
@@ -164,7 +166,7 @@ def _kind(value: Any) -> str:
     if isinstance(value, Tensor) and not _holds_numbers(value):
         return f"a {value.layout} tensor on the device {value.device}"
     if isinstance(value, Tensor):
-        return f"one tensor, {list(value.shape)},"
+        return f"one tensor of shape {list(value.shape)}"
     if isinstance(value, list):
         return f"a list of {len(value)}"
     return f"a value of type `{type(value).__name__}`"

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lstm_teach.cells import run_cells
 from lstm_teach.checks.report import Report
-from lstm_teach.checks.running import run_in_time, run_learner
+from lstm_teach.checks.running import run_in_time
 from lstm_teach.checks.stack.results import Result, read, same
 
 _PATIENCE_IN_SECONDS = 3.0
@@ -112,7 +112,7 @@ def _try(
 def _call(run_stack: Callable[..., Any], cells: list[nn.LSTMCell], x: Tensor) -> Any:
     with torch.enable_grad():
         result = run_in_time(run_stack, cells, x)
-        result = result if isinstance(result, Report) else run_learner(read, result)
+        result = result if isinstance(result, Report) else run_in_time(read, result)
         return _EMPTY_LOOP if _is_still_a_stub(result) else result
 
 
