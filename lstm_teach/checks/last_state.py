@@ -69,7 +69,7 @@ def check_last_state(model: nn.Module, x: Tensor, lengths: Tensor | None = None)
         "No sentence reaches another's answer, but the answer is not made from the state where "
         "the LSTM ends. Each sentence was run alone, and `readout` of its last `h` gives other "
         "numbers. Which step do you read, whose length do you take for it, and with two "
-        "directions which two states?",
+        "directions which two states? Is anything done after `readout`, such as a softmax?",
     )
 
 

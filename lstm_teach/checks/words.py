@@ -24,6 +24,13 @@ MISTAKES = (
         "That is `x[{before}]`. The right axis, and counting starts at 0: `x[{index}]` is word "
         "number {after} of each sentence.",
     ),
+    (
+        "unrecognised",
+        False,
+        1,
+        "That is `x[{after}]`. The right axis, one position too far: `x[{index}]` is word number "
+        "{after} of each sentence, because counting starts at 0.",
+    ),
 )
 
 
@@ -57,10 +64,17 @@ def check_words(answer: Any, words: Words, index: int) -> Report:
         table = words.transpose(0, 1) if swapped else words
         if 0 <= place < len(table) and given == _as_words(table[place]):
             return Report(verdict, message.format(**names))
+    expected = right or []
+    counted = (
+        f"`x[{index}]` has {len(expected)} words, one of each sentence; you gave {len(given)}."
+    )
+    if len(given) == len(expected):
+        wrong = next(
+            k for k, pair in enumerate(zip(given, expected, strict=True)) if len({*pair}) > 1
+        )
+        counted = f"`{given[wrong]}` is not the word of sentence {wrong} there."
     return Report(
-        "unrecognised",
-        f"`x[{index}]` has {len(right or [])} words, one of each sentence; you gave {len(given)}. "
-        "Take the same position of every sentence, counted from 0.",
+        "unrecognised", f"{counted} Take the same position of every sentence, counted from 0."
     )
 
 
@@ -72,5 +86,7 @@ def _as_words(answer: Any) -> list[str] | None:
         answer = answer.replace(",", " ").split()
     if not isinstance(answer, (list, tuple)) or not answer:
         return None
+    if all(isinstance(part, (list, tuple)) for part in answer):  # brackets around brackets
+        answer = [word for part in answer for word in part]
     words = [str(word).strip().lower() for word in answer]
     return [word for word in words if word not in (PAD, "")]

@@ -190,7 +190,7 @@ BEFORE = (
         "You gave x with the batch on axis {batch_axis}, and `{layer}` walks along just that axis: "
         "it takes each sample for one time step ({steps} steps) and the time steps for "
         "{cols} sentences, so what you call sample 1 goes on from sample 0. It walks along the "
-        f"batch, not along time. {SILENT} Only the shape of h_n would tell.\nFix: {{fix}}.",
+        f"batch, not along time. {SILENT} Only the shape of the state would tell.\nFix: {{fix}}.",
     ),
     Mistake(
         "view_scramble",
