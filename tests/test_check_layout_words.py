@@ -85,6 +85,8 @@ FIXES = {
     "last_of_the_second_axis_without_batch_first": "take `out[-1]`, or `h_n[-1]`",
     "first_layer_as_the_top": "`h_n[-1]` is the top layer",
     "first_rows_of_a_bidirectional_stack": "`torch.cat((h_n[-2], h_n[-1]), 1)` is the top layer",
+    "nodes_folded_into_the_batch_flag_forgotten": "`self.lstm = nn.LSTM(..., batch_first=True)`",
+    "batch_flipped_for_the_way_back": "to read from the end, turn the time axis round",
     "sorted_tags": "`enforce_sorted=False` and no sorting of your own",
     "normalised_over_the_batch_before_the_layer": "look at each line before `self.lstm`",
 }
@@ -181,3 +183,23 @@ def test_a_forward_that_never_ends_is_stopped(monkeypatch):
                 x = x + 1
 
     assert "was stopped" in check_layout(Endless(), features()).message
+
+
+def test_padded_sentences_in_two_directions_are_read_at_both_ends():
+    class LastStep(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(IN, 8, batch_first=True, bidirectional=True)
+
+        def forward(self, x, lengths):
+            return self.lstm(x)[0][:, -1]
+
+    report = check_layout(LastStep(), features(), lengths=[3, 7, 5, 4])
+    assert report.verdict == "padded_last_step"
+    assert "Fix: pack and take `torch.cat((h_n[-2], h_n[-1]), dim=1)`" in report.message
+    assert "torch.arange" not in report.message
+
+
+def test_what_cannot_be_looked_into_is_not_called_wrong():
+    report = check_layout(torch.jit.script(nn.LSTM(IN, 8, batch_first=True)), features())
+    assert str(report).startswith("It could not be checked.")

@@ -189,6 +189,7 @@ def _could_not_go_on(error: Exception) -> Report:
         f"The check could not go on: `{_without_backticks(f'{type(error).__name__}: {error}')}`"
         + (f"\nThis comes from {place}." if place else ""),
         not_checked=("whether it is right",),
+        title="" if place else "It could not be checked",
     )
 
 

@@ -9,6 +9,7 @@ from tests.layout_zoo import (  # noqa: F401
     right_lengths,
     right_plain,
     right_seq2seq,
+    right_sizes,
     right_states,
     right_taggers_and_cells,
     right_unusual,

@@ -97,3 +97,55 @@ def head_of_zeros_behind_a_forgotten_flag():
 @wrong("time_batch_swapped")
 def forgotten_flag_in_a_wrapper():
     return case(nn.DataParallel(ForgottenFlag()), features())
+
+
+class Nodes(nn.Module):
+    """One layer for the nodes of [batch, time, nodes, features]: folded rightly, flag forgotten."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(2, H)
+
+    def forward(self, x):
+        batch, time, nodes, size = x.shape
+        folded = x.permute(0, 2, 1, 3).reshape(batch * nodes, time, size)
+        return self.lstm(folded)[0][:, -1].view(batch, nodes, -1)
+
+
+@wrong("time_batch_swapped")
+def nodes_folded_into_the_batch_flag_forgotten():
+    return case(Nodes(), torch.randn(3, 7, 5, 2))
+
+
+@wrong("time_batch_swapped")
+def characters_of_each_word_flag_forgotten():
+    def body(self, x):
+        batch, words, letters = x.shape[:3]
+        folded = x.reshape(batch * words, letters, -1)
+        return self.lstm(folded)[0][:, -1].view(batch, words, -1)
+
+    return case(Net(body, lstm=nn.LSTM(2, H)), torch.randn(3, 7, 5, 2), **TAGGER)
+
+
+@wrong("time_batch_swapped")
+def flag_forgotten_behind_an_argmax():
+    return case(Net(lambda m, x: m.lstm(x)[0][:, -1].argmax(-1), lstm=nn.LSTM(IN, H)), features())
+
+
+@wrong("time_batch_swapped")
+def flag_forgotten_where_the_last_value_is_taken_off():
+    def body(self, x):
+        last = x[:, -1:]
+        return self.fc(self.lstm(x - last)[0][:, -1]) + last[:, 0]
+
+    return case(Net(body, lstm=nn.LSTM(1, H), fc=nn.Linear(H, 1)), features(size=1))
+
+
+@wrong("samples_mixed")
+def batch_flipped_for_the_way_back():
+    def body(self, x):
+        ahead, back = self.ahead(x)[0][:, -1], self.back(x.flip(0))[0][:, -1]
+        return torch.cat((ahead, back), dim=1)
+
+    parts = {name: nn.LSTM(IN, H, batch_first=True) for name in ("ahead", "back")}
+    return case(Net(body, **parts), features())

@@ -36,6 +36,17 @@ def rows_in_another_order(case: Case) -> Words | None:
     return mixed_after(case) if wrong is None or wrong.is_alike else None
 
 
+def reordered_before(case: Case) -> Words | None:
+    """Row k reads column k of a layer, where another sample stands: the order changed before."""
+    wrong = case.misreading
+    if wrong is None or (wrong.walk.owners.sum(1) > 1).any():
+        return None
+    columns = [part.any(0).nonzero().flatten().tolist() for part in wrong.parts]
+    if columns != [[sample] for sample in case.probe.samples]:
+        return None
+    return words(case, wrong.walk)
+
+
 def hidden_view(case: Case) -> Words | None:
     """Rows of h_n (or c_n) go to the wrong samples, each row to one."""
     wrong = case.misreading
@@ -145,6 +156,15 @@ AFTER = (
         f"this where nothing puts the rows back. {SILENT} The loss then compares each answer with "
         "another sample's target.\nFix: `enforce_sorted=False` and no sorting of your own, or put "
         "the rows back: `out[order.argsort()]`.",
+    ),
+    Mistake(
+        "samples_mixed",
+        reordered_before,
+        "The samples come into `{layer}` in another order than they have in x, and each row of "
+        "the output reads its own place there: the answer of one sample is made from another. "
+        f"`flip(0)` on batch-first data does this, and so does sorting. {SILENT}\nFix: to read "
+        "from the end, turn the time axis round (`x.flip(1)` for batch-first x, `x.flip(0)` for "
+        "time-first); after sorting, put the rows back: `out[order.argsort()]`.",
     ),
     Mistake(
         "hidden_view_scramble",

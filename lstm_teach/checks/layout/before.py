@@ -28,6 +28,14 @@ def batch_as_time(case: Case) -> Words | None:
             "step, give it a time axis of 1: `x.unsqueeze(1)` with `batch_first=True`; better, "
             "keep the real time axis"
         )
+        if "time" in case.probe.axes and case.probe.x.dim() > 2:
+            fix = "hand over all of x at once, [batch, time, features], with `batch_first=True`"
+    elif walk.call.is_cell:
+        how = f"`{walk.name}` got one sample at a time, and went on with the state of the last one"
+        fix = (
+            "start each sample with a state of its own; better, give the cell one step of all "
+            "samples at a time: `for xt in x.unbind(1):` for x as [batch, time, ...]"
+        )
     else:
         how = f"`{walk.name}` got a batch of 1, so all samples stand behind one another in it"
         kept = (
@@ -50,18 +58,35 @@ def time_batch_swapped(case: Case) -> Words | None:
     return words(case, walk, fix=_walk_along_time(case, walk))
 
 
+def folded_batch_first(case: Case) -> Words | None:
+    """More was folded into the batch, rightly, and the layer takes that axis for time."""
+    walk = case.badly_fed
+    if walk is None:
+        return None
+    per_step, times = walk.rows.any(1), walk.times.any(2)
+    one_sample_a_step = not bool((per_step.sum(1) > 1).any())
+    apart = [times.any(over).sum(1) for over in (0, 1)]  # by column, by step
+    if not one_sample_a_step or "time" not in case.probe.axes:
+        return None
+    if all((some > 1).any() for some in apart):
+        return None
+    return words(case, walk, fix=_walk_along_time(case, walk))
+
+
 _WALK_ALONG_TIME = {
     ("loop", "batch"): "loop over time: `for xt in x.unbind(1):`",
     ("loop", "time"): "loop over the first axis: `for xt in x:`",
     ("packed", "batch"): "`pack_padded_sequence(x, lengths, batch_first=True)`",
     ("packed", "time"): "`pack_padded_sequence(x, lengths)`, without `batch_first=True`",
     ("batch_first", "batch"): "leave out the `transpose` or `permute` before `{layer}`, which "
-    "already has `batch_first=True`",
+    "already has `batch_first=True` (or stack the steps with `dim=1`), and then the last step is "
+    "`out[:, -1]`",
     ("batch_first", "time"): "take `batch_first=True` out of `{layer}` (or hand it "
     "`x.transpose(0, 1)`, and turn its output back)",
     ("plain", "batch"): "`{made}(..., batch_first=True)`, and then the last step is `out[:, -1]` "
     "(or hand it `x.transpose(0, 1)`: then the last step is `out[-1]`)",
-    ("plain", "time"): "leave out the `transpose` or `permute` before `{layer}`",
+    ("plain", "time"): "leave out the `transpose` or `permute` before `{layer}` (or stack the "
+    "steps with `dim=0`), and then the last step is `out[-1]`",
 }
 
 
@@ -75,7 +100,10 @@ def _walk_along_time(case: Case, walk: Walk) -> str:
             "packed" if call.packed is not None else "batch_first" if call.batch_first else "plain"
         )
     made = f"{walk.name} = {call.kind}" if call.name else call.kind
-    return _WALK_ALONG_TIME[how, case.probe.axes[0]].format(layer=walk.name, made=made)
+    fix = _WALK_ALONG_TIME[how, case.probe.axes[0]].format(layer=walk.name, made=made)
+    if how != "loop" and len(call.states):
+        fix += ". A state of your own is made for the true batch, [layers * directions, batch, ...]"
+    return fix
 
 
 def view_before(case: Case) -> Words | None:
@@ -193,12 +221,21 @@ BEFORE = (
         f"batch, not along time. {SILENT} Only the shape of the state would tell.\nFix: {{fix}}.",
     ),
     Mistake(
+        "time_batch_swapped",
+        folded_batch_first,
+        "What you folded into the batch stands on the first axis of what `{layer}` gets, and "
+        "`{layer}` takes that axis for time ({steps} steps of {cols} sequences), so a sample goes "
+        f"on from the one before. {SILENT} Only the shape of the state would tell.\nFix: {{fix}}.",
+    ),
+    Mistake(
         "view_scramble",
         view_before,
         "Before `{layer}` a `view` or `reshape` cuts x into another shape: sequence {column} of "
         "what the layer walks holds rows of several samples. `view` does not swap axes; it deals "
         f"the same row of numbers out anew. {SILENT}\nFix: swap the axes with "
-        "`x.transpose(0, 1)` (or `permute`) in place of the `view`.",
+        "`x.transpose(0, 1)` (or `permute`) in place of the `view`. Where it splits an axis too, "
+        "split in the order in which the numbers lie, and swap then: "
+        "`.view(batch, time, -1).transpose(0, 1)`.",
     ),
     Mistake(
         "hidden_view_scramble",
@@ -206,7 +243,9 @@ BEFORE = (
         "The input of `{layer}` is right, but the state handed to it is not: it comes from a "
         "`view` or `reshape` across the axes of [layers * directions, batch, hidden], so a sample "
         f"starts with states of other samples. {SILENT}\nFix: split the axes in the order in which "
-        "they lie, then swap: `h.view(batch, layers, hidden).transpose(0, 1).contiguous()`.",
+        "they lie, then swap: `h.view(batch, layers, hidden).transpose(0, 1).contiguous()`. Of the "
+        "h_n of another layer: `torch.cat((h_n[0::2], h_n[1::2]), dim=2)` joins its directions, "
+        "and `h_n.transpose(0, 1).reshape(batch, -1)` is a row for each sample.",
     ),
     Mistake(
         "hidden_view_scramble",
@@ -226,3 +265,6 @@ BEFORE = (
         "`dim`, a `view`, a `cat` or an attention, and let it leave the batch axis alone.",
     ),
 )
+
+# The layer walks along the batch, and the output does not show it: an argmax, say, hides it.
+UNSEEN = next(mistake for mistake in BEFORE if mistake.tell is time_batch_swapped)

@@ -9,13 +9,13 @@ import torch
 from torch import nn
 
 from lstm_teach.checks.layout.after import AFTER
-from lstm_teach.checks.layout.before import BEFORE
+from lstm_teach.checks.layout.before import BEFORE, UNSEEN
 from lstm_teach.checks.layout.calling import AmbiguousOutput, calling
 from lstm_teach.checks.layout.judge import Case, Mistake, Words
 from lstm_teach.checks.layout.measure import Findings
 from lstm_teach.checks.layout.probe import Probe, as_lengths
 from lstm_teach.checks.layout.unused import UNUSED
-from lstm_teach.checks.layout.wording import report_on
+from lstm_teach.checks.layout.wording import report_on, walks_time
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
 from lstm_teach.undisturbed import undisturbed
@@ -81,14 +81,22 @@ def _may_stand_for(better: Told, given: Told | AmbiguousOutput) -> bool:
     """Whether what a made-up x shows may stand for the learner's own x.
 
     Mixing is certain on any x that could have shown it, so a made-up x may not contradict it.
+    And a model may be written for one size, as `x.view(1, -1, 3)` is: what it does with another
+    says nothing about x as it was given.
     """
     if isinstance(given, AmbiguousOutput):
         return True
     (case, _, _), (better_case, mistake, _) = given, better
     if case.mixes:
         return better_case.mixes and mistake is not None
-    hides = 1 in (case.probe.batch, case.probe.time) or case.probe.batch == case.probe.time
-    return hides or not better_case.mixes
+    if not better_case.mixes:
+        return case.probe.time > 1 or mistake is None or mistake.name != "seq_len_1"
+    if 1 not in (case.probe.batch, case.probe.time):
+        return False
+    lost_its_batch = bool(case.look and not case.look.order) and better_case.look is None
+    walk = better_case.bad_walk
+    reads_on = walk is not None and walk.cols != better_case.probe.batch and walks_time(case)
+    return not (case.probe.batch == 1 and (lost_its_batch or reads_on))
 
 
 def _examine(
@@ -101,7 +109,7 @@ def _examine(
         case = Case(Findings(probe, output_axes, call))
         if case.is_dead and _waken(probe.model):
             case = Case(Findings(probe, output_axes, call))
-        table = (*BEFORE, *AFTER) if case.mixes else () if case.is_dead else UNUSED
+        table = (*BEFORE, *AFTER) if case.mixes else () if case.is_dead else (UNSEEN, *UNUSED)
         for mistake in table:
             if (words := mistake.tell(case)) is not None:
                 return case, mistake, words

@@ -22,7 +22,8 @@ def seq_len_1(case: Case) -> Words | None:
         return None
     if len(of_this) > 1:
         how = f"{len(of_this)} times with one step each, and none goes on with the state before it"
-        fix = "hand the state on: `h, c = cell(xt, (h, c))`, made once before the loop"
+        line = "h, c = cell(xt, (h, c))" if walk.call.is_cell else "out, state = layer(xt, state)"
+        fix = f"hand the state on: `{line}`, made once before the loop"
     elif _lie_apart(walk.times[0].any(1)):
         how = (
             f"once with one step of {walk.cols} columns: time has been folded into the batch, so "
@@ -67,7 +68,17 @@ def padded_last_step(case: Case) -> Words | None:
         else:
             continue
         sample, length = probe.samples[short[0]], lengths[short[0]]
-        return words(case, walk, how=how, sample=sample, length=length)
+        both = walk.call.directions == 2
+        take = "torch.cat((h_n[-2], h_n[-1]), dim=1)" if both else "h_n[-1]"
+        or_index = (
+            ""
+            if both
+            else ", or take each sample's own last step: `out[torch.arange(batch), lengths - 1]` "
+            "(batch_first)"
+        )
+        return words(
+            case, walk, how=how, sample=sample, length=length, take=take, or_index=or_index
+        )
     return None
 
 
@@ -137,9 +148,8 @@ UNUSED = (
         padded_last_step,
         "Sample {sample} has {length} real steps of {time}, but its output reads only what lies "
         "behind them: {how}. The samples and the axes are right; the step is not. "
-        f"{SILENT}\nFix: pack and take `h_n[-1]` (`pack_padded_sequence(x, lengths, ..., "
-        "enforce_sorted=False)`), or take each sample's own last step: "
-        "`out[torch.arange(batch), lengths - 1]` (batch_first).",
+        f"{SILENT}\nFix: pack and take `{{take}}` (`pack_padded_sequence(x, lengths, ..., "
+        "enforce_sorted=False)`){or_index}.",
     ),
     Mistake(
         "wrong_layer_state",

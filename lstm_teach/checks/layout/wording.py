@@ -38,7 +38,7 @@ def report_on(
         return Report("not_attempted", _DEAD, evidence)
     if not case.outputs and not case.walks:
         return Report("not_attempted", _NOTHING, evidence)
-    if needs_better and case.probe.batch == 1 and case.has_batch and not _walks_time(case):
+    if needs_better and case.probe.batch == 1 and case.has_batch and not walks_time(case):
         return Report("not_attempted", _needs(case), evidence, (_WIRING,))
     return Report("ok", _praise(case), evidence, not_checked)
 
@@ -48,7 +48,7 @@ def _praise(case: Case) -> str:
     sentences = []
     if case.has_batch and case.probe.batch > 1 and case.outputs:
         sentences.append("Each sample of the output depends on its own sample of x alone.")
-    if _walks_time(case):
+    if walks_time(case):
         axis = case.probe.axes.index("time")
         sentences.append(f"`{case.walks[0].name}` walks along time: axis {axis} of x.")
     elif case.walks and "time" not in case.probe.axes and case.walks[0].steps == 1:
@@ -65,7 +65,7 @@ def _praise(case: Case) -> str:
     return " ".join(sentences) or "Nothing speaks against the layout."
 
 
-def _walks_time(case: Case) -> bool:
+def walks_time(case: Case) -> bool:
     """Whether the first recurrent layer meets different time steps of x at different steps."""
     if not case.walks or case.walks[0].steps < 2:
         return False
@@ -123,6 +123,7 @@ def _needs(case: Case) -> str:
         else f"has {probe.batch} samples and {probe.time} time steps"
     )
     return (
-        f"This x {why}, which hides some layout mistakes, and the model does not take an x of "
-        "other sizes made from it. Run the check with batch >= 3, time >= 3 and batch != time."
+        f"This x {why}, which hides some layout mistakes, and the model cannot be judged "
+        "with an x of other sizes made from it. Run the check with batch >= 3, time >= 3 and "
+        "batch != time."
     )
