@@ -203,3 +203,18 @@ def test_padded_sentences_in_two_directions_are_read_at_both_ends():
 def test_what_cannot_be_looked_into_is_not_called_wrong():
     report = check_layout(torch.jit.script(nn.LSTM(IN, 8, batch_first=True)), features())
     assert str(report).startswith("It could not be checked.")
+
+
+@pytest.mark.parametrize("reads_pads", [True, False])
+def test_pads_that_reach_an_answer_are_said(reads_pads):
+    class OwnLastStep(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(IN, 8, batch_first=True, bidirectional=reads_pads)
+
+        def forward(self, x, lengths):
+            return self.lstm(x)[0][torch.arange(len(x)), lengths - 1]
+
+    report = check_layout(OwnLastStep(), features(), lengths=[3, 7, 5, 4])
+    assert report.ok
+    assert ("what stands in the pads of sample" in report.message) == reads_pads

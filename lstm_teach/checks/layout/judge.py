@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from lstm_teach.checks.layout.measure import Findings, Rows
+from lstm_teach.checks.layout.measure import Findings, Rows, change
 from lstm_teach.checks.layout.walk import Misreading, Reading, Walk
 
 
@@ -193,6 +193,22 @@ class Case:
     def is_read(self) -> bool:
         """Whether any output reads any recurrent layer, as far as gradients tell."""
         return any(reading.is_any for reading in self.all_readings)
+
+    @cached_property
+    def reached_by_its_pads(self) -> int | None:
+        """A sample whose one answer changes with what stands behind its end, if there is any.
+
+        Of tokens nobody can say: a model may find the end of a sentence by its pads.
+        """
+        probe, look = self.probe, self.look
+        if look is None or self.found.noise or "time" in self.output_axes or not probe.pads.any():
+            return None
+        if not probe.x.is_floating_point():
+            return None
+        before = look.rows(self.outputs[look.output])
+        after = look.rows(self.found.with_other_pads.outputs[look.output])
+        moved = change(after, before).flatten(1).amax(1)
+        return int(moved.argmax()) if moved.max() > 1e-4 else None
 
     @cached_property
     def misreading(self) -> Misreading | None:

@@ -55,6 +55,11 @@ class Findings:
         return [self._run(self.probe.altered(time=t)) for t in self.probe.times]
 
     @cached_property
+    def with_other_pads(self) -> Run:
+        """A run with other values behind the end of each sample."""
+        return self._run(torch.where(self.probe.pads, self.probe.x + 1, self.probe.x))
+
+    @cached_property
     def with_gradients(self) -> Run | None:
         """A run with a graph to ask; None where the model cannot be recorded so."""
         try:

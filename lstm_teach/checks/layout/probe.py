@@ -96,6 +96,15 @@ class Probe:
                 left |= bool((head == head[:1]).all())
         return left and not right
 
+    @property
+    def pads(self) -> torch.Tensor:
+        """Where x stands behind the end of its sample, as a mask that fits x; False without any."""
+        if self.lengths is None or len(self.axes) < 2 or self.padded_left:
+            return torch.zeros((), dtype=torch.bool)
+        mask = torch.arange(self.time) >= self.lengths[:, None]
+        mask = mask if self.axes[0] == "batch" else mask.t()
+        return mask.reshape(*mask.shape, *[1] * (self.x.dim() - 2)).to(self.x.device)
+
     def altered(self, sample: int | None = None, time: int | None = None) -> torch.Tensor:
         """A copy of x in which one sample, or one time step of all samples, is another."""
         index: list[Any] = [slice(None)] * self.x.dim()

@@ -62,6 +62,12 @@ def _praise(case: Case) -> str:
         )
     if case.look is not None and case.look.is_state:
         sentences.append("The output is a state, [layers * directions, batch, hidden].")
+    if (sample := case.reached_by_its_pads) is not None:
+        sentences.append(
+            f"But what stands in the pads of sample {sample} changes its answer. If it should not: "
+            "`pack_padded_sequence` keeps pads from a layer (the backward direction begins with "
+            "them), and a mean or an attention over time needs a mask."
+        )
     return " ".join(sentences) or "Nothing speaks against the layout."
 
 
