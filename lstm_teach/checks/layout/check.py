@@ -95,8 +95,9 @@ def _may_stand_for(better: Told, given: Told | AmbiguousOutput) -> bool:
         return False
     lost_its_batch = bool(case.look and not case.look.order) and better_case.look is None
     walk = better_case.bad_walk
-    reads_on = walk is not None and walk.cols != better_case.probe.batch and walks_time(case)
-    return not (case.probe.batch == 1 and (lost_its_batch or reads_on))
+    lost_its_columns = walk is not None and walk.cols != better_case.probe.batch
+    is_for_one = lost_its_batch or (lost_its_columns and walks_time(case))
+    return not (case.probe.batch == 1 and is_for_one)
 
 
 def _examine(

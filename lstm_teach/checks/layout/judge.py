@@ -272,10 +272,10 @@ def words(case: Case, walk: Walk, **more: Any) -> Words:
 def _ends(walk: Walk) -> str:
     """What to read in place of a wrong step; where `out` is laid out by the learner, no index."""
     if walk.call.directions == 2:
-        return "`torch.cat((h_n[-2], h_n[-1]), dim=1)`, where both directions end"
+        return f"`{walk.last_state}`, where both directions end"
     if walk.call.packed is not None:
-        return "`h_n[-1]`, which is each sentence's own last step"
+        return f"`{walk.last_state}`, which is each sentence's own last step"
     if walk.call.is_cell:
         return "the `h` that the loop ends with"
     last = "out[:, -1]" if walk.call.batch_first else "out[-1]"
-    return f"`{last}`, or `h_n[-1]`, which is right in both layouts"
+    return f"`{last}`, or `{walk.last_state}`, which is right in both layouts"

@@ -68,14 +68,11 @@ def padded_last_step(case: Case) -> Words | None:
         else:
             continue
         sample, length = probe.samples[short[0]], lengths[short[0]]
-        both = walk.call.directions == 2
-        take = "torch.cat((h_n[-2], h_n[-1]), dim=1)" if both else "h_n[-1]"
-        or_index = (
-            ""
-            if both
-            else ", or take each sample's own last step: `out[torch.arange(batch), lengths - 1]` "
-            "(batch_first)"
-        )
+        or_index = ""
+        if walk.call.directions == 1:
+            or_index = ", or take each sample's own last step: "
+            or_index += "`out[torch.arange(batch), lengths - 1]` (batch_first)"
+        take = walk.last_state
         return words(
             case, walk, how=how, sample=sample, length=length, take=take, or_index=or_index
         )

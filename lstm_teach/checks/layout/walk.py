@@ -67,6 +67,12 @@ class Walk:
             torch.full((self.cols,), self.steps) if self.call.packed is None else self.call.packed
         )
 
+    @property
+    def last_state(self) -> str:
+        """How the state is written that its top layer ends with, in every direction."""
+        both = self.call.directions == 2
+        return "torch.cat((h_n[-2], h_n[-1]), dim=1)" if both else "h_n[-1]"
+
     def steps_of(self, time: int) -> list[int]:
         """The steps that one of the looked-at time steps of x reaches."""
         return self.times[..., time].any(2).any(1).nonzero().flatten().tolist()
