@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
 
 WRONG = Report(
@@ -11,17 +12,19 @@ WRONG = Report(
     "Your blocks are `i < f`, not `f`.\nSwap them.",
     {"off by": 0.123456, "gate": "f"},
     ("What happens on a GPU.", "What happens in half precision."),
+    "the gates are read in another order",
 )
 
 
-def test_a_report_reads_from_the_verdict_to_what_it_could_not_see():
+def test_a_report_reads_from_plain_words_to_what_it_could_not_see_and_ends_with_the_slug():
     assert str(WRONG).splitlines() == [
-        "Not right: gate_order.",
+        "Not right: the gates are read in another order.",
         "Your blocks are `i < f`, not `f`.",
         "Swap them.",
         "Measured: off by = 0.12, gate = f",
-        "Not checked: What happens on a GPU.",
-        "Not checked: What happens in half precision.",
+        "This check did not see: What happens on a GPU.",
+        "This check did not see: What happens in half precision.",
+        "verdict: gate_order",
     ]
     assert repr(WRONG) == str(WRONG)
 
@@ -31,33 +34,32 @@ def test_a_report_without_numbers_and_limits_does_not_mention_any():
 
 
 @pytest.mark.parametrize(
-    ("verdict", "title"),
+    ("verdict", "headline", "title"),
     [
-        ("ok", "✔ Right."),
-        ("not_attempted", "… Not attempted yet."),
-        ("raises", "✘ It raises an error."),
-        ("unrecognised", "✘ Not right, and no single known mistake explains it."),
-        ("stale_c", "✘ Not right: stale_c."),
+        ("ok", "", "✔ Right."),
+        ("variant", "coupled gates", "≠ Another cell: coupled gates."),
+        ("not_attempted", "", "… Not attempted yet."),
+        ("cannot_check", "it reads a sequence", "? Not checked: it reads a sequence."),
+        ("raises", "", "✘ Not right: a line of yours raises an error."),
+        ("unrecognised", "h is off", "✘ Not right: h is off."),
+        ("stale_c", "h is made from the old c", "✘ Not right: h is made from the old c."),
     ],
 )
-def test_the_outcome_stands_in_the_title_by_a_sign_and_by_words(verdict, title):
-    shown = Report(verdict, "Why.")._repr_html_()
-    assert f"<strong>{title}</strong>" in shown
-    assert bool(Report(verdict, "Why.")) == (verdict == "ok")
+def test_the_outcome_stands_in_the_headline_by_a_sign_and_by_words(verdict, headline, title):
+    report = Report(verdict, "Why.", headline=headline)
+    assert f"<strong>{title}</strong>" in report._repr_html_()
+    assert bool(report) == (verdict == "ok")
 
 
-def test_a_title_of_its_own_stands_in_place_of_the_verdicts():
-    report = Report("unrecognised", "Why.", title="Not yet what was asked for")
-    assert str(report) == "Not yet what was asked for.\nWhy."
-    assert "<strong>✘ Not yet what was asked for.</strong>" in report._repr_html_()
+def test_each_outcome_has_an_edge_of_its_own():
+    def edge(verdict):
+        shown = Report(verdict, "Why.")._repr_html_()
+        sign = re.search("<strong>(.)", shown)[1]
+        return sign, re.search("solid (#[0-9a-f]{6})", shown)[1]
 
-
-def test_right_wrong_and_not_attempted_have_a_colour_each():
-    def colour(verdict):
-        return re.search("solid (#[0-9a-f]{6})", Report(verdict, "Why.")._repr_html_())[1]
-
-    assert len({colour("ok"), colour("not_attempted"), colour("raises")}) == 3
-    assert colour("raises") == colour("unrecognised") == colour("stale_c")
+    told_apart = ("ok", "variant", "not_attempted", "cannot_check", "raises")
+    assert len({edge(verdict) for verdict in told_apart}) == 5
+    assert edge("raises") == edge("unrecognised") == edge("stale_c")
 
 
 def test_a_notebook_shows_the_words_of_the_text_with_code_as_code():
@@ -66,3 +68,17 @@ def test_a_notebook_shows_the_words_of_the_text_with_code_as_code():
     assert "Swap them." in shown.partition("<br>")[2]
     words = re.sub("<[^>]*>", "", shown.replace("<br>", "\n").replace("</p>", "\n"))
     assert words.replace("&lt;", "<").split() == ["✘", *str(WRONG).replace("`", "").split()]
+
+
+def test_a_mistake_fills_in_the_words_of_its_report():
+    mistake = Mistake(
+        "seq_len_1", "`{name}` sees one step", "It got {steps} step.", "fix {name}", 0
+    )
+    report = mistake.report({"steps": 1}, name="lstm", steps=1)
+    assert report.headline == "`lstm` sees one step"
+    assert report.message == "It got 1 step.\nFix: fix lstm."
+
+
+def test_only_a_right_lstm_comes_as_an_nn_lstm():
+    with pytest.raises(ValueError, match="verdict is 'gate_order'"):
+        WRONG.as_torch()

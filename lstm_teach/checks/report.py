@@ -6,13 +6,26 @@ import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-TITLES = {
-    "ok": "Right",
-    "not_attempted": "Not attempted yet",
-    "raises": "It raises an error",
-    "unrecognised": "Not right, and no single known mistake explains it",
+if TYPE_CHECKING:
+    from torch import nn
+
+OUTCOMES = {
+    "ok": ("✔", "#2e9e6b", "Right"),
+    "variant": ("≠", "#8a6fd1", "Another cell: {}"),
+    "not_attempted": ("…", "#8a8a8a", "Not attempted yet"),
+    "cannot_check": ("?", "#8a8a8a", "Not checked: {}"),
+    "raises": ("✘", "#d9534f", "Not right: {}"),
+}
+"""The sign, the colour of the edge and the first words of each outcome; a mistake's verdict has
+those of "raises"."""
+
+_IN_WORDS = {
+    "raises": "a line of yours raises an error",
+    "unrecognised": "no known mistake explains it",
+    "cannot_check": "it could not be called as it is",
+    "variant": "no nn.LSTMCell",
 }
 
 
@@ -21,11 +34,14 @@ class Report:
     """The outcome of a check.
 
     Attributes:
-        verdict: a slug, such as ``"ok"``, ``"not_attempted"`` or ``"gate_order"``.
+        verdict: a slug, such as ``"ok"``, ``"variant"``, ``"not_attempted"``, ``"cannot_check"`` or
+            ``"gate_order"``.
         message: what is wrong, why, and the one-line fix. Text in backticks is code.
         evidence: what was measured, by name; numbers are plain Python numbers.
         not_checked: what this check could not see, one sentence each.
-        title: the outcome in words, where those of its verdict say too much or too little.
+        headline: in plain words, without a full stop, what stands after "Not right:", "Another
+            cell:" or "Not checked:".
+        lstm: of a right LSTM, an nn.LSTM with its weights.
 
     A report is true in a condition exactly when the verdict is ``"ok"``, so
     ``assert check_cell(my_cell)`` does what it says.
@@ -35,7 +51,8 @@ class Report:
     message: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
     not_checked: tuple[str, ...] = ()
-    title: str = ""
+    headline: str = ""
+    lstm: nn.LSTM | None = field(default=None, repr=False, compare=False)
 
     @property
     def ok(self) -> bool:
@@ -46,31 +63,51 @@ class Report:
         """Whether the verdict is "ok"."""
         return self.ok
 
+    def as_torch(self) -> nn.LSTM:
+        """An nn.LSTM with the weights read off what was checked; it computes the same.
+
+        Raises:
+            ValueError: what was checked is not a right LSTM whose weights could be read.
+        """
+        if self.lstm is None:
+            raise ValueError(
+                f"There is no nn.LSTM that computes the same: the verdict is {self.verdict!r}. "
+                "Only check_lstm and check_cell read off weights, of what is right."
+            )
+        return self.lstm
+
     def _lines(self) -> list[str]:
-        title = self.title or TITLES.get(self.verdict, f"Not right: {self.verdict}")
-        lines = [f"{title}.", self.message]
+        _, _, title = OUTCOMES.get(self.verdict, OUTCOMES["raises"])
+        said = self.headline or _IN_WORDS.get(self.verdict, self.verdict.replace("_", " "))
+        lines = [f"{title.format(said)}.", self.message]
         if self.evidence:
             shown = ", ".join(f"{name} = {_show(value)}" for name, value in self.evidence.items())
             lines.append(f"Measured: {shown}")
-        lines += [f"Not checked: {what}" for what in self.not_checked]
+        lines += [f"This check did not see: {what}" for what in self.not_checked]
         return lines
+
+    @property
+    def _slug(self) -> str:
+        return "" if self.verdict in ("ok", "not_attempted") else f"verdict: {self.verdict}"
 
     def __str__(self) -> str:
         """The whole report as plain text."""
-        return "\n".join(self._lines())
+        return "\n".join([*self._lines(), *filter(None, [self._slug])])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        mark = {"ok": "✔", "not_attempted": "…"}.get(self.verdict, "✘")
-        colour = {"ok": "#00694b", "not_attempted": "#565656"}.get(self.verdict, "#a3330b")
+        sign, colour, _ = OUTCOMES.get(self.verdict, OUTCOMES["raises"])
         title, *rest = self._lines()
         paragraphs = "".join(f'<p style="margin:4px 0">{_code(line)}</p>' for line in rest)
+        slug = f'<p style="margin:4px 0;font-size:12px">{self._slug}</p>' if self._slug else ""
+        # In JupyterLab the colours are those of its theme; elsewhere black on white.
         return (
             f'<div style="border-left:4px solid {colour};padding:6px 12px;max-width:60em;'
-            'background:#fff;color:#1b1b1b;font-size:14px;line-height:1.45">'
-            f'<p style="margin:0;color:{colour}"><strong>{mark} {html.escape(title)}</strong></p>'
-            f"{paragraphs}</div>"
+            "background:var(--jp-layout-color1,#fff);color:var(--jp-content-font-color1,#1b1b1b);"
+            'font-size:14px;line-height:1.45">'
+            f'<p style="margin:0"><strong>{sign} {_code(title)}</strong></p>'
+            f"{paragraphs}{slug}</div>"
         )
 
 
@@ -81,6 +118,9 @@ def _show(value: Any) -> str:
 
 def _code(text: str) -> str:
     """Escaped text, with what stands in backticks set as code and line breaks kept."""
-    code = r'<code style="background:#f0f0f0;color:#1b1b1b">\1</code>'
+    code = (
+        '<code style="background:var(--jp-layout-color2,#f0f0f0);'
+        r'color:var(--jp-content-font-color1,#1b1b1b)">\1</code>'
+    )
     escaped = re.sub(r"`([^`]+)`", code, html.escape(text))
     return escaped.replace("\n", "<br>")

@@ -185,11 +185,11 @@ def learners_line(error: BaseException) -> str:
 def _could_not_go_on(error: Exception) -> Report:
     place = learners_line(error)
     return Report(
-        "raises" if place else "unrecognised",
+        "raises" if place else "cannot_check",
         f"The check could not go on: `{_without_backticks(f'{type(error).__name__}: {error}')}`"
         + (f"\nThis comes from {place}." if place else ""),
         not_checked=("whether it is right",),
-        title="" if place else "It could not be checked",
+        headline="" if place else "the check itself could not go on",
     )
 
 

@@ -120,7 +120,7 @@ def _named(trials: list[Trial]) -> Report | None:
     for arranged, said in ARRANGEMENTS:
         if all(same(t.given, arranged(*t.right)) for t in trials):
             message = f"Your numbers are right. {said}"
-            return Report("unrecognised", message, title="Not yet what was asked for")
+            return Report("unrecognised", message, headline="it is not yet what was asked for")
     by_output = None
     output_is_wrong = not all(same(_output(t), t.right[0]) for t in trials)
     for mistake in MISTAKES:
