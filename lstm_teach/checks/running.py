@@ -238,6 +238,7 @@ def _is_cell(filename: str) -> bool:
 
 
 def is_foreign(filename: str) -> bool:
+    """Whether a file is this package's or a library's, not the learner's."""
     return filename.startswith(_NOT_THE_LEARNERS)
 
 
