@@ -493,8 +493,8 @@ def _not_called(cell: Any) -> Report:
         "cannot_check",
         f"Your `{name}` takes {taken or 'nothing'}; the check hands over x, h and c, or with "
         "them the four weights w_ih, w_hh, b_ih and b_hh. Say how it is called, and pick h and c "
-        f"out of what it returns:\n`check_cell(cell, call=lambda net, x, h, c: {inner}(x, h, c))`, or, of "
-        "a function that is handed its weights, "
+        f"out of what it returns:\n`check_cell(cell, call=lambda net, x, h, c: {inner}(x, h, c))`, "
+        "or, of a function that is handed its weights, "
         "`check_cell(cell, call=lambda net, x, h, c, w_ih, w_hh, b_ih, b_hh: "
         f"{inner}(x, h, c, w_ih, w_hh, b_ih + b_hh))`.",
         headline=f"`{name}` does not take x, h and c",
