@@ -7,7 +7,8 @@ from torch import nn
 import lstm_teach
 from lstm_teach import cell_from_layer, influence, run_cells, trace
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU here")
+if not torch.cuda.is_available():
+    pytest.skip("there is no CUDA GPU here", allow_module_level=True)
 
 LSTMS = {
     "plain": {},
