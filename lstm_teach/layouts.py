@@ -77,8 +77,10 @@ def _by_gradient(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.
         sources += [tap for tap, _ in taps]
         if not sources:
             return None
+        # Summed here, because grad's own weights import SymPy: 34 MiB for a learner's kernel.
+        total = (part * weights_like(part)).sum()
         try:
-            gradients = torch.autograd.grad(part, sources, weights_like(part), allow_unused=True)
+            gradients = torch.autograd.grad(total, sources, allow_unused=True)
         except RuntimeError:  # Some graphs refuse this, such as a re-entrant checkpoint.
             return None
     if leaf.requires_grad and gradients[0] is not None:
