@@ -62,6 +62,22 @@ class Cell:
         return (second, first) if self.gives_c_first else (first, second)
 
 
+class ArrayCell:
+    """An nn.LSTMCell for code in NumPy: its weights and what it returns are arrays."""
+
+    def __init__(self, cell: nn.LSTMCell) -> None:
+        """Share the memory of the weights."""
+        self.cell, self.input_size, self.hidden_size = cell, cell.input_size, cell.hidden_size
+        for name, parameter in cell.named_parameters():
+            setattr(self, name, parameter.detach().numpy())
+
+    def __call__(self, x: Any, state: Any = None) -> tuple[Any, Any]:
+        """Go one step over arrays: x `[batch, input_size]`, h and c `[batch, hidden_size]`."""
+        pair = None if state is None else tuple(map(torch.as_tensor, state))
+        h, c = self.cell(torch.as_tensor(x), pair)
+        return h.detach().numpy(), c.detach().numpy()
+
+
 @dataclass(frozen=True, eq=False)
 class Call:
     """One call of a cell: what it read, what it went on from, and what it returned."""
@@ -83,6 +99,7 @@ class Brought:
         own: of cells that are no nn.LSTMCell: how to call them.
         batch_first: whether x goes in as `[batch, seq_len, input_size]`.
         with_parts: whether the module has layers besides its cells.
+        numpy: whether cells and x are handed over as arrays.
     """
 
     code: Any
@@ -92,6 +109,7 @@ class Brought:
     own: dict[str, Any] = field(default_factory=dict)
     batch_first: bool = False
     with_parts: bool = False
+    numpy: bool = False
 
     def make(self, case: Case, dtype: torch.dtype, random: torch.Generator) -> Thing:
         """Cells of these sizes, or the module copied, its cells with large random weights."""
@@ -131,6 +149,8 @@ class Brought:
 
     def run(self, thing: Thing, x: Tensor) -> Any:
         """What the code returns for x `[seq_len, batch, input_size]`, output with time first."""
+        if self.numpy:
+            return self.call([ArrayCell(cell) for cell in thing], x.numpy())  # type: ignore[arg-type]
         if not self.batch_first:
             return self.call(thing, x)
         result = self.call(thing, x.transpose(0, 1))

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import dropout
@@ -330,3 +331,57 @@ class OfAnLSTM(nn.Module):
 
     def forward(self, x):
         return self.lstm(x)
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def numpy_stack(cells, x, up):
+    """A stack as one writes it without torch."""
+    h = [np.zeros((x.shape[1], cell.hidden_size)) for cell in cells]
+    c = [np.zeros((x.shape[1], cell.hidden_size)) for cell in cells]
+    output = np.zeros((*x.shape[:2], cells[-1].hidden_size))
+    for t in range(x.shape[0]):
+        below = x[t]
+        for k, cell in enumerate(cells):
+            gates = np.dot(below, cell.weight_ih.T) + cell.bias_ih
+            gates = gates + np.dot(h[k], cell.weight_hh.T) + cell.bias_hh
+            i, f, g, o = np.split(gates, 4, axis=1)
+            c[k] = sigmoid(f) * c[k] + sigmoid(i) * np.tanh(g)
+            h[k] = sigmoid(o) * np.tanh(c[k])
+            below = up(h[k], c[k])
+        output[t] = h[-1]
+    return output, list(zip(h, c, strict=True))
+
+
+@function("ok")
+def in_numpy(cells, x):
+    return numpy_stack(cells, x, lambda h, c: h)
+
+
+@function("c_instead_of_h")
+def in_numpy_with_c_up(cells, x):
+    return numpy_stack(cells, x, lambda h, c: c)
+
+
+@function("ok")
+def cells_called_with_arrays(cells, x):
+    states, steps = [None] * len(cells), []
+    for xt in np.asarray(x):
+        for k, cell in enumerate(cells):
+            states[k] = cell(xt, states[k])
+            xt = states[k][0]
+        steps.append(xt)
+    return np.stack(steps), states
+
+
+@function("ok", call=lambda cells_at_the_end, cells, x: cells_at_the_end(x, *cells))
+def cells_at_the_end(x, *cells):
+    return through(cells, x)
+
+
+@module("ok", call=lambda net, x: net.run(x))
+class CalledOtherwise(Layers):
+    def run(self, x):
+        return through(self.cells, x)
