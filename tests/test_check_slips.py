@@ -177,3 +177,15 @@ def test_the_words_of_an_error_decide_nothing():
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied; expected 3D, batch size")
 
     assert len(run_learner(raises, X, H).message.splitlines()) == 2
+
+
+def still_a_stub(x, h): ...
+
+
+def calls_a_stub(x, h):
+    h, c = still_a_stub(x, h)
+    return h, c
+
+
+def test_a_line_that_trips_over_another_stub_is_not_attempted():
+    assert run_learner(calls_a_stub, X, H).verdict == "not_attempted"

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ast
 import builtins
+import inspect
 import linecache
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
@@ -60,7 +62,9 @@ class Place:
         return tuple(shape) if isinstance(shape, tuple) else ()
 
     def blank(self) -> bool:
-        """Whether the line trips over a `...` that is still to be filled in."""
+        """Whether the line trips over a `...` that is still to be filled in, here or in a stub."""
+        if any(_is_stub(self.value(n.func)) for n in self.nodes if isinstance(n, ast.Call)):
+            return True
         slices = {
             id(part)
             for node in self.nodes
@@ -68,6 +72,20 @@ class Place:
             for part in ast.walk(node.slice)
         }
         return any(self.value(node) is ... for node in self.nodes if id(node) not in slices)
+
+
+def _is_stub(function: Any) -> bool:
+    """Whether a function of the learner's returns `...`, or has no other body."""
+    if not inspect.isfunction(function):
+        return False
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, SyntaxError):
+        return False
+    last = tree.body[0].body[-1] if isinstance(tree.body[0], ast.FunctionDef) else None
+    value = last.value if isinstance(last, ast.Return | ast.Expr) else None
+    values = value.elts if isinstance(value, ast.Tuple) else [value]
+    return any(isinstance(part, ast.Constant) and part.value is ... for part in values)
 
 
 def place_of(frame: FrameType, line: int) -> Place | None:
