@@ -17,7 +17,7 @@ _DEPTH = 3
 
 
 @contextmanager
-def undisturbed(model: nn.Module) -> Iterator[Callable[[], None]]:
+def undisturbed(model: nn.Module) -> Iterator[Callable[..., None]]:
     """Lend a module in evaluation mode and take it back unchanged.
 
     Works on the module itself, because many modules cannot be copied after a forward pass.
@@ -25,14 +25,16 @@ def undisturbed(model: nn.Module) -> Iterator[Callable[[], None]]:
     calls), the mode of every submodule and the random states of torch, Python and NumPy come back
     on leaving; meanwhile no parameter has a gradient, so that a backward pass adds to none.
     Batch norm without running statistics takes mean 0 and variance 1 meanwhile, so that it
-    does not couple the samples.
+    does not couple the samples. cuDNN is off meanwhile: it can't go backward through a recurrent
+    layer in evaluation mode.
 
     Args:
         model: the module.
 
     Yields:
         ``rewind``: puts the module's own state back and seeds all random numbers, so that
-        two runs with a rewind before each differ only by what they are given.
+        two runs with a rewind before each differ only by what they are given; ``rewind(False)``
+        seeds, and leaves the state that the module has kept.
     """
     every = list(model.modules())
     scripted = {m: m.training for m in every if isinstance(m, torch.jit.ScriptModule)}
@@ -49,8 +51,8 @@ def undisturbed(model: nn.Module) -> Iterator[Callable[[], None]]:
     fixed = [_fix_batch_norm(m) for m in modules if _uses_batch_statistics(m)]
     saved = [_Saved(module) for module in modules]
 
-    def rewind() -> None:
-        for one in saved:
+    def rewind(state: bool = True) -> None:
+        for one in saved if state else ():
             one.restore()
         torch.default_generator.manual_seed(_SEED)  # torch.manual_seed takes a stack trace.
         if torch.cuda.is_initialized():
@@ -60,7 +62,7 @@ def undisturbed(model: nn.Module) -> Iterator[Callable[[], None]]:
             numpy_random.seed(_SEED)
 
     try:
-        with torch.inference_mode(False):
+        with torch.inference_mode(False), torch.backends.cudnn.flags(enabled=False):
             yield rewind
     finally:
         for one in saved:
