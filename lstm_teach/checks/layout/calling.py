@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence, pad_sequence
 
-from lstm_teach.checks.layout.given import Given
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
 from lstm_teach.layouts import parts_of
@@ -37,7 +36,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 
 def calling(
-    model: nn.Module, given: Given, call: Callable[[Any, Any], Any] | None
+    model: nn.Module, x: Any, lengths: Tensor | None, call: Callable[[Any, Any], Any] | None
 ) -> Callable[[Any], Any] | Report:
     """How to run the model on what stands for x.
 
@@ -54,27 +53,27 @@ def calling(
     names = [p.name for p in parameters]
     taken = 1
     how: Callable[[Any], tuple[tuple[Any, ...], dict[str, Any]]]
-    if isinstance(given.value, dict) and set(given.value) <= set(names) and "x" not in given.value:
+    if isinstance(x, dict) and set(x) <= set(names) and "x" not in x:
         taken, how = 0, lambda value: ((), dict(value))
-        parameters = [p for p in parameters if p.name not in given.value]
-    elif isinstance(given.value, (tuple, list)) and 1 < len(given.value) <= len(positional):
-        taken, how = len(given.value), lambda value: (tuple(value), {})
+        parameters = [p for p in parameters if p.name not in x]
+    elif isinstance(x, (tuple, list)) and 1 < len(x) <= len(positional):
+        taken, how = len(x), lambda value: (tuple(value), {})
     else:
         how = lambda value: ((value,), {})  # noqa: E731
     rest = [p for p in parameters[taken:] if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     wanted = [p.name for p in rest if p.default is p.empty]
-    lengths: dict[str, Any] = {}
-    if given.lengths is not None and given.packed is None:
+    handed: dict[str, Any] = {}
+    if lengths is not None and not isinstance(x, PackedSequence):
         takers = [p.name for p in rest if _LENGTHS.search(p.name.lower())]
-        lengths = dict.fromkeys((takers or (wanted if len(wanted) == 1 else []))[:1], given.lengths)
-    missing = [name for name in wanted if name not in lengths]
+        handed = dict.fromkeys((takers or (wanted if len(wanted) == 1 else []))[:1], lengths)
+    missing = [name for name in wanted if name not in handed]
     if missing:
-        return _asks_for(model, missing, rest, given)
+        return _asks_for(model, missing, wanted)
 
     def run(value: Any) -> Any:
         args, kwargs = how(value)
         # Some models sort or overwrite their lengths in place.
-        return model(*args, **kwargs, **{name: one.clone() for name, one in lengths.items()})
+        return model(*args, **kwargs, **{name: one.clone() for name, one in handed.items()})
 
     return run
 
@@ -86,32 +85,28 @@ def _parameters(model: nn.Module) -> list[inspect.Parameter]:
         return []
 
 
-def _asks_for(
-    model: nn.Module, missing: list[str], rest: list[inspect.Parameter], given: Given
-) -> Report:
-    wanted = [p.name for p in rest if p.default is p.empty]
+def _asks_for(model: nn.Module, missing: list[str], wanted: list[str]) -> Report:
     line = f"check_layout(model, x, call=lambda model, x: model(x, {', '.join(wanted)}))"
     several = len(missing) > 1
     named = " and ".join(f"`{name}`" for name in missing)
     return Report(
         "cannot_check",
         f"`{type(model).__name__}.forward` wants {named} beside x, and this check makes up no "
-        f"argument. Give {'them' if several else 'it'} as you do in training, made for this x "
-        f"({given.batch} samples): `{line}`. Where `forward` returns more than you want judged, "
+        f"argument. Give {'them' if several else 'it'} as you do in training, made for this x: "
+        f"`{line}`. Where `forward` returns more than you want judged, "
         "take it there: `...)[0]`.",
         headline=f"`forward` wants {named} beside x",
     )
 
 
-def first_run(call: Callable[[Any], Any], model: nn.Module, value: Any) -> Any:
+def first_run(begin: Callable[[], Any], model: nn.Module) -> Any:
     """What the model returns for x as it was given, or the report on its first exception."""
 
-    def forward(value: Any) -> Any:
-        return call(value)
+    def forward() -> Any:
+        return begin()
 
     forward.__name__ = f"{type(model).__name__}.forward"  # the learner's, for a report
-    with torch.no_grad():
-        result = run_in_time(forward, value, seconds=LONGEST_FORWARD)
+    result = run_in_time(forward, seconds=LONGEST_FORWARD)
     start = next((name for name in _STARTS if callable(getattr(model, name, None))), None)
     if isinstance(result, Report) and result.verdict == "raises" and start:
         line = f"(setattr(model, 'hidden', model.{start}(len(x))), model(x))[1]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -11,7 +12,13 @@ from torch.nn.utils.rnn import PackedSequence
 
 from lstm_teach.checks.layout import saying
 from lstm_teach.checks.layout.calling import calling, first_run, unwrapped
-from lstm_teach.checks.layout.given import Axes, CannotTell, Given
+from lstm_teach.checks.layout.given import (
+    Axes,
+    CannotTell,
+    Given,
+    sized_by_layers,
+    with_tensors,
+)
 from lstm_teach.checks.layout.mistakes import (
     LEAK,
     first_that_fits,
@@ -19,6 +26,7 @@ from lstm_teach.checks.layout.mistakes import (
     sees_later,
     words,
 )
+from lstm_teach.checks.layout.record import Call, recording
 from lstm_teach.checks.layout.tables import Tables
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
@@ -142,32 +150,39 @@ def examine(
         return taken
     with undisturbed(model) as rewind:
         try:
-            if taken is not None and own.is_folded:
-                own = own.knowing(batch=len(taken))
+            run = calling(model, x, taken, call)
+            if isinstance(run, Report):
+                return run
+            if own.is_folded:
+                own = own.knowing(batch=len(taken)) if taken is not None else own
+                own = sized_by_layers(own, x, lambda: _met(model, run, x, rewind))
             padding = {m.padding_idx for m in model.modules() if isinstance(m, nn.Embedding)}
             given = Given(x, own, taken, {p for p in padding if p is not None})
-            tables = _measure(model, given, said, call, rewind)
+            tables = _measure(Tables(model, given, said, run, rewind, call is not None))
             return tables if isinstance(tables, Report) else then(tables)
         except CannotTell as error:
             return _cannot(*_advice(str(error), x, own))
 
 
-def _measure(
-    model: nn.Module, given: Given, said: Axes, call: Any, rewind: Callable[..., None]
-) -> Tables | Report:
-    run = calling(model, given, call)
-    if isinstance(run, Report):
-        return run
+def _met(model: nn.Module, run: Callable[[Any], Any], x: Any, rewind: Any) -> list[Call]:
+    """What the recurrent layers meet in one run; nothing where it fails."""
     rewind()
-    first = first_run(run, model, given.handed(given.value))
+    with recording(model) as calls, torch.no_grad(), suppress(Exception):
+        run(with_tensors(x, torch.Tensor.clone))
+    return calls
+
+
+def _measure(t: Tables) -> Tables | Report:
+    first = first_run(t.begin, t.model)
     if isinstance(first, Report):
         return first
     try:
-        tables = Tables(model, given, said, run, rewind, call is not None)
-        if tables.is_dead and _waken(model):
-            tables = Tables(model, given, said, run, rewind, call is not None)
-        _ = tables.by_time
-        return tables
+        t.go_on()
+        if t.is_dead and _waken(t.model):
+            t.forget()
+            t.begin()
+            t.go_on()
+        return t
     except CannotTell:
         raise
     except (Exception, SystemExit) as error:

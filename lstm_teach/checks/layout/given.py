@@ -105,6 +105,35 @@ class Axes:
         return f"[{', '.join([*named, *map(str, shape[len(self.names) :])])}]"
 
 
+def sized_by_layers(axes: Axes, x: Any, met: Callable[[], list[Any]]) -> Axes:
+    """Folded axes with the number of samples that the recurrent layers walk side by side.
+
+    Raises:
+        CannotTell: neither the axes nor the layers tell the sizes.
+    """
+    shape = next((t.shape for t in tensors_in(x) if t.dim() >= len(axes.names)), None)
+    if shape is None or axes.unfolded(shape) is not None:
+        return axes
+    for factors, size in zip(axes.names, shape, strict=False):
+        if set(factors) != {"batch", "time"} or axes.sizes:
+            continue
+        calls = met()
+        for call in calls:
+            cols = call.inputs.shape[1]
+            steps = sum(
+                len(one.inputs)
+                for one in calls
+                if one.module is call.module and one.inputs.shape[1] == cols
+            )
+            if steps * cols == size and min(steps, cols) > 1:
+                return axes.knowing(batch=cols)
+    folded = next(factors for factors in axes.names if len(factors) > 1)
+    raise CannotTell(
+        f"one axis of x, {axes.words(shape)}, holds several, and nothing tells their sizes. Say "
+        f'how many: `("{"*".join(folded)}=4",)` where there are 4 of the last'
+    )
+
+
 def tensors_in(value: Any) -> Iterator[Tensor]:
     """The tensors in dictionaries, lists and tuples, in order."""
     if isinstance(value, Tensor):
@@ -174,7 +203,7 @@ class Given:
                 f"{self.axes.words(self.main.shape)}"
             )
         self.moving = {id(t) for t in telling if self.axes.unfolded(t.shape) is not None}
-        self.samples = self._spread("batch", self.batch)
+        self.samples = self._spread("batch", self.batch, 1)  # neighbours show a `view`
         if lengths is not None:
             self.samples = sorted({*self.samples, int(lengths.argmin()), int(lengths.argmax())})
         real = self.time if lengths is None else min(int(lengths.max()), self.time)
@@ -182,8 +211,10 @@ class Given:
         self.times = [late + n for n in self._spread("time", real)]
         self._others = {id(t): self._other(t) for t in tensors_in(x) if id(t) in self.moving}
 
-    def _spread(self, name: str, size: int) -> list[int]:
-        return sorted({0, 1, size // 2, size - 1} & set(range(size))) if name in self.lead else []
+    def _spread(self, name: str, size: int, *more: int) -> list[int]:
+        return (
+            sorted({0, size // 2, size - 1, *more} & set(range(size))) if name in self.lead else []
+        )
 
     def canonical(self, tensor: Tensor) -> Tensor:
         """A tensor of x as [batch, time, ...], as far as it has these axes."""

@@ -181,6 +181,8 @@ def evidence(t: Tables) -> dict[str, Any]:
     number = look.number if look is not None else next(iter(t.floats), None)
     if number is not None:
         found["output"] = str(list(t.outputs[number].shape))
+    if given.axes.is_folded:
+        found |= {"samples": given.batch, "time steps": given.time}
     if t.walks:
         walk = t.bad_walk or t.walks[0]
         found |= {"layer": walk.name, "its steps": walk.steps, "its sequences": walk.cols}

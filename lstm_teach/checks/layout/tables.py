@@ -148,40 +148,53 @@ class Tables:
         rewind: Callable[..., None],
         call_is_own: bool = False,
     ) -> None:
-        """Run the model on x as it is, twice, and once with each looked-at sample replaced."""
-        self.model, self.given, self.said, self._call, self._rewind = (
-            model,
-            given,
-            said.knowing(batch=given.batch),
-            call,
-            rewind,
-        )
-        self.call_is_own = call_is_own
-        self.base = self.run(given.value)
-        self.second = self.run(given.value, state=False)
+        """Keep what is to be run; `begin` runs it."""
+        self.model, self.given, self.call_is_own = model, given, call_is_own
+        self.said = said.knowing(batch=given.batch)
+        self._call, self._rewind = call, rewind
+        self.has_batch = "batch" in given.axes
+
+    def begin(self) -> Any:
+        """Run the model on x as it is; what it returns."""
+        self._rewind()
+        with recording(self.model) as calls, torch.no_grad():
+            returned = self._call(self.given.handed(self.given.value))
+            self.base = self._run_of(calls, returned)
         self.outputs = self.base.outputs
+        self.floats = [k for k, o in enumerate(self.outputs) if o.is_floating_point() and o.numel()]
+        return returned
+
+    def forget(self) -> None:
+        """Measure anew, for a model that has been changed since."""
+        self.__dict__.pop("look", None)
+        self.__dict__.pop("looks", None)
+
+    def go_on(self) -> None:
+        """Run it again, and with each looked-at sample and time step replaced.
+
+        Raises:
+            CannotTell: two runs on one x differ.
+        """
+        given = self.given
+        self.second = self.run(given.value, state=False)
         if self._differ(self.second, self.base) and self._differ(self.run(given.value), self.base):
             raise CannotTell(
                 "two runs on the same x, with the same seed, give different numbers: something "
                 "random in the model listens to no seed. Switch it off"
             )
-        self.has_batch = "batch" in given.axes
-        self.floats = [k for k, o in enumerate(self.outputs) if o.is_floating_point() and o.numel()]
         self.by_sample = [self.run(given.altered(sample=s)) for s in given.samples]
+        self.by_time = [self.run(given.altered(time=t)) for t in given.times]
 
     def run(self, value: Any, ask: bool = False, state: bool = True) -> Run:
         """Run the model once; with `state` False it goes on with the state it has kept."""
         self._rewind(state)
         with recording(self.model, ask) as calls, torch.set_grad_enabled(ask):
-            given = self._call(self.given.handed(value))
-            found = output_tensors(given, self.said.flat, self.given.batch)
+            return self._run_of(calls, self._call(self.given.handed(value)), ask)
+
+    def _run_of(self, calls: list[Call], returned: Any, ask: bool = False) -> Run:
+        found = output_tensors(returned, self.said.flat, self.given.batch)
         outputs = [o if ask else o.detach().clone() for _, o in found]
         return Run(calls, [name for name, _ in found], outputs)
-
-    @cached_property
-    def by_time(self) -> list[Run]:
-        """One run for each of a few time steps, replaced in all samples at once."""
-        return [self.run(self.given.altered(time=t)) for t in self.given.times]
 
     @staticmethod
     def _differ(one: Run, other: Run) -> bool:
@@ -361,6 +374,9 @@ class Tables:
         packed = next((c.packed for c in self.base.calls if c.packed is not None), None)
         if packed is not None and rows == len(packed.data) != batch:
             yield "packed", lambda t: pad_packed_sequence(packed._replace(data=t), True)[0], True
+        real = ~self.given.pads
+        if real.dim() == 2 and batch < rows == int(real.sum()) < real.numel():
+            yield "real steps", lambda t: _spread_out(t, real), True
         if rows > batch and rows % batch == 0:
             yield "batch, time", lambda t: t.reshape(batch, -1, *t.shape[1:]), True
             yield "time, batch", lambda t: t.reshape(-1, batch, *t.shape[1:]).transpose(0, 1), True
@@ -401,7 +417,8 @@ class Tables:
             if look.how in ("batch, time", "time, batch")
             and (len(self.outputs[look.number]) == whole or (look.reached.any() and not look.mixes))
         ]
-        states = [k for k in self.looks if k.how in ("list", "state", "packed") and not k.mixes]
+        known = ("list", "state", "packed", "real steps")
+        states = [k for k in self.looks if k.how in known and not k.mixes]
         # A later one that is reordered is sorted by length and only used as a whole, such as a
         # mean for a KL term.
         mixing = [k for k in said if k.mixes and (k is said[0] or not k.is_reordered)]
@@ -534,6 +551,13 @@ def _read_of(walk: Walk, calls: list[Call], marks: dict[tuple[int, str], Tensor]
     backward = torch.cat([o[..., half:] for o in outputs])
     features = int(torch.cat((forward, backward), -1).any(0).any(0).sum())
     return Read(forward.any(-1), backward.any(-1), states["h"], states["c"], features)
+
+
+def _spread_out(rows: Tensor, real: Tensor) -> Tensor:
+    """The rows of all real steps, sample after sample, as [batch, time, ...]."""
+    spread = rows.new_zeros(*real.shape, *rows.shape[1:])
+    spread[real.to(rows.device)] = rows
+    return spread
 
 
 def most(marks: Tensor, axis: int) -> int:
