@@ -67,33 +67,38 @@ def batch_as_time(t: Tables) -> Words:
     walk = t.badly_fed
     if not t.mixes or walk is None or walk.cols != 1 or most(walk.samples, -1) > 1:
         return None
-    batch_first = t.given.axes.flat[0] == "batch"
     has_time = "time" in t.given.axes
-    kept = (
-        "[batch, time, features]` with `batch_first=True" if batch_first else "[time, batch, ...]"
-    )
-    if walk.call.unbatched:
-        how = f"`{walk.name}` got two axes. It takes those for one sample without a batch axis"
-        width = walk.call.inputs.shape[-1]
+    one_step = "`x.unsqueeze(1)`" if walk.call.batch_first else "`x.unsqueeze(0)`"
+    fix = f"hand over {_as_it_is(t, walk)}"
+    if not has_time:
         fix = (
-            f"give each sample of [{t.given.batch}, {width}] a time axis, `x.unsqueeze(1)`, for a "
-            "layer with `batch_first=True`; that is one time step a sample. If the "
-            f"{width} numbers are {width} time steps, `x.unsqueeze(-1)` and `input_size=1`"
+            f"give each sample a time axis of its own, {one_step}: one time step a sample. If its "
+            "numbers are time steps, `x.unsqueeze(-1)`, for a layer with `input_size=1` and "
+            "`batch_first=True`"
         )
-        if has_time and t.given.main.dim() > 2:
-            fix = f"hand over all of x at once, as `{kept}`"
-    elif walk.call.is_cell:
+    if walk.call.is_cell:
         how = f"`{walk.name}` got one sample at a time, and went on with the state of the last one"
-        fix = (
-            "give the cell one time step of all samples at a time: `for xt in x.unbind(1):` for x "
-            "as [batch, time, ...], with h and c as `[batch, hidden]`"
+        fix = "give the cell all samples at once, with h and c as [batch, hidden]: " + (
+            "`for xt in x.unbind(1):`" if has_time else "`h, c = cell(x, (h, c))`, without a loop"
         )
+    elif walk.call.unbatched:
+        how = f"`{walk.name}` got two axes. It takes those for one sample without a batch axis"
     else:
         how = f"`{walk.name}` got a batch of 1, with all samples one behind the other in it"
-        fix = f"drop the `view` and hand over x as `{kept}`"
-        if not has_time:
-            fix = "keep the batch on its own axis: `x.unsqueeze(1)` with `batch_first=True`"
     return words(t, walk, how=how, fix=fix)
+
+
+def _as_it_is(t: Tables, walk: Walk) -> str:
+    """x as a layer takes it, with the layer made for that."""
+    x = t.given.main
+    order = [name for name in t.given.axes.flat if name in ("batch", "time")]
+    flag = ", batch_first=True" if order[0] == "batch" else ""
+    own = f"{walk.name} = {walk.call.kind}" if walk.name != walk.call.kind else walk.call.kind
+    given, width = ("x.unsqueeze(-1)", 1) if x.dim() == 2 else ("x", x.shape[-1])
+    if not x.is_floating_point():
+        return f"what the embedding gives, [{', '.join(order)}, features], to `{own}(...{flag})`"
+    rest = "" if x.dim() == 2 else " as it is"
+    return f"`{given}`{rest}, with its time axis, to `{own}({width}, ...{flag})`"
 
 
 def time_batch_swapped(t: Tables) -> Words:
@@ -454,10 +459,6 @@ def seq_len_1(t: Tables) -> Words:
     met = torch.stack([w.times.flatten(0, 1).any(0) for w in of_this]).any(0)
     if int(met.sum()) < 2 or max(w.crowd[1] for w in of_this) > 1:
         return None
-    batch_first = t.given.axes.flat[0] == "batch"
-    kept = "x as [batch, time, features] with `batch_first=True`"
-    if not batch_first:
-        kept = "x as [time, batch, features], without `batch_first=True`"
     if len(of_this) > 1:
         how = f"{len(of_this)} times with one step each, and none goes on with the state before it"
         line = "h, c = cell(xt, (h, c))" if walk.call.is_cell else "out, state = layer(xt, state)"
@@ -467,13 +468,13 @@ def seq_len_1(t: Tables) -> Words:
             f"once with one step of {walk.cols} columns: time has been folded into the batch, so "
             "no time step knows of the one before"
         )
-        fix = f"keep the axes apart: {kept}"
+        fix = f"keep the axes apart: hand over {_as_it_is(t, walk)}"
     else:
         how = (
             f"once with a single step: all {t.given.time} time steps of a sample have become "
             "the features of one step"
         )
-        fix = f"keep a real time axis, {kept} (one number a step: `x.unsqueeze(-1)`)"
+        fix = f"hand over {_as_it_is(t, walk)}"
     return words(t, walk, how=how, fix=fix)
 
 
@@ -482,7 +483,7 @@ def no_layer_walks_time(t: Tables) -> Words:
     walk = _in_pieces(t)
     if walk is None or not bool((walk.times.any(1).sum(1) >= len(t.given.times)).all()):
         return None
-    return words(t, walk)
+    return words(t, walk, right=_turned(t))
 
 
 def time_by_view(t: Tables) -> Words:
@@ -490,7 +491,15 @@ def time_by_view(t: Tables) -> Words:
     walk = _in_pieces(t)
     if walk is None or most(walk.times.transpose(0, 2), -1) < 2 or most(walk.times, -1) < 2:
         return None
-    return words(t, walk)
+    return words(t, walk, right=_turned(t))
+
+
+def _turned(t: Tables) -> str:
+    """x with time where a batch-first layer wants it; or where a time-first one does."""
+    flat = t.given.axes.flat
+    want = [name for name in flat if name in ("batch", "time")] or ["time"]
+    place, at = want.index("time"), flat.index("time")
+    return "`x` as it is" if place == at else f"`x.transpose({place}, {at})`"
 
 
 def _in_pieces(t: Tables) -> Walk | None:
@@ -762,6 +771,15 @@ MISTAKES = (
     ),
     Mistake(
         "samples_mixed",
+        "the samples come into `{layer}` in another order than they have in x",
+        "Each row of {output} reads its own place of `{layer}`, and another sample stands there. "
+        f"`flip(0)` on batch-first data does this, and so does sorting. {SILENT}",
+        "to read from the end, turn the time axis round (`x.flip(1)` for batch-first x, "
+        "`x.flip(0)` for time-first); after sorting, put the rows back: `out[order.argsort()]`",
+        reordered_before,
+    ),
+    Mistake(
+        "samples_mixed",
         "the rows of {output} are in another order than your samples",
         "Row {to_sample} of {output} belongs to sample {from_sample} of x. Sorting by length "
         "before `pack_padded_sequence` does this where nothing puts the rows back. "
@@ -769,15 +787,6 @@ MISTAKES = (
         "`enforce_sorted=False` and no sorting of your own, or put the rows back: "
         "`out[order.argsort()]`",
         rows_in_another_order,
-    ),
-    Mistake(
-        "samples_mixed",
-        "the samples come into `{layer}` in another order than they have in x",
-        "Each row of {output} reads its own place of `{layer}`, and another sample stands there. "
-        f"`flip(0)` on batch-first data does this, and so does sorting. {SILENT}",
-        "to read from the end, turn the time axis round (`x.flip(1)` for batch-first x, "
-        "`x.flip(0)` for time-first); after sorting, put the rows back: `out[order.argsort()]`",
-        reordered_before,
     ),
     Mistake(
         "hidden_view_scramble",
@@ -836,7 +845,8 @@ MISTAKES = (
         f"without any: a `softmax`, mean or attention over the batch axis does this. {SILENT} "
         f"{MEANT}",
         "look at each line that takes a `dim` (a missing one counts too), and let it leave the "
-        "batch axis alone; `nn.MultiheadAttention` wants `batch_first=True` for batch-first input",
+        "batch axis alone; for batch-first input it is "
+        "`nn.MultiheadAttention(..., batch_first=True)`",
         mixed_after,
     ),
     Mistake(
@@ -862,7 +872,7 @@ MISTAKES = (
         "You gave x as {given}, but `{layer}` walks {steps} steps along another axis, and each of "
         "them holds all {time} time steps side by side as features. "
         f'{SILENT} If that is meant, do not name this axis "time".',
-        "swap the two before the layer, `x.transpose(1, 2)`, and make the layer for that width",
+        "hand it {right}, and make the layer for that width",
         no_layer_walks_time,
     ),
     Mistake(
@@ -870,7 +880,7 @@ MISTAKES = (
         "a `view` before `{layer}` mixes the time steps of each sample",
         "You gave x as {given}. Your samples keep apart, but the numbers of one time step are "
         f"dealt out over several steps of `{{layer}}`. {VIEWED} {SILENT}",
-        "swap the axes in place of the `view`: `x.transpose(1, 2)`",
+        "hand it {right} in place of the `view`",
         time_by_view,
     ),
     Mistake(
