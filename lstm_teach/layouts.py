@@ -93,8 +93,9 @@ def _at(output: torch.Tensor, index: Any) -> torch.Tensor:
     try:
         part = output[index]
     except (IndexError, TypeError, ValueError, RuntimeError) as error:
+        shape = list(output.shape)
         raise IndexError(
-            f"output_index {index!r} does not fit the output, which is {list(output.shape)}: {error}"
+            f"output_index {index!r} does not fit the output, which is {shape}: {error}"
         ) from None
     if part.numel() == 0:
         raise IndexError(

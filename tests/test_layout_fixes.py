@@ -345,7 +345,8 @@ MENDS = {
     ),
     "attention over the batch": Mend(
         "samples_mixed",
-        f"self.lstm = nn.LSTM(6, 8, batch_first=True); {FC}\nself.a = «nn.MultiheadAttention(8, 2)»",
+        f"self.a = «nn.MultiheadAttention(8, 2)»; {FC}\n"
+        "self.lstm = nn.LSTM(6, 8, batch_first=True)",
         "out, _ = self.lstm(x)\nreturn self.fc(self.a(out, out, out)[0][:, -1])",
         (-1,),
     ),
