@@ -31,6 +31,7 @@ _HOME = {
     "check_cell": "checks.cell",
     "check_stack": "checks.stack",
     "check_layout": "checks.layout",
+    "check_last_state": "checks.last_state",
 }
 
 # What torch does not bring.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -36,14 +37,71 @@ def influence(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.Ten
         [first] for an x with one axis.
 
     Raises:
+        TypeError: model is no module, x is no tensor of numbers, or forward wants more than x.
         IndexError: output_index does not fit the output.
-        ValueError: the model returns no float tensor.
+        ValueError: x is empty, the model returns no float tensor, or it gives NaN or infinity.
     """
+    _refuse(model, x)
     with undisturbed(model) as rewind:
         strengths = _by_gradient(model, x, output_index)
-        if strengths is None or not strengths.any():
+        if strengths is None or not strengths.any() or not strengths.isfinite().all():
             strengths = _by_change(model, x, output_index, rewind)
+    if not strengths.isfinite().all():
+        raise ValueError(
+            "The model gives NaN or infinity for this x, so no strength can be told. Look for NaN "
+            "in x (`x.isnan().any()`) and in the weights."
+        )
     return strengths
+
+
+def _refuse(model: Any, x: Any) -> None:
+    """Raise what is wrong with the arguments of `influence`, in a sentence."""
+    if isinstance(model, type):
+        raise TypeError(
+            f"`{model.__name__}` is a class. Give an instance: `{model.__name__}(...)`."
+        )
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"The model is a {type(model).__name__}, and an `nn.Module` is wanted.")
+    if any(nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
+        raise ValueError("The model has lazy layers without weights. Run it once: `model(x)`.")
+    if not isinstance(x, torch.Tensor):
+        raise TypeError(f"x is a {type(x).__name__}, and a tensor is wanted: `torch.as_tensor(x)`.")
+    if x.dtype is torch.bool or x.is_complex():
+        raise TypeError(f"x holds {x.dtype}; floats or whole numbers are wanted: `x.float()`.")
+    if x.dim() == 0 or x.numel() == 0:
+        raise ValueError(f"x has the shape {list(x.shape)}, and no position to look at.")
+    if isinstance(model, (nn.LSTM, nn.GRU, nn.RNN)):
+        return
+    try:
+        signature = inspect.signature(model.forward)
+    except (TypeError, ValueError):
+        return
+    wanted = [
+        p.name
+        for p in list(signature.parameters.values())[1:]
+        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    if wanted:
+        raise TypeError(
+            f"`{type(model).__name__}.forward` wants {', '.join(wanted)} beside x. Put it into a "
+            "small `nn.Module` whose `forward(self, x)` fills these in."
+        )
+
+
+def _at(output: torch.Tensor, index: Any) -> torch.Tensor:
+    """An output at an index, or an IndexError that says what it should fit."""
+    try:
+        part = output[index]
+    except (IndexError, TypeError, ValueError, RuntimeError) as error:
+        shape = list(output.shape)
+        raise IndexError(
+            f"output_index {index!r} does not fit the output, which is {shape}: {error}"
+        ) from None
+    if part.numel() == 0:
+        raise IndexError(
+            f"output_index {index!r} takes nothing of the output, {list(output.shape)}"
+        )
+    return part
 
 
 def weights_like(part: torch.Tensor) -> torch.Tensor:
@@ -70,7 +128,7 @@ def _by_gradient(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.
             leaf.requires_grad_()
         # A clone may be changed in place, which a leaf may not.
         given = leaf.clone() if leaf.requires_grad else leaf
-        part = first_float_tensor(model(given))[output_index]
+        part = _at(first_float_tensor(model(given)), output_index)
         if not part.requires_grad:
             return None
         sources = [leaf] if leaf.requires_grad else []
@@ -105,11 +163,11 @@ def _by_change(
     rows = x.detach().clone().reshape(lead.numel(), -1)
     with torch.no_grad():
         rewind()
-        before = first_float_tensor(model(rows.clone().reshape(x.shape)))[output_index].clone()
+        before = _at(first_float_tensor(model(rows.clone().reshape(x.shape))), output_index).clone()
         for place in range(lead.numel()):
             other = next((row for row in rows if not torch.equal(row, rows[place])), None)
             changed = rows.clone()
-            changed[place] = rows[place] + 1 if other is None else other
+            changed[place] = (rows[place] - 1).abs() if other is None else other
             rewind()
             after = first_float_tensor(model(changed.reshape(x.shape)))[output_index]
             strengths.view(-1)[place] = (after - before).norm()

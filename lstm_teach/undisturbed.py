@@ -17,7 +17,7 @@ _DEPTH = 3
 
 
 @contextmanager
-def undisturbed(model: nn.Module) -> Iterator[Callable[[], None]]:
+def undisturbed(model: nn.Module) -> Iterator[Callable[..., None]]:
     """Lend a module in evaluation mode and take it back unchanged.
 
     Works on the module itself, because many modules cannot be copied after a forward pass.
@@ -33,7 +33,8 @@ def undisturbed(model: nn.Module) -> Iterator[Callable[[], None]]:
 
     Yields:
         ``rewind``: puts the module's own state back and seeds all random numbers, so that
-        two runs with a rewind before each differ only by what they are given.
+        two runs with a rewind before each differ only by what they are given; ``rewind(False)``
+        seeds, and leaves the state that the module has kept.
     """
     every = list(model.modules())
     scripted = {m: m.training for m in every if isinstance(m, torch.jit.ScriptModule)}
@@ -51,8 +52,8 @@ def undisturbed(model: nn.Module) -> Iterator[Callable[[], None]]:
     fixed = [_fix_batch_norm(m, home) for m in modules if _uses_batch_statistics(m)]
     saved = [_Saved(module) for module in modules]
 
-    def rewind() -> None:
-        for one in saved:
+    def rewind(state: bool = True) -> None:
+        for one in saved if state else ():
             one.restore()
         torch.default_generator.manual_seed(_SEED)  # torch.manual_seed takes a stack trace.
         if torch.cuda.is_initialized():

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from tests.layout_zoo.registry import (
+from tests.zoo.layout.common import (
     IN,
     TAGGER,
     TIME_FIRST,
@@ -15,9 +15,9 @@ from tests.layout_zoo.registry import (
     Net,
     V,
     case,
+    example,
     features,
     padded_tokens,
-    wrong,
 )
 
 UNSORTED = (3, 7, 2, 5)
@@ -36,27 +36,27 @@ def _sorted_and_left_so(read, **axes):
     return case(Net(body, **parts), padded_tokens(UNSORTED), **axes)
 
 
-@wrong("samples_mixed")
+@example("samples_mixed")
 def sorted_states_of_both_directions():
     return _sorted_and_left_so(lambda out, h: torch.cat((h[0], h[1]), 1))
 
 
-@wrong("samples_mixed")
+@example("samples_mixed")
 def sorted_tags():
     return _sorted_and_left_so(lambda out, h: out, **TAGGER)
 
 
-@wrong("samples_mixed")
+@example("samples_mixed")
 def sorted_first_steps():
     return _sorted_and_left_so(lambda out, h: out[:, 0])
 
 
-@wrong("samples_mixed")
+@example("samples_mixed")
 def sorted_and_pooled():
     return _sorted_and_left_so(lambda out, h: out.max(1).values)
 
 
-@wrong("hidden_view_scramble")
+@example("hidden_view_scramble")
 def view_of_states_that_gives_each_row_one_sample():
     def body(self, x):
         _, (h, _) = self.lstm(x)
@@ -66,7 +66,7 @@ def view_of_states_that_gives_each_row_one_sample():
     return case(Net(body, lstm=lstm, fc=nn.Linear(H, K)), features(5))
 
 
-@wrong("view_scramble")
+@example("view_scramble")
 def view_of_steps_that_gives_each_row_one_sample():
     def body(self, x):
         out, _ = self.lstm(x)
@@ -76,7 +76,7 @@ def view_of_steps_that_gives_each_row_one_sample():
     return case(Net(body, lstm=nn.LSTM(IN, H), fc=nn.Linear(H, K)), x, **TIME_FIRST)
 
 
-@wrong("hidden_view_scramble")
+@example("hidden_view_scramble")
 def one_layer_of_a_view_of_states():
     def body(self, x):
         _, (h, _) = self.lstm(x)
@@ -86,7 +86,7 @@ def one_layer_of_a_view_of_states():
     return case(Net(body, lstm=lstm, fc=nn.Linear(2 * H, K)), features(), lengths=(7, 5, 3, 2))
 
 
-@wrong("samples_mixed")
+@example("samples_mixed")
 def mean_over_the_batch_axis():
     def body(self, x):
         out, _ = self.lstm(x)

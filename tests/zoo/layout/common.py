@@ -1,8 +1,7 @@
-"""Models as many different people write them: right ones that may look wrong, and wrong ones.
+"""What the examples of layouts share: sizes, inputs, and a module written in few lines.
 
-Each entry is a function without arguments that gives what `check_layout` takes: the model, x
-and, where needed, the axes and lengths. `RIGHT` maps a name to an entry, `WRONG` maps a name to
-(the verdict, an entry).
+Each example is a function without arguments that gives what `check_layout` takes: the model, x
+and, where needed, the axes, the lengths and `call=`.
 """
 
 from __future__ import annotations
@@ -13,24 +12,32 @@ from typing import Any
 import torch
 from torch import nn
 
-Entry = Callable[[], tuple[Any, ...] | dict[str, Any]]
-RIGHT: dict[str, Entry] = {}
-WRONG: dict[str, tuple[str, Entry]] = {}
+from lstm_teach.checks import layout
+from lstm_teach.checks.report import Report
+from tests.zoo import examples_for
+
+
+def check_layout(given: dict[str, Any]) -> Report:
+    return layout.check_layout(**given)
+
+
+ENTRIES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {}
+"""The verdict and the case of each example by name, to try it in other ways as well."""
+
+_example = examples_for(check_layout, make=True)
+
+
+def example(verdict: str, says: str = "") -> Callable[..., Any]:
+    """A decorator that keeps a case with the verdict that it deserves."""
+
+    def keep(entry: Callable[[], dict[str, Any]]) -> Any:
+        ENTRIES[entry.__name__] = verdict, entry
+        return _example(verdict, says=says)(entry)
+
+    return keep
+
 
 B, T, IN, H, K, V = 4, 7, 6, 8, 3, 40
-
-
-def right(entry: Entry) -> Entry:
-    RIGHT[entry.__name__] = entry
-    return entry
-
-
-def wrong(verdict: str) -> Callable[[Entry], Entry]:
-    def register(entry: Entry) -> Entry:
-        WRONG[entry.__name__] = (verdict, entry)
-        return entry
-
-    return register
 
 
 def case(model: nn.Module, x: torch.Tensor, **axes: Any) -> dict[str, Any]:

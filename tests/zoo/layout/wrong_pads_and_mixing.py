@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from tests.layout_zoo.registry import (
+from tests.zoo.layout.common import (
     IN,
     TAGGER,
     TIME_FIRST,
@@ -16,13 +16,13 @@ from tests.layout_zoo.registry import (
     T,
     V,
     case,
+    example,
     features,
     padded_tokens,
-    wrong,
 )
 
 
-@wrong("seq_len_1")
+@example("seq_len_1")
 def window_as_features():
     def body(self, x):
         out, _ = self.lstm(x.view(len(x), 1, -1))
@@ -32,7 +32,7 @@ def window_as_features():
     return case(model, features())
 
 
-@wrong("seq_len_1")
+@example("seq_len_1")
 def series_as_features():
     def body(self, x):
         out, _ = self.gru(x.unsqueeze(1))
@@ -43,7 +43,7 @@ def series_as_features():
     )
 
 
-@wrong("seq_len_1")
+@example("seq_len_1")
 def one_step_in_front():
     def body(self, x):
         _out, (h, _c) = self.lstm(x.unsqueeze(0))
@@ -52,7 +52,7 @@ def one_step_in_front():
     return case(Net(body, lstm=nn.LSTM(T, H), fc=nn.Linear(H, 1)), torch.randn(B, T))
 
 
-@wrong("seq_len_1")
+@example("seq_len_1")
 def time_folded_into_the_batch():
     def body(self, x):
         b, t, f = x.shape
@@ -63,7 +63,7 @@ def time_folded_into_the_batch():
     return case(model, features(), **TAGGER)
 
 
-@wrong("seq_len_1")
+@example("seq_len_1")
 def state_not_handed_on():
     def body(self, x):
         outs = []
@@ -75,7 +75,7 @@ def state_not_handed_on():
     return case(Net(body, cell=nn.LSTMCell(IN, H), fc=nn.Linear(H, K)), features(), **TAGGER)
 
 
-@wrong("padded_last_step")
+@example("padded_last_step")
 def last_step_of_padded_tokens():
     def body(self, x):
         out, _ = self.lstm(self.emb(x))
@@ -86,7 +86,7 @@ def last_step_of_padded_tokens():
     return case(model, padded_tokens(), lengths=[7, 5, 4, 2])
 
 
-@wrong("padded_last_step")
+@example("padded_last_step")
 def final_state_of_padded_features():
     def body(self, x):
         _, h = self.gru(x)
@@ -111,12 +111,12 @@ class PacksThenTakesTheLast(nn.Module):
         return self.fc(out[:, -1])
 
 
-@wrong("padded_last_step")
+@example("padded_last_step")
 def packed_and_then_the_last_position():
     return case(PacksThenTakesTheLast(), features(), lengths=[7, 5, 4, 2])
 
 
-@wrong("padded_last_step")
+@example("padded_last_step")
 def cell_loop_over_the_pads():
     def body(self, x):
         h = torch.zeros(x.size(0), H)
@@ -128,7 +128,7 @@ def cell_loop_over_the_pads():
     return case(model, padded_tokens(), lengths=[7, 5, 4, 2])
 
 
-@wrong("padded_last_step")
+@example("padded_last_step")
 def padded_states_of_both_directions():
     def body(self, x):
         _, (h, _) = self.lstm(self.emb(x))
@@ -139,7 +139,7 @@ def padded_states_of_both_directions():
     return case(model, padded_tokens().t(), **TIME_FIRST, lengths=[7, 5, 4, 2])
 
 
-@wrong("samples_mixed")
+@example("samples_mixed")
 def softmax_over_the_batch():
     def body(self, x):
         out, _ = self.lstm(x)
@@ -150,7 +150,7 @@ def softmax_over_the_batch():
     return case(Net(body, **parts, fc=nn.Linear(H, K)), features())
 
 
-@wrong("samples_mixed")
+@example("samples_mixed")
 def probabilities_over_the_batch():
     def body(self, x):
         out, _ = self.lstm(x)
@@ -159,7 +159,7 @@ def probabilities_over_the_batch():
     return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())
 
 
-@wrong("samples_mixed")
+@example("samples_mixed")
 def state_from_a_mean_over_the_batch():
     def body(self, x):
         h = self.start(x.mean((0, 1))).view(2, 1, H).repeat(1, len(x), 1)
@@ -169,7 +169,7 @@ def state_from_a_mean_over_the_batch():
     return case(Net(body, **parts, fc=nn.Linear(H, K)), features(), **TAGGER)
 
 
-@wrong("samples_mixed")
+@example("samples_mixed")
 def states_of_two_layers_centred_over_the_batch():
     def body(self, x):
         _, (h, _) = self.lstm(x)
@@ -179,7 +179,7 @@ def states_of_two_layers_centred_over_the_batch():
     return case(Net(body, lstm=lstm, fc=nn.Linear(H, K)), features())
 
 
-@wrong("samples_mixed")
+@example("samples_mixed")
 def probabilities_over_all_rows_of_a_flattened_output():
     def body(self, x):
         out, _ = self.lstm(x)
@@ -189,7 +189,7 @@ def probabilities_over_all_rows_of_a_flattened_output():
     return case(Net(body, lstm=lstm, fc=nn.Linear(H, K)), features(), **TAGGER)
 
 
-@wrong("samples_mixed")
+@example("samples_mixed")
 def attention_without_its_flag():
     def body(self, x):
         out, _ = self.lstm(x)
@@ -200,7 +200,7 @@ def attention_without_its_flag():
     return case(Net(body, **parts, fc=nn.Linear(H, K)), features())
 
 
-@wrong("samples_mixed")
+@example("samples_mixed")
 def normalised_over_the_batch_before_the_layer():
     def body(self, x):
         x = (x - x.mean(0)) / x.std(0)
@@ -210,7 +210,7 @@ def normalised_over_the_batch_before_the_layer():
     return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())
 
 
-@wrong("samples_mixed")
+@example("samples_mixed")
 def sorted_inside_and_not_put_back():
     def body(self, x):
         lengths, order = (x != 0).sum(1).sort(descending=True)

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from tests.layout_zoo.registry import (
+from tests.zoo.layout.common import (
     IN,
     TAGGER,
     TIME_FIRST,
@@ -14,8 +14,8 @@ from tests.layout_zoo.registry import (
     T,
     V,
     case,
+    example,
     features,
-    right,
     tokens,
 )
 
@@ -32,17 +32,17 @@ class BatchFirstClassifier(nn.Module):
         return self.fc(out[:, -1, :])
 
 
-@right
+@example("ok")
 def batch_first_last_step():
     return case(BatchFirstClassifier(), features())
 
 
-@right
+@example("ok")
 def batch_first_gru_two_layers():
     return case(BatchFirstClassifier(nn.GRU, num_layers=2), features())
 
 
-@right
+@example("ok")
 def batch_first_rnn():
     return case(BatchFirstClassifier(nn.RNN), features())
 
@@ -60,12 +60,12 @@ class ExplicitZeroStates(nn.Module):
         return self.fc(out[:, -1, :])
 
 
-@right
+@example("ok")
 def explicit_zero_states():
     return case(ExplicitZeroStates(), features())
 
 
-@right
+@example("ok")
 def time_first_last_step():
     def body(self, x):
         out, (_h, _c) = self.lstm(x)
@@ -76,7 +76,7 @@ def time_first_last_step():
     )
 
 
-@right
+@example("ok")
 def permute_before_default_layer():
     def body(self, x):
         x = x.permute(1, 0, 2)
@@ -86,7 +86,7 @@ def permute_before_default_layer():
     return case(Net(body, lstm=nn.LSTM(IN, H), fc=nn.Linear(H, K)), features())
 
 
-@right
+@example("ok")
 def batch_first_with_a_permute_before_it():
     def body(self, x):
         out, _ = self.lstm(x.permute(1, 0, 2))
@@ -96,7 +96,7 @@ def batch_first_with_a_permute_before_it():
     return case(model, torch.randn(T, B, IN), **TIME_FIRST)
 
 
-@right
+@example("ok")
 def channels_before_time():
     def body(self, x):
         out, _ = self.lstm(x.transpose(1, 2))
@@ -106,7 +106,7 @@ def channels_before_time():
     return case(model, torch.randn(B, IN, T), input_axes=("batch",))
 
 
-@right
+@example("ok")
 def view_that_undoes_a_view():
     def body(self, x):
         batch, time, size = x.shape
@@ -119,7 +119,7 @@ def view_that_undoes_a_view():
     return case(Net(body, **parts, fc=nn.Linear(H, K)), features())
 
 
-@right
+@example("ok")
 def view_to_the_shape_it_has():
     def body(self, x):
         out, _ = self.lstm(x.view(len(x), B, -1))
@@ -129,7 +129,7 @@ def view_to_the_shape_it_has():
     return case(model, torch.randn(T, B, IN), **TIME_FIRST)
 
 
-@right
+@example("ok")
 def output_viewed_flat_and_back_before_the_last_step():
     def body(self, x):
         out, _ = self.lstm(self.emb(x))
@@ -141,17 +141,17 @@ def output_viewed_flat_and_back_before_the_last_step():
     return case(Net(body, **parts, fc=nn.Linear(H, 1)), tokens())
 
 
-@right
+@example("ok")
 def the_layer_itself():
     return case(nn.LSTM(IN, H, batch_first=True), features(), **TAGGER)
 
 
-@right
+@example("ok")
 def the_layer_itself_time_first():
     return case(nn.LSTM(IN, H), torch.randn(T, B, IN), **TIME_FIRST, output_axes=("time", "batch"))
 
 
-@right
+@example("ok")
 def univariate_series():
     def body(self, x):
         out, _ = self.lstm(x.unsqueeze(-1))
@@ -162,7 +162,7 @@ def univariate_series():
     )
 
 
-@right
+@example("ok")
 def rows_of_an_image():
     def body(self, x):
         out, _ = self.lstm(x.view(-1, 8, 8))

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from tests.layout_zoo.registry import (
+from tests.zoo.layout.common import (
     IN,
     TAGGER,
     TIME_FIRST,
@@ -15,9 +15,9 @@ from tests.layout_zoo.registry import (
     T,
     V,
     case,
+    example,
     features,
     tokens,
-    wrong,
 )
 
 
@@ -32,22 +32,22 @@ class ForgottenFlag(nn.Module):
         return self.fc(out[:, -1, :])
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def batch_first_forgotten():
     return case(ForgottenFlag(), features())
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def batch_first_forgotten_gru_two_layers():
     return case(ForgottenFlag(nn.GRU, num_layers=2, dropout=0.2), features())
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def batch_first_forgotten_bidirectional():
     return case(ForgottenFlag(nn.RNN, bidirectional=True), features())
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def batch_first_forgotten_in_a_tagger():
     def body(self, x):
         out, _ = self.lstm(self.emb(x))
@@ -59,7 +59,7 @@ def batch_first_forgotten_in_a_tagger():
     )
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def batch_first_forgotten_and_last_of_the_first_axis():
     def body(self, x):
         out, _ = self.lstm(self.emb(x))
@@ -70,7 +70,7 @@ def batch_first_forgotten_and_last_of_the_first_axis():
     )
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def batch_first_forgotten_after_a_cnn():
     def body(self, x):
         b, t = x.shape[:2]
@@ -84,7 +84,7 @@ def batch_first_forgotten_after_a_cnn():
     )
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def state_made_with_the_sequence_length():
     def body(self, x):
         state = (torch.zeros(1, x.size(1), H), torch.zeros(1, x.size(1), H))
@@ -94,7 +94,7 @@ def state_made_with_the_sequence_length():
     return case(Net(body, lstm=nn.LSTM(IN, H), fc=nn.Linear(H, K)), features())
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def a_flag_too_many_for_time_first_data():
     def body(self, x):
         out, _ = self.lstm(x)
@@ -104,7 +104,7 @@ def a_flag_too_many_for_time_first_data():
     return case(model, torch.randn(T, B, IN), **TIME_FIRST)
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def permute_and_flag_both():
     def body(self, x):
         x = self.emb(x).permute(1, 0, 2)
@@ -117,7 +117,7 @@ def permute_and_flag_both():
     return case(model, tokens())
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def cell_loop_over_the_batch():
     def body(self, x):
         h = c = torch.zeros(x.size(1), H)
@@ -130,7 +130,7 @@ def cell_loop_over_the_batch():
     return case(Net(body, cell=nn.LSTMCell(IN, H), fc=nn.Linear(H, K)), features(), **TAGGER)
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def gru_cell_loop_over_the_batch_with_a_range():
     def body(self, x):
         h = torch.zeros(x.shape[1], H)
@@ -143,12 +143,12 @@ def gru_cell_loop_over_the_batch_with_a_range():
     return case(Net(body, cell=nn.GRUCell(IN, H), fc=nn.Linear(H, K)), features())
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def square_x_with_the_flag_forgotten():
     return case(ForgottenFlag(), features(5, 5))
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def square_x_and_a_state_of_the_batch():
     def body(self, x):
         h = torch.zeros(1, x.size(0), H)
@@ -158,12 +158,12 @@ def square_x_and_a_state_of_the_batch():
     return case(Net(body, gru=nn.GRU(IN, H), fc=nn.Linear(H, K)), features(5, 5))
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def one_sample_with_the_flag_forgotten():
     return case(ForgottenFlag(), features(1))
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def packed_over_the_wrong_axis():
     def body(self, x):
         packed = pack_padded_sequence(self.emb(x), torch.full((x.size(1),), x.size(0)))
@@ -175,7 +175,7 @@ def packed_over_the_wrong_axis():
     )
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def autoencoder_without_the_flag():
     def body(self, x):
         out, _ = self.enc(x)
@@ -185,7 +185,7 @@ def autoencoder_without_the_flag():
     return case(Net(body, enc=nn.LSTM(IN, 3), dec=nn.LSTM(3, IN)), features(), **TAGGER)
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def homemade_recurrence_over_the_batch():
     def body(self, x):
         h, outs = torch.zeros(x.size(1), H), []
@@ -199,7 +199,7 @@ def homemade_recurrence_over_the_batch():
     )
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def pad_packed_in_time_order():
     def body(self, x):
         packed = pack_padded_sequence(

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.layout_zoo.registry import IN, TAGGER, B, H, K, Net, T, V, case, features, right
+from tests.zoo.layout.common import IN, TAGGER, B, H, K, Net, T, V, case, example, features
 
 
 class FramesClassifier(nn.Module):
@@ -24,12 +24,12 @@ class FramesClassifier(nn.Module):
         return self.fc(self.drop(out[:, -1]))
 
 
-@right
+@example("ok")
 def cnn_and_lstm_on_frames():
     return case(FramesClassifier(), torch.randn(3, 5, 3, 9, 9))
 
 
-@right
+@example("ok")
 def cnn_in_a_loop_over_frames():
     def body(self, x):
         frames = []
@@ -47,7 +47,7 @@ def cnn_in_a_loop_over_frames():
     return case(model, torch.randn(3, 5, 1, 8, 8))
 
 
-@right
+@example("ok")
 def strided_convolutions_then_lstm():
     def body(self, x):
         y = self.conv(x.permute(0, 2, 1)).permute(2, 0, 1)
@@ -58,7 +58,7 @@ def strided_convolutions_then_lstm():
     return case(Net(body, conv=conv, lstm=nn.LSTM(5, H), fc=nn.Linear(H, K)), features(time=30))
 
 
-@right
+@example("ok")
 def pyramid_of_time_steps():
     def body(self, x):
         b, t, _f = x.shape
@@ -72,7 +72,7 @@ def pyramid_of_time_steps():
     return case(Net(body, **parts, high=high, fc=nn.Linear(2 * H, K)), features(), **TAGGER)
 
 
-@right
+@example("ok")
 def text_line_recogniser():
     """Columns of an image are the steps; the output is [time, batch, classes], as CTC wants."""
 
@@ -90,7 +90,7 @@ def text_line_recogniser():
     )
 
 
-@right
+@example("ok")
 def characters_then_words():
     def body(self, x):
         b, t, n = x.shape
@@ -107,7 +107,7 @@ def characters_then_words():
     return case(model, torch.randint(1, V, (B, T, 5)), **TAGGER)
 
 
-@right
+@example("ok")
 def sentences_of_a_document():
     def body(self, x):
         vectors = []
@@ -126,7 +126,7 @@ def sentences_of_a_document():
     return case(model, torch.randint(1, V, (B, 5, 6)))
 
 
-@right
+@example("ok")
 def siamese():
     def body(self, x):
         a, b = x[:, :, :3], x[:, :, 3:]
@@ -137,7 +137,7 @@ def siamese():
     return case(Net(body, lstm=nn.LSTM(3, H, batch_first=True)), features())
 
 
-@right
+@example("ok")
 def sample_by_sample():
     def body(self, x):
         outs = []
@@ -149,7 +149,7 @@ def sample_by_sample():
     return case(Net(body, lstm=nn.LSTM(IN, H), fc=nn.Linear(H, K)), features())
 
 
-@right
+@example("ok")
 def image_captioner():
     def body(self, x):
         image = self.cnn(x).flatten(1)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from tests.layout_zoo.registry import (
+from tests.zoo.layout.common import (
     IN,
     TAGGER,
     TIME_FIRST,
@@ -17,14 +17,14 @@ from tests.layout_zoo.registry import (
     T,
     V,
     case,
+    example,
     features,
     padded_tokens,
-    right,
     tokens,
 )
 
 
-@right
+@example("ok")
 def additive_attention():
     def body(self, x):
         out, _ = self.lstm(self.emb(x))
@@ -38,7 +38,7 @@ def additive_attention():
     )
 
 
-@right
+@example("ok")
 def attention_with_the_final_state():
     def body(self, x):
         x = self.emb(x).permute(1, 0, 2)
@@ -52,7 +52,7 @@ def attention_with_the_final_state():
     return case(Net(body, emb=nn.Embedding(V, IN), lstm=lstm, fc=nn.Linear(2 * H, K)), tokens())
 
 
-@right
+@example("ok")
 def self_attention_on_top():
     def body(self, x):
         out, _ = self.lstm(x)
@@ -64,7 +64,7 @@ def self_attention_on_top():
     return case(Net(body, **parts, attention=attention), features())
 
 
-@right
+@example("ok")
 def self_attention_time_first():
     def body(self, x):
         out, _ = self.lstm(x.transpose(0, 1))
@@ -116,12 +116,14 @@ class Seq2Seq(nn.Module):
         return outputs
 
 
-@right
+@example("ok")
 def seq2seq_with_teacher_forcing():
-    return case(Seq2Seq(), tokens().t(), **TIME_FIRST, output_axes=("time", "batch"))
+    x, target = tokens().t(), tokens().t()
+    axes = {**TIME_FIRST, "output_axes": ("time", "batch")}
+    return case(Seq2Seq(), x, **axes, call=lambda model, x: model(x, target))
 
 
-@right
+@example("ok")
 def encoder_that_returns_its_states():
     return case(Encoder(), tokens().t(), **TIME_FIRST)
 
@@ -159,7 +161,7 @@ class AttentionSeq2Seq(nn.Module):
         return torch.stack(outs)
 
 
-@right
+@example("ok")
 def seq2seq_with_attention():
     x = padded_tokens().t()
     return case(
@@ -167,7 +169,7 @@ def seq2seq_with_attention():
     )
 
 
-@right
+@example("ok")
 def encoder_states_of_lower_layers_for_the_decoder_and_attention():
     def body(self, x):
         memory, hidden = self.enc(self.emb(x))
@@ -181,7 +183,7 @@ def encoder_states_of_lower_layers_for_the_decoder_and_attention():
     return case(model, tokens().t(), **TIME_FIRST)
 
 
-@right
+@example("ok")
 def autoencoder():
     def body(self, x):
         _, (h, _) = self.enc(x)
@@ -195,7 +197,7 @@ def autoencoder():
     return case(model, features(), **TAGGER)
 
 
-@right
+@example("ok")
 def variational_autoencoder():
     def body(self, x):
         _, (h, _) = self.enc(x)
@@ -215,7 +217,7 @@ def variational_autoencoder():
     return case(model, features(), **TAGGER)
 
 
-@right
+@example("ok")
 def time_series_attention_encoder():
     """One-step calls in a loop, with an attention over the input series."""
 

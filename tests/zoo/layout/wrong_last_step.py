@@ -4,11 +4,11 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from tests.layout_zoo.registry import IN, H, K, Net, V, case, features, tokens, wrong
-from tests.layout_zoo.right_plain import BatchFirstClassifier
+from tests.zoo.layout.common import IN, H, K, Net, V, case, example, features, tokens
+from tests.zoo.layout.right_plain import BatchFirstClassifier
 
 
-@wrong("last_step_wrong_axis")
+@example("last_step_wrong_axis")
 def last_of_the_first_axis_with_batch_first():
     def body(self, x):
         out, _ = self.lstm(x)
@@ -17,7 +17,7 @@ def last_of_the_first_axis_with_batch_first():
     return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())
 
 
-@wrong("last_step_wrong_axis")
+@example("last_step_wrong_axis")
 def last_of_the_second_axis_without_batch_first():
     def body(self, x):
         out, _ = self.gru(self.emb(x).permute(1, 0, 2))
@@ -26,7 +26,7 @@ def last_of_the_second_axis_without_batch_first():
     return case(Net(body, emb=nn.Embedding(V, IN), gru=nn.GRU(IN, H), fc=nn.Linear(H, K)), tokens())
 
 
-@wrong("last_step_wrong_axis")
+@example("last_step_wrong_axis")
 def last_of_the_first_axis_square():
     def body(self, x):
         out, _ = self.lstm(x)
@@ -37,7 +37,7 @@ def last_of_the_first_axis_square():
     )
 
 
-@wrong("last_step_wrong_axis")
+@example("last_step_wrong_axis")
 def state_indexed_as_if_batch_first():
     def body(self, x):
         _, (h, _) = self.lstm(x)
@@ -46,7 +46,7 @@ def state_indexed_as_if_batch_first():
     return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())
 
 
-@wrong("last_step_wrong_axis")
+@example("last_step_wrong_axis")
 def pad_packed_without_the_flag_then_last():
     def body(self, x):
         packed = pack_padded_sequence(
@@ -60,12 +60,12 @@ def pad_packed_without_the_flag_then_last():
     )
 
 
-@wrong("bidir_last_step")
+@example("bidir_last_step")
 def bidirectional_last_step():
     return case(BatchFirstClassifier(bidirectional=True), features())
 
 
-@wrong("bidir_last_step")
+@example("bidir_last_step")
 def bidirectional_last_step_time_first():
     def body(self, x):
         out, _ = self.lstm(self.emb(x).transpose(0, 1))
@@ -75,7 +75,7 @@ def bidirectional_last_step_time_first():
     return case(Net(body, emb=nn.Embedding(V, IN), lstm=lstm, fc=nn.Linear(2 * H, K)), tokens())
 
 
-@wrong("bidir_last_step")
+@example("bidir_last_step")
 def bidirectional_last_step_with_random_states():
     def body(self, x):
         x = self.emb(x).permute(1, 0, 2)
@@ -87,7 +87,7 @@ def bidirectional_last_step_with_random_states():
     return case(Net(body, emb=nn.Embedding(V, IN), lstm=lstm, fc=nn.Linear(2 * H, K)), tokens())
 
 
-@wrong("bidir_last_step")
+@example("bidir_last_step")
 def bidirectional_halves_added_at_the_last_step():
     def body(self, x):
         out, _ = self.gru(x)
@@ -98,7 +98,7 @@ def bidirectional_halves_added_at_the_last_step():
     return case(Net(body, gru=gru, drop=nn.Dropout(), fc=nn.Linear(H, K)), features())
 
 
-@wrong("bidir_last_step")
+@example("bidir_last_step")
 def bidirectional_first_step():
     def body(self, x):
         out, _ = self.lstm(x)
@@ -108,7 +108,7 @@ def bidirectional_first_step():
     return case(Net(body, lstm=lstm, fc=nn.Linear(2 * H, K)), features())
 
 
-@wrong("bidir_last_step")
+@example("bidir_last_step")
 def bidirectional_last_step_beside_the_state():
     def body(self, x):
         out, state = self.lstm(x)
@@ -118,7 +118,7 @@ def bidirectional_last_step_beside_the_state():
     return case(Net(body, lstm=lstm, fc=nn.Linear(2 * H, K)), features())
 
 
-@wrong("bidir_last_step")
+@example("bidir_last_step")
 def bidirectional_last_step_of_one_sentence_without_a_batch():
     def body(self, x):
         out, _ = self.lstm(x)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from tests.layout_zoo.registry import IN, TAGGER, B, H, K, Net, T, V, case, features, right, wrong
+from tests.zoo.layout.common import IN, TAGGER, B, H, K, Net, T, V, case, example, features
 
 
 def _cut(h):
@@ -55,38 +55,38 @@ def _code_at_every_step(join):
     return case(Net(body, enc=enc, dec=dec, **parts), features(), **TAGGER)
 
 
-@right
+@example("ok")
 def sentence_autoencoder():
     return _sentence_autoencoder(
         _turned, lambda state, batch: state.view(batch, 2, H).transpose(0, 1).contiguous()
     )
 
 
-@wrong("hidden_view_scramble")
+@example("hidden_view_scramble")
 def sentence_autoencoder_cut_twice():
     return _sentence_autoencoder(_cut, lambda state, batch: state.view(2, batch, H))
 
 
-@right
+@example("ok")
 def characters_to_words():
     return _characters_to_words(_turned)
 
 
-@wrong("hidden_view_scramble")
+@example("hidden_view_scramble")
 def characters_to_words_cut():
     return _characters_to_words(_cut)
 
 
-@right
+@example("ok")
 def code_at_every_step():
     return _code_at_every_step(_turned)
 
 
-@wrong("hidden_view_scramble")
+@example("hidden_view_scramble")
 def code_at_every_step_cut():
     return _code_at_every_step(_cut)
 
 
-@wrong("samples_mixed")
+@example("samples_mixed")
 def code_at_every_step_weighed_over_the_batch():
     return _code_at_every_step(lambda h: _turned(h).softmax(0))

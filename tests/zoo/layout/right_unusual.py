@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from tests.layout_zoo.registry import (
+from tests.zoo.layout.common import (
     IN,
     TAGGER,
     H,
@@ -15,12 +15,12 @@ from tests.layout_zoo.registry import (
     Net,
     V,
     case,
+    example,
     features,
     padded_tokens,
-    right,
     tokens,
 )
-from tests.layout_zoo.right_plain import BatchFirstClassifier
+from tests.zoo.layout.right_plain import BatchFirstClassifier
 
 
 class ConvLSTM(nn.Module):
@@ -44,12 +44,12 @@ class ConvLSTM(nn.Module):
         return [torch.stack(outs, 1)], [[h, c]]
 
 
-@right
+@example("ok")
 def homemade_convolutional_lstm():
     return case(ConvLSTM(True), torch.randn(3, 5, 2, 6, 6), **TAGGER)
 
 
-@right
+@example("ok")
 def tags_as_lists_of_different_lengths():
     def body(self, x):
         out, _ = self.lstm(self.emb(x))
@@ -85,13 +85,13 @@ class SortedAutoencoder(nn.Module):
         return F.log_softmax(self.out(out[order.argsort()]), -1), mean
 
 
-@right
+@example("ok")
 def a_mean_that_stays_sorted():
     lengths = torch.tensor([7, 4, 7, 2])
     return case(SortedAutoencoder(), padded_tokens((7, 4, 7, 2)), **TAGGER, lengths=lengths)
 
 
-@right
+@example("ok")
 def one_step_after_an_attention_over_time():
     def body(self, x):
         weights = F.softmax(self.score(x), 1)
@@ -102,7 +102,7 @@ def one_step_after_an_attention_over_time():
     return case(Net(body, **parts, fc=nn.Linear(H, K)), features())
 
 
-@right
+@example("ok")
 def one_step_after_a_convolution_over_all_time():
     def body(self, x):
         y = F.relu(self.conv(x.transpose(1, 2))).flatten(1)
@@ -114,7 +114,7 @@ def one_step_after_a_convolution_over_all_time():
     return case(Net(body, **parts, lstm=lstm, fc=nn.Linear(H, K)), features())
 
 
-@right
+@example("cannot_check", says="listens to no seed")
 def noise_without_a_seed():
     def body(self, x):
         out, _ = self.lstm(x + int.from_bytes(os.urandom(4), "big") / 2**32)
@@ -123,7 +123,7 @@ def noise_without_a_seed():
     return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())
 
 
-@right
+@example("ok")
 def head_of_zeros():
     model = BatchFirstClassifier()
     nn.init.zeros_(model.fc.weight)
@@ -131,7 +131,7 @@ def head_of_zeros():
     return case(model, features())
 
 
-@right
+@example("ok")
 def as_many_state_rows_as_samples():
     def body(self, x):
         _, (h, _) = self.lstm(x)
@@ -141,7 +141,7 @@ def as_many_state_rows_as_samples():
     return case(Net(body, lstm=lstm, fc=nn.Linear(2 * H, K)), features(4))
 
 
-@right
+@example("ok")
 def order_handed_out_with_sorted_rows():
     def body(self, x):
         lengths, order = (x != 0).sum(1).sort(descending=True)
@@ -153,22 +153,22 @@ def order_handed_out_with_sorted_rows():
     return case(Net(body, **parts), padded_tokens((3, 7, 2, 5)))
 
 
-@right
+@example("ok")
 def scripted():
     return case(torch.jit.script(BatchFirstClassifier()), features())
 
 
-@right
+@example("ok")
 def wrapped_for_parallel_runs():
     return case(nn.DataParallel(BatchFirstClassifier()), features())
 
 
-@right
+@example("ok")
 def double_precision():
     return case(BatchFirstClassifier().double(), features().double())
 
 
-@right
+@example("ok")
 def two_token_columns_with_their_own_vocabularies():
     def body(self, x):
         both = torch.cat((self.words(x[..., 0]), self.tags(x[..., 1])), -1)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.layout_zoo.registry import (
+from tests.zoo.layout.common import (
     IN,
     TAGGER,
     TIME_FIRST,
@@ -15,13 +15,13 @@ from tests.layout_zoo.registry import (
     T,
     V,
     case,
+    example,
     features,
-    right,
     tokens,
 )
 
 
-@right
+@example("ok")
 def bidirectional_tagger():
     def body(self, x):
         out, _ = self.lstm(self.emb(x))
@@ -33,7 +33,7 @@ def bidirectional_tagger():
     )
 
 
-@right
+@example("ok")
 def one_sentence_tagger():
     def body(self, sentence):
         embeds = self.emb(sentence)
@@ -49,7 +49,7 @@ def one_sentence_tagger():
     )
 
 
-@right
+@example("ok")
 def one_sentence_cell_loop():
     def body(self, x):
         h, c = torch.zeros(H), torch.zeros(H)
@@ -65,7 +65,7 @@ def one_sentence_cell_loop():
     )
 
 
-@right
+@example("ok")
 def cell_loop_time_first():
     def body(self, x):
         h, c = torch.zeros(x.size(1), H), torch.zeros(x.size(1), H)
@@ -79,7 +79,7 @@ def cell_loop_time_first():
     return case(model, torch.randn(T, B, IN), **TIME_FIRST, output_axes=("time", "batch"))
 
 
-@right
+@example("ok")
 def cell_loop_two_layers_with_forecast():
     def body(self, x):
         n = x.size(0)
@@ -102,7 +102,7 @@ def cell_loop_two_layers_with_forecast():
     return case(model, torch.randn(B, T), **TAGGER)
 
 
-@right
+@example("ok")
 def gru_cell_last_state():
     def body(self, x):
         h = x.new_zeros(x.size(0), H)
@@ -113,7 +113,7 @@ def gru_cell_last_state():
     return case(Net(body, cell=nn.GRUCell(IN, H), fc=nn.Linear(H, K)), features())
 
 
-@right
+@example("ok")
 def bidirectional_by_two_cells():
     def body(self, x):
         n = x.size(0)
@@ -131,7 +131,7 @@ def bidirectional_by_two_cells():
     return case(model, features(), **TAGGER)
 
 
-@right
+@example("ok")
 def one_step_calls_of_a_layer():
     def body(self, x):
         state = None
@@ -142,7 +142,7 @@ def one_step_calls_of_a_layer():
     return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())
 
 
-@right
+@example("ok")
 def a_step_of_an_agent():
     def body(self, x):
         h = c = torch.zeros(x.size(0), H)
@@ -155,7 +155,7 @@ def a_step_of_an_agent():
     )
 
 
-@right
+@example("ok")
 def no_time_axis_and_one_step():
     def body(self, x):
         out, _ = self.lstm(x.unsqueeze(1))

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from tests.layout_zoo.registry import (
+from tests.zoo.layout.common import (
     IN,
     TAGGER,
     TIME_FIRST,
@@ -14,14 +14,14 @@ from tests.layout_zoo.registry import (
     Net,
     V,
     case,
+    example,
     features,
     padded_tokens,
     tokens,
-    wrong,
 )
 
 
-@wrong("hidden_view_scramble")
+@example("hidden_view_scramble")
 def two_layers_viewed():
     def body(self, x):
         _, (h, _) = self.lstm(x)
@@ -31,7 +31,7 @@ def two_layers_viewed():
     return case(Net(body, lstm=lstm, fc=nn.Linear(2 * H, K)), features())
 
 
-@wrong("hidden_view_scramble")
+@example("hidden_view_scramble")
 def two_directions_viewed():
     def body(self, x):
         _, h = self.gru(self.emb(x))
@@ -41,7 +41,7 @@ def two_directions_viewed():
     return case(Net(body, emb=nn.Embedding(V, IN), gru=gru, fc=nn.Linear(2 * H, K)), tokens())
 
 
-@wrong("hidden_view_scramble")
+@example("hidden_view_scramble")
 def attention_with_a_viewed_query():
     def body(self, x):
         out, (h, _) = self.lstm(self.emb(x).permute(1, 0, 2))
@@ -54,7 +54,7 @@ def attention_with_a_viewed_query():
     return case(Net(body, emb=nn.Embedding(V, IN), lstm=lstm, fc=nn.Linear(2 * H, K)), tokens())
 
 
-@wrong("hidden_view_scramble")
+@example("hidden_view_scramble")
 def sentence_autoencoder_with_a_viewed_state():
     def body(self, x):
         _, h = self.enc(x)
@@ -76,7 +76,7 @@ def sentence_autoencoder_with_a_viewed_state():
     return case(model, features(), **TAGGER)
 
 
-@wrong("hidden_view_scramble")
+@example("hidden_view_scramble")
 def decoder_state_by_view():
     def body(self, x):
         _, h = self.enc(x)
@@ -89,7 +89,7 @@ def decoder_state_by_view():
     return case(model, features(), **TAGGER)
 
 
-@wrong("hidden_view_scramble")
+@example("hidden_view_scramble")
 def encoder_state_viewed_for_the_decoder():
     def body(self, x):
         _, (h, c) = self.enc(x)
@@ -102,7 +102,7 @@ def encoder_state_viewed_for_the_decoder():
     return case(model, features(), **TAGGER)
 
 
-@wrong("wrong_layer_state")
+@example("wrong_layer_state")
 def first_layer_as_the_top():
     def body(self, x):
         _, (h, _) = self.lstm(x)
@@ -111,7 +111,7 @@ def first_layer_as_the_top():
     return case(Net(body, lstm=nn.LSTM(IN, H, 2, batch_first=True), fc=nn.Linear(H, K)), features())
 
 
-@wrong("wrong_layer_state")
+@example("wrong_layer_state")
 def first_rows_of_a_bidirectional_stack():
     def body(self, x):
         _, h = self.gru(self.emb(x))
@@ -121,7 +121,7 @@ def first_rows_of_a_bidirectional_stack():
     return case(Net(body, emb=nn.Embedding(V, IN), gru=gru, fc=nn.Linear(2 * H, K)), tokens())
 
 
-@wrong("wrong_layer_state")
+@example("wrong_layer_state")
 def lower_rows_for_the_decoder():
     def body(self, x):
         _, h = self.enc(self.emb(x))
@@ -133,7 +133,7 @@ def lower_rows_for_the_decoder():
     return case(model, tokens().t(), **TIME_FIRST, output_axes=("time", "batch"))
 
 
-@wrong("wrong_layer_state")
+@example("wrong_layer_state")
 def middle_layer_of_a_packed_stack():
     def body(self, x):
         lengths = (x != 0).sum(1)

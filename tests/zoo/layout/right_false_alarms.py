@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.layout_zoo.registry import IN, TAGGER, B, H, K, Net, T, V, case, features, right, tokens
-from tests.layout_zoo.right_plain import BatchFirstClassifier
+from tests.zoo.layout.common import IN, TAGGER, B, H, K, Net, T, V, case, example, features, tokens
+from tests.zoo.layout.right_plain import BatchFirstClassifier
 
 
-@right
+@example("ok")
 def dropout_that_stays_on():
     def body(self, x):
         out, _ = self.lstm(F.dropout(x, 0.3))
@@ -19,7 +19,7 @@ def dropout_that_stays_on():
     return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())
 
 
-@right
+@example("ok")
 def batch_norm_in_training_mode():
     def body(self, x):
         out, _ = self.lstm(self.norm(x.transpose(1, 2)).transpose(1, 2))
@@ -29,7 +29,7 @@ def batch_norm_in_training_mode():
     return case(Net(body, **parts, lstm=nn.LSTM(IN, H, batch_first=True)).train(), features())
 
 
-@right
+@example("ok")
 def batch_norm_without_running_statistics():
     def body(self, x):
         out, _ = self.lstm(x)
@@ -41,7 +41,7 @@ def batch_norm_without_running_statistics():
     )
 
 
-@right
+@example("ok")
 def batch_norm_over_time_steps():
     def body(self, x):
         out, _ = self.lstm(self.norm(x))
@@ -55,18 +55,18 @@ def batch_norm_over_time_steps():
     )
 
 
-@right
+@example("ok")
 def fixed_number_of_time_steps():
     def body(self, x):
         out, _ = self.lstm(x)
         return self.fc(out.reshape(x.size(0), -1))
 
     return case(
-        Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(5 * H, K)), features(5, 5)
+        Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(5 * H, K)), features(3, 5)
     )
 
 
-@right
+@example("ok")
 def frozen_embedding():
     def body(self, x):
         with torch.no_grad():
@@ -80,7 +80,7 @@ def frozen_embedding():
     )
 
 
-@right
+@example("ok")
 def forward_called_directly():
     def body(self, x):
         out, _ = self.lstm.forward(x)
@@ -89,7 +89,7 @@ def forward_called_directly():
     return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())
 
 
-@right
+@example("ok")
 def named_tuple_output():
     out_type = namedtuple("Out", "hidden logits")
 
@@ -100,7 +100,7 @@ def named_tuple_output():
     return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())
 
 
-@right
+@example("ok")
 def last_step_left_out():
     def body(self, x):
         out, _ = self.lstm(self.emb(x[:, :-1]))
@@ -112,7 +112,7 @@ def last_step_left_out():
     return case(model, tokens(), **TAGGER)
 
 
-@right
+@example("ok")
 def refuses_zeros():
     def body(self, x):
         if not (x.abs().sum(-1) > 0).all():
@@ -123,7 +123,7 @@ def refuses_zeros():
     return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())
 
 
-@right
+@example("ok")
 def float_tokens():
     def body(self, x):
         out, _ = self.lstm(self.emb(x.long()))
@@ -135,7 +135,7 @@ def float_tokens():
     return case(model, tokens().float())
 
 
-@right
+@example("ok")
 def cannot_be_copied_after_a_pass():
     def body(self, x):
         self.seen, _ = self.lstm(x)
@@ -146,22 +146,22 @@ def cannot_be_copied_after_a_pass():
     return case(model, features())
 
 
-@right
+@example("cannot_check", says="torch.randn(4, 7, 6)")
 def one_sample_of_a_right_model():
     return case(BatchFirstClassifier(), features(1))
 
 
-@right
+@example("cannot_check", says="`x[:4]`")
 def square_x_of_a_right_model():
     return case(BatchFirstClassifier(), features(5, 5))
 
 
-@right
+@example("cannot_check", says="all the same")
 def x_of_zeros():
     return case(BatchFirstClassifier(), torch.zeros(B, T, IN))
 
 
-@right
+@example("ok")
 def begin_and_end_marks():
     def body(self, x):
         ends = (x == 2).float().argmax(1)
@@ -177,7 +177,7 @@ def begin_and_end_marks():
     return case(model, x)
 
 
-@right
+@example("ok")
 def feedback_decoder_with_a_list_of_steps():
     def body(self, x):
         _, h = self.enc(x)
@@ -195,7 +195,7 @@ def feedback_decoder_with_a_list_of_steps():
     return case(model, features(), **TAGGER)
 
 
-@right
+@example("ok")
 def layers_one_after_the_other():
     def body(self, x):
         out, _ = self.a(x)
@@ -207,7 +207,7 @@ def layers_one_after_the_other():
     return case(Net(body, **parts, drop=nn.Dropout(), fc=nn.Linear(5, K)), features())
 
 
-@right
+@example("ok")
 def projection():
     def body(self, x):
         _out, (h, c) = self.lstm(x)

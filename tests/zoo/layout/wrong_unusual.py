@@ -3,9 +3,9 @@
 import torch
 from torch import nn
 
-from tests.layout_zoo.registry import IN, TAGGER, H, K, Net, case, features, wrong
-from tests.layout_zoo.right_unusual import ConvLSTM
-from tests.layout_zoo.wrong_batch_walked import ForgottenFlag
+from tests.zoo.layout.common import IN, TAGGER, H, K, Net, case, example, features
+from tests.zoo.layout.right_unusual import ConvLSTM
+from tests.zoo.layout.wrong_batch_walked import ForgottenFlag
 
 
 def _view(batch, time):
@@ -35,47 +35,47 @@ def _state_view(batch, bidirectional):
     return case(model, features(batch))
 
 
-@wrong("view_scramble")
+@example("view_scramble")
 def view_twice_as_many_steps_as_samples():
     return _view(4, 8)
 
 
-@wrong("view_scramble")
+@example("view_scramble")
 def view_twice_as_many_samples_as_steps():
     return _view(8, 4)
 
 
-@wrong("view_scramble")
+@example("time_batch_swapped")
 def view_of_a_square_where_it_does_nothing():
     return _view(5, 5)
 
 
-@wrong("last_step_wrong_axis")
+@example("cannot_check")
 def last_of_one_sample():
     return _last(1, 6)
 
 
-@wrong("last_step_wrong_axis")
+@example("last_step_wrong_axis")
 def last_of_twice_as_many_steps():
     return _last(3, 6)
 
 
-@wrong("hidden_view_scramble")
+@example("cannot_check")
 def state_view_of_one_sample():
     return _state_view(1, False)
 
 
-@wrong("hidden_view_scramble")
+@example("hidden_view_scramble")
 def state_view_of_as_many_samples_as_rows():
     return _state_view(4, True)
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def homemade_convolutional_lstm_without_its_flag():
     return case(ConvLSTM(False), torch.randn(3, 5, 2, 6, 6), **TAGGER)
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def homemade_loop_over_the_batch_and_its_last_state():
     def body(self, x):
         h = torch.zeros(x.size(1), H)
@@ -87,14 +87,14 @@ def homemade_loop_over_the_batch_and_its_last_state():
     return case(Net(body, **parts), features())
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def head_of_zeros_behind_a_forgotten_flag():
     model = ForgottenFlag()
     nn.init.zeros_(model.fc.weight)
     return case(model, features())
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def forgotten_flag_in_a_wrapper():
     return case(nn.DataParallel(ForgottenFlag()), features())
 
@@ -112,12 +112,12 @@ class Nodes(nn.Module):
         return self.lstm(folded)[0][:, -1].view(batch, nodes, -1)
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def nodes_folded_into_the_batch_flag_forgotten():
     return case(Nodes(), torch.randn(3, 7, 5, 2))
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def characters_of_each_word_flag_forgotten():
     def body(self, x):
         batch, words, letters = x.shape[:3]
@@ -127,12 +127,12 @@ def characters_of_each_word_flag_forgotten():
     return case(Net(body, lstm=nn.LSTM(2, H)), torch.randn(3, 7, 5, 2), **TAGGER)
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def flag_forgotten_behind_an_argmax():
     return case(Net(lambda m, x: m.lstm(x)[0][:, -1].argmax(-1), lstm=nn.LSTM(IN, H)), features())
 
 
-@wrong("time_batch_swapped")
+@example("time_batch_swapped")
 def flag_forgotten_where_the_last_value_is_taken_off():
     def body(self, x):
         last = x[:, -1:]
@@ -141,7 +141,7 @@ def flag_forgotten_where_the_last_value_is_taken_off():
     return case(Net(body, lstm=nn.LSTM(1, H), fc=nn.Linear(H, 1)), features(size=1))
 
 
-@wrong("samples_mixed")
+@example("samples_mixed")
 def batch_flipped_for_the_way_back():
     def body(self, x):
         ahead, back = self.ahead(x)[0][:, -1], self.back(x.flip(0))[0][:, -1]

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from tests.layout_zoo.registry import IN, TAGGER, H, K, Net, V, case, features, right, tokens
+from tests.zoo.layout.common import IN, TAGGER, H, K, Net, V, case, example, features, tokens
 
 
 class AsksFor(Net):
@@ -67,34 +67,42 @@ class WantsItsHiddenStateSet(AsksFor):
         return self.fc(out[:, -1])
 
 
-@right
+@example("ok")
 def mask_as_an_argument():
-    return case(AsksForAMask(None), features())
+    def call(model, x):
+        return model(x, torch.ones(x.shape[:2], dtype=torch.bool))
+
+    return case(AsksForAMask(None), features(), call=call)
 
 
-@right
+@example("ok")
 def batch_size_as_an_argument():
-    return case(AsksForABatchSize(None), features())
+    return case(AsksForABatchSize(None), features(), call=lambda model, x: model(x, len(x)))
 
 
-@right
+@example("ok")
 def hidden_state_of_a_gru_as_an_argument():
-    return case(AsksForAHiddenState(None), features())
+    def call(model, x):
+        return model(x, torch.zeros(2, len(x), H))
+
+    return case(AsksForAHiddenState(None), features(), call=call)
 
 
-@right
+@example("ok")
 def lengths_by_another_name():
     return case(AsksForLengthsByAnyName(None), features(3, 10), lengths=torch.tensor([8, 10, 4]))
 
 
-@right
+@example("ok")
 def last_word_one_step_later_behind_a_start():
     return case(SmoothsBehindAStart(), features(), lengths=torch.tensor([7, 5, 4, 2]))
 
 
-@right
+@example("ok")
 def target_as_an_argument():
-    return case(AsksForATarget(None), features(), **TAGGER)
+    target = features()
+    call = lambda model, x: model(x, target)  # noqa: E731
+    return case(AsksForATarget(None), features(), **TAGGER, call=call)
 
 
 class Translates(nn.Module):
@@ -111,14 +119,15 @@ class Translates(nn.Module):
         return self.fc(self.dec(self.target(trg), state)[0])
 
 
-@right
+@example("ok")
 def second_language_with_a_smaller_vocabulary():
     x = tokens()
     x[:, 0] = V - 1
-    return case(Translates(), x, **TAGGER)
+    target = x % (V // 2)
+    return case(Translates(), x, **TAGGER, call=lambda model, x: model(x, target))
 
 
-@right
+@example("ok")
 def decoder_that_goes_on_until_every_sample_is_done():
     def body(self, x):
         _, h = self.enc(x)
@@ -132,7 +141,26 @@ def decoder_that_goes_on_until_every_sample_is_done():
     return case(Net(body, enc=enc, cell=cell, fc=nn.Linear(H, K)), features(), **TAGGER)
 
 
-@right
+@example("ok")
+def hidden_state_set_before_each_call():
+    def call(model, x):
+        model.hidden = model.init_hidden(x)
+        return model(x)
+
+    return case(WantsItsHiddenStateSet(None), features(), call=call)
+
+
+@example("cannot_check", says="`init_hidden`")
+def hidden_state_not_set_before_the_call():
+    return case(WantsItsHiddenStateSet(None), features())
+
+
+@example("cannot_check", says="call=lambda model, x: model(x, attention_mask)")
+def mask_not_given():
+    return case(AsksForAMask(None), features())
+
+
+@example("cannot_check", says="all the same")
 def one_token_throughout():
     def body(self, x):
         return self.fc(self.lstm(self.emb(x))[0][:, -1])

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.layout_zoo.registry import (
+from tests.zoo.layout.common import (
     IN,
     TAGGER,
     TIME_FIRST,
@@ -15,13 +15,13 @@ from tests.layout_zoo.registry import (
     T,
     V,
     case,
+    example,
     features,
-    right,
     tokens,
 )
 
 
-@right
+@example("ok")
 def top_state():
     def body(self, x):
         _, (h, _) = self.lstm(x)
@@ -30,7 +30,7 @@ def top_state():
     return case(Net(body, lstm=nn.LSTM(IN, H, 3, batch_first=True), fc=nn.Linear(H, K)), features())
 
 
-@right
+@example("ok")
 def state_squeezed():
     def body(self, x):
         _, h = self.gru(x)
@@ -39,7 +39,7 @@ def state_squeezed():
     return case(Net(body, gru=nn.GRU(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())
 
 
-@right
+@example("ok")
 def state_view_where_there_is_one_layer():
     def body(self, x):
         _, (h, _) = self.lstm(x)
@@ -48,7 +48,7 @@ def state_view_where_there_is_one_layer():
     return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())
 
 
-@right
+@example("ok")
 def both_directions_of_the_state():
     def body(self, x):
         _, (h, _) = self.lstm(x)
@@ -58,7 +58,7 @@ def both_directions_of_the_state():
     return case(Net(body, lstm=lstm, fc=nn.Linear(2 * H, K)), features())
 
 
-@right
+@example("ok")
 def all_layers_of_the_state_concatenated():
     def body(self, x):
         _, (h, _) = self.lstm(x)
@@ -69,7 +69,7 @@ def all_layers_of_the_state_concatenated():
     return case(Net(body, lstm=lstm, fc=nn.Linear(3 * H, K)), features())
 
 
-@right
+@example("ok")
 def state_viewed_by_layers_and_directions():
     def body(self, x):
         _, (h, _) = self.lstm(x)
@@ -80,7 +80,7 @@ def state_viewed_by_layers_and_directions():
     return case(Net(body, lstm=lstm, fc=nn.Linear(2 * H, K)), features())
 
 
-@right
+@example("ok")
 def only_the_backward_state():
     def body(self, x):
         _, (h, _) = self.lstm(x)
@@ -90,7 +90,7 @@ def only_the_backward_state():
     return case(Net(body, lstm=lstm, fc=nn.Linear(H, K)), features())
 
 
-@right
+@example("ok")
 def cell_state_as_the_summary():
     def body(self, x):
         _, (_, c) = self.lstm(x)
@@ -99,7 +99,7 @@ def cell_state_as_the_summary():
     return case(Net(body, lstm=nn.LSTM(IN, H, 2, batch_first=True), fc=nn.Linear(H, K)), features())
 
 
-@right
+@example("ok")
 def ends_of_both_directions():
     def body(self, x):
         out, _ = self.lstm(x)
@@ -109,7 +109,7 @@ def ends_of_both_directions():
     return case(Net(body, lstm=lstm, fc=nn.Linear(2 * H, K)), features())
 
 
-@right
+@example("ok")
 def last_step_and_states_together():
     def body(self, x):
         out, (h, _c) = self.lstm(x)
@@ -119,7 +119,7 @@ def last_step_and_states_together():
     return case(Net(body, lstm=lstm, fc=nn.Linear(4 * H, K)), features())
 
 
-@right
+@example("ok")
 def random_initial_states():
     def body(self, x):
         x = self.emb(x).permute(1, 0, 2)
@@ -150,12 +150,12 @@ class StoresItsState(nn.Module):
         return self.fc(out[-1].view(self.batch_size, -1)).view(-1)
 
 
-@right
+@example("ok")
 def state_kept_between_calls():
     return case(StoresItsState(B), torch.randn(T, B, IN), **TIME_FIRST)
 
 
-@right
+@example("cannot_check")
 def state_kept_between_calls_and_square_x():
     return case(StoresItsState(5), torch.randn(5, 5, IN), **TIME_FIRST)
 
@@ -177,9 +177,12 @@ class AsksForAState(nn.Module):
         return (weight.new(2, batch_size, H).zero_(), weight.new(2, batch_size, H).zero_())
 
 
-@right
+@example("ok")
 def state_as_an_argument():
-    return case(AsksForAState(), tokens())
+    def call(model, x):
+        return model(x, model.init_hidden(len(x)))
+
+    return case(AsksForAState(), tokens(), call=call)
 
 
 class CharRNN(nn.Module):
@@ -196,17 +199,17 @@ class CharRNN(nn.Module):
         return self.fc(self.dropout(r).reshape(-1, H)), hidden
 
 
-@right
+@example("ok")
 def one_hot_inside_and_flattened_output():
     return case(CharRNN(), tokens(), **TAGGER)
 
 
-@right
+@example("ok")
 def flattened_output_declared_as_batch():
     return case(CharRNN(), tokens())
 
 
-@right
+@example("ok")
 def flattened_output_in_time_order():
     def body(self, x):
         out, _ = self.lstm(self.emb(x))
@@ -216,7 +219,7 @@ def flattened_output_in_time_order():
     return case(Net(body, **parts), tokens().t(), **TIME_FIRST, output_axes=("batch", "time"))
 
 
-@right
+@example("ok")
 def word_language_model():
     def body(self, x):
         out, hidden = self.rnn(self.drop(self.encoder(x)))

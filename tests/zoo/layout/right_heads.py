@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from tests.layout_zoo.registry import (
+from tests.zoo.layout.common import (
     IN,
     TAGGER,
     TIME_FIRST,
@@ -13,9 +13,9 @@ from tests.layout_zoo.registry import (
     Net,
     V,
     case,
+    example,
     features,
     padded_tokens,
-    right,
     tokens,
 )
 
@@ -30,18 +30,18 @@ def _three_heads(batch_first: bool) -> Net:
     return Net(body, lstm=nn.LSTM(IN, H, batch_first=batch_first), **heads)
 
 
-@right
+@example("ok")
 def list_of_three_heads():
     return case(_three_heads(True), features())
 
 
-@right
+@example("ok")
 def list_of_three_heads_for_each_step():
     x = features().transpose(0, 1).contiguous()
     return case(_three_heads(False), x, output_axes=("time", "batch"), **TIME_FIRST)
 
 
-@right
+@example("ok")
 def list_of_one_answer_a_sample():
     def body(self, x):
         return [self.fc(self.lstm(one)[1][0][-1]) for one in x]
@@ -58,17 +58,17 @@ def _tags_sample_by_sample(x):
     return case(Net(body, **parts), x, **TAGGER)
 
 
-@right
+@example("ok")
 def list_of_tags_a_sample():
     return _tags_sample_by_sample(tokens())
 
 
-@right
+@example("ok")
 def list_of_tags_as_long_as_each_sample():
     return _tags_sample_by_sample(padded_tokens())
 
 
-@right
+@example("ok")
 def list_of_forecasts():
     def body(self, x):
         _, (h, c) = self.lstm(x)
@@ -91,18 +91,18 @@ def _one_number_for_each_layer(batch_first: bool) -> Net:
     return Net(body, lstm=lstm, fc=nn.Linear(H, 1))
 
 
-@right
+@example("ok")
 def list_of_as_many_layers_as_samples():
     return case(_one_number_for_each_layer(True), features(4))
 
 
-@right
+@example("ok")
 def list_of_as_many_layers_as_samples_time_first():
     x = features(4).transpose(0, 1).contiguous()
     return case(_one_number_for_each_layer(False), x, **TIME_FIRST)
 
 
-@right
+@example("ok")
 def list_of_two_samples():
     def body(self, x):
         return [self.fc(self.lstm(one)[1][0][-1]) for one in x]
@@ -110,7 +110,7 @@ def list_of_two_samples():
     return case(Net(body, lstm=nn.LSTM(IN, H), fc=nn.Linear(H, K)), features(2))
 
 
-@right
+@example("ok")
 def flat_rows_beside_a_state_with_as_many_rows_as_samples():
     def body(self, x):
         out, state = self.lstm(x)

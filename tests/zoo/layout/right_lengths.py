@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from tests.layout_zoo.registry import (
+from tests.zoo.layout.common import (
     IN,
     TAGGER,
     TIME_FIRST,
@@ -13,9 +13,9 @@ from tests.layout_zoo.registry import (
     Net,
     V,
     case,
+    example,
     features,
     padded_tokens,
-    right,
     tokens,
 )
 
@@ -39,24 +39,24 @@ class PackedClassifier(nn.Module):
         return self.fc(torch.cat((hidden[-2], hidden[-1]), dim=1)).squeeze(1)
 
 
-@right
+@example("ok")
 def packed_without_the_flag():
     return case(PackedClassifier(True), padded_tokens(), lengths=[7, 5, 4, 2])
 
 
-@right
+@example("ok")
 def packed_time_first():
     return case(
         PackedClassifier(), padded_tokens().t(), **TIME_FIRST, lengths=torch.tensor([7, 5, 4, 2])
     )
 
 
-@right
+@example("cannot_check", says="text_lengths")
 def packed_without_lengths_given():
     return case(PackedClassifier(True), tokens())
 
 
-@right
+@example("ok")
 def packed_with_the_time_first_flag_and_batch_first_pack():
     def body(self, x):
         lengths = (x != 0).sum(1)
@@ -84,12 +84,12 @@ class SortsAndUnsorts(nn.Module):
         return self.fc(h[-1][back])
 
 
-@right
+@example("ok")
 def sorted_inside_and_put_back():
     return case(SortsAndUnsorts(), padded_tokens((3, 7, 2, 5)), lengths=torch.tensor([3, 7, 2, 5]))
 
 
-@right
+@example("ok")
 def gathers_each_last_step():
     def body(self, x):
         lengths = (x != 0).sum(1)
@@ -101,7 +101,7 @@ def gathers_each_last_step():
     return case(model, padded_tokens(), lengths=[7, 5, 4, 2])
 
 
-@right
+@example("ok")
 def masked_mean_over_time():
     def body(self, x):
         mask = (x != 0).unsqueeze(-1).float()
@@ -113,7 +113,7 @@ def masked_mean_over_time():
     return case(model, padded_tokens(), lengths=[7, 5, 4, 2])
 
 
-@right
+@example("ok")
 def padded_on_the_left():
     def body(self, x):
         out, _ = self.lstm(self.emb(x))
@@ -125,7 +125,7 @@ def padded_on_the_left():
     return case(model, x, lengths=[7, 5, 4, 2])
 
 
-@right
+@example("ok")
 def cell_loop_that_freezes_finished_sentences():
     def body(self, x):
         mask = (x != 0).float()
@@ -140,7 +140,7 @@ def cell_loop_that_freezes_finished_sentences():
     return case(model, padded_tokens(), lengths=[7, 5, 4, 2])
 
 
-@right
+@example("ok")
 def tagger_with_pads():
     def body(self, x):
         out, _ = self.lstm(self.emb(x))
@@ -151,7 +151,7 @@ def tagger_with_pads():
     return case(model, padded_tokens(), **TAGGER, lengths=[7, 5, 4, 2])
 
 
-@right
+@example("ok")
 def zero_frames_mark_the_end():
     def body(self, x):
         lengths = (x.abs().sum(-1) > 0).sum(1)

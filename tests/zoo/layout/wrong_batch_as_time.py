@@ -3,10 +3,10 @@
 import torch
 from torch import nn
 
-from tests.layout_zoo.registry import IN, B, H, K, Net, T, V, case, features, tokens, wrong
+from tests.zoo.layout.common import IN, B, H, K, Net, T, V, case, example, features, tokens
 
 
-@wrong("batch_as_time")
+@example("batch_as_time")
 def view_of_the_one_sentence_tutorial():
     def body(self, x):
         out, _ = self.lstm(x.view(len(x), 1, -1))
@@ -15,7 +15,7 @@ def view_of_the_one_sentence_tutorial():
     return case(Net(body, lstm=nn.LSTM(T * IN, H), fc=nn.Linear(H, K)), features())
 
 
-@wrong("batch_as_time")
+@example("batch_as_time")
 def view_of_the_tutorial_on_a_table():
     def body(self, x):
         out, self.hidden = self.lstm(x.view(len(x), 1, -1))
@@ -28,7 +28,7 @@ def view_of_the_tutorial_on_a_table():
     )
 
 
-@wrong("batch_as_time")
+@example("batch_as_time")
 def two_axes_read_as_one_sentence():
     def body(self, x):
         out, _ = self.lstm(x)
@@ -38,7 +38,7 @@ def two_axes_read_as_one_sentence():
     return case(model, torch.randn(B, IN), input_axes=("batch",))
 
 
-@wrong("batch_as_time")
+@example("batch_as_time")
 def series_read_as_one_sentence():
     def body(self, x):
         out, _ = self.gru(x)
@@ -47,7 +47,7 @@ def series_read_as_one_sentence():
     return case(Net(body, gru=nn.GRU(T, H), fc=nn.Linear(H, K)), torch.randn(B, T))
 
 
-@wrong("batch_as_time")
+@example("batch_as_time")
 def batch_axis_added_in_front():
     def body(self, x):
         out, _ = self.lstm(x.unsqueeze(0))
@@ -57,7 +57,7 @@ def batch_axis_added_in_front():
     return case(model, torch.randn(B, IN), input_axes=("batch",))
 
 
-@wrong("batch_as_time")
+@example("batch_as_time")
 def everything_in_one_long_sentence():
     def body(self, x):
         b, t = x.shape
@@ -69,7 +69,7 @@ def everything_in_one_long_sentence():
     )
 
 
-@wrong("batch_as_time")
+@example("batch_as_time")
 def hidden_state_of_one_for_a_batch():
     def body(self, x):
         h = c = torch.zeros(1, 1, H)

@@ -3,10 +3,10 @@
 import torch
 from torch import nn
 
-from tests.layout_zoo.registry import IN, H, K, Net, case, features, wrong
+from tests.zoo.layout.common import IN, H, K, Net, case, example, features
 
 
-@wrong("raises")
+@example("raises")
 def state_of_the_batch_without_the_flag():
     def body(self, x):
         h0 = torch.zeros(1, x.size(0), H)
@@ -16,7 +16,7 @@ def state_of_the_batch_without_the_flag():
     return case(Net(body, gru=nn.GRU(IN, H), fc=nn.Linear(H, K)), features())
 
 
-@wrong("raises")
+@example("raises")
 def result_not_unpacked():
     def body(self, x):
         out = self.lstm(x)
@@ -25,12 +25,12 @@ def result_not_unpacked():
     return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())
 
 
-@wrong("raises")
+@example("raises")
 def layer_in_a_sequential():
     return case(nn.Sequential(nn.LSTM(IN, H, batch_first=True), nn.Linear(H, K)), features())
 
 
-@wrong("not_attempted")
+@example("not_attempted")
 def stub():
     def body(self, x):
         return None
@@ -38,7 +38,7 @@ def stub():
     return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True)), features())
 
 
-@wrong("not_attempted")
+@example("not_attempted")
 def stub_that_raises():
     def body(self, x):
         raise NotImplementedError
@@ -46,7 +46,7 @@ def stub_that_raises():
     return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True)), features())
 
 
-@wrong("not_attempted")
+@example("cannot_check", says="one number")
 def loss_instead_of_predictions():
     def body(self, x):
         out, _ = self.lstm(x)
@@ -55,7 +55,7 @@ def loss_instead_of_predictions():
     return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())
 
 
-@wrong("unrecognised")
+@example("unrecognised")
 def the_batch_is_gone():
     def body(self, x):
         out, _ = self.lstm(x)

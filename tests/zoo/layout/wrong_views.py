@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from tests.layout_zoo.registry import (
+from tests.zoo.layout.common import (
     IN,
     TAGGER,
     TIME_FIRST,
@@ -14,13 +14,13 @@ from tests.layout_zoo.registry import (
     T,
     V,
     case,
+    example,
     features,
     tokens,
-    wrong,
 )
 
 
-@wrong("view_scramble")
+@example("view_scramble")
 def view_to_time_first():
     def body(self, x):
         out, _ = self.lstm(x.view(x.size(1), x.size(0), -1))
@@ -29,7 +29,7 @@ def view_to_time_first():
     return case(Net(body, lstm=nn.LSTM(IN, H), fc=nn.Linear(H, K)), features())
 
 
-@wrong("view_scramble")
+@example("view_scramble")
 def reshape_of_embeddings():
     def body(self, x):
         b, t = x.shape
@@ -41,7 +41,7 @@ def reshape_of_embeddings():
     )
 
 
-@wrong("view_scramble")
+@example("view_scramble")
 def view_to_batch_first_of_time_first_data():
     def body(self, x):
         t, b, f = x.shape
@@ -52,7 +52,7 @@ def view_to_batch_first_of_time_first_data():
     return case(model, torch.randn(T, B, IN), **TIME_FIRST)
 
 
-@wrong("view_scramble")
+@example("view_scramble")
 def view_after_a_cnn():
     def body(self, x):
         b, t = x.shape[:2]
@@ -66,7 +66,7 @@ def view_after_a_cnn():
     )
 
 
-@wrong("view_scramble")
+@example("view_scramble")
 def view_there_and_back():
     def body(self, x):
         b, t, f = x.shape
@@ -76,7 +76,7 @@ def view_there_and_back():
     return case(Net(body, lstm=nn.LSTM(IN, H), fc=nn.Linear(H, K)), features(), **TAGGER)
 
 
-@wrong("view_scramble")
+@example("view_scramble")
 def view_before_a_cell_loop():
     def body(self, x):
         b, t, f = x.shape
@@ -88,7 +88,7 @@ def view_before_a_cell_loop():
     return case(Net(body, cell=nn.GRUCell(IN, H), fc=nn.Linear(H, K)), features())
 
 
-@wrong("view_scramble")
+@example("view_scramble")
 def view_of_the_output_before_the_last_step():
     def body(self, x):
         out, _ = self.lstm(x)
@@ -99,7 +99,7 @@ def view_of_the_output_before_the_last_step():
     return case(model, features())
 
 
-@wrong("view_scramble")
+@example("view_scramble")
 def time_first_output_viewed_as_batch_first():
     def body(self, x):
         out, _ = self.lstm(self.emb(x).transpose(0, 1))
@@ -112,7 +112,7 @@ def time_first_output_viewed_as_batch_first():
     )
 
 
-@wrong("view_scramble")
+@example("view_scramble")
 def time_first_output_flattened_into_rows():
     def body(self, x):
         out, _ = self.lstm(x.transpose(0, 1))
@@ -121,7 +121,7 @@ def time_first_output_flattened_into_rows():
     return case(Net(body, lstm=nn.LSTM(IN, H), fc=nn.Linear(T * H, K)), features())
 
 
-@wrong("view_scramble")
+@example("view_scramble")
 def cell_outputs_viewed_as_batch_first():
     def body(self, x):
         b, t, _ = x.shape
@@ -134,7 +134,7 @@ def cell_outputs_viewed_as_batch_first():
     return case(Net(body, cell=nn.GRUCell(IN, H), fc=nn.Linear(H, K)), features(), **TAGGER)
 
 
-@wrong("view_scramble")
+@example("view_scramble")
 def output_of_two_directions_viewed_as_batch_first():
     def body(self, x):
         out, _ = self.gru(x.transpose(0, 1))
@@ -144,7 +144,7 @@ def output_of_two_directions_viewed_as_batch_first():
     return case(Net(body, gru=gru, fc=nn.Linear(2 * H, K)), features())
 
 
-@wrong("view_scramble")
+@example("view_scramble")
 def mean_of_a_view_of_more_samples_than_steps():
     def body(self, x):
         out, _ = self.lstm(x)
@@ -154,7 +154,7 @@ def mean_of_a_view_of_more_samples_than_steps():
     return case(Net(body, lstm=lstm, fc=nn.Linear(H, K)), features(8, 4))
 
 
-@wrong("view_scramble")
+@example("view_scramble")
 def samples_side_by_side_as_features():
     def body(self, x):
         out, _ = self.lstm(x.transpose(0, 1).reshape(1, x.size(1), -1))
