@@ -31,6 +31,8 @@ _HOME = {
     "check_cell": "checks.cell",
     "check_stack": "checks.stack",
     "check_layout": "checks.layout",
+    "check_last_state": "checks.last_state",
+    "check_words": "checks.words",
 }
 
 __all__ = sorted(_HOME)
