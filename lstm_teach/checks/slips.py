@@ -95,16 +95,17 @@ def place_of(frame: FrameType, line: int) -> Place | None:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return None
-    around: list[ast.AST] = [
+    around: list[ast.stmt] = [
         node
         for node in ast.walk(tree)
         if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or line)
     ]
     if not around:
         return None
-    statement = around[-1]
+    statements = [node for node in around if node.lineno == line] or around[-1:]
+    nodes = tuple(node for statement in statements for node in _own_nodes(statement))
     functions = [node for node in around if isinstance(node, ast.FunctionDef)]
-    return Place(tuple(_own_nodes(statement)), functions[-1] if functions else tree, frame)
+    return Place(nodes, functions[-1] if functions else tree, frame)
 
 
 def _own_nodes(statement: ast.AST) -> Iterator[ast.AST]:
@@ -301,13 +302,13 @@ SLIPS: tuple[tuple[Callable[[Place, ast.AST], Found], str], ...] = (
         "`{name}` is a list of modules and cannot be called. Loop over it, and call each one.",
     ),
     (
+        _exchanged,
+        "The order is x first, then h and c as one pair: `{cell}(x, (h, c))`.",
+    ),
+    (
         _pair_passed_up,
         "`{name}` {what}: a cell returns (h, c). Take it apart, `h, c = cell(x, (h, c))`, and go "
         "on with h alone.",
-    ),
-    (
-        _exchanged,
-        "The order is x first, then h and c as one pair: `{cell}(x, (h, c))`.",
     ),
     (
         _made_the_other_way_round,

@@ -148,7 +148,7 @@ class Brought:
             return self.call(thing, x)
         result = self.call(thing, x.transpose(0, 1))
         parts = list(result) if isinstance(result, (tuple, list)) else [result]
-        if parts and isinstance(parts[0], Tensor) and parts[0].dim() > 1:
+        if parts and isinstance(parts[0], Tensor) and parts[0].dim() > 2:
             parts[0] = parts[0].transpose(0, 1)
         return parts if isinstance(result, (tuple, list)) else parts[0]
 
@@ -257,6 +257,14 @@ def _owner(code: nn.Module, call: Callable[[Thing, Tensor], Any]) -> Brought | R
     module = run_in_time(lambda: copy.deepcopy(code).to("cpu", torch.float64))
     if isinstance(module, Report):
         return module
+    for name, value in vars(module).items():
+        if isinstance(value, list) and any(isinstance(part, nn.Module) for part in value):
+            return Report(
+                "unrecognised",
+                "So the module does not know them: its `parameters()` leave them out, and no "
+                f"optimizer trains them.\nFix: `self.{name} = nn.ModuleList(...)`.",
+                headline=f"the cells stand in a plain list, `self.{name}`",
+            )
     parts = {name: part for name, part in module.named_modules() if name}
     told = [p for p in (*parts.values(), module) if isinstance(getattr(p, "input_size", 0.0), int)]
     told = sorted(told, key=lambda part: not isinstance(part, nn.LSTMCell))
@@ -267,7 +275,9 @@ def _owner(code: nn.Module, call: Callable[[Thing, Tensor], Any]) -> Brought | R
         result = run_in_time(call, module, torch.randn(6, 3, wide))
     called = {name: calls[part] for name, part in parts.items() if calls[part]}
     if isinstance(result, Report) and not called:
-        return result
+        message = f"It was run on an x `[6, 3, {wide}]` that the check made up.\n{result.message}"
+        where = "\nWhere it reads something else, bring the part that reads features."
+        return _cannot("it does not run on such an x", f"{message}{where}")
     if not called:
         return none
     kind = next((type(parts[n]) for n in called if isinstance(parts[n], nn.LSTMCell)), None)

@@ -14,7 +14,14 @@ from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
 from lstm_teach.checks.stack.brought import Brought, Call, bring
 from lstm_teach.checks.stack.mistakes import MISTAKES
-from lstm_teach.checks.stack.results import ARRANGEMENTS, close, described, first_off, same
+from lstm_teach.checks.stack.results import (
+    ARRANGEMENTS,
+    OF_OWNERS,
+    close,
+    described,
+    first_off,
+    same,
+)
 from lstm_teach.checks.stack.trial import Trial, try_all
 from lstm_teach.checks.stack.wiring import Result
 
@@ -101,7 +108,7 @@ def _judge(brought: Brought, trials: list[Trial], differs: str) -> Report:
 
 def _verdict(brought: Brought, done: list[Trial]) -> Report:
     """What is to be said of the numbers that came back."""
-    for arranged in ARRANGEMENTS[:-2] if brought.owns else ARRANGEMENTS[:1]:
+    for arranged in OF_OWNERS if brought.owns else ARRANGEMENTS[:1]:
         if _all_same(done, arranged):
             return _right(brought, done, arranged)
     report = _named(done)
