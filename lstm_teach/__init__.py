@@ -32,6 +32,7 @@ _HOME = {
     "check_stack": "checks.stack",
     "check_layout": "checks.layout",
     "check_last_state": "checks.last_state",
+    "check_words": "checks.words",
 }
 
 # What torch does not bring.
