@@ -98,7 +98,7 @@ class Explorer(ABC):
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         values = self.values
-        pictures = [(self._said(values), self._picture.drawing)]
+        pictures = [(self._said(values), self.look(**values).drawing)]
         for move in self.preview:
             if move.items() - values.items():
                 moved = self._said({name: move[name] for name in move})

@@ -28,7 +28,7 @@ class GateExplorer(Explorer):
     Four buttons set the gates to a use that has a name: keep, write, erase, read.
     """
 
-    preview = (PRESETS["keep"], PRESETS["write"], PRESETS["erase"], PRESETS["read"])
+    preview = (PRESETS["keep"], PRESETS["write"])
 
     def __init__(self) -> None:
         """Start halfway: half of the old c stays, most of the candidate comes in."""

@@ -30,9 +30,9 @@ READS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 class _Reader(nn.Module):
     """An nn.LSTM and the way in which its results are read."""
 
-    def __init__(self, lstm: nn.LSTM, read: str, packed: bool, half: int | None = None) -> None:
+    def __init__(self, lstm: nn.LSTM, read: str, packed: bool, part: int | None = None) -> None:
         super().__init__()
-        self.lstm, self.read, self.packed, self.half = lstm, READS[read], packed, half
+        self.lstm, self.read, self.packed, self.part = lstm, READS[read], packed, part
 
     def forward(self, x: Tensor) -> Tensor:
         first = self.lstm.batch_first
@@ -41,7 +41,7 @@ class _Reader(nn.Module):
         if self.packed:
             output = pad_packed_sequence(output, batch_first=first)[0]
         result = self.read(output, h_n)
-        return result if self.half is None else result.split(HIDDEN, -1)[self.half]
+        return result if self.part is None else result.split(HIDDEN, -1)[self.part]
 
 
 class InfluenceExplorer(Explorer):
@@ -52,7 +52,7 @@ class InfluenceExplorer(Explorer):
             packed, num_layers, read, sentence, step.
     """
 
-    preview = ({"batch_first": False}, {"read": "output[-1]"}, {"read": "h_n[-1]"}, {"step": 6})
+    preview = ({"batch_first": False}, {"read": "output[-1]"})
 
     def __init__(self, **start: Any) -> None:
         """Start at a batch-first x in a batch-first nn.LSTM, unless told otherwise."""
@@ -90,20 +90,20 @@ class InfluenceExplorer(Explorer):
         try:
             with torch.no_grad():
                 shape = model(x).shape
-            strengths = [influence(model, x, index)]
         except (RuntimeError, IndexError) as error:
             message = f"{type(error).__name__}: {error}"
             return View(draw_refusal(code, message, HEIGHT), f"{_refusal(message)} {_said(code)}")
-        if lstm.bidirectional and shape[-1] == 2 * HIDDEN:
-            readers = (_Reader(lstm, read, packed, half) for half in (0, 1))
-            strengths += [influence(reader, x, index) for reader in readers]
+        both = lstm.bidirectional and shape[-1] == 2 * HIDDEN
+        parts = [_Reader(lstm, read, packed, half) for half in (0, 1)] if both else [model]
+        strengths = [influence(part, x, index) for part in parts]
+        if not batch_first_x:
+            strengths = [each.t() for each in strengths]
         axes = x_is.strip("[]").split(", ")
         everything = read == POSITION
-        whole, *halves = (each if batch_first_x else each.t() for each in strengths)
         reach = Reach(
             words=word_grid(batch_first=True).tolist(),
-            strengths=whole,
-            halves=tuple(halves),
+            strengths=torch.stack(strengths).sum(0),
+            halves=tuple(strengths) if both else (),
             sentence=sentence,
             made="output" if everything else f"answer = {read}",
             result=f"output[{at[0]}, {at[1]}]" if everything else f"answer[{sentence}]",

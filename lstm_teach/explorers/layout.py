@@ -24,7 +24,7 @@ class LayoutExplorer(Explorer):
         i: the index to begin with; -1 is the last.
     """
 
-    preview = ({"batch_first": True}, {"take": TAKE[1]}, {"take": TAKE[2]}, {"take": TAKE[3]})
+    preview = ({"batch_first": True}, {"take": TAKE[3]})
 
     def __init__(self, batch_first: bool = False, take: str = TAKE[0], i: int = 0) -> None:
         """Start at the layout and the expression that are given."""

@@ -16,7 +16,6 @@ Arrow = tuple[Place, Place]
 HEIGHT = 480
 OWN, OTHER = "seq_len", "batch"
 STRONGEST = 0.5  # of the colour, on all but the strongest word, so that ink is easy to read there
-HALVES = ("first half: forward", "second half: backward")
 
 
 @dataclass(frozen=True)
@@ -166,9 +165,5 @@ def _draw_legend(drawing: Drawing, halves: bool) -> None:
         x += 240
     drawing.boxes([(x, 10, 26, 12)], "paper", "faint")
     drawing.text(x + 34, 16, "does not reach it", align="left", color="muted")
-    bars = "the longer the bar, the stronger"
-    if halves:
-        for place, words in enumerate(HALVES):
-            drawing.text(x + 180, 24 - 16 * place, f"{place + 1}. bar: {words}", align="left")
-    else:
-        drawing.text(x + 180, 16, bars, align="left")
+    bars = "upper bar: forward half, lower: backward" if halves else "longer bar: stronger"
+    drawing.text(x + 170, 16, bars, align="left")

@@ -63,8 +63,7 @@ def _draw_row(
 ) -> None:
     """Words at the bottom, the cell above each, and its h on top: done, newest, and to come."""
     width, height = pitch - 26, 30
-    low = HEIGHT - 136
-    middle, high = low + 50, low + 100
+    low, middle, high = HEIGHT - 136.0, HEIGHT - 86.0, HEIGHT - 36.0
     for y, name in ((low, "xt"), (middle, "cell(xt, [h, c])"), (high, "h")):
         drawing.text(20, y + height / 2, name, size=9.5, align="left", bold=True, mono=True)
     ups: list[tuple[Point, Point]] = []

@@ -52,7 +52,8 @@ STYLE = (
     f"{','.join(f'{page} .lstm-figure' for page in DARK_PAGES)}{{{_variables(DARK)}}}"
     # A theme of JupyterLab knows its own paper.
     "[data-jp-theme-light] .lstm-figure{--lstm-paper:var(--jp-layout-color0)}"
-    ".lstm-figure{color:var(--lstm-ink)}.lstm-figure svg{background:var(--lstm-paper)}</style>"
+    ".lstm-figure{color:var(--lstm-ink)}.lstm-figure svg{background:var(--lstm-paper)}"
+    ".lstm-figure text{white-space:pre}.lstm-figure table{color:inherit}</style>"
 )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PolyCollection
@@ -19,7 +20,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
 from PIL import Image
 
-from .drawing import DASHES, NONE, Arrows, Boxes, Drawing, Lines, Words
+from .drawing import DASHES, NONE, Boxes, Drawing, Lines, Shape, Words
 from .palette import LIGHT
 
 DPI = 100
@@ -50,69 +51,57 @@ def figure(drawing: Drawing | Figure, dpi: float = DPI) -> Figure:
     return sheet
 
 
-def _artists(shape: Boxes | Lines | Arrows | Words) -> list[PolyCollection | LineCollection | Text]:
+def _artists(shape: Shape) -> Sequence[PolyCollection | LineCollection | Text]:
     if isinstance(shape, Words):
         return _texts(shape)
+    width = shape.width * 72 / DPI
     if isinstance(shape, Boxes):
         corners = [((x, y), (x + w, y), (x + w, y + h), (x, y + h)) for x, y, w, h in shape.boxes]
-        dashes = DASHES[shape.style]
-        return [
-            PolyCollection(
-                corners,
-                facecolors=NONE
-                if shape.fill == NONE
-                else to_rgba(LIGHT[shape.fill], shape.strength),
-                edgecolors=NONE if shape.edge == NONE else LIGHT[shape.edge],
-                linewidths=shape.width * 72 / DPI,
-                linestyles=(0, [length / shape.width for length in dashes]) if dashes else "-",
-            )
-        ]
-    paths = shape.shafts if isinstance(shape, Arrows) else shape.paths
+        dashes = [length / shape.width for length in DASHES[shape.style]]
+        look: dict[str, Any] = {"linewidths": width, "linestyles": (0, dashes) if dashes else "-"}
+        fill = NONE if shape.fill == NONE else to_rgba(LIGHT[shape.fill], shape.strength)
+        edge = NONE if shape.edge == NONE else LIGHT[shape.edge]
+        return [PolyCollection(corners, facecolors=fill, edgecolors=edge, **look)]
     color = LIGHT[shape.color]
-    drawn = LineCollection(list(paths), colors=color, linewidths=shape.width * 72 / DPI)
     if isinstance(shape, Lines):
-        return [drawn]
-    return [drawn, PolyCollection(shape.heads, facecolors=color, edgecolors=NONE)]
+        return [LineCollection([*shape.paths], colors=color, linewidths=width)]
+    shafts, heads = shape.shafts_and_heads
+    return [
+        LineCollection(shafts, colors=color, linewidths=width),
+        PolyCollection(heads, facecolors=color, edgecolors=NONE),
+    ]
 
 
 def _texts(shape: Words) -> list[Text]:
     """One Text for each part; only words in MONO have several, for their width is known."""
-    x, align = shape.x, shape.align
+    look = {
+        "fontsize": shape.size,
+        "fontweight": "bold" if shape.bold else "normal",
+        "fontfamily": MONO if shape.mono else "DejaVu Sans",
+        "va": "center",
+        "parse_math": False,
+    }
+    if len(shape.parts) == 1:
+        ((words, color),) = shape.parts
+        return [Text(shape.x, shape.y, _known(words), color=LIGHT[color], ha=shape.align, **look)]
     # The renderer sets every character of MONO a whole number of pixels wide.
     advance = round(MONO_ADVANCE * shape.size * DPI / 72)
-    if len(shape.parts) > 1:
-        x -= {"left": 0.0, "center": 0.5, "right": 1.0}[align] * advance * len(shape.text)
-        align = "left"
+    x = shape.x - {"left": 0, "center": 0.5, "right": 1}[shape.align] * advance * len(shape.text)
     drawn = []
     for words, color in shape.parts:
-        drawn.append(
-            Text(
-                x,
-                shape.y,
-                _drawable(words),
-                fontsize=shape.size,
-                color=LIGHT[color],
-                ha=align,
-                va="center",
-                fontweight="bold" if shape.bold else "normal",
-                fontfamily=MONO if shape.mono else "DejaVu Sans",
-                parse_math=False,
-            )
-        )
+        drawn.append(Text(x, shape.y, words, color=LIGHT[color], ha="left", **look))
         x += advance * len(words)
     return drawn
 
 
 @cache
-def _known() -> frozenset[int]:
+def _letters() -> frozenset[int]:
     return frozenset(get_font(findfont(MONO)).get_charmap())
 
 
-def _drawable(words: str) -> str:
+def _known(words: str) -> str:
     """The words in characters that the font has."""
-    if words.isascii():
-        return words
-    return "".join(each if ord(each) in _known() else "□" for each in words)
+    return "".join(each if each.isascii() or ord(each) in _letters() else "□" for each in words)
 
 
 def png(drawing: Drawing | Figure) -> bytes:
@@ -155,7 +144,7 @@ def _pixels(drawing: Drawing | Figure, dpi: float = DPI) -> Image.Image:
 
 
 def _encoded(image: Image.Image) -> bytes:
-    """PNG bytes in few colours: a notebook carries them."""
+    """PNG bytes in few colours, a third of the size: a notebook carries them."""
     buffer = io.BytesIO()
-    image.quantize(64, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    image.quantize(256, dither=Image.Dither.NONE).save(buffer, "PNG")
     return buffer.getvalue()

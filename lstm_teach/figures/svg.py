@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from .drawing import DASHES, NONE, Arrows, Boxes, Drawing, Lines, Point, Words
+from .drawing import DASHES, NONE, Boxes, Drawing, Lines, Point, Shape, Words
 from .palette import LIGHT, css
 
 PIXELS = 100 / 72  # in a point
@@ -23,33 +23,34 @@ def svg(drawing: Drawing | Figure, name: str) -> str:
     """The picture as an ``<svg>`` element whose accessible name is `name`."""
     if isinstance(drawing, Figure):
         return _of_figure(drawing, name)
-    height = drawing.height
-    parts: list[str] = []
-    for shape in drawing.shapes:
-        if isinstance(shape, Boxes):
-            parts.append(_boxes(shape, height))
-        elif isinstance(shape, Lines):
-            parts.append(_path(shape.paths, height, f'fill="none" {_stroke(shape)}'))
-        elif isinstance(shape, Arrows):
-            parts.append(_path(shape.shafts, height, f'fill="none" {_stroke(shape)}'))
-            parts.append(_path(shape.heads, height, f'fill="{css(shape.color)}"', "z"))
-        else:
-            parts.append(_words(shape, height))
-    return f"{_head(drawing.width, height, name)}{''.join(parts)}</svg>"
+    parts = "".join(_drawn(shape, drawing.height) for shape in drawing.shapes)
+    return f"{_head(drawing.width, drawing.height, name)}{parts}</svg>"
 
 
-def _head(width: float, height: float, name: str) -> str:
+def _drawn(shape: Shape, height: float) -> str:
+    if isinstance(shape, Boxes):
+        return _boxes(shape, height)
+    if isinstance(shape, Words):
+        return _words(shape, height)
+    line = f'fill="none" stroke="{css(shape.color)}" stroke-width="{shape.width:g}"'
+    if isinstance(shape, Lines):
+        return _path(shape.paths, height, line)
+    shafts, heads = shape.shafts_and_heads
+    return _path(shafts, height, line) + _path(heads, height, f'fill="{css(shape.color)}"', "z")
+
+
+def _head(width: int, height: int, name: str, view: str = "") -> str:
+    view = view or f"0 0 {width} {height}"
     return (
         f'<svg role="img" aria-label="{html.escape(name)}" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" style="display:block;max-width:100%;height:auto;'
-        f'white-space:pre;font-family:{SANS}">'
+        f'viewBox="{view}" style="display:block;max-width:100%;height:auto;font-family:{SANS}">'
     )
 
 
 def _boxes(shape: Boxes, height: float) -> str:
-    d = "".join(
-        f"M{x:.5g} {height - y:.5g}h{w:.4g}v{-h:.4g}h{-w:.4g}z" for x, y, w, h in shape.boxes
-    )
+    sizes = {(w, h) for _, _, w, h in shape.boxes}
+    sides = {(w, h): f"h{w:.1f}v{-h:.1f}h{-w:.1f}z" for w, h in sizes}
+    d = "".join(f"M{x:.1f} {height - y:.1f}{sides[w, h]}" for x, y, w, h in shape.boxes)
     fill = NONE if shape.fill == NONE else css(shape.fill)
     look = f'fill="{fill}"'
     if shape.strength < 1:
@@ -62,12 +63,8 @@ def _boxes(shape: Boxes, height: float) -> str:
 
 
 def _path(paths: Iterable[Sequence[Point]], height: float, look: str, end: str = "") -> str:
-    d = "".join(f"M{'L'.join(f'{x:.5g} {height - y:.5g}' for x, y in path)}{end}" for path in paths)
+    d = "".join(f"M{'L'.join(f'{x:.1f} {height - y:.1f}' for x, y in path)}{end}" for path in paths)
     return f'<path d="{d}" {look}/>'
-
-
-def _stroke(shape: Lines | Arrows) -> str:
-    return f'stroke="{css(shape.color)}" stroke-width="{shape.width:g}"'
 
 
 def _words(shape: Words, height: float) -> str:
@@ -94,7 +91,7 @@ def _of_figure(figure: Figure, name: str) -> str:
     buffer = io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "lstm_teach"}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    width, height = (length * PIXELS * 72 for length in figure.get_size_inches())
+    width, height = (100 * length for length in figure.get_size_inches())
     inner = re.search(r"<svg[^>]*viewBox=\"([^\"]*)\"[^>]*>(.*)</svg>", buffer.getvalue(), re.S)
     assert inner is not None
     body = re.sub(
@@ -102,5 +99,4 @@ def _of_figure(figure: Figure, name: str) -> str:
     )
     for color, value in LIGHT.items():
         body = body.replace(value, css(color))
-    head = _head(round(width), round(height), name)
-    return f"{re.sub(r'viewBox="[^"]*"', f'viewBox="{inner[1]}"', head)}{body}</svg>"
+    return f"{_head(round(width), round(height), name, inner[1])}{body}</svg>"
