@@ -123,10 +123,8 @@ class Drawing:
         for axis, length in zip(axes, sizes, strict=True):
             parts += [(f"{axis}={length}", axis_kind(axis)), (", ", "ink")]
         parts[-1] = ("]", "ink")
-        self._add(
-            parts,
-            Words(x, y, parts, **{"size": 9.5, "bold": True, "mono": True, "align": "left"} | look),
-        )
+        look = {"size": 9.5, "align": "left"} | look
+        self._add(parts, Words(x, y, parts, bold=True, mono=True, **look))
 
     def _add(self, drawn: Sized, shape: Shape) -> None:
         if len(drawn):

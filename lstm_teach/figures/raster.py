@@ -74,7 +74,7 @@ def _artists(shape: Shape) -> Sequence[PolyCollection | LineCollection | Text]:
 
 def _texts(shape: Words) -> list[Text]:
     """One Text for each part; only words in MONO have several, for their width is known."""
-    look = {
+    look: dict[str, Any] = {
         "fontsize": shape.size,
         "fontweight": "bold" if shape.bold else "normal",
         "fontfamily": MONO if shape.mono else "DejaVu Sans",

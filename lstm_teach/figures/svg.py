@@ -97,6 +97,7 @@ def _of_figure(figure: Figure, name: str) -> str:
     body = re.sub(
         r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", inner[2], flags=re.S
     )
+    body = re.sub(r'<g id="[^"]*"', "<g", body)
     for color, value in LIGHT.items():
         body = body.replace(value, css(color))
     return f"{_head(round(width), round(height), name, inner[1])}{body}</svg>"

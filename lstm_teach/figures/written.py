@@ -32,7 +32,9 @@ def draw_written(text: str, values: Sequence[float], title: str) -> Drawing:
     drawing.text(1080, head, shaded, color="muted", align="right", bold=True)
     for row in range(rows):
         part = slice(row * PER_ROW, (row + 1) * PER_ROW)
-        letters = text[part].replace("\n", "↵")
+        letters = "".join(
+            each if each.isprintable() else "□" for each in text[part].replace("\n", "↵")
+        )
         zero = drawing.height - 98 - row * ROW
         bars = [(LEFT + k * ADVANCE, value / scale) for k, value in enumerate(values[part])]
         for side, sign in ((ABOVE, 1), (BELOW, -1)):

@@ -25,7 +25,6 @@ EXPLORERS = (
     "InfluenceExplorer",
 )
 SETUP = """
-from functools import lru_cache
 import ipywidgets as widgets
 from IPython import get_ipython
 from IPython.core.pylabtools import select_figure_formats
@@ -49,8 +48,6 @@ def floor():
 
 def ours(name):
     explorer = getattr(lstm_teach, name)()
-    # Only the newest picture is remembered: the next one, if the pause sufficed to draw it ahead.
-    explorer._seen = lru_cache(maxsize=1)(explorer._render)
     slider_of(explorer)
     return explorer.widget
 
@@ -73,7 +70,7 @@ PROBE = """root => {
         seen.heights.add(root.offsetHeight);
         const mine = ++mutated;
         const images = [...root.querySelectorAll('img')];
-        if (root.classList.contains('draws') && !images.length) return;
+        if (root.classList.contains('draws') && !root.querySelector('img, svg[role=img]')) return;
         Promise.all(images.map(i => i.decode().catch(() => null))).then(() =>
             requestAnimationFrame(() => requestAnimationFrame(() => {
                 if (mine === mutated) seen.frames.push(performance.now());

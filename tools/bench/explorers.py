@@ -82,7 +82,6 @@ def _mover(kind: type[Explorer], start: dict[str, Any], moved: str) -> Callable[
     explorer.set(**start)
 
     def move(value: Any) -> None:
-        explorer._seen.cache_clear()
         explorer.controls[moved].value = value
 
     return move
