@@ -91,8 +91,8 @@ def test_a_word_knows_its_sentence_and_a_pad_has_none():
 
 
 def test_a_curve_is_drawn_as_the_mean_of_its_last_values_under_its_name():
-    figure, words = draw_curves({"right": [0.0] * 15 + [1.0] * 15, "wrong": []}, 30, 0.5)
-    assert words == "Accuracy, up to step 30: right ends above 95 %."
+    figure = draw_curves({"right": [0.0] * 15 + [1.0] * 15, "wrong": []}, 30, 0.5)
+    assert figure.get_label() == "Accuracy, up to step 30: right ends above 95 %."
     line = figure.axes[0].lines[0]
     assert torch.tensor(line.get_ydata())[[0, 14, 29]].tolist() == [0, 0, 1]
     assert "right" in [text.get_text() for text in figure.findobj(Text)]

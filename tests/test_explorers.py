@@ -140,7 +140,7 @@ def test_the_static_picture_shows_where_it_starts_and_what_a_move_does(explorer)
 
 def test_ipywidgets_need_not_know_how_to_show_themselves(explorer, monkeypatch):
     # Those of Colab do not: theirs are older than this protocol.
-    monkeypatch.delattr(widgets.Widget, "_repr_mimebundle_")
+    monkeypatch.delattr(widgets.Widget, "_repr_mimebundle_", raising=False)
     assert explorer._repr_mimebundle_()[VIEW]["model_id"] == explorer.widget.model_id
 
 

@@ -337,7 +337,8 @@ def test_the_svg_is_an_image_with_a_name_and_every_colour_follows_the_theme(name
 
 
 def test_a_figure_of_matplotlib_becomes_svg_in_the_colours_of_the_theme():
-    drawn, words = draw_losses({"mine": [3.0, 2.0], "theirs": [3.0, 1.0]}, 3, 3.5, 5)
+    drawn = draw_losses({"mine": [3.0, 2.0], "theirs": [3.0, 1.0]}, 3, 3.5)
+    words = drawn.get_label()
     text = svg(drawn, words)
     page = ElementTree.fromstring(text.replace("xlink:", ""))  # HTML knows this prefix
     assert page.get("aria-label") == words

@@ -31,7 +31,7 @@ def test_what_stands_in_backticks_is_code_and_a_lonely_backtick_stays():
 def test_a_picture_can_be_shown_anew_in_the_same_place():
     picture = Picture(Drawing(20, 20), "first")
     before = picture._repr_mimebundle_()
-    picture.show(Drawing(30, 20), "second", "<em>more</em>")
+    picture.update(Drawing(30, 20), "second", "<em>more</em>")
     after = picture._repr_mimebundle_()
     assert after[VIEW] == before[VIEW]
     assert after["image/png"] != before["image/png"]

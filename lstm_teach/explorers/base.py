@@ -94,7 +94,7 @@ class Explorer(ABC):
     def _redraw(self, _: Any = None) -> None:
         if not self._quiet:
             view = self.look(**self.values)
-            self._picture.show(view.drawing, view.words, view.details)
+            self._picture.update(view.drawing, view.words, view.details)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         values = self.values

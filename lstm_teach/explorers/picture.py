@@ -33,35 +33,32 @@ class Picture:
     is the sentence.
 
     Args:
-        drawing: what to show: a Drawing, or a matplotlib Figure.
-        words: one or two sentences that say what it shows; plain text. Left out, the drawing's.
+        drawing: what to show: a Drawing, a matplotlib Figure, or what another Picture shows.
+        words: one or two sentences that say what it shows; plain text. Left out, the drawing's
+            own, of a Figure its label.
         details: further HTML, shown below; the caller escapes what a learner typed.
     """
 
-    def __init__(self, drawing: Drawing | Figure, words: str = "", details: str = "") -> None:
+    def __init__(self, drawing: Shown, words: str = "", details: str = "") -> None:
         """Show `drawing` with `words` below it."""
         # One widget for all that changes: a new picture is one message to the browser.
         self._page = widgets.HTML()
         self._page.add_class("lstm-figure")
         style = widgets.HTML(STYLE, layout={"display": "none"})
         self.widget = widgets.VBox([style, self._page])
-        self.show(drawing, words, details)
+        self.update(drawing, words, details)
 
-    def show(self, drawing: Drawing | Figure, words: str = "", details: str = "") -> None:
-        """Show another drawing in the same place."""
-        self.drawing, self.words = drawing, words or getattr(drawing, "words", "")
+    def update(self, drawing: Shown, words: str = "", details: str = "") -> None:
+        """Show another drawing in the same place, such as the next point of a curve."""
+        if isinstance(drawing, Picture):
+            drawing, words = drawing.drawing, words or drawing.words
+        own = drawing.get_label() if isinstance(drawing, Figure) else drawing.words
+        self.drawing, self.words = drawing, words or str(own)
         self._page.value = (
             f'<div class="lstm-picture">{svg(drawing, self.words)}</div>'
             '<p class="lstm-sentence" role="status" style="margin:4px 0;max-width:68em;'
             f'min-height:2.9em;font-size:14px;line-height:1.45">{rich(self.words)}</p>{details}'
         )
-
-    def update(self, picture: Picture | Drawing | Figure, words: str = "") -> None:
-        """Show what another picture shows, such as the next point of a curve."""
-        if isinstance(picture, Picture):
-            self.show(picture.drawing, words or picture.words)
-        else:
-            self.show(picture, words)
 
     def figure(self) -> Figure:
         """The picture as a matplotlib Figure."""
@@ -73,6 +70,9 @@ class Picture:
     def __repr__(self) -> str:
         """The sentence."""
         return self.words
+
+
+Shown = Drawing | Figure | Picture
 
 
 def bundle(widget: widgets.Widget, png: bytes, words: str) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def draw_curves(
         steps: how many steps the whole training has.
         chance: the accuracy of guessing.
     """
-    return Picture(*curves.draw_curves(accuracies, steps, chance))
+    return Picture(curves.draw_curves(accuracies, steps, chance))
 
 
 def draw_losses(
@@ -132,4 +132,4 @@ def draw_losses(
         guess: the loss of a model that knows nothing.
         window: over how many steps to take the mean.
     """
-    return Picture(*curves.draw_losses(losses, steps, guess, window))
+    return Picture(curves.draw_losses(losses, steps, guess, window))

@@ -107,19 +107,19 @@ class ShapeQuiz:
             if report.ok:
                 drawing = draw_unrolled(lstm, torch.zeros(question.input_shape))
                 words = self._score()
-        self._picture.show(drawing, words, report._repr_html_())
+        self._picture.update(drawing, words, report._repr_html_())
         return report
 
     def next(self) -> None:
         """Go on to the next question; after the last one to the result, and then start again."""
         if self.number == len(self.rounds) - 1 and any(self._tries):
-            self._picture.show(*self._result())
+            self._picture.update(*self._result())
             self._begin()
             self.number = -1
             return
         self.number = (self.number + 1) % len(self.rounds)
         self.controls["answer"].value = ""
-        self._picture.show(*self._question())
+        self._picture.update(*self._question())
 
     def _question(self) -> tuple[Drawing, str]:
         which, number = self.round.which, f"Question {self.number + 1} of {len(self.rounds)}"

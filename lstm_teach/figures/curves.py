@@ -21,9 +21,9 @@ LOOKS = [
 
 
 def draw_curves(
-    accuracies: Mapping[str, Sequence[float]], steps: int, chance: float
-) -> tuple[Figure, str]:
-    """Draw the accuracy of models over the steps of their training; the figure and its words."""
+    accuracies: Mapping[str, Sequence[float]], steps: int, chance: float = 0.5
+) -> Figure:
+    """Draw the accuracy of models over the steps of their training; its label is its words."""
     figure, axes = _axes(accuracies, steps, "accuracy", 15)
     axes.axhline(chance, color=FAINT, linewidth=1)
     axes.text(steps * 0.99, chance, "chance", ha="right", va="top", color=MUTED)
@@ -34,18 +34,20 @@ def draw_curves(
         for name, curve in accuracies.items()
         if len(curve)
     ]
-    return figure, f"Accuracy, up to step {steps}: {'; '.join(ends) or 'no step yet'}."
+    figure.set_label(f"Accuracy, up to step {steps}: {'; '.join(ends) or 'no step yet'}.")
+    return figure
 
 
 def draw_losses(
-    losses: Mapping[str, Sequence[float]], steps: int, guess: float, window: int
-) -> tuple[Figure, str]:
-    """Draw the loss of models over the steps of their training; the figure and its words."""
+    losses: Mapping[str, Sequence[float]], steps: int, guess: float, window: int = 5
+) -> Figure:
+    """Draw the loss of models over the steps of their training; its label is its words."""
     figure, axes = _axes(losses, steps, "loss", window, max(guess * 1.1, 1))
     axes.axhline(guess, color=MUTED, linewidth=1)
     axes.text(steps * 0.99, guess, "knows nothing", ha="right", va="bottom", color=MUTED)
     shown = [name for name, curve in losses.items() if len(curve)]
-    return figure, f"Loss, up to step {steps}: {'; '.join(shown) or 'no step yet'}."
+    figure.set_label(f"Loss, up to step {steps}: {'; '.join(shown) or 'no step yet'}.")
+    return figure
 
 
 def _axes(

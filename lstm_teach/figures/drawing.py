@@ -123,7 +123,8 @@ class Drawing:
         for axis, length in zip(axes, sizes, strict=True):
             parts += [(f"{axis}={length}", axis_kind(axis)), (", ", "ink")]
         parts[-1] = ("]", "ink")
-        look = {"size": 9.5, "align": "left"} | look
+        look.setdefault("size", 9.5)
+        look.setdefault("align", "left")
         self._add(parts, Words(x, y, parts, bold=True, mono=True, **look))
 
     def _add(self, drawn: Sized, shape: Shape) -> None:
