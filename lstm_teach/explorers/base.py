@@ -89,7 +89,7 @@ class Explorer(ABC):
 
     def figure(self) -> Figure:
         """The picture as a matplotlib Figure."""
-        return self._picture.figure()
+        return self.look(**self.values).figure
 
     def _redraw(self, _: Any = None) -> None:
         if not self._quiet:

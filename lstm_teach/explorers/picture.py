@@ -50,12 +50,13 @@ class Picture:
 
     def update(self, drawing: Shown, words: str = "", details: str = "") -> None:
         """Show another drawing in the same place, such as the next point of a curve."""
-        if isinstance(drawing, Picture):
-            drawing, words = drawing.drawing, words or drawing.words
         own = drawing.get_label() if isinstance(drawing, Figure) else drawing.words
-        self.drawing, self.words = drawing, words or str(own)
+        self.words: str = words or str(own)
+        self.drawing: Drawing | Figure = (
+            drawing.drawing if isinstance(drawing, Picture) else drawing
+        )
         self._page.value = (
-            f'<div class="lstm-picture">{svg(drawing, self.words)}</div>'
+            f'<div class="lstm-picture">{svg(self.drawing, self.words)}</div>'
             '<p class="lstm-sentence" role="status" style="margin:4px 0;max-width:68em;'
             f'min-height:2.9em;font-size:14px;line-height:1.45">{rich(self.words)}</p>{details}'
         )
