@@ -14,7 +14,7 @@ from typing import Any
 from torch import nn
 
 from lstm_teach.checks.mistake import Mistake
-from lstm_teach.shapes import LSTMCellShapes, LSTMShapes, Shape, Sizes
+from lstm_teach.shapes import Shape, Sizes
 
 SEQUENCE = ("output",)
 STATE = ("h_n", "c_n", "h_0", "c_0")
@@ -28,13 +28,13 @@ class Question:
     """One module, the shapes around one call of it, and the tensor asked about."""
 
     module: Any
-    shapes: LSTMShapes | LSTMCellShapes
+    shapes: Any
     which: str
 
     @property
     def right(self) -> Shape:
         """The right shape of the tensor asked about."""
-        return getattr(self.shapes, self.which)
+        return getattr(self.shapes, self.which)  # type: ignore[no-any-return]
 
     @property
     def is_cell(self) -> bool:

@@ -62,6 +62,22 @@ class Cell:
         return (second, first) if self.gives_c_first else (first, second)
 
 
+class ArrayCell:
+    """An nn.LSTMCell for code in NumPy: its weights and what it returns are arrays."""
+
+    def __init__(self, cell: nn.LSTMCell) -> None:
+        """Share the memory of the weights."""
+        self.cell, self.input_size, self.hidden_size = cell, cell.input_size, cell.hidden_size
+        for name, parameter in cell.named_parameters():
+            setattr(self, name, parameter.detach().numpy())
+
+    def __call__(self, x: Any, state: Any = None) -> tuple[Any, Any]:
+        """Go one step over arrays: x `[batch, input_size]`, h and c `[batch, hidden_size]`."""
+        pair = None if state is None else tuple(map(torch.as_tensor, state))
+        h, c = self.cell(torch.as_tensor(x), pair)
+        return h.detach().numpy(), c.detach().numpy()
+
+
 @dataclass(frozen=True, eq=False)
 class Call:
     """One call of a cell: what it read, what it went on from, and what it returned."""
@@ -83,6 +99,7 @@ class Brought:
         own: of cells that are no nn.LSTMCell: how to call them.
         batch_first: whether x goes in as `[batch, seq_len, input_size]`.
         with_parts: whether the module has layers besides its cells.
+        numpy: whether cells and x are handed over as arrays.
     """
 
     code: Any
@@ -92,6 +109,7 @@ class Brought:
     own: dict[str, Any] = field(default_factory=dict)
     batch_first: bool = False
     with_parts: bool = False
+    numpy: bool = False
 
     def make(self, case: Case, dtype: torch.dtype, random: torch.Generator) -> Thing:
         """Cells of these sizes, or the module copied, its cells with large random weights."""
@@ -105,6 +123,11 @@ class Brought:
                 parameter.data.normal_(generator=random)
         return thing
 
+    @property
+    def name(self) -> str:
+        """What a report calls the code."""
+        return getattr(self.code, "__name__", f"{type(self.code).__name__}.forward")
+
     def modules(self, thing: Thing) -> list[nn.Module]:
         """The cells, as modules, from the lowest up."""
         return [thing.get_submodule(name) for name in self.owns] if self.owns else thing
@@ -112,7 +135,10 @@ class Brought:
     def cells(self, thing: Thing) -> list[Any]:
         """The cells, each called as nn.LSTMCell is called."""
         modules = self.modules(thing)
-        return [Cell(module, **self.own) for module in modules] if self.own else modules
+        if not self.own:
+            return modules
+        widths = self.cases[0].sizes[1:]
+        return [Cell(*pair, **self.own) for pair in zip(modules, widths, strict=True)]
 
     def in_order(self, call: Call) -> Call:
         """The same call, its states as (h, c)."""
@@ -123,6 +149,8 @@ class Brought:
 
     def run(self, thing: Thing, x: Tensor) -> Any:
         """What the code returns for x `[seq_len, batch, input_size]`, output with time first."""
+        if self.numpy:
+            return self.call([ArrayCell(cell) for cell in thing], x.numpy())  # type: ignore[arg-type]
         if not self.batch_first:
             return self.call(thing, x)
         result = self.call(thing, x.transpose(0, 1))
@@ -207,9 +235,10 @@ def bring(code: Any, call: Callable[..., Any] | None) -> Brought | Report:
     if isinstance(owner, nn.Module) and _required(code) == 1:
         name = code.__name__
         return _an_owner(owner, lambda module, x: getattr(module, name)(x))
-    if _required(code) not in (2, None):
+    needed = _required(code)
+    if needed not in (2, None):
         return _cannot(
-            f"it takes {_required(code)} arguments, not the two of `run_stack(cells, x)`",
+            f"`run_stack(cells, x)` takes two arguments, and this takes {needed}",
             "Say how to call it: `check_stack(code, call=lambda code, cells, x: code(...))`. Where "
             "the cells are its own, bring the module that owns them: `check_stack(module)`.",
         )
@@ -221,21 +250,15 @@ def _cannot(headline: str, message: str) -> Report:
 
 
 def _required(function: Any) -> int | None:
-    """How many arguments a function cannot do without; None where it takes two or does not tell."""
-    forward = function.forward if isinstance(function, nn.Module) else function
+    """How many arguments a function cannot do without; None where it does not tell."""
     try:
-        signature = inspect.signature(forward)
+        forward = function.forward if isinstance(function, nn.Module) else function
+        parameters = inspect.signature(forward).parameters.values()
     except (TypeError, ValueError):
         return None
-    try:
-        signature.bind(None)
-    except TypeError:
-        pass
-    else:
-        return 1
-    empty = inspect.Parameter.empty
-    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    return sum(p.default is empty and p.kind not in kinds for p in signature.parameters.values())
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return None
+    return sum(p.default is p.empty and p.kind is not p.VAR_KEYWORD for p in parameters)
 
 
 def _a_class(cls: type, call: Callable[..., Any] | None) -> Brought | Report:
@@ -290,12 +313,13 @@ def _an_owner(code: Any, call: Callable[[Thing, Tensor], Any]) -> Brought | Repo
             "cells as `self.cell(...)`, not `self.cell.forward(...)`.",
         )
     first = called[next(name for name in called if name in names)]
-    rows, hidden = first[0].result[0].shape
-    own = {} if kinds == [nn.LSTMCell] else _way_of(parts[names[0]], hidden, first)
+    rows = len(first[0].x)
+    own = {} if kinds == [nn.LSTMCell] else _way_of(parts[names[0]], first)
     known = {part for name in names for part in parts[name].modules()}
     containers = (nn.ModuleList, nn.ModuleDict, nn.Sequential, nn.Dropout)
     spare = [p for p in parts.values() if p not in known and not isinstance(p, containers)]
-    sizes = (wide, *(hidden for _ in names))
+    widths = {name: some[0].result[0].shape[1] for name, some in called.items()}
+    sizes = (wide, *(widths.get(n) or getattr(parts[n], "hidden_size", 0) for n in names))
     layers = "one layer" if len(names) == 1 else f"{len(names)} layers"
     cases = tuple(
         Case(sizes, seq_len, batch, f"its own {layers}, batch {batch}")
@@ -313,13 +337,13 @@ def _width(module: nn.Module) -> int | None:
     return None
 
 
-def _way_of(cell: nn.Module, hidden_size: int, calls: list[Call]) -> dict[str, Any]:
+def _way_of(cell: nn.Module, calls: list[Call]) -> dict[str, Any]:
     """How to call a learner's own cell: with the pair or not, and where in it h and c stand."""
     for parameter in cell.parameters():
         parameter.data.normal_(generator=torch.Generator().manual_seed(0))
     x, state = calls[0].x, calls[0].result
     takes_a_pair = not isinstance(run_in_time(cell, x, state), Report)
-    way: dict[str, Any] = {"hidden_size": hidden_size, "takes_a_pair": takes_a_pair}
+    way = {"takes_a_pair": takes_a_pair}
     # Only a large c makes a large c: h is a sigmoid times a tanh, and the gates end at 1.
     for given in (0, 1):
         pair = [1e6 * torch.ones_like(part) if k == given else part for k, part in enumerate(state)]

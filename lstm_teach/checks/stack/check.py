@@ -38,7 +38,8 @@ def check_stack(run_stack: Any, call: Callable[..., Any] | None = None) -> Repor
         run_stack: a function (cells, x) -> (output, states). cells is a list of nn.LSTMCell from
             the lowest layer up, x is `[seq_len, batch, input_size]`. output is `[seq_len, batch,
             hidden_size of the top layer]`; states holds for each layer one (h, c), each `[batch,
-            hidden_size of that layer]`, after the last step. Or a module that owns its cells, each
+            hidden_size of that layer]`, after the last step. It may be written in NumPy; then cells
+            and x have arrays inside. Or a module that owns its cells, each
             an nn.LSTMCell or of one class of your own, and reads x, or x with the batch first; or
             a class that takes the cells.
         call: how to run it where that is not the way: (run_stack, cells, x) -> (output, states),
@@ -55,10 +56,14 @@ def check_stack(run_stack: Any, call: Callable[..., Any] | None = None) -> Repor
     if isinstance(brought, Report):
         return brought
     trials, differs = try_all(brought, torch.float64)
-    if len(trials) == len(brought.cases) and any(trial.raised for trial in trials):
-        coarser = try_all(brought, torch.float32)
-        if sum(trial.raised for trial in coarser[0]) < sum(trial.raised for trial in trials):
-            trials, differs = coarser
+    others = [(brought, torch.float32)]
+    if not brought.owns:
+        others.append((replace(brought, numpy=True), torch.float64))
+    for other, dtype in others:
+        if len(trials) == len(brought.cases) and any(trial.raised for trial in trials):
+            again = try_all(other, dtype)
+            if sum(t.raised for t in again[0]) < sum(t.raised for t in trials):
+                trials, differs = again
     report = replace(_judge(brought, trials, differs), of="stack")
     untried = ", ".join(case.name for case in brought.cases[len(trials) :])
     if not untried:

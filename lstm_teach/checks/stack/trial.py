@@ -105,9 +105,14 @@ def _try(brought: Brought, case: Case, thing: Thing, random: torch.Generator) ->
 
 def _call(brought: Brought, thing: Thing, x: Tensor, seed: int) -> tuple[Any, bool]:
     """What the stack returns, and whether it has dropout."""
+
+    def run() -> Any:
+        return brought.run(thing, x)
+
+    run.__name__ = brought.name
     torch.manual_seed(seed)
     with torch.enable_grad(), WithoutDropout() as dropout:
-        result = run_in_time(brought.run, thing, x)
+        result = run_in_time(run)
         result = result if isinstance(result, Report) else run_in_time(read, result)
     return _EMPTY_LOOP if _is_still_a_stub(result) else result, dropout.seen
 
