@@ -109,10 +109,7 @@ def draw_loop(
 def draw_curves(
     accuracies: Mapping[str, Sequence[float]], steps: int, chance: float = 0.5
 ) -> Picture:
-    """Show the accuracy of up to two models at every step so far.
-
-    To let it grow while a model trains: `live = draw_curves(...)`, display it, and hand the next
-    one to `live.update`.
+    """Show the accuracy of models at every step so far; `live.update(draw_curves(...))` goes on.
 
     Args:
         accuracies: the accuracy at every step so far, by the model's name.

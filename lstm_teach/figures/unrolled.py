@@ -90,7 +90,8 @@ def _draw_lanes(cards: Cards, num_layers: int, directions: int) -> None:
     if None in cards.steps:
         for row in range(lanes + 2):
             x, y = cards.centre(cards.steps.index(None), row)
-            drawing.boxes([(x - 13, y - 9, 26, 18)], "paper", "none")
+            behind = "panel" if directions == 2 and 0 < row <= lanes else "paper"
+            drawing.boxes([(x - 13, y - 9, 26, 18)], behind, "none")
             drawing.text(x, y, "…", size=13, color="muted", bold=True)
 
 

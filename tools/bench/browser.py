@@ -105,11 +105,11 @@ def _rows(
     name: str, ours: dict[str, Any], theirs: dict[str, Any], floor: dict[str, Any]
 ) -> Iterator[tuple[str, float, str, float, float | None]]:
     mine = ours["median"]
-    yield f"{name}: key to picture, median", mine, "the floor", mine / floor["median"], 1.5
+    yield f"{name}: key to picture, median", mine, "the floor", mine / floor["median"], 1.25
     reference = "interactive_output, same figure"
-    yield f"{name}: key to picture, median", mine, reference, mine / theirs["median"], 0.9
-    yield f"{name}: key to picture, p95", ours["p95"], "the floor", ours["p95"] / floor["p95"], 2
-    yield f"{name}: end of {BURST} presses", ours["burst"], "250 ms", ours["burst"] / 250, 1
+    yield f"{name}: key to picture, median", mine, reference, mine / theirs["median"], 0.6
+    yield f"{name}: key to picture, p95", ours["p95"], "the floor", ours["p95"] / floor["p95"], 1.6
+    yield f"{name}: end of {BURST} presses", ours["burst"], "120 ms", ours["burst"] / 120, 1
     moved = ours["moves"]
     yield f"{name}: pixels that the page moves", moved, "none (1 = still)", 1 + moved, 1
 
