@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from lstm_teach.figures.canvas import png
+from lstm_teach.figures.raster import png
 from lstm_teach.figures.unrolled import draw_unrolled
 from tests.notebook import NOTEBOOKS, ROOT, Notebook
 

@@ -150,7 +150,7 @@ def test_nothing_is_said_on_the_console_and_nobody_outside_is_asked(lesson):
 
 def test_a_saved_notebook_opens_again_with_its_pictures(lesson, driver):
     opened, page = lesson.opened, lesson.page
-    pictures = page.locator(".jp-Notebook .lstm-picture img")
+    pictures = page.locator(".jp-Notebook .lstm-picture svg")
     shown = pictures.count()
     opened.command("docmanager:save")
     page.goto("about:blank")
