@@ -28,6 +28,7 @@ _HOME = {
     "Picture": "explorers.picture",
     "draw_unrolled": "figures.unrolled",
     "check_shape": "checks.shape",
+    "check_shape_rule": "checks.shape",
     "check_cell": "checks.cell",
     "check_stack": "checks.stack",
     "check_layout": "checks.layout",
