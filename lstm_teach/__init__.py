@@ -32,6 +32,7 @@ _HOME = {
     "draw_curves": "explorers.picture",
     "draw_losses": "explorers.picture",
     "check_shape": "checks.shape",
+    "check_shape_rule": "checks.shape",
     "check_cell": "checks.cell",
     "check_stack": "checks.stack",
     "check_layout": "checks.layout",
