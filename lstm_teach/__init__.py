@@ -32,6 +32,19 @@ _HOME = {
     "check_stack": "checks.stack",
     "check_stack_module": "checks.stack.module",
     "check_layout": "checks.layout",
+    "check_words": "checks.words",
+    "ZEN": "writing",
+    "Cell": "writing",
+    "OwnLSTM": "writing",
+    "Writer": "writing",
+    "encode": "writing",
+    "read_text": "writing",
+    "run_stack": "writing",
+    "train": "writing",
+    "windows": "writing",
+    "write": "writing",
+    "word_grid": "layouts",
+    "lengths_of": "layouts",
 }
 
 __all__ = sorted(_HOME)

@@ -80,7 +80,7 @@ def test_the_notebook_and_the_module_say_the_same_word_for_word():
         shown |= definitions(cell.source)
     (solution,) = (each.solution for each in notebook.exercises if each.name == "cell")
     shown["Cell"] = definitions(solution)["MyCell"].replace("MyCell", "Cell")
-    assert set(module) - set(shown) == {"read_text", "encode"}
+    assert set(module) - set(shown) == {"read_text", "encode", "to_torch"}
     for name in set(module) & set(shown):
         assert module[name] == shown[name], name
 
