@@ -82,7 +82,7 @@ def run_stack(
     cells: Sequence[Any] | nn.ModuleList, x: Tensor, states: Iterable[State] | None = None
 ) -> tuple[Tensor, list[State]]:
     """Run cells over x `[seq_len, batch, input_size]`: h goes up, (h, c) goes to the next step."""
-    states = list(states) if states else [None] * len(cells)
+    states: Any = list(states) if states else [None] * len(cells)
     output = []
     for below in x:
         for layer, cell in enumerate(cells):
