@@ -9,7 +9,7 @@ import codecs
 import contextlib
 import io
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,15 +79,15 @@ class Cell(nn.Module):
 
 
 def run_stack(
-    cells: Sequence[Any] | nn.ModuleList, x: Tensor, states: Iterable[State] | None = None
+    cells: Sequence[Any] | nn.ModuleList, x: Tensor, states: Any = None
 ) -> tuple[Tensor, list[State]]:
     """Run cells over x `[seq_len, batch, input_size]`: h goes up, (h, c) goes to the next step."""
-    states: Any = list(states) if states else [None] * len(cells)
+    states = list(states) if states else [None] * len(cells)
     output = []
     for below in x:
         for layer, cell in enumerate(cells):
-            h, c = states[layer] = cell(below, states[layer])
-            below = h
+            h, c = cell(below, states[layer])
+            states[layer], below = (h, c), h
         output.append(below)
     return torch.stack(output), states
 

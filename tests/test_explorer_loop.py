@@ -7,7 +7,7 @@ import torch
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
-from lstm_teach.explorers.loop import LoopExplorer, _trace
+from lstm_teach.explorers.loop import LoopExplorer
 from lstm_teach.figures.loop import LEFT, PITCH, STRIPS, draw_loop
 from lstm_teach.words import SENTENCES
 
@@ -37,15 +37,15 @@ def test_as_many_h_are_drawn_as_steps_are_taken(explorer):
 
 def test_the_newest_step_is_written_out_as_the_trace_has_it(explorer):
     shown = texts(explorer.look(sentence=SENTENCES[0], step=4, units=2))
-    traced = _trace(SENTENCES[0])
+    traced = explorer._trace(SENTENCES[0])
     for name in STRIPS:
         for value in getattr(traced, name)[3, 0, :2]:
             assert f"{value:+.2f}" in shown
 
 
-def test_the_numbers_of_the_sentence_obey_the_equations():
+def test_the_numbers_of_the_sentence_obey_the_equations(explorer):
     for sentence in SENTENCES:
-        t = _trace(sentence)
+        t = explorer._trace(sentence)
         c_before = torch.cat([torch.zeros_like(t.c[:1]), t.c[:-1]])
         assert torch.allclose(t.c, t.f * c_before + t.i * t.g, atol=1e-6)
         assert torch.allclose(t.h, t.o * torch.tanh(t.c), atol=1e-6)
@@ -110,7 +110,7 @@ def test_looking_leaves_the_random_numbers_as_they_were(explorer):
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
-    _trace.cache_clear()
+    explorer._trace.cache_clear()
     explorer.look(sentence=SENTENCES[0], step=1, units=1)
     assert torch.equal(torch.rand(1), expected)
 

@@ -21,6 +21,7 @@ from typing import Any, ParamSpec
 import torch
 
 from lstm_teach.checks.report import Report
+from lstm_teach.checks.slips import help_with
 from lstm_teach.undisturbed import put_random_states_back, random_states
 
 P = ParamSpec("P")
@@ -208,7 +209,8 @@ def _report_on(error: BaseException, function: Callable[..., Any]) -> Report:
         return Report(
             "not_attempted", f"There is still a `...` to fill in, at {where}.\nIt says: `{text}`"
         )
-    return Report("raises", f"`{text}`\nThis comes from {where}.")
+    lines = [f"`{text}`", f"This comes from {where}.", help_with(text, where)]
+    return Report("raises", "\n".join(filter(None, lines)))
 
 
 def _is_blank(result: Any) -> bool:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import html
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ipywidgets as widgets
 from matplotlib.figure import Figure
+from torch import Tensor, nn
 
+from ..figures import curves, loop, unrolled
 from ..figures.canvas import png
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -38,11 +41,16 @@ class Picture:
         # One widget for all three: a new picture is one message to the browser.
         self.widget = widgets.HTML()
         self.widget.add_class("lstm-figure")
+        self.figure = lambda: figure
         self.show(png(figure), words, details)
 
-    def update(self, figure: Figure, words: str, details: str = "") -> None:
+    def update(self, figure: Figure | Picture, words: str = "", details: str = "") -> None:
         """Show another figure in the same place, such as the next point of a curve."""
-        self.show(png(figure), words, details)
+        if isinstance(figure, Picture):
+            self.figure, words = figure.figure, words or figure.words
+        else:
+            self.figure = lambda: figure
+        self.show(png(self.figure()), words or self.words, details)
 
     def show(self, image: bytes, words: str, details: str) -> None:
         """Show an image that is ready: PNG bytes, its sentence, and further HTML."""
@@ -67,3 +75,58 @@ class Picture:
     def __repr__(self) -> str:
         """The sentence."""
         return self.words
+
+
+def draw_unrolled(lstm: nn.LSTM, x: Tensor) -> Picture:
+    """Show an nn.LSTM unrolled over x: time to the right, layers up, the batch in depth."""
+    steps = x.shape[1 if lstm.batch_first and x.dim() == 3 else 0]
+    batch = x.shape[0 if lstm.batch_first else 1] if x.dim() == 3 else 1
+    lanes = ", each with two lanes: forward ends at the right, backward at the left"
+    words = (
+        f"Time runs to the right: {_count(steps, 'time step')}. {_count(lstm.num_layers, 'layer')} "
+        f"go up{lanes if lstm.bidirectional else ''}. In depth: {_count(batch, 'sample')}."
+    )
+    return Picture(unrolled.draw_unrolled(lstm, x), words)
+
+
+def draw_loop(
+    words: Sequence[str], values: Mapping[str, Tensor], step: int | None = None
+) -> Picture:
+    """Show the loop over time: words go up into the cell, which hands (h, c) to the right.
+
+    Args:
+        words: the sentence, one word a step.
+        values: i, f, g, o, c and h by name, each `[seq_len, units]`.
+        step: how many steps have been taken; all of them where it is left out.
+    """
+    step = len(words) if step is None else step
+    ends = ""
+    if step:
+        numbers = ", ".join(f"{value:.1f}" for value in values["c"][step - 1, :3].tolist())
+        ends = f" The newest c: {numbers}."
+    said = f"Gates and states over {' '.join(words)!r}, {step} of {len(words)} steps taken.{ends}"
+    return Picture(loop.draw_loop(words, values, step), said)
+
+
+def draw_curves(
+    accuracies: Mapping[str, Sequence[float]], steps: int, chance: float = 0.5
+) -> Picture:
+    """Show the accuracy of up to two models at every step so far; see `Picture.update`."""
+    return Picture(
+        curves.draw_curves(accuracies, steps, chance),
+        f"The accuracy over {steps} steps of {' and '.join(accuracies)}.",
+    )
+
+
+def draw_losses(
+    losses: Mapping[str, Sequence[float]], steps: int, guess: float, window: int = 5
+) -> Picture:
+    """Show the loss of up to four models at every step so far; see `Picture.update`."""
+    return Picture(
+        curves.draw_losses(losses, steps, guess, window),
+        f"The loss over {steps} steps of {' and '.join(losses)}.",
+    )
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"
