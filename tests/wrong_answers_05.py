@@ -83,11 +83,6 @@ WRONG = {
             "        return self.readout(output[-1])",
             "time_batch_swapped",
         ),
-        (
-            NEXT + "        output, (h_n, c_n) = self.lstm(self.embedding(x))\n"
-            "        return self.readout(output)",
-            "unrecognised",
-        ),
     ],
     "time-first": [
         (
