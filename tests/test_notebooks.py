@@ -106,7 +106,8 @@ def test_every_picture_says_what_it_shows(notebook):
 def test_links_to_files_and_headings_resolve(notebook):
     headings = re.findall(r"^#+ (.+)$", notebook.prose, re.MULTILINE)
     anchors = {heading.strip().replace(" ", "-") for heading in headings}
-    for target in re.findall(r"\]\(([^)\s]+)", notebook.prose):
+    for target in re.findall(r"\]\((<[^>]+>|[^)\s]+)", notebook.prose):
+        target = target.strip("<>")  # brackets in a heading need them
         if re.match(r"https?://|attachment:", target):
             continue
         file, _, anchor = target.partition("#")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 
 _PRODUCT = r"mat1 and mat2 shapes cannot be multiplied.*"
-_STATE = r"must match the size of tensor b|doesn't match hidden0 batch|xpected hidden|inconsistent hidden"
+_STATE = (
+    r"must match the size of tensor b|doesn't match hidden0 batch|xpected hidden"
+    r"|inconsistent hidden"
+)
 
 SLIPS: tuple[tuple[str, str], ...] = (
     (
