@@ -87,7 +87,8 @@ def run_stack(
     for below in x:
         for layer, cell in enumerate(cells):
             h, c = cell(below, states[layer])
-            states[layer], below = (h, c), h
+            states[layer] = (h, c)
+            below = h
         output.append(below)
     return torch.stack(output), states
 
