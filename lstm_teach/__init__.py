@@ -49,7 +49,6 @@ _HOME = {
     "windows": "writing",
     "write": "writing",
     "word_grid": "layouts",
-    "lengths_of": "layouts",
 }
 
 __all__ = sorted(_HOME)
