@@ -20,8 +20,8 @@ def check_stack_module(stack: Callable[[list[nn.LSTMCell]], nn.Module]) -> Repor
             are called as `check_stack` calls a function, with x `[seq_len, batch, input_size]`.
 
     Returns:
-        The report of `check_stack` where that is not "ok"; else "ok", or "unrecognised" where
-        weights of the cells are missing in parameters() or a state is kept between calls.
+        The report of `check_stack`; where that finds no mistake, "unrecognised" if weights of the
+        cells are missing in parameters(), or if a state is kept between calls.
     """
 
     def run(cells: list[nn.LSTMCell], x: Tensor) -> Any:
@@ -29,7 +29,7 @@ def check_stack_module(stack: Callable[[list[nn.LSTMCell]], nn.Module]) -> Repor
 
     run.__name__ = getattr(stack, "__name__", "your stack")
     report = check_stack(run)
-    if not report.ok:
+    if report.verdict not in ("ok", "cannot_check"):
         return report
     cells = [nn.LSTMCell(5, 4), nn.LSTMCell(4, 3)]
     built = stack(cells)
@@ -38,11 +38,13 @@ def check_stack_module(stack: Callable[[list[nn.LSTMCell]], nn.Module]) -> Repor
     if found != weights:
         return Report(
             "unrecognised",
-            f"The numbers are right, but `parameters()` finds {len(found)} of the {len(weights)} "
-            "weights of the cells, so an optimizer would never train the others. A module does "
-            "not look into a plain list: keep the cells in `nn.ModuleList(cells)`.",
+            f"`parameters()` finds {len(found)} of the {len(weights)} weights of the cells, so an "
+            "optimizer would never train the others. A module does not look into a plain list: "
+            "keep the cells that it is given in `nn.ModuleList(cells)`.",
             headline="the module does not own all of its cells",
         )
+    if not report.ok:
+        return report
     x = torch.randn(6, 2, 5)
     with torch.no_grad():
         first, again = built(x)[0].clone(), built(x)[0]
