@@ -32,14 +32,14 @@ test: $(VENV)/.dev $(VENV)/$(SETTINGS)
 	  --nbval --nbval-current-env --nbval-cell-timeout=120 $(ARGS) tests notebooks
 
 notebooks: $(VENV)/.dev
-	$(BIN)/python -m tests.normalise $(ARGS) notebooks/*.ipynb
-	$(BIN)/python -m tests.cheat_sheet
+	$(BIN)/python -m tools.normalise $(ARGS) notebooks/*.ipynb
+	$(BIN)/python -m tools.cheat_sheet
 
 bench: $(VENV)/.dev $(VENV)/$(SETTINGS)
-	$(BIN)/python -m tests.bench $(ARGS)
+	$(BIN)/python -m tools.bench $(ARGS)
 
 classroom: $(HUB)/node_modules $(HUB)/.jupyterhub
-	$(HUB)/bin/python -m tests.classroom $(ARGS)
+	$(HUB)/bin/python -m tools.classroom $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -74,11 +74,11 @@ $(VENV)/$(SETTINGS): $(SETTINGS) $(VENV)/.torch
 	cp $(SETTINGS) $@
 
 # A hub and its learners' servers are no part of the project, so they have a Python of their own.
-$(HUB)/.jupyterhub: $(HUB)/.torch pyproject.toml tests/classroom/constraints.txt
-	$(@D)/$(PIP) install -c constraints.txt -c tests/classroom/constraints.txt -e . jupyterhub
+$(HUB)/.jupyterhub: $(HUB)/.torch pyproject.toml tools/classroom/constraints.txt
+	$(@D)/$(PIP) install -c constraints.txt -c tools/classroom/constraints.txt -e . jupyterhub
 	@touch $@
 
-$(HUB)/node_modules: tests/classroom/package.json tests/classroom/package-lock.json
+$(HUB)/node_modules: tools/classroom/package.json tools/classroom/package-lock.json
 	@command -v npm > /dev/null || { \
 	  echo "make classroom needs npm, and Node 20 or newer: the proxy of JupyterHub is written for it."; \
 	  echo "On Debian and Ubuntu: sudo apt install npm"; exit 1; }

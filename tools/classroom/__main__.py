@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 
 import psutil
 
-from tests.classroom.figures import CLASSES, HEAD, Round, cores, nodes, table
-from tests.classroom.hub import Hub, serve
-from tests.classroom.learner import Learner
-from tests.classroom.walls import leave_a_file, seen
+from tools.classroom.figures import CLASSES, HEAD, Round, cores, nodes, table
+from tools.classroom.hub import Hub, serve
+from tools.classroom.learner import Learner
+from tools.classroom.walls import leave_a_file, seen
 
 Outcome = TypeVar("Outcome")
 NOTEBOOK = "01_lstm_shapes.ipynb"
@@ -25,7 +25,7 @@ STEP_SECONDS = 240
 
 def main() -> int:
     """Print the figures; 1 if a learner failed or saw anything of another."""
-    parser = argparse.ArgumentParser(prog="python -m tests.classroom", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.classroom", description=__doc__)
     parser.add_argument("learners", nargs="*", type=int, default=CLASSES)
     if not sys.platform.startswith("linux"):
         parser.error("how processes share their memory can be read on Linux only")

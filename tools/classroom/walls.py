@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import httpx
 from tornado.httpclient import HTTPClientError
 
-from tests.classroom.learner import REQUEST_SECONDS, Learner, LearnerFailed
+from tools.classroom.learner import REQUEST_SECONDS, Learner, LearnerFailed
 
 REFUSED = {403, 404}
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 
-from tests.normalise import METADATA, execute, tidy
 from tests.notebook import NOTEBOOKS
+from tools.normalise import METADATA, execute, tidy
 
 # In a Python of its own, because a process remembers only the largest of its children.
 TIMED = """

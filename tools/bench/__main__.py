@@ -1,4 +1,4 @@
-"""Print every figure: python -m tests.bench, or a few: python -m tests.bench shapes imports."""
+"""Print every figure: python -m tools.bench, or a few: python -m tools.bench shapes imports."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import subprocess
 import sys
 from importlib import import_module
 
-from tests import bench
+from tools import bench
 
 HEAD = f"{'what':<52} {'figure':>9}  {'over':<40} {'ratio':>6} {'goal':>6}"
 
 
 def table(name: str) -> None:
     """Print the rows of one module."""
-    for what, figure, over, ratio, goal in import_module(f"tests.bench.{name}").rows():
+    for what, figure, over, ratio, goal in import_module(f"tools.bench.{name}").rows():
         wanted = "" if goal is None else f"{goal:6.2f}" + ("" if ratio <= goal else "  missed")
         print(
             f"{what:<52} {figure:9.{1 if figure >= 1 else 3}f}  {over:<40} {ratio:6.2f} {wanted}",
@@ -32,7 +32,7 @@ def main(names: list[str]) -> int:
     every = [module.name for module in pkgutil.iter_modules(bench.__path__)]
     failed = 0
     for name in names or [name for name in every if name != "__main__"]:
-        failed |= subprocess.run([sys.executable, "-m", "tests.bench", "--rows", name]).returncode
+        failed |= subprocess.run([sys.executable, "-m", "tools.bench", "--rows", name]).returncode
     return failed
 
 

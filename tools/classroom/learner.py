@@ -14,8 +14,8 @@ import nbformat
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from tests.classroom.hub import Hub
 from tests.notebook import first_line, tagged
+from tools.classroom.hub import Hub
 
 REQUEST_SECONDS = 120
 XSRF = re.compile(r'name="_xsrf"[^>]*value="([^"]*)"')

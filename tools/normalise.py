@@ -1,7 +1,7 @@
 """Run notebooks and write them back as they are committed: the same bytes from the same cells.
 
-python -m tests.normalise notebooks/*.ipynb            run, then tidy
-python -m tests.normalise --no-run notebooks/*.ipynb   tidy what stands there
+python -m tools.normalise notebooks/*.ipynb            run, then tidy
+python -m tools.normalise --no-run notebooks/*.ipynb   tidy what stands there
 """
 
 from __future__ import annotations

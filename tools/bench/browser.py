@@ -12,7 +12,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 
 from tests.browser.lab import CHROMIUM, Notebook, chromium, open_notebook, serve
-from tests.normalise import METADATA
+from tools.normalise import METADATA
 
 PRESSES, BURST = 40, 30
 PAUSE = 150  # ms between a new picture and the next press: about four presses a second

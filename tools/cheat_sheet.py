@@ -1,4 +1,4 @@
-"""Write notebooks/cheat_sheet.md, the recaps on one page: python -m tests.cheat_sheet."""
+"""Write notebooks/cheat_sheet.md, the recaps on one page: python -m tools.cheat_sheet."""
 
 from __future__ import annotations
 
