@@ -29,6 +29,7 @@ _HOME = {
     "draw_unrolled": "figures.unrolled",
     "check_shape": "checks.shape",
     "check_cell": "checks.cell",
+    "check_lstm": "checks.lstm",
     "check_stack": "checks.stack",
     "check_layout": "checks.layout",
 }
