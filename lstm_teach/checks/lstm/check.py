@@ -7,13 +7,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice
+from itertools import islice, product
+from types import FunctionType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lstm_teach.checks.bringing import (
+    Caller,
     likely_sizes,
     make,
     normals,
@@ -104,6 +106,8 @@ def check_lstm(
         return _cannot("it makes one step", "nn.LSTMCell makes one step: `check_cell` is for it.")
     if not callable(code) and call is None:
         return _cannot("it cannot be called", f"A `{type(code).__name__}` is no code. {_CALL}")
+    if isinstance(code, FunctionType) and not call:
+        return _check_function(code, input_size, hidden_size)
     if isinstance(code, type):
         return _check_class(code, input_size, hidden_size, call)
     return _Check(code, input_size, hidden_size, call).report()
@@ -122,6 +126,59 @@ def _check_class(cls: type, input_size: int | None, hidden_size: int | None, cal
     if isinstance(made, Report):
         return made
     return _Check(made, *sizes, call, 2 if layers else None).report()
+
+
+_WEIGHT = {
+    "b": re.compile(r"b(ias)?(_|$|ih|hh|[xh])", re.IGNORECASE),
+    "x": re.compile(r"(w|weight|kernel)s?_?(x|ih|xh|i2h|in|x2h|i)$|kernel$", re.IGNORECASE),
+    "h": re.compile(r"(w|weight|u|kernel)s?_?(h|hh|h2h|hr|rec)$|u$|recurrent", re.IGNORECASE),
+    "xh": re.compile(r"(w|weights?)(lstm)?$", re.IGNORECASE),
+}
+
+
+def _check_function(
+    function: Callable[..., Any], input_size: int | None, hidden_size: int | None
+) -> Report:
+    """Judge a function; where it is handed its weights, with weights of the check."""
+    x_size, hidden = sizes = input_size or TRIED[0], hidden_size or TRIED[1]
+    roles = {
+        name: part
+        for name in [*signature_of(function).parameters][1:]
+        for part, pattern in _WEIGHT.items()
+        if pattern.match(name)
+    }
+    if not {"h", "xh"} & {*roles.values()}:
+        return _Check(function, input_size, hidden_size, None).report()
+    if "h" in roles.values():
+        roles = {name: "x" if part == "xh" else part for name, part in roles.items()}
+    widths = {"x": x_size, "h": hidden, "xh": x_size + hidden}
+    failed = None
+    for turned, numpy in product((False, True), (False, True)):
+        weights = {}
+        for name, part in roles.items():
+            rows = 4 * hidden
+            shape = (rows,) if part == "b" else (rows, widths[part])
+            weight = torch.ones(shape[::-1] if turned else shape, dtype=torch.float64)
+            weights[name] = weight.numpy() if numpy else weight
+        handed = _handed(function, weights)
+        report = _Check(handed, *sizes, None, given=frozenset(roles)).report()
+        if report.verdict not in ("raises", "cannot_check"):
+            return report
+        failed = failed or report
+    assert failed is not None
+    return failed
+
+
+def _handed(function: Callable[..., Any], weights: dict[str, Any]) -> Callable[..., Any]:
+    signature = inspect.signature(function)
+    kept = [p for p in signature.parameters.values() if p.name not in weights]
+    rest = signature.replace(parameters=kept)
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return function(**rest.bind(*args, **kwargs).arguments, **weights)
+
+    run.__signature__ = rest  # type: ignore[attr-defined]
+    return run
 
 
 def _with(cls: type, names: list[str], value: Any) -> Callable[..., Any]:
@@ -146,11 +203,13 @@ class _Check:
     hidden_size: int | None
     call: Any
     layers: int | None = None
+    given: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
     limit: float = 1e-8
+    dtype: torch.dtype = torch.float64
 
     def report(self) -> Report:
-        with to_try(self.code) as tried, torch.no_grad():
+        with to_try(self.code) as tried, torch.no_grad(), torch.jit.optimized_execution(False):
             self.tried = tried
             self.weights = owned(*filter(None, (tried, self.call)))
             self.original = {n: t.clone() for n, t in self.weights.items()}
@@ -169,10 +228,13 @@ class _Check:
         lanes = layers * (2 if getattr(self.tried, "bidirectional", False) is True else 1)
         told = self.input_size, self.hidden_size
         sizes = [(told[0], told[1])] if all(told) else likely_sizes(self.tried, *told)
-        for x_size, h_size in islice(sizes, 40):
+        if any(t.dtype == torch.float32 for t in self.weights.values()):
+            self.limit, self.dtype = 1e-4, torch.float32
+        for x_size, h_size in islice(filter(self._fits_weights, sizes), 40):
             seq_len = sizes_apart(taken | {x_size, h_size, 2 * h_size, 4 * h_size})
             x = example(seq_len, seq_len + 1, x_size)
             for caller, states, stacked in ways_to_call(self.tried, self.call, lanes):
+                caller.dtype = self.dtype
                 for axes in (TIME_FIRST, *OTHER_AXES):
                     reader = Reader(caller, axes, x_size, [], states, h_size, stacked)
                     result = reader.raw(x)
@@ -193,6 +255,12 @@ class _Check:
         if odd:
             return self._odd(*odd)
         return self._failed(failed)
+
+    def _fits_weights(self, sizes: tuple[int, int]) -> bool:
+        """Whether there are weights for x and for h, where there are weights at all."""
+        own = [w.flatten() if is_bias(w, sizes) else w for w in self.weights.values()]
+        found = pieces(own, *sizes)
+        return not own or bool(found["x"] and found["h"])
 
     def _output(self, reader: Reader, x: Tensor) -> Tensor | None:
         if not reader.places or reader.places[0].time is None:
@@ -503,7 +571,7 @@ class _Check:
             reader = replace(
                 self.reader, caller=caller, states=lanes, hidden_size=hidden, stacked=stacked
             )
-            caller.dtype = self.reader.caller.dtype
+            caller.dtype = self.dtype
             given = reader(x, state)
             if isinstance(given, Report):
                 continue
@@ -511,6 +579,9 @@ class _Check:
                 output, _ = read(search.cells([roles]), x, self.directions, start)
                 if _same(given[0].double(), output[:, 0], self.limit):
                     found.append(name)
+            if found == ["c"] and "c" not in caller_takes(caller):
+                self.notes.append("It takes h alone to start from, and c starts from zeros.")
+                return None
             if "" in found:
                 self.with_state = reader
                 return None
@@ -671,6 +742,12 @@ class OneStep(nn.Module):
         if isinstance(found, Report):
             raise ValueError(found.message)
         return found[1][0], found[2][0]
+
+
+def caller_takes(caller: Caller) -> str:
+    """Which of h and c are handed over."""
+    args, kwargs = caller.arrange({name: name for name in "xhc"})
+    return "".join(map(str, (*args, *kwargs.values())))
 
 
 def _told(code: Any, pattern: re.Pattern[str]) -> int | None:

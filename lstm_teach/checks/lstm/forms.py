@@ -56,6 +56,13 @@ OTHER_AXES = (
     ),
     Axes("a list of vectors, one for each time step", lambda x: x[:, 0], True, True),
     Axes(
+        "a list of columns `[input_size, 1]`, one for each time step",
+        lambda x: x.mT,
+        True,
+        True,
+        lambda h: h.mT,
+    ),
+    Axes(
         "a list of columns `[input_size, batch]`, one for each time step",
         lambda x: x.mT,
         False,
@@ -129,7 +136,7 @@ class Reader:
 
     def _state(self, value: Tensor) -> Tensor:
         value = torch.stack([self.axes.state(one) for one in value])
-        if self.axes.alone:
+        if self.axes.alone and value.shape[1] == 1:
             value = value[:, 0]
         return (value if self.stacked != "no" else value[0]).contiguous()
 
@@ -267,7 +274,7 @@ def ways_to_call(
     code: Any, call: Any, lanes: int
 ) -> Iterator[tuple[Caller, int, str]]:
     """How it may be called: without a state first, and where it must have one, with zeros."""
-    for form in ("x", "x state", "x h c"):
+    for form in ("x", "x state", "x h c", "x h"):
         for caller in callers(code, call, [form]):
             if caller.axes != "rows":
                 continue

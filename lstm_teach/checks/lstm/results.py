@@ -105,7 +105,6 @@ def as_torch(search: Search, roles: Roles, weights: Weights, batch_first: bool) 
         Cells(search.of_lane(k, weights), [roles], search.sizes[1])
         for k in range(len(search.lanes))
     ]
-    some = made[0].w_ih
     with torch.random.fork_rng(devices=[]):
         lstm = nn.LSTM(
             *search.sizes,
@@ -113,7 +112,7 @@ def as_torch(search: Search, roles: Roles, weights: Weights, batch_first: bool) 
             any(roles.b),
             batch_first,
             bidirectional=search.directions == 2,
-            dtype=some.dtype,
+            dtype=weights[search.lanes[0][0]].dtype,
             device="cpu",
         )
     with torch.no_grad():
@@ -131,6 +130,11 @@ def wrong_states(
     given: Sequence[Tensor], lanes: list[Any], directions: int, limit: float, notes: list[str]
 ) -> Report | None:
     """What is wrong with the states that came back, `[lanes, batch, hidden_size]` each."""
+    if len(given) == 2 * len(lanes) > 2:  # for each layer its own
+        pairs = [torch.cat([*given[0::2]]), torch.cat([*given[1::2]])]
+        halves = [torch.cat([*given[: len(lanes)]]), torch.cat([*given[len(lanes) :]])]
+        wrong = wrong_states(halves, lanes, directions, limit, notes)
+        return wrong and wrong_states(pairs, lanes, directions, limit, notes)
     known = _known_states(lanes, directions)
     said = [
         next((name for name, value in known.items() if _same(one, value, limit)), "")
@@ -142,7 +146,7 @@ def wrong_states(
         return None
     for name in said:
         if name and name not in ("h", "c", "h, top", "c, top"):
-            verdict, words, fix = _OFF[name.split(", ")[1]]
+            verdict, words, fix = _OFF[name.split(", ")[1].removesuffix(" at the top")]
             return Report(
                 verdict,
                 f"Your output is right. The {name[0]} that you return with it is not that after "

@@ -214,7 +214,7 @@ def read(
 def is_bias(weight: Tensor, sizes: tuple[int, int]) -> bool:
     """Whether a weight has the shape of a bias, of one gate or of all."""
     upright = 1 in weight.shape and (sizes[0] > 1 or weight.dim() < 2)
-    one_for_each = weight.dim() == 2 and {*weight.shape} == {4, sizes[1]}
+    one_for_each = tuple(weight.shape) == (4, sizes[1]) and sizes[0] != 4
     return weight.dim() == 1 or upright or one_for_each
 
 
@@ -265,7 +265,7 @@ class Search:
 
     def of_lane(self, lane: int, weights: Weights | None = None) -> list[Tensor]:
         """The weights of one lane, its biases with one axis."""
-        own = [(weights or self.weights)[name] for name in self.lanes[lane]]
+        own = [(weights or self.weights)[name].double() for name in self.lanes[lane]]
         return [w.flatten() if is_bias(w, self.sizes) else w for w in own]
 
     def common(self, part: str) -> dict[Any, list[Piece]]:
