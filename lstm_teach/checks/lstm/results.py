@@ -134,7 +134,7 @@ def wrong_states(
         pairs = [torch.cat([*given[0::2]]), torch.cat([*given[1::2]])]
         halves = [torch.cat([*given[: len(lanes)]]), torch.cat([*given[len(lanes) :]])]
         wrong = wrong_states(halves, lanes, directions, limit, notes)
-        return wrong and wrong_states(pairs, lanes, directions, limit, notes)
+        return None if wrong is None else wrong_states(pairs, lanes, directions, limit, notes)
     known = _known_states(lanes, directions)
     said = [
         next((name for name, value in known.items() if _same(one, value, limit)), "")

@@ -380,7 +380,7 @@ class Search:
         """
         found = []
         for some in self.first_step(free):
-            kept = self.agreeing(some, x[:1], first, edit, stack)
+            kept = self.agreeing(some, x[:1], first[:1], edit, stack)
             if not kept:
                 continue
             for more in self.second_step(kept, free):

@@ -41,7 +41,20 @@ def cs231n_forward(x, h0, Wx, Wh, b):
     return h, cache
 
 
-@example("ok")
+_H, _I = 4, 3
+_PARAMETERS = {f"W{gate}": np.random.randn(_H, _H + _I) for gate in "fico"}
+_PARAMETERS |= {f"b{gate}": np.random.randn(_H, 1) for gate in "fico"}
+_PARAMS = [
+    torch.randn(*shape) for _ in range(4) for shape in ((_I, _H), (_H, _H), (_H,))
+]
+
+
+@example(
+    "ok",
+    input_size=_I,
+    hidden_size=_H,
+    call=lambda f, x, h: f(x.transpose(2, 1, 0), h.T, _PARAMETERS)[0].transpose(2, 1, 0),
+)
 def coursera_forward(x, a0, parameters):
     n_x, m, T_x = x.shape
     n_a = a0.shape[0]
@@ -59,7 +72,12 @@ def coursera_forward(x, a0, parameters):
     return a, c
 
 
-@example("ok")
+@example("cannot_check", says="call=")
+def coursera_without_call(x, a0, parameters):
+    return coursera_forward(x, a0, parameters)
+
+
+@example("ok", call=lambda f, x, h, c: f(x, (h, c), _PARAMS))
 def d2l_function(inputs, state, params):
     W_xi, W_hi, b_i, W_xf, W_hf, b_f, W_xo, W_ho, b_o, W_xc, W_hc, b_c = params
     (H, C) = state
