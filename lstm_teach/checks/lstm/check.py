@@ -41,7 +41,6 @@ from lstm_teach.checks.cell import check_cell
 from lstm_teach.checks.lstm.mistakes import (
     BACKWARD_HALF,
     ONE_DIRECTION,
-    STACK_MISTAKES,
     cell_mistakes,
     forward,
     in_the_cell,
@@ -49,6 +48,7 @@ from lstm_teach.checks.lstm.mistakes import (
 from lstm_teach.checks.lstm.results import as_torch, described, slips, wrong_states
 from lstm_teach.checks.lstm.roles import GATES, Roles, Search, groupings, is_bias, pieces, read
 from lstm_teach.checks.report import Report
+from lstm_teach.checks.stack.mistakes import MISTAKES
 from lstm_teach.checks.running import leaves_no_trace
 
 TRIED = 7, 3
@@ -96,7 +96,7 @@ def check_lstm(
     if code is None or code is ...:
         return Report("not_attempted", "There is no LSTM yet: give the check your class.")
     for kind, name in _OTHER_KINDS.items():
-        if isinstance(code, kind) or code is kind:
+        if isinstance(code, kind) or (isinstance(code, type) and issubclass(code, kind)):
             return Report(
                 "variant",
                 f"This is {name}: it has one state, h, and no c.",
@@ -208,6 +208,7 @@ class _Check:
     notes: list[str] = field(default_factory=list)
     limit: float = 1e-8
     dtype: torch.dtype = torch.float64
+    c_first: bool = False
 
     def report(self) -> Report:
         with to_try(self.code) as tried, torch.no_grad(), torch.jit.optimized_execution(False):
@@ -322,10 +323,10 @@ class _Check:
         if isinstance(moved, Report):
             return moved
         steps, samples = moved
-        if samples == [3] and steps != [2]:
+        if samples == [2] and steps != [1]:
             return None
         first = _told_batch_first(self.tried)
-        if (steps == [2] and samples != [3]) or (samples == [3] and steps == [2] and first):
+        if (steps == [1] and samples != [2]) or (samples == [2] and steps == [1] and first):
             turned = replace(reader, axes=BATCH_FIRST)
             result = turned.raw(x)
             if isinstance(result, Report):
@@ -334,11 +335,11 @@ class _Check:
             turned.places = find_places(result, BATCH_FIRST, *x.shape[:2], widths)
             self.reader = turned
             return None
-        if samples == [3]:
+        if samples == [2]:
             return None
         return Report(
             "samples_mixed",
-            f"Step 2 of sample 3 of x was replaced. That reached the samples {samples} of your "
+            f"Step 1 of sample 2 of x was replaced. That reached the samples {samples} of your "
             "output, so one sample sees another. Look for a `view` or `reshape` where "
             "`transpose` belongs, and for a sum or mean over the batch.",
             {"samples reached": samples},
@@ -347,7 +348,7 @@ class _Check:
 
     def _moved(self, x: Tensor, base: Tensor) -> tuple[list[int], list[int]] | Report:
         changed = x.clone()
-        changed[2, 3] = -x[2, 3] + 0.3
+        changed[1, 2] = -x[1, 2] + 0.3
         other = self._run(changed)
         if isinstance(other, Report):
             return other
@@ -435,9 +436,13 @@ class _Check:
             known, seen = BACKWARD_HALF, back
             if not torch.equal(there, right):
                 known, seen = ONE_DIRECTION, there
-        for mistake in known:
-            if torch.equal(seen, mistake.how(steps)):
-                return mistake.report()
+        named = next((m for m in known if torch.equal(seen, m.how(steps))), None)
+        if named is None or named.verdict == "output_one_step_late":
+            deeper = self._by_roles()  # a cell or a stack may be late, too
+            if deeper.verdict != "cannot_check":
+                return deeper
+        if named is not None:
+            return named.report()
         return Report(
             "unrecognised",
             "Which step of x reaches which step of your output is not as in an LSTM.",
@@ -492,6 +497,8 @@ class _Check:
         if whole is None:
             return self._by_cell("its biases are added in a way of their own")
         wrong = slips(search, whole)
+        if wrong is None:
+            wrong = self._other_order(search, whole)
         if wrong is not None:
             return wrong
         x = example(4, 3, self.sizes[0], 12)
@@ -509,8 +516,8 @@ class _Check:
                 headline="it goes wrong with more steps",
             )
         checks = (
-            lambda: self._returned(seen, lanes),
             lambda: self._from_a_state(search, whole, x, seen),
+            lambda: self._returned(seen, lanes),
             lambda: self._alone(x, seen),
             lambda: self._gradients(search, whole, x),
         )
@@ -524,6 +531,33 @@ class _Check:
             {"layers": len(search.lanes) // self.directions, "directions": self.directions},
             lstm=as_torch(search, whole, self.original, self.reader.axes is BATCH_FIRST),
         )
+
+    def _other_order(self, search: Search, roles: Roles) -> Report | None:
+        """Weights in PyTorch's layout have to be taken as PyTorch takes them."""
+        if not {"w_ih", "w_hh"} <= self.given:
+            return None
+        order = "".join(GATES[p.block] for p in roles.x)
+        if any(p.turned or p.interleaved for p in (*roles.x, *roles.h)):
+            said = "the weights are taken in another layout"
+            return Report("unrecognised", "w_ih is `[4 * hidden_size, input_size]`.", headline=said)
+        for four, what in ((roles.x, "w_ih"), (roles.h, "w_hh")):
+            order = ", ".join(GATES[p.block] for p in four)
+            if order != ", ".join(GATES):
+                return Report(
+                    "gate_order",
+                    f"The gates i, f, g, o take the blocks of `{what}` in the order {order}. In "
+                    "PyTorch it is i, f, g, o, and no shape tells.\nFix: `i, f, g, o = "
+                    "z.chunk(4, dim=-1)`.",
+                    headline="the four blocks of the weights are taken in another order",
+                )
+        for gate, fed in zip(GATES, roles.b, strict=True):
+            if any(GATES[p.block] != gate for p, _ in fed):
+                return Report(
+                    "wrong_bias_slice",
+                    f"The gate {gate} takes a part of a bias that belongs to another gate.",
+                    headline=f"the gate {gate} takes another gate's bias",
+                )
+        return None
 
     def _with_biases(self, search: Search, roles: Roles) -> Roles | None:
         """The roles with the biases, which are drawn one after the other."""
@@ -554,7 +588,11 @@ class _Check:
         ]
         if not states:
             return None
-        return wrong_states([v for _, v in states], lanes, self.directions, self.limit, self.notes)
+        given = [value for _, value in states]
+        if self.c_first:
+            self.notes.append("It takes c before h, and returns it so; nn.LSTM takes (h_0, c_0).")
+            given = [*given[1::-1], *given[2:]]
+        return wrong_states(given, lanes, self.directions, self.limit, self.notes)
 
     def _from_a_state(
         self, search: Search, roles: Roles, x: Tensor, seen: list[Tensor]
@@ -590,7 +628,8 @@ class _Check:
                 self.notes.append("It takes h alone to start from, and c starts from zeros.")
                 return None
             if "" in found:
-                self.with_state = reader
+                takes = caller_takes(caller)
+                self.c_first = "c" in takes and takes.index("c") < takes.index("h")
                 return None
         if not found:
             if not self.reader.states:
@@ -686,9 +725,9 @@ class _Check:
     def _wrong(self, searches: list[Search], x: Tensor, first: Tensor, second: Tensor) -> Report:
         for search in searches:
             if len(search.lanes) > 1 and self.directions == 1:
-                for mistake in STACK_MISTAKES:
-                    if self._fits(search, x, first, second, stack=mistake.how):
-                        return mistake.report()
+                found = self._in_the_stack(search, x, first, second)
+                if found is not None:
+                    return found
             if len(search.lanes) > 2 and self.directions == 2:
                 unflipped = partial(read, directions=2, flip_back=False)
                 if self._fits(search, x, first, second, stack=unflipped):
@@ -697,7 +736,17 @@ class _Check:
             for mistake, detail, parts in cell_mistakes():
                 if self._fits(search, x, first, second, edit=parts):
                     return in_the_cell(mistake, detail)
+            if len(search.lanes) == 1:
+                found = self._in_the_stack(search, x, first, second)
+                if found is not None:
+                    return found
         return self._by_cell("its weights fit no known way to write an LSTM")
+
+    def _in_the_stack(self, search: Search, *seen: Tensor) -> Report | None:
+        for mistake in MISTAKES:
+            if self._fits(search, *seen, stack=mistake.how):
+                return mistake.report()
+        return None
 
     def _fits(self, search: Search, *seen: Tensor, **changed: Any) -> bool:
         try:

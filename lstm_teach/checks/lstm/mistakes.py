@@ -12,7 +12,6 @@ from lstm_teach.checks.cell.mistakes import candidates
 from lstm_teach.checks.lstm.roles import RIGHT
 from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
-from lstm_teach.checks.stack.mistakes import MISTAKES as _IN_A_STACK
 
 
 def forward(steps: int) -> Tensor:
@@ -137,10 +136,6 @@ BACKWARD_HALF = (
     ),
 )
 """What the second half of the features may show instead of a backward direction."""
-
-STACK_MISTAKES = tuple(
-    Mistake(m.verdict, m.verdict, m.message, "", m.run) for m in _IN_A_STACK
-)
 
 
 def cell_mistakes() -> Iterator[tuple[Any, str, Any]]:

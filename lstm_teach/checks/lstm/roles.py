@@ -278,6 +278,17 @@ class Search:
                 kept[style] = here
         return kept
 
+    def families(self, part: str) -> Iterator[list[Piece]]:
+        """The pieces among which the gates choose: the blocks of one weight, or small weights."""
+        for some in self.common(part).values():
+            in_slots: dict[int, list[Piece]] = {}
+            for piece in some:
+                in_slots.setdefault(piece.slot, []).append(piece)
+            large = [own for own in in_slots.values() if len(own) > 2]
+            yield from large
+            if not large:
+                yield some
+
     def cells(self, roles: Sequence[Roles], edit: Parts | None = None) -> list[Cells]:
         """One for each lane."""
         return [
@@ -321,7 +332,7 @@ class Search:
 
     def first_step(self, free: bool) -> Iterator[list[Roles]]:
         """What the weights of x may be: by style, every way to give them to the four gates."""
-        for some in self.common("x").values():
+        for some in self.families("x"):
             if free and len(some) < 6:
                 ways = product(some, repeat=4)
             elif len(some) < 4:
