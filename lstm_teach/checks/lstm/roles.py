@@ -391,7 +391,7 @@ class Search:
         """
         found = []
         for some in self.first_step(free):
-            kept = self.agreeing(some, x[:1], first[:1], edit, stack)
+            kept = some if stack else self.agreeing(some, x[:1], first[:1], edit)
             if not kept:
                 continue
             for more in self.second_step(kept, free):
