@@ -9,23 +9,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-GATES = "ifgo"
+from lstm_teach.checks.cell.equations import GATES, run
+from lstm_teach.checks.mistake import Mistake
+
 Weights = Mapping[str, Tensor]
 State = tuple[Tensor, Tensor]
-Parts = Mapping[str, Any]
+Sizes = tuple[int, int]
 
-RIGHT: dict[str, Any] = {
-    "i": torch.sigmoid,
-    "f": torch.sigmoid,
-    "g": torch.tanh,
-    "o": torch.sigmoid,
-    "used": lambda v: {},
-    "c": lambda v: v.f * v.c_0 + v.i * v.g,
-    "h": lambda v: v.o * torch.tanh(v.c),
-    "returned": lambda v: (v.h, v.c),
-}
+# What may lie side by side in one weight: a part for x, one for h, a bias.
+_JOINED = ("x", "h", "b", "xh", "hx", "bxh", "bhx", "xhb", "hxb")
 
 
 @dataclass(frozen=True)
@@ -37,7 +31,7 @@ class Piece:
         block: which of its blocks of hidden_size rows.
         turned: whether the rows stand in columns.
         interleaved: whether the rows of the gates take turns.
-        joined: the parts that lie side by side in it: "x", "h", "xh", "hx", with "b" for a bias.
+        joined: the parts that lie side by side in it.
     """
 
     slot: int
@@ -46,69 +40,54 @@ class Piece:
     interleaved: bool
     joined: str
 
-    @property
-    def style(self) -> tuple[bool, bool, str]:
-        """What the pieces of one way to write an LSTM have in common."""
-        return self.turned, self.interleaved, self.joined
-
-    def of(self, weights: Sequence[Tensor], part: str, hidden_size: int) -> Tensor:
+    def of(self, weights: Sequence[Tensor], part: str, hidden: int) -> Tensor:
         """The piece's part for "x", "h" or "b": `[hidden_size, width]`."""
         rows = as_rows(weights[self.slot], self.turned)
-        if self.interleaved:
-            block = rows.unflatten(0, (hidden_size, -1))[:, self.block]
-        else:
-            block = rows.unflatten(0, (-1, hidden_size))[self.block]
-        wide = block.shape[1] - hidden_size * ("h" in self.joined) - ("b" in self.joined)
-        widths = {"x": wide, "h": hidden_size, "b": 1}
+        split = (hidden, -1) if self.interleaved else (-1, hidden)
+        block = rows.unflatten(0, split).select(int(self.interleaved), self.block)
+        widths = {"h": hidden, "b": 1}
+        widths["x"] = block.shape[1] - sum(widths[one] for one in self.joined if one != "x")
         start = sum(widths[one] for one in self.joined[: self.joined.index(part)])
         return block[:, start : start + widths[part]]
 
 
-def as_rows(weight: Tensor, turned: bool) -> Tensor:
-    """A weight as a matrix with the gates' rows as rows; a bias has one column."""
+def as_rows(weight: Tensor, turned: bool = False) -> Tensor:
+    """A weight as a matrix, the gates' rows being its rows; a bias has one column."""
     if weight.dim() < 2:
         return weight[:, None]
     return (weight.mT if turned else weight).flatten(0, -2)
 
 
-def pieces(
-    weights: Sequence[Tensor], width: int, hidden_size: int
-) -> dict[str, dict[Any, list[Piece]]]:
-    """For "x", "h" and "b", by style, the pieces of the weights that may feed a gate with it."""
-    sizes = {
-        "x": width,
-        "h": hidden_size,
-        "xh": width + hidden_size,
-        "hx": width + hidden_size,
-        "bxh": 1 + width + hidden_size,
-        "xhb": 1 + width + hidden_size,
-        "hxb": 1 + width + hidden_size,
-        "b": 1,
-    }
-    found: dict[str, dict[Any, list[Piece]]] = {"x": {}, "h": {}, "b": {}}
+def is_bias(weight: Tensor, sizes: Sizes) -> bool:
+    """Whether a weight has the shape of a bias, of one gate or of all."""
+    upright = 1 in weight.shape and sizes[0] > 1
+    one_each = tuple(weight.shape) == (4, sizes[1]) and sizes[0] != 4
+    return weight.dim() == 1 or upright or one_each
+
+
+def pieces(weights: Sequence[Tensor], width: int, hidden: int) -> list[Piece]:
+    """The pieces of a layer's weights that may feed a gate, for an input so wide."""
+    widths = {"x": width, "h": hidden, "b": 1}
+    found = []
     for slot, weight in enumerate(weights):
-        for turned in (False, True) if weight.dim() > 1 else (False,):
+        for turned, joined in product((False, True)[: weight.dim()], _JOINED):
             rows, wide = as_rows(weight, turned).shape
-            if rows % hidden_size or rows > 8 * hidden_size:
+            if wide != sum(map(widths.__getitem__, joined)) or rows % hidden or rows > 8 * hidden:
                 continue
-            several = rows > hidden_size
-            for joined, interleaved in product(sizes, (False, True) if several else (False,)):
-                if sizes[joined] == wide:
-                    for block in range(rows // hidden_size):
-                        piece = Piece(slot, block, turned, interleaved, joined)
-                        for part in joined:
-                            found[part].setdefault(piece.style, []).append(piece)
+            blocks = rows // hidden
+            for interleaved in (False, True)[: min(blocks, 2)]:
+                found += [Piece(slot, k, turned, interleaved, joined) for k in range(blocks)]
     return found
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Which piece feeds which gate; the same in every layer.
+    """Which piece feeds i, f, g and o; the same in every layer and direction.
 
     Attributes:
-        x: what multiplies x, for i, f, g, o.
+        x: what multiplies x.
         h: what multiplies h.
-        b: the biases of each gate, and how often each is added.
+        b: what is added to each, and how often.
     """
 
     x: tuple[Piece, ...]
@@ -116,120 +95,84 @@ class Roles:
     b: tuple[tuple[tuple[Piece, int], ...], ...] = ((), (), (), ())
 
 
-class Cells:
-    """Cells for many roles at once: the first axis of what they compute is that of the roles."""
+class Cell:
+    """A cell for many roles at once: the first axis of what it computes is that of the roles."""
 
-    def __init__(
-        self,
-        weights: Sequence[Tensor],
-        roles: Sequence[Roles],
-        hidden_size: int,
-        edit: Parts | None = None,
-    ) -> None:
-        self.hidden_size = hidden_size
-        self.part = {**RIGHT, **(edit or {})}
-        made: dict[Any, Tensor] = {}
+    def __init__(self, weights: Sequence[Tensor], roles: Sequence[Roles], hidden: int) -> None:
+        self.hidden_size = hidden
+        self.changed: Mapping[str, str] = {}
+        zeros = weights[0].new_zeros(1, 4 * hidden, hidden)
 
-        def of(piece: Piece, part: str) -> Tensor:
-            if (piece, part) not in made:
-                made[piece, part] = piece.of(weights, part, hidden_size)
-            return made[piece, part]
+        def joined(part: str, fed: list[Any]) -> Tensor:
+            made = {p: p.of(weights, part, hidden) for gate in fed for p, _ in gate}
+            if not made:
+                return zeros
+            times = weights[0].new_zeros(len(fed), len(made))
+            columns = {p: k for k, p in enumerate(made)}
+            for row, gate in zip(times, fed, strict=True):
+                for p, often in gate:
+                    row[columns[p]] = often
+            rows = times @ torch.stack([*made.values()]).flatten(1)
+            return rows.view(len(roles), 4 * hidden, -1)
 
-        self.w_ih = torch.stack([torch.cat([of(p, "x") for p in role.x]) for role in roles])
-        self.w_hh, self.bias = None, None
-        if roles[0].h:
-            self.w_hh = torch.stack([torch.cat([of(p, "h") for p in role.h]) for role in roles])
-        if any(fed for role in roles for fed in role.b):
-            zero = self.w_ih.new_zeros(hidden_size, 1)
-            self.bias = torch.stack(
-                [
-                    torch.cat(
-                        [sum((k * of(p, "b") for p, k in fed), zero) for fed in role.b]
-                    ).squeeze(1)
-                    for role in roles
-                ]
-            )
+        self.w_ih = joined("x", [[(p, 1)] for role in roles for p in role.x])
+        self.w_hh = joined("h", [[(p, 1)] for role in roles for p in role.h])
+        self.bias = joined("b", [gate for role in roles for gate in role.b])[:, :, 0]
+        # The equations want sums made of x and h: here x is the sum, and h adds nothing to it.
+        nothing = {"w_hh": zeros[0], "b_ih": zeros[0, :, 0], "b_hh": zeros[0, :, 0]}
+        self.as_given = {"w_ih": torch.eye(4 * hidden, dtype=zeros.dtype), **nothing}
 
     def __call__(self, xt: Tensor, state: State) -> State:
         """One step: h and c `[roles, batch, hidden_size]`."""
-        h_0, c_0 = state
-        sums = xt @ self.w_ih.mT
-        if self.w_hh is not None:
-            sums = sums + h_0 @ self.w_hh.mT
-        if self.bias is not None:
-            sums = sums + self.bias[:, None]
-        return step(dict(zip(GATES, sums.chunk(4, -1), strict=True)), h_0, c_0, self.part)
-
-
-def step(z: dict[str, Tensor], h_0: Tensor, c_0: Tensor, part: Parts) -> State:
-    """One step of a cell from the sums of its gates, with the parts of its equations."""
-    v = SimpleNamespace(h_0=h_0, c_0=c_0, z=z, **{gate: part[gate](z[gate]) for gate in GATES})
-    vars(v).update(part["used"](v))
-    v.c = part["c"](v)
-    v.h = part["h"](v)
-    h, c = part["returned"](v)
-    return h.expand(z["i"].shape), c.expand(z["i"].shape)
-
-
-Lane = list[State]
+        h, c = state
+        sums = xt @ self.w_ih.mT + h @ self.w_hh.mT + self.bias[:, None]
+        old = {"h": h.expand_as(sums[..., : self.hidden_size]), "c": c}
+        return run(SimpleNamespace(x=sums, **old, **self.as_given), self.changed)
 
 
 def read(
-    cells: Sequence[Any],
+    cells: Sequence[Cell],
     x: Tensor,
     directions: int = 1,
     state: State | None = None,
     flip_back: bool = True,
-) -> tuple[Tensor, list[Lane]]:
+) -> tuple[Tensor, list[list[State]]]:
     """A right LSTM: cells layer by layer, both directions of a layer side by side.
 
     Args:
         cells: one for each layer and direction.
         x: `[seq_len, batch, input_size]`.
         directions: 1 or 2.
-        state: h and c, `[len(cells), batch, hidden_size]`.
+        state: h and c, `[len(cells), batch, hidden_size]`; zeros where it is None.
         flip_back: whether the backward direction's output is put in the order of time.
 
     Returns:
         The output, and of each cell its (h, c) at every step, in the order in which it walked.
     """
     walked = []
+    zeros = x.new_zeros(len(cells), x.shape[1], cells[0].hidden_size)
+    h_0, c_0 = state or (zeros, zeros)
     for layer in range(0, len(cells), directions):
         sides = []
         for way in range(directions):
-            cell = cells[layer + way]
-            zeros = x.new_zeros(x.shape[-2], cell.hidden_size)
-            now = (zeros, zeros) if state is None else (state[0][layer + way], state[1][layer + way])
-            lane = []
+            now, lane = (h_0[layer + way], c_0[layer + way]), []
             for xt in x.flip(0) if way else x:
-                now = cell(xt, now)
+                now = cells[layer + way](xt, now)
                 lane.append(now)
             steps = [h for h, c in lane]
             sides.append(torch.stack(steps[::-1] if way and flip_back else steps))
             walked.append(lane)
-        x = sides[0] if directions == 1 else torch.cat(sides, -1)
+        x = torch.cat(sides, -1)
     return x, walked
 
 
-def is_bias(weight: Tensor, sizes: tuple[int, int]) -> bool:
-    """Whether a weight has the shape of a bias, of one gate or of all."""
-    upright = 1 in weight.shape and (sizes[0] > 1 or weight.dim() < 2)
-    one_for_each = tuple(weight.shape) == (4, sizes[1]) and sizes[0] != 4
-    return weight.dim() == 1 or upright or one_for_each
-
-
-def groupings(
-    weights: Weights, layers: int, directions: int
-) -> Iterator[list[list[str]]]:
-    """The names of the weights, layer by layer and in each direction by direction."""
+def groupings(weights: Weights, layers: int, directions: int) -> Iterator[list[list[str]]]:
+    """The names of the weights of each layer and direction: one lane after another in the code, or
+    one kind of weight after another."""
     lanes, names = layers * directions, list(weights)
-    if len(names) % lanes:
-        return
-    each = len(names) // lanes
-    orders = [[*range(lanes)]]
-    if layers > 1 and directions > 1:
-        orders.append([way * layers + layer for layer in range(layers) for way in range(2)])
-    for order in orders:
+    each, rest = divmod(len(names), lanes)
+    by_direction = [way * layers + k for k in range(layers) for way in range(directions)]
+    for order in [] if rest else dict.fromkeys([tuple(range(lanes)), tuple(by_direction)]):
         yield [names[k * each : (k + 1) * each] for k in order]
         if lanes > 1 and each > 1:
             yield [names[k::lanes] for k in order]
@@ -237,10 +180,10 @@ def groupings(
 
 @dataclass
 class Search:
-    """The search for the roles of the weights, on what a learner's code gave for one x.
+    """The search for the roles of the weights.
 
     Attributes:
-        weights: all weights, as they were drawn.
+        weights: all weights, as they are drawn now.
         lanes: the names of the weights of each layer and direction.
         sizes: input_size and hidden_size.
         directions: 1 or 2.
@@ -249,151 +192,152 @@ class Search:
 
     weights: Weights
     lanes: list[list[str]]
-    sizes: tuple[int, int]
+    sizes: Sizes
     directions: int
-    limit: float = 1e-8
+    limit: float
 
     def __post_init__(self) -> None:
-        _, hidden = self.sizes
-        self.pieces = [
-            pieces(self.of_lane(k), self.width(k), hidden) for k in range(len(self.lanes))
-        ]
-
-    def width(self, lane: int) -> int:
-        """How wide what a lane reads is."""
-        return self.sizes[0] if lane < self.directions else self.directions * self.sizes[1]
+        """Keep the pieces that exist in every lane."""
+        widths = [self.sizes[0]] * self.directions
+        widths += [self.directions * self.sizes[1]] * (len(self.lanes) - self.directions)
+        first, *others = (
+            pieces(self.of_lane(k), width, self.sizes[1]) for k, width in enumerate(widths)
+        )
+        self.pieces = [p for p in first if all(p in other for other in others)]
 
     def of_lane(self, lane: int, weights: Weights | None = None) -> list[Tensor]:
         """The weights of one lane, its biases with one axis."""
         own = [(weights or self.weights)[name].double() for name in self.lanes[lane]]
         return [w.flatten() if is_bias(w, self.sizes) else w for w in own]
 
-    def common(self, part: str) -> dict[Any, list[Piece]]:
-        """By style, the pieces that exist in every lane."""
-        first, *others = (lane[part] for lane in self.pieces)
-        kept = {}
-        for style, some in first.items():
-            here = [p for p in some if all(p in lane.get(style, ()) for lane in others)]
-            if here:
-                kept[style] = here
-        return kept
-
-    def families(self, part: str) -> Iterator[list[Piece]]:
-        """The pieces among which the gates choose: the blocks of one weight, or small weights."""
-        for some in self.common(part).values():
-            in_slots: dict[int, list[Piece]] = {}
-            for piece in some:
-                in_slots.setdefault(piece.slot, []).append(piece)
-            large = [own for own in in_slots.values() if len(own) > 2]
-            yield from large
-            if not large:
-                yield some
-
-    def cells(self, roles: Sequence[Roles], edit: Parts | None = None) -> list[Cells]:
+    def cells(self, roles: Sequence[Roles]) -> list[Cell]:
         """One for each lane."""
-        return [
-            Cells(self.of_lane(k), roles, self.sizes[1], edit) for k in range(len(self.lanes))
-        ]
+        return [Cell(self.of_lane(k), roles, self.sizes[1]) for k in range(len(self.lanes))]
+
+    def biases(self) -> list[int]:
+        """The slots of the weights that are biases."""
+        return sorted({p.slot for p in self.pieces if p.joined == "b"})
+
+    def families(self, part: str, without: frozenset[int] = frozenset()) -> list[list[Piece]]:
+        """The pieces among which the gates choose: blocks of one weight, or several weights."""
+        found: dict[Any, list[Piece]] = {}
+        some = [p for p in self.pieces if part in p.joined and p.slot not in without]
+        for p in some:
+            large = sum(q.slot == p.slot and q == replace(p, block=q.block) for q in some) > 2
+            style = (p.turned, p.interleaved, p.joined, p.slot if large else None)
+            found.setdefault(style, []).append(p)
+        return [*found.values()]
 
     def agreeing(
-        self,
-        roles: Sequence[Roles],
-        x: Tensor,
-        seen: Tensor,
-        edit: Parts | None = None,
-        stack: Callable[..., Any] | None = None,
+        self, roles: Sequence[Roles], x: Tensor, seen: Tensor, how: Any = None, cells: Any = None
     ) -> list[Roles]:
-        """Those roles that give the output that was seen."""
-        cells = self.cells(roles, edit)
-        output, _ = stack(cells, x) if stack else read(cells, x, self.directions)
+        """Those roles that give the output that was seen: in a right LSTM, or in a mistaken one.
+
+        Args:
+            roles: the roles to try.
+            x: `[seq_len, batch, input_size]`.
+            seen: the output.
+            how: what a mistake does: equations that it changes, or a stack that it makes.
+            cells: those for these roles, where they are made.
+        """
+        cells = cells or self.cells(roles)
+        for cell in cells:
+            cell.changed = {} if callable(how) else how or {}
+        output, _ = how(cells, x) if callable(how) else read(cells, x, self.directions)
         if output.shape[-2:] != seen.shape[-2:]:
             return []
-        # [seq_len, roles, batch, features]
         off = (output - seen[:, None]).abs().flatten(2).amax((0, 2))
         return [role for role, far in zip(roles, off, strict=True) if far < self.limit]
 
-    def bias_ways(self, role: Roles, slot: int) -> Iterator[list[Roles]]:
-        """What one bias may be added to, the likeliest ways first."""
-        for style, some in self.common("b").items():
+    def right(self, x: Tensor, first: Tensor, seen: Tensor) -> Roles | None:
+        """The roles in which the weights, all biases being zero, give what was seen.
+
+        Args:
+            x: `[seq_len, batch, input_size]`.
+            first: the output for the first step of x alone.
+            seen: the output for all of x.
+        """
+        for some in self.families("x"):
+            # Gates may share their weights: that is a mistake with a name.
+            ways = product(some, repeat=4) if len(some) < 5 else permutations(some, 4)
+            roles = self.agreeing([_roles(four) for four in ways], x[:1], first)
+            for more in self._with_h(roles, some, shared=True) if roles else ():
+                for role in self.agreeing(more, x, seen):
+                    return role
+        return None
+
+    def wrong(
+        self, x: Tensor, first: Tensor, seen: Tensor, mistakes: Sequence[Mistake]
+    ) -> Mistake | None:
+        """The mistake that gives what was seen, in any roles."""
+        for some in self.families("x"):
+            ways = permutations(some, 4) if len(some) > 3 else product(some, repeat=4)
+            for roles in self._with_h([_roles(four) for four in ways], some):
+                cells = self.cells(roles)
+                for mistake in mistakes:
+                    try:
+                        if kept := self.agreeing(roles, x[:1], first, mistake.how, cells):
+                            if self.agreeing(kept, x, seen, mistake.how):
+                                return mistake
+                    except (RuntimeError, NameError):
+                        continue  # it does not run with these sizes, or needs a single weight
+        return None
+
+    def _with_h(
+        self, roles: list[Roles], some: list[Piece], shared: bool = False
+    ) -> Iterator[list[Roles]]:
+        """The same with the weights of h, in the order of those of x; or in any, shared."""
+        if "h" in some[0].joined:
+            yield [replace(role, h=role.x) for role in roles]
+            return
+        taken = {frozenset(p.slot for p in role.x) for role in roles}
+        for slots in taken:
+            among = [p for p in some if p.slot in slots]
+            mine = [role for role in roles if slots == {p.slot for p in role.x}]
+            for own in self.families("h", slots):
+                if own[0].joined == "h" and len(own) == len(among):
+                    yield [replace(r, h=tuple(own[among.index(p)] for p in r.x)) for r in mine]
+                if own[0].joined == "h" and shared and len(own) < 5:
+                    yield [replace(r, h=h) for r in mine for h in product(own, repeat=4)]
+
+    def find_bias(self, roles: Roles, slot: int, x: Tensor, seen: Tensor) -> Roles | None:
+        """What one bias is added to, the likeliest ways first; the others are zero."""
+        for some in self.families("b"):
             own = [p for p in some if p.slot == slot and p.joined == "b"]
             if not own:
                 continue
-            if len(own) == 1:
-                fed = [((own[0], 1),), (), ((own[0], 2),)]
-                yield [replace(role, b=four) for four in product(fed, repeat=4)]
-                continue
-            in_order = tuple(own[p.block % len(own)] for p in role.x)
-            yield [
-                replace(role, b=tuple(((p, times),) for p in in_order)) for times in (1, 2)
-            ]
-            one_of = [(), *(((p, 1),) for p in own)]
+            in_order = [own[p.block % len(own)] for p in roles.x]
+            ways = [[replace(roles, b=tuple(((p, k),) for p in in_order)) for k in (1, 2)]]
             if len(own) < 5:
-                yield [replace(role, b=four) for four in product(one_of, repeat=4)]
+                times = (1, 2) if len(own) == 1 else (1,)
+                each = [(), *(((p, k),) for p in own for k in times)]
+                ways.append([replace(roles, b=four) for four in product(each, repeat=4)])
+            for way in ways:
+                for role in self.agreeing(way, x, seen):
+                    return role
+        return None
 
-    def first_step(self, free: bool) -> Iterator[list[Roles]]:
-        """What the weights of x may be: by style, every way to give them to the four gates."""
-        for some in self.families("x"):
-            if free and len(some) < 6:
-                ways = product(some, repeat=4)
-            elif len(some) < 4:
-                ways = (four for four in product(some, repeat=4) if len({*four}) == len(some))
-            else:
-                ways = permutations(some, 4)
-            yield [
-                Roles(four, (), tuple(((p, 1),) if "b" in p.joined else () for p in four))
-                for four in ways
-            ]
+    def as_torch(self, roles: Roles, weights: Weights, batch_first: bool) -> nn.LSTM:
+        """An nn.LSTM with a learner's own weights."""
+        lanes, dtype = len(self.lanes), weights[self.lanes[0][0]].dtype
+        two_ways = self.directions == 2
+        with torch.random.fork_rng(devices=[]):
+            lstm = nn.LSTM(
+                *(*self.sizes, lanes // self.directions, any(roles.b), batch_first, 0.0, two_ways),
+                device="cpu",
+                dtype=dtype,
+            )
+        with torch.no_grad():
+            for k in range(lanes):
+                cell = Cell(self.of_lane(k, weights), [roles], self.sizes[1])
+                suffix = f"_l{k // self.directions}" + "_reverse" * (k % self.directions)
+                getattr(lstm, f"weight_ih{suffix}").copy_(cell.w_ih[0])
+                getattr(lstm, f"weight_hh{suffix}").copy_(cell.w_hh[0])
+                if any(roles.b):
+                    getattr(lstm, f"bias_ih{suffix}").copy_(cell.bias[0])
+                    getattr(lstm, f"bias_hh{suffix}").zero_()
+        return lstm
 
-    def second_step(self, roles: Sequence[Roles], free: bool) -> Iterator[list[Roles]]:
-        """The same with the weights of h: in the order of those of x, or in any."""
-        slots = {piece.slot for role in roles for piece in role.x}
-        if all("h" in piece.joined for role in roles for piece in role.x):
-            yield [replace(role, h=role.x) for role in roles]
-            return
-        for some in self.common("h").values():
-            left = [p for p in some if p.slot not in slots and p.joined == "h"]
-            if free and left and len(left) ** 4 * len(roles) <= 5000:
-                yield [
-                    replace(role, h=four) for role in roles for four in product(left, repeat=4)
-                ]
-                continue
-            tied = []
-            for role in roles:
-                taken = {p.slot for p in role.x}
-                own = [p for p in some if p.slot not in taken and p.joined == "h"]
-                among = self.common("x")[role.x[0].style]
-                among = [p for p in among if p.slot in taken]
-                if len(own) == len(among):
-                    tied.append(
-                        replace(role, h=tuple(own[among.index(p)] for p in role.x))
-                    )
-            if tied:
-                yield tied
 
-    def find(
-        self,
-        x: Tensor,
-        first: Tensor,
-        second: Tensor,
-        edit: Parts | None = None,
-        stack: Callable[..., Any] | None = None,
-        free: bool = False,
-    ) -> list[Roles]:
-        """The roles in which the weights, biases being zero, give what was seen.
-
-        Args:
-            x: three steps or so.
-            first: the output for the first step alone.
-            second: the output for all of x.
-            edit: the parts of the equations that a mistake changes.
-            stack: a mistaken stack.
-            free: whether two gates may share their weights.
-        """
-        found = []
-        for some in self.first_step(free):
-            kept = some if stack else self.agreeing(some, x[:1], first[:1], edit)
-            if not kept:
-                continue
-            for more in self.second_step(kept, free):
-                found += self.agreeing(more, x, second, edit, stack)
-        return found
+def _roles(four: tuple[Piece, ...]) -> Roles:
+    return Roles(four, (), tuple(((p, 1),) * ("b" in p.joined) for p in four))
