@@ -116,6 +116,8 @@ def make(cls: Callable[..., Any], input_size: int, hidden_size: int, swapped: bo
     ways: list[tuple[tuple[int, ...], dict[str, Any]]] = [(in_order, {})]
     if inputs and hidden:
         ways.insert(0, ((), named))
+    if not any(p.default is p.empty for p in single):
+        ways.append(((), {}))
     for args, kwargs in ways:
         try:
             signature.bind(*args, **kwargs)
@@ -229,7 +231,7 @@ def _is_array(value: Any) -> bool:
 def normals(seed: int) -> Any:
     """A source of normal random tensors in float64, the same on every machine: normal(*shape)."""
     source = torch.Generator().manual_seed(seed)
-    return lambda *shape: torch.randn(*shape, generator=source, dtype=torch.float64, device="cpu")
+    return lambda *shape: torch.randn(shape, generator=source, dtype=torch.float64, device="cpu")
 
 
 def redraw(weights: Mapping[str, Tensor], sizes: Sizes, seed: int = 5) -> None:
@@ -249,7 +251,7 @@ def likely_sizes(
     wide = sorted({d for tensor in owned(code).values() for d in tensor.shape if d > 0})
     quarters = [d // 4 for d in wide if d % 4 == 0]
     hidden = [*(d for d in quarters if d in wide), *quarters, *wide[::-1], 4]
-    tried: dict[Sizes, None] = {}
+    tried: dict[Sizes, None] = {} if wide or any(told) else {(1, 1): None}
     for x_told, h_told in dict.fromkeys([told, (input_size, hidden_size)]):
         for h in [h_told] if h_told else list(dict.fromkeys(hidden))[:12]:
             inputs = [*wide[::-1], *(d - h for d in wide if d > h), 5]
@@ -285,6 +287,7 @@ class Caller:
         changed_inputs: names of the arguments that a call changed in place.
         place: where h and c stand in what it returns, found in the first call.
         c_first: whether (c, h) stands for (h, c), where the state comes in and where it goes out.
+        named: "h c" or "c h", the order of the arguments that are called so; "" where none are.
     """
 
     code: Callable[..., Any]
@@ -297,6 +300,7 @@ class Caller:
     changed_inputs: dict[str, None] = field(default_factory=dict)
     place: tuple[Path, Path] | None = None
     c_first: tuple[bool, bool] = (False, False)
+    named: str = ""
 
     def __call__(self, **given: Tensor) -> State | Report:
         """The step's h and c, ``[batch, hidden_size]`` each, or a report on what is wrong."""
@@ -314,36 +318,40 @@ class Caller:
             self.remarks.append(said)
         return state[::-1] if self.c_first[1] else state
 
+    def pair(self, **given: Tensor) -> State | Report:
+        """As calling it, but where h and c were found before, and whatever numbers they hold."""
+        result = self.raw(**given)
+        if isinstance(result, Report):
+            return result
+        h, c = (_at(result, path) for path in self.place or ((0,), (1,)))
+        if not getattr(h, "shape", 0) == getattr(c, "shape", 1) == given["h"].shape:
+            return no_state(result, given["h"].shape)
+        h, c = h.detach(), c.detach()
+        return (c, h) if self.c_first[1] else (h, c)
+
     def raw(self, **given: Tensor) -> Any:
         """What the learner's code returns, as tensors with a batch first; or a report."""
         if self.c_first[0]:
             given = {**given, "h": given["c"], "c": given["h"]}
-        if self.axes != "one":
-            return self._once(given)
-        batch = len(given["x"])
-        samples = [
-            {n: t[k] if n in ("x", "h", "c") else t for n, t in given.items()} for k in range(batch)
-        ]
-        results = []
-        for sample in samples:
-            results.append(self._once(sample))
-            if isinstance(results[-1], Report):
-                return results[-1]
-        return _each(lambda *parts: _stacked(parts), *results)
-
-    def _once(self, given: dict[str, Tensor]) -> Any:
-        columns = self.axes.startswith("columns")
+        columns, one = self.axes.startswith("columns"), self.axes == "one"
         tensors = {name: t.detach().to(self.dtype, copy=True) for name, t in given.items()}
         if columns:
-            tensors |= {n: t.mT.contiguous() for n, t in tensors.items() if n in ("x", "h", "c")}
-            if self.axes == "columns, upright":
-                tensors |= {n: t[:, None] for n, t in tensors.items() if n in ("b_ih", "b_hh")}
+            tensors |= {n: tensors[n].mT.contiguous() for n in ("x", "h", "c") if n in tensors}
+        if self.axes == "columns, upright":
+            tensors |= {n: t[:, None] for n, t in tensors.items() if n in ("b_ih", "b_hh")}
         before = {name: t.clone() for name, t in tensors.items()}
-        things = {n: t.numpy() for n, t in tensors.items()} if self.numpy else tensors
-        args, kwargs = self.arrange(dict(things))
+        things: dict[str, Any] = {n: t.numpy() if self.numpy else t for n, t in tensors.items()}
         torch.set_default_dtype(self.dtype)
         start = time.perf_counter()
-        result = run_in_time(self.code, *args, **kwargs)
+        if one:
+            batch = len(given["x"])
+            args, kwargs = self._of_sample(things, 0)
+            result = run_in_time(self.code, *args, **kwargs)
+            if not isinstance(result, Report) and batch > 1:
+                result = run_in_time(self._one_by_one, result, things, batch)
+        else:
+            args, kwargs = self.arrange(things)
+            result = run_in_time(self.code, *args, **kwargs)
         self.spent += time.perf_counter() - start
         for name, tensor in tensors.items():
             if tensor.shape != before[name].shape or not torch.equal(tensor, before[name]):
@@ -351,6 +359,34 @@ class Caller:
         if isinstance(result, Report):
             return result
         return _each(lambda part: _tensor(part, columns), result)
+
+    def _of_sample(self, things: dict[str, Any], k: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return self.arrange({n: t[k] if n in ("x", "h", "c") else t for n, t in things.items()})
+
+    def _one_by_one(self, first: Any, things: dict[str, Any], batch: int) -> Any:
+        results = [first]
+        for k in range(1, batch):
+            args, kwargs = self._of_sample(things, k)
+            results.append(self.code(*args, **kwargs))
+        return _each(lambda *parts: _stacked(parts), *results)
+
+    def attached(self, **given: Tensor) -> tuple[Tensor, Tensor]:
+        """h and c with their gradients; what the learner's code raises is raised."""
+        columns = self.axes.startswith("columns")
+        if self.c_first[0]:
+            given = {**given, "h": given["c"], "c": given["h"]}
+        things = {name: tensor.to(self.dtype).clone() for name, tensor in given.items()}
+        if self.axes == "one":
+            things |= {name: things[name][0] for name in ("x", "h", "c")}
+        if columns:
+            things |= {name: things[name].mT for name in ("x", "h", "c")}
+        if self.axes == "columns, upright":
+            things |= {n: things[n][:, None] for n in ("b_ih", "b_hh") if n in things}
+        torch.set_default_dtype(self.dtype)
+        args, kwargs = self.arrange(things)
+        result = self.code(*args, **kwargs)
+        h, c = (torch.as_tensor(_at(result, path)) for path in self.place or ((0,), (1,)))
+        return h, c
 
     def in_a_hurry(self) -> bool:
         """Whether the learner's code is so slow that the rest of the check is left out."""
@@ -398,13 +434,13 @@ def callers(
     for in_numpy, axes in product(
         (numpy, not numpy), ("rows", "columns", "columns, upright", "one")
     ):
-        for way, remarks in ways:
+        for way, remarks, named in ways:
             said = {"one": [_ONE_BY_ONE], "rows": []}.get(axes, [_COLUMNS])
             said = [*remarks, *said, *([_IN_NUMPY] if in_numpy else [])]
-            yield Caller(taken, way, in_numpy, axes, said)
+            yield Caller(taken, way, in_numpy, axes, said, named=named)
 
 
-def _ways(signature: inspect.Signature, forms: list[str]) -> Iterator[tuple[Way, list[str]]]:
+def _ways(signature: inspect.Signature, forms: list[str]) -> Iterator[tuple[Way, list[str], str]]:
     """Each goes to the parameter of its name, x, h and c also to one of the first three that only
     begins so; what is left goes in order. A state is a pair, then one tensor."""
     kinds = {name: p.kind.name for name, p in signature.parameters.items()}
@@ -453,10 +489,11 @@ def _ways(signature: inspect.Signature, forms: list[str]) -> Iterator[tuple[Way,
         if len(taken) != len(names) or (apart and "state" in names):
             continue
         in_order = taken == [("h", "c") if name == "state" else name for name in names]
-        yield (
-            handed_over(names, how),
-            [*([state] if state else []), *([] if in_order else [_BY_NAME])],
-        )
+        remarks = [*([state] if state else []), *([] if in_order else [_BY_NAME])]
+        named = "" if "state" in names or not {"h", "c"} <= own.keys() else "h c"
+        if named and single.index(own["c"]) < single.index(own["h"]):
+            named = "c h"
+        yield handed_over(names, how), remarks, named
 
 
 def _side_by_side(h: Any, c: Any) -> Any:
@@ -587,8 +624,9 @@ def _tensor(part: Any, columns: bool) -> Any:
 
 
 def _stacked(parts: tuple[Any, ...]) -> Any:
-    alike = all(isinstance(p, Tensor) and p.shape == parts[0].shape for p in parts)
-    return torch.stack(parts) if alike else parts[0]
+    tensors = [torch.as_tensor(p) if hasattr(p, "__array__") else None for p in parts]
+    alike = all(t is not None and t.shape == tensors[0].shape for t in tensors)
+    return torch.stack(tensors) if alike else parts[0]
 
 
 def listed(names: Iterable[str]) -> str:

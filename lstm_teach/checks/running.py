@@ -170,7 +170,7 @@ def learners_line(error: BaseException) -> str:
     called "your cell", because its file name changes with every kernel.
     """
     frames = list(traceback.walk_tb(error.__traceback__))
-    own = [(frame, line) for frame, line in frames if not _is_foreign(frame.f_code.co_filename)]
+    own = [(frame, line) for frame, line in frames if not is_foreign(frame.f_code.co_filename)]
     if not own:
         return ""
     frame, number = own[-1]
@@ -237,13 +237,13 @@ def _is_cell(filename: str) -> bool:
     return "ipykernel_" in filename or filename.startswith("<ipython-input")
 
 
-def _is_foreign(filename: str) -> bool:
+def is_foreign(filename: str) -> bool:
     return filename.startswith(_NOT_THE_LEARNERS)
 
 
 def _raised_by_a_library(trace: TracebackType | None) -> bool:
     *_, (frame, _) = traceback.walk_tb(trace)
-    return _is_foreign(frame.f_code.co_filename)
+    return is_foreign(frame.f_code.co_filename)
 
 
 def _shorten(text: str) -> str:

@@ -6,15 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-WRONG = []
-
-
-def wrong(verdict):
-    def keep(cell):
-        WRONG.append((verdict, cell))
-        return cell
-
-    return keep
+from tests.zoo.cell.right import example
 
 
 def gates(x, h, w_ih, w_hh, b_ih, b_hh):
@@ -50,14 +42,14 @@ class Fused(nn.Module):
         return i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
 
 
-@wrong("gate_order")
+@example("gate_order")
 def karpathys_order(x, h, c, w_ih, w_hh, b_ih, b_hh):
     i, f, o, g = gates(x, h, w_ih, w_hh, b_ih, b_hh)
     c = f.sigmoid() * c + i.sigmoid() * g.tanh()
     return o.sigmoid() * c.tanh(), c
 
 
-@wrong("gate_order")
+@example("gate_order")
 def forget_first(x, h, c, w_ih, w_hh, b_ih, b_hh):
     n = h.shape[1]
     z = F.linear(x, w_ih, b_ih) + F.linear(h, w_hh, b_hh)
@@ -66,14 +58,14 @@ def forget_first(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return o * torch.tanh(c), c
 
 
-@wrong("missing_tanh_c")
+@example("missing_tanh_c")
 def no_tanh(x, h, c, w_ih, w_hh, b_ih, b_hh):
     i, f, g, o = gates(x, h, w_ih, w_hh, b_ih, b_hh)
     c = f.sigmoid() * c + i.sigmoid() * g.tanh()
     return o.sigmoid() * c, c
 
 
-@wrong("missing_tanh_c")
+@example("missing_tanh_c")
 class NoTanh(Cell):
     def forward(self, x, state):
         h, c = state
@@ -82,14 +74,14 @@ class NoTanh(Cell):
         return o * c, c
 
 
-@wrong("extra_tanh_c")
+@example("extra_tanh_c")
 def squashed_memory(x, h, c, w_ih, w_hh, b_ih, b_hh):
     i, f, g, o = gates(x, h, w_ih, w_hh, b_ih, b_hh)
     c = torch.tanh(f.sigmoid() * c + i.sigmoid() * g.tanh())
     return o.sigmoid() * c, c
 
 
-@wrong("extra_tanh_c")
+@example("extra_tanh_c")
 class SquashedMemory(Fused):
     def forward(self, x, state):
         h, c = state
@@ -98,7 +90,7 @@ class SquashedMemory(Fused):
         return o * torch.tanh(c), c
 
 
-@wrong("sigmoid_instead_of_tanh")
+@example("sigmoid_instead_of_tanh")
 def all_sigmoid(x, h, c, w_ih, w_hh, b_ih, b_hh):
     z = torch.sigmoid(x @ w_ih.T + h @ w_hh.T + b_ih + b_hh)
     i, f, g, o = z.chunk(4, 1)
@@ -106,7 +98,7 @@ def all_sigmoid(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return o * torch.tanh(c), c
 
 
-@wrong("sigmoid_instead_of_tanh")
+@example("sigmoid_instead_of_tanh")
 class SigmoidCandidate(Cell):
     def forward(self, x, state):
         h, c = state
@@ -116,7 +108,7 @@ class SigmoidCandidate(Cell):
         return o * torch.tanh(c), c
 
 
-@wrong("sigmoid_instead_of_tanh")
+@example("sigmoid_instead_of_tanh")
 class SigmoidOfC(Fused):
     def forward(self, x, state):
         i, f, g, o = self.gates(x, state[0])
@@ -124,21 +116,21 @@ class SigmoidOfC(Fused):
         return o * torch.sigmoid(c), c
 
 
-@wrong("missing_bias")
+@example("missing_bias")
 def one_bias_forgotten(x, h, c, w_ih, w_hh, b_ih, b_hh):
     i, f, g, o = (F.linear(x, w_ih, b_ih) + F.linear(h, w_hh)).chunk(4, 1)
     c = f.sigmoid() * c + i.sigmoid() * g.tanh()
     return o.sigmoid() * c.tanh(), c
 
 
-@wrong("missing_bias")
+@example("missing_bias")
 def no_bias_at_all(x, h, c, w_ih, w_hh, b_ih, b_hh):
     i, f, g, o = (x @ w_ih.T + h @ w_hh.T).chunk(4, 1)
     c = f.sigmoid() * c + i.sigmoid() * g.tanh()
     return o.sigmoid() * c.tanh(), c
 
 
-@wrong("missing_bias")
+@example("missing_bias")
 class BiasNeverAdded(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()
@@ -153,7 +145,7 @@ class BiasNeverAdded(nn.Module):
         return o.sigmoid() * c.tanh(), c
 
 
-@wrong("missing_bias")
+@example("missing_bias")
 class BiasMissingInOneGate(nn.LSTMCell):
     def forward(self, x, state):
         h, c = state
@@ -163,14 +155,14 @@ class BiasMissingInOneGate(nn.LSTMCell):
         return o.sigmoid() * c.tanh(), c
 
 
-@wrong("bias_twice")
+@example("bias_twice")
 def b_ih_on_both_sides(x, h, c, w_ih, w_hh, b_ih, b_hh):
     i, f, g, o = (F.linear(x, w_ih, b_ih) + F.linear(h, w_hh, b_hh) + b_ih).chunk(4, 1)
     c = f.sigmoid() * c + i.sigmoid() * g.tanh()
     return o.sigmoid() * c.tanh(), c
 
 
-@wrong("bias_twice")
+@example("bias_twice")
 class BiasTwice(nn.LSTMCell):
     def forward(self, x, state):
         h, c = state
@@ -180,7 +172,7 @@ class BiasTwice(nn.LSTMCell):
         return o.sigmoid() * c.tanh(), c
 
 
-@wrong("wrong_bias_slice")
+@example("wrong_bias_slice")
 def copied_bias_line(x, h, c, w_ih, w_hh, b_ih, b_hh):
     n = h.shape[1]
     b = b_ih + b_hh
@@ -193,7 +185,7 @@ def copied_bias_line(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return o * torch.tanh(c), c
 
 
-@wrong("wrong_bias_slice")
+@example("wrong_bias_slice")
 def biases_in_another_order(x, h, c, w_ih, w_hh, b_ih, b_hh):
     i, f, g, o = (x @ w_ih.T + h @ w_hh.T).chunk(4, 1)
     bi, bf, bo, bg = (b_ih + b_hh).chunk(4)
@@ -201,7 +193,7 @@ def biases_in_another_order(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return (o + bo).sigmoid() * c.tanh(), c
 
 
-@wrong("wrong_bias_slice")
+@example("wrong_bias_slice")
 class ForgetBiasInTheInputGate(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()
@@ -216,7 +208,7 @@ class ForgetBiasInTheInputGate(nn.Module):
         return (o + self.b_o).sigmoid() * c.tanh(), c
 
 
-@wrong("all_gates_same_weights")
+@example("all_gates_same_weights")
 def one_block_for_all(x, h, c, w_ih, w_hh, b_ih, b_hh):
     n = h.shape[1]
     z = F.linear(x, w_ih[:n], b_ih[:n]) + F.linear(h, w_hh[:n], b_hh[:n])
@@ -224,7 +216,7 @@ def one_block_for_all(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return z.sigmoid() * c.tanh(), c
 
 
-@wrong("all_gates_same_weights")
+@example("all_gates_same_weights")
 class OneLinearForAll(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()

@@ -9,21 +9,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-FUNCTIONS = {}
-MODULES = {}
+from lstm_teach import check_cell
+from tests.zoo import examples_for
+
+example = examples_for(check_cell)
+right = example("ok")
 
 
-def function(f):
-    FUNCTIONS[f.__name__] = f
-    return f
+def module(cell):
+    """A right class, for the sizes that the check chooses and for some that it is told."""
+    for sizes in ((), (4, 4), (1, 3), (3, 1), (40, 24)):
+        example("ok", *sizes)(cell)
+    return cell
 
 
-def module(c):
-    MODULES[c.__name__] = c
-    return c
-
-
-@function
+@right
 def chunked(x, h, c, w_ih, w_hh, b_ih, b_hh):
     gates = x @ w_ih.t() + b_ih + h @ w_hh.t() + b_hh
     i, f, g, o = gates.chunk(4, dim=1)
@@ -31,7 +31,7 @@ def chunked(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return torch.sigmoid(o) * torch.tanh(c_next), c_next
 
 
-@function
+@right
 def with_f_linear(input, hx, cx, w_ih, w_hh, b_ih, b_hh):
     gates = F.linear(input, w_ih, b_ih) + F.linear(hx, w_hh, b_hh)
     ingate, forgetgate, cellgate, outgate = gates.chunk(4, 1)
@@ -44,7 +44,7 @@ def with_f_linear(input, hx, cx, w_ih, w_hh, b_ih, b_hh):
     return hy, cy
 
 
-@function
+@right
 def by_slices(xt, h_prev, C_prev, W, U, b, d):
     n = h_prev.size(1)
     z = torch.mm(xt, W.T) + torch.mm(h_prev, U.T) + (b + d)
@@ -56,7 +56,7 @@ def by_slices(xt, h_prev, C_prev, W, U, b, d):
     return o_t * torch.tanh(C_t), C_t
 
 
-@function
+@right
 def with_einsum(x, h, c, w_ih, w_hh, b_ih, b_hh):
     size = h.shape[-1]
     w_ih, w_hh = w_ih.view(4, size, -1), w_hh.view(4, size, size)
@@ -67,7 +67,7 @@ def with_einsum(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return o.mul(c.tanh()), c
 
 
-@function
+@right
 def in_float32_only(x, h, c, w_ih, w_hh, b_ih, b_hh):
     z = torch.zeros(x.shape[0], w_ih.shape[0], dtype=torch.float32)
     torch.addmm(b_ih, x, w_ih.T, out=z)
@@ -77,13 +77,13 @@ def in_float32_only(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return o.sigmoid() * c.tanh(), c
 
 
-@function
+@right
 def casts_to_float32(x, h, c, w_ih, w_hh, b_ih, b_hh):
     x, h, c, w_ih, w_hh, b_ih, b_hh = (t.float() for t in (x, h, c, w_ih, w_hh, b_ih, b_hh))
     return chunked(x, h, c, w_ih, w_hh, b_ih, b_hh)
 
 
-@function
+@right
 def on_columns_inside(x, h, c, w_ih, w_hh, b_ih, b_hh):
     z = w_ih @ x.T + w_hh @ h.T + (b_ih + b_hh)[:, None]
     i, f, g, o = torch.tensor_split(z.T, 4, dim=-1)
@@ -91,7 +91,7 @@ def on_columns_inside(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return o.sigmoid_() * c.tanh(), c
 
 
-@function
+@right
 def with_one_matrix(x, h, c, w_ih, w_hh, b_ih, b_hh):
     v = torch.cat((x, h, torch.ones_like(x[:, :1])), dim=1)
     w = torch.hstack((w_ih, w_hh, (b_ih + b_hh).unsqueeze(1)))
@@ -101,7 +101,7 @@ def with_one_matrix(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return h, c
 
 
-@function
+@right
 def one_sample_at_a_time(x, h, c, w_ih, w_hh, b_ih, b_hh):
     hs, cs = [], []
     for x1, h1, c1 in zip(x, h, c, strict=True):
@@ -111,7 +111,7 @@ def one_sample_at_a_time(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return torch.stack(hs), torch.stack(cs)
 
 
-@function
+@right
 def in_place_on_its_own(x, h, c, w_ih, w_hh, b_ih, b_hh):
     z = torch.mm(x, w_ih.t())
     z += b_ih
@@ -126,7 +126,7 @@ def in_place_on_its_own(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return z[:, 3 * H :] * new.tanh(), new
 
 
-@function
+@right
 def tanh_by_sigmoid(x, h, c, w_ih, w_hh, b_ih, b_hh):
     def tanh(z):
         return 2 * torch.sigmoid(2 * z) - 1
@@ -136,7 +136,7 @@ def tanh_by_sigmoid(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return torch.sigmoid(o) * tanh(c), c
 
 
-@function
+@right
 def by_the_book(x, h, c, w_ih, w_hh, b_ih, b_hh):
     W_ii, W_if, W_ig, W_io = w_ih.chunk(4)
     W_hi, W_hf, W_hg, W_ho = w_hh.chunk(4)
@@ -155,12 +155,12 @@ class HC(NamedTuple):
     c: Tensor
 
 
-@function
+@right
 def named_tuple(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return HC(*torch.lstm_cell(x, (h, c), w_ih, w_hh, b_ih, b_hh))
 
 
-@function
+@right
 def by_name_only(*, x, h, c, w_ih, w_hh, b_ih, b_hh, eps=0.0):
     return chunked(x, h, c, w_ih, w_hh, b_ih, b_hh)
 
@@ -183,11 +183,14 @@ def scripted(
     return torch.sigmoid(o) * torch.tanh(c2), c2
 
 
-FUNCTIONS["scripted"] = scripted
-FUNCTIONS["callable object"] = CallableCell()
-FUNCTIONS["bound method"] = CallableCell().step
-FUNCTIONS["partial"] = functools.partial(lambda k, *a: chunked(*a), 3)
-FUNCTIONS["lambda"] = lambda *a: torch.lstm_cell(a[0], (a[1], a[2]), *a[3:])
+for code in (
+    scripted,
+    CallableCell(),
+    CallableCell().step,
+    functools.partial(lambda k, *a: chunked(*a), 3),
+    lambda *a: torch.lstm_cell(a[0], (a[1], a[2]), *a[3:]),
+):
+    right(code)
 
 
 @module

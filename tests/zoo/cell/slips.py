@@ -6,17 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.cell_zoo_wrong import Cell, Fused, gates
-
-WRONG = []
-
-
-def wrong(verdict):
-    def keep(cell):
-        WRONG.append((verdict, cell))
-        return cell
-
-    return keep
+from tests.zoo.cell.right import example
+from tests.zoo.cell.wrong import Cell, Fused, gates
 
 
 def activated(x, h, w_ih, w_hh, b_ih, b_hh):
@@ -35,10 +26,10 @@ def slip(verdict, name):
             return body(*self.gates(x, state[0]), *state)
 
         as_function.__name__ = name
-        WRONG.append((verdict, as_function))
+        example(verdict)(as_function)
         for base in (Cell, Fused):
             made = type(f"{name}_{base.__name__}", (base,), {"forward": as_forward})
-            WRONG.append((verdict, made))
+            example(verdict)(made)
         return body
 
     return keep
@@ -68,7 +59,7 @@ def _(i, f, g, o, h, c):
     return o * c.tanh(), c
 
 
-@slip("no_forget_gate", "coupled")
+@slip("variant", "coupled")
 def _(i, f, g, o, h, c):
     c = (1 - i) * c + i * g
     return o * c.tanh(), c
@@ -140,14 +131,14 @@ def _(i, f, g, o, h, c):
     return torch.sigmoid(o) * torch.tanh(c), c
 
 
-@wrong("forget_bias_added")
+@example("forget_bias_added")
 def adds_one_to_f(x, h, c, w_ih, w_hh, b_ih, b_hh):
     i, f, g, o = gates(x, h, w_ih, w_hh, b_ih, b_hh)
     c = (f + 1).sigmoid() * c + i.sigmoid() * g.tanh()
     return o.sigmoid() * c.tanh(), c
 
 
-@wrong("forget_bias_added")
+@example("forget_bias_added")
 def sets_part_of_the_bias(x, h, c, w_ih, w_hh, b_ih, b_hh):
     n = h.shape[1]
     bias = b_ih + b_hh
@@ -157,7 +148,7 @@ def sets_part_of_the_bias(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return o.sigmoid() * c.tanh(), c
 
 
-@wrong("forget_bias_after_sigmoid")
+@example("forget_bias_after_sigmoid")
 def bias_outside(x, h, c, w_ih, w_hh, b_ih, b_hh):
     n = h.shape[1]
     b = b_ih + b_hh
@@ -167,14 +158,14 @@ def bias_outside(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return (o + b[3 * n :]).sigmoid() * c.tanh(), c
 
 
-@wrong("cell_instead_of_h_in_gates")
+@example("cell_instead_of_h_in_gates")
 def gates_from_c(x, h, c, w_ih, w_hh, b_ih, b_hh):
     i, f, g, o = activated(x, c, w_ih, w_hh, b_ih, b_hh)
     c = f * c + i * g
     return o * c.tanh(), c
 
 
-@wrong("cell_instead_of_h_in_gates")
+@example("cell_instead_of_h_in_gates")
 class GatesFromC(Cell):
     def forward(self, x, state):
         _, c = state
@@ -183,7 +174,7 @@ class GatesFromC(Cell):
         return o * c.tanh(), c
 
 
-@wrong("cell_instead_of_h_in_gates")
+@example("cell_instead_of_h_in_gates")
 class GatesFromCFused(Fused):
     def forward(self, x, state):
         _, c = state
@@ -192,7 +183,7 @@ class GatesFromCFused(Fused):
         return o * c.tanh(), c
 
 
-@wrong("hard_sigmoid")
+@example("hard_sigmoid")
 def keras_hard_sigmoid(x, h, c, w_ih, w_hh, b_ih, b_hh):
     def hard(z):
         return torch.clamp(0.2 * z + 0.5, 0.0, 1.0)
@@ -202,7 +193,7 @@ def keras_hard_sigmoid(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return hard(o) * c.tanh(), c
 
 
-@wrong("hard_sigmoid")
+@example("hard_sigmoid")
 class HardSigmoid(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()
@@ -215,14 +206,14 @@ class HardSigmoid(nn.Module):
         return F.hardsigmoid(o) * c.tanh(), c
 
 
-@wrong("missing_transpose")
+@example("missing_transpose")
 def no_transpose(x, h, c, w_ih, w_hh, b_ih, b_hh):
     i, f, g, o = (x @ w_ih + h @ w_hh + b_ih + b_hh).chunk(4, 1)
     c = f.sigmoid() * c + i.sigmoid() * g.tanh()
     return o.sigmoid() * c.tanh(), c
 
 
-@wrong("missing_transpose")
+@example("missing_transpose")
 def no_transpose_in_each_gate(x, h, c, w_ih, w_hh, b_ih, b_hh):
     b = (b_ih + b_hh).chunk(4)
     pairs = zip(w_ih.chunk(4), w_hh.chunk(4), b, strict=True)
@@ -231,7 +222,7 @@ def no_transpose_in_each_gate(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return o.sigmoid() * c.tanh(), c
 
 
-@wrong("missing_transpose")
+@example("missing_transpose")
 def only_square(x, h, c, w_ih, w_hh, b_ih, b_hh):
     b = (b_ih + b_hh).chunk(4)
     pairs = zip(w_ih.chunk(4), w_hh.chunk(4), b, strict=True)
@@ -240,7 +231,7 @@ def only_square(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return o.sigmoid() * c.tanh(), c
 
 
-@wrong("missing_transpose")
+@example("missing_transpose")
 class OnlySquare(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()
@@ -254,14 +245,14 @@ class OnlySquare(nn.Module):
         return o.sigmoid() * c.tanh(), c
 
 
-@wrong("squeeze_batch_of_one")
+@example("squeeze_batch_of_one")
 def squeezes(x, h, c, w_ih, w_hh, b_ih, b_hh):
     i, f, g, o = activated(x, h, w_ih, w_hh, b_ih, b_hh)
     c = (f * c + i * g).squeeze()
     return (o * c.tanh()).squeeze(), c
 
 
-@wrong("squeeze_batch_of_one")
+@example("squeeze_batch_of_one")
 class Squeezes(Fused):
     def forward(self, x, state):
         h, c = state
