@@ -470,18 +470,16 @@ class _Check:
         lanes, hidden = len(search.lanes), self.sizes[1]
         h, c = normals(21)(2, lanes, x.shape[1], hidden).tanh()
         starts = {"": (h, c), "swapped": (c, h), "h": (0 * h, c), "c": (h, 0 * c), "both": (0 * h, 0 * c)}
-        found, takes = "", ""
+        found = None
         for reader in self._with_state(lanes):
             given = self._run(x, reader, (h, c))[0]
-            args, kwargs = reader.caller.arrange({"x": "x", "h": "h", "c": "c"})
-            takes = "".join(map(str, [*args, *kwargs.values()]))
             for name, start in starts.items():
                 output, _ = read(search.cells([roles]), x, self.directions, start)
                 if self._same(given, output[:, 0]):
-                    if not name or (name == "c" and "c" not in takes):
-                        return "c" in takes and takes.index("c") < takes.index("h")
-                    found = name
-        if not takes:
+                    if not name or (name == "c" and reader.form == "x h" and not found):
+                        return reader.caller.named == "c h"
+                    found = found or name
+        if found is None:
             self.notes.append("It starts from zeros; it was given no other state.")
         if found == "swapped":
             said = "the state that it is given is read as (c, h)"

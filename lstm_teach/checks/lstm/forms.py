@@ -94,6 +94,7 @@ class Reader:
         hidden_size: the size of h and c.
         lanes: how many layers x directions its state has; 0 where it is called without one.
         layered: whether its state has an axis for these.
+        form: what it is handed, such as "x state".
         places: what it hands back, the output first.
     """
 
@@ -102,6 +103,7 @@ class Reader:
     hidden_size: int
     lanes: int = 0
     layered: bool = False
+    form: str = "x"
     places: tuple[Place, ...] = ()
 
     def given(self, x: Tensor, state: State | None = None) -> dict[str, Tensor]:
@@ -198,7 +200,7 @@ def readers(code: Any, call: Any, hidden_size: int, lanes: int) -> Iterator[Read
                         yield Reader(caller, axes, hidden_size)
                 else:
                     for layered in (True, False) if lanes > 1 else (False, True):
-                        yield Reader(caller, axes, hidden_size, lanes, layered)
+                        yield Reader(caller, axes, hidden_size, lanes, layered, form)
 
 
 def _at(result: Any, path: Path) -> Tensor:
