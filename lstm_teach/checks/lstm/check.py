@@ -382,7 +382,7 @@ class _Check:
 
     def _by_cell(self) -> Report:
         """One step of one layer is a cell: let `check_cell` say which."""
-        for reader in self._with_state(1) if self.directions == 1 else ():
+        for reader in islice(self._with_state(1) if self.directions == 1 else (), 1):
 
             def step(code: Any, x: Tensor, h: Tensor, c: Tensor, reader: Reader = reader) -> Any:
                 taken = partial(self.call, code) if self.call else code
