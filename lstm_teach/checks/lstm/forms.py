@@ -146,7 +146,7 @@ class Reader:
         if isinstance(result, Report):
             return result
         try:
-            return [self._taken(result, place).double() for place in self.places]
+            return [self._taken(result, place) for place in self.places]
         except (LookupError, RuntimeError, TypeError, AttributeError):
             found = f"x for {x.shape[0]} steps and {x.shape[1]} samples"
             return Report(

@@ -33,7 +33,7 @@ def _with(row: Any, column: Any, value: bool, start: Callable[[int], Tensor]) ->
 
 
 _ALL = slice(None)
-_LOOP = "loop over all of x: `for t in range(seq_len)`"
+LOOP = "loop over all of x: `for t in range(seq_len)`"
 _ONCE = "make the zeros once, before the loop over time"
 _APPEND = "append h at every step to a list, and end with `torch.stack(list)`"
 _FLIP = "give the backward direction `x.flip(0)`, with time as the axis, and flip its output back"
@@ -58,9 +58,9 @@ FORWARD = _reached(
         *("output_one_step_late", "the output holds h from before each step"),
         *("append h after `h, c = cell(xt, (h, c))`", lambda n: forward(n).tril(-1)),
     ),
-    ("steps_dropped", "the last step of x is never read", _LOOP, _with(-1, -1, False, forward)),
-    ("steps_dropped", "the first step of x is never read", _LOOP, _with(_ALL, 0, False, forward)),
-    ("steps_dropped", "the last step is never filled", _LOOP, _with(-1, _ALL, False, forward)),
+    ("steps_dropped", "the last step of x is never read", LOOP, _with(-1, -1, False, forward)),
+    ("steps_dropped", "the first step of x is never read", LOOP, _with(_ALL, 0, False, forward)),
+    ("steps_dropped", "the last step is never filled", LOOP, _with(-1, _ALL, False, forward)),
     ("steps_dropped", "every step reads the first of x", "`x[t]`", _with(_ALL, 0, True, _none)),
     ("last_step_only", "every step of the output is the last one", _APPEND, lambda n: ~_none(n)),
     ("last_step_only", "only the last step is filled", _APPEND, _with(-1, _ALL, True, _none)),

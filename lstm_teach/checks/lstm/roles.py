@@ -104,15 +104,16 @@ class Cell:
         zeros = weights[0].new_zeros(1, 4 * hidden, hidden)
 
         def joined(part: str, fed: list[Any]) -> Tensor:
-            made = {p: p.of(weights, part, hidden) for gate in fed for p, _ in gate}
-            if not made:
+            used = dict.fromkeys(p for gate in fed for p, _ in gate)
+            if not used:
                 return zeros
-            times = weights[0].new_zeros(len(fed), len(made))
-            columns = {p: k for k, p in enumerate(made)}
+            columns = {p: k for k, p in enumerate(used)}
+            times = [[0] * len(columns) for _ in fed]
             for row, gate in zip(times, fed, strict=True):
                 for p, often in gate:
-                    row[columns[p]] = often
-            rows = times @ torch.stack([*made.values()]).flatten(1)
+                    row[columns[p]] += often
+            made = torch.stack([p.of(weights, part, hidden) for p in used])
+            rows = torch.tensor(times, dtype=zeros.dtype) @ made.flatten(1)
             return rows.view(len(roles), 4 * hidden, -1)
 
         self.w_ih = joined("x", [[(p, 1)] for role in roles for p in role.x])
