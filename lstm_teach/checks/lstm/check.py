@@ -242,21 +242,21 @@ class _Check:
             own = [w.flatten() if is_bias(w, sizes) else w for w in self.weights.values()]
             return sum(not pieces([w], *sizes) for w in own)
 
-        both = [s for code in (self.tried, self.call) if code for s in likely_sizes(code, *self.told)]
+        both = [
+            s for code in (self.tried, self.call) if code for s in likely_sizes(code, *self.told)
+        ]
         return sorted(islice(dict.fromkeys(both), 200), key=unused)[:20]
 
     def _reads(self, reader: Reader, result: Any) -> bool:
-        widths = {self.sizes[1], 2 * self.sizes[1]}
-        reader.find_places(result, self.x, widths)
-        for shorter in () if reader.places else (self.x[1:], self.x[:, 1:]):
-            reader.find_places(result, shorter, widths)
+        (steps, batch), widths = self.x.shape[:2], {self.sizes[1], 2 * self.sizes[1]}
+        reader.find_places(result, steps, batch, widths)
+        for shorter in () if reader.places else ((steps - 1, batch), (steps, batch - 1)):
+            reader.find_places(result, *shorter, widths)
             if reader.places and reader.places[0].time != reader.places[0].features:
                 said = "one step of x gives no step of the output"
                 raise _Told(Report("steps_dropped", f"Fix: {LOOP}.", headline=said))
-        if not reader.places or reader.places[0].time == reader.places[0].features:
-            return False
-        found = reader(self.x)
-        if isinstance(found, Report) or found[0].shape[-1] not in widths:
+        found = reader(self.x) if reader.places else []
+        if isinstance(found, Report) or not found or found[0].shape[-1] not in widths:
             return False
         self.limit = 1e-8 if found[0].dtype == torch.float64 else 1e-4
         return True
@@ -272,7 +272,7 @@ class _Check:
         off = (self._run(changed)[0] - base).abs().amax(-1) > self.limit
         steps, samples = (off.any(axis).nonzero().flatten().tolist() for axis in (1, 0))
         believed = getattr(self.tried, "batch_first", None)
-        swapped = (steps == [1], samples == [2]) in ((True, False), (True, True)[: 2])
+        swapped = (steps == [1], samples == [2]) in ((True, False), (True, True)[:2])
         alone = steps == [1] and samples == [2]  # nothing is carried on: either may be time
         if self.reader.axes is TIME_FIRST and (
             believed is True if alone else swapped and steps == [1]
@@ -284,7 +284,9 @@ class _Check:
             self._reads(self.reader, result)
         elif samples != [2]:
             said = "Look for a `view` or `reshape` where `transpose` belongs, and for a sum or a "
-            said = f"A step of sample 2 was replaced, and that reached the samples {samples}. {said}"
+            said = (
+                f"A step of sample 2 was replaced, and that reached the samples {samples}. {said}"
+            )
             evidence = {"samples reached": samples}
             headline = "one sample sees another"
             raise _Told(
@@ -415,7 +417,11 @@ class _Check:
             return
         zeros = torch.zeros(lanes, 3, self.sizes[1], dtype=torch.float64)
         for reader in readers(self.tried, self.call, self.sizes[1], lanes):
-            if reader.lanes and reader.axes is self.reader.axes and reader.layered >= (lanes > 1):
+            if (
+                reader.form != "x"
+                and reader.axes is self.reader.axes
+                and reader.layered >= (lanes > 1)
+            ):
                 reader.caller.dtype = self.reader.caller.dtype
                 reader.places = self.reader.places
                 if isinstance(reader(self.x[:, :3], (zeros, zeros)), list):
@@ -425,7 +431,7 @@ class _Check:
 
     def _right(self, search: Search, roles: Roles) -> Report:
         roles = self._with_biases(search, roles)
-        wrong = in_the_roles(search, roles, self.handed and 'w_ih' in str(search.lanes))
+        wrong = in_the_roles(search, roles, self.handed and "w_ih" in str(search.lanes))
         if wrong is not None:
             return wrong
         x = normals(12)(4, 3, self.sizes[0])
@@ -476,7 +482,13 @@ class _Check:
         """Give it a state, where it takes one; whether it takes c first."""
         lanes, hidden = len(search.lanes), self.sizes[1]
         h, c = normals(21)(2, lanes, x.shape[1], hidden).tanh()
-        starts = {"": (h, c), "swapped": (c, h), "h": (0 * h, c), "c": (h, 0 * c), "both": (0 * h, 0 * c)}
+        starts = {
+            "": (h, c),
+            "swapped": (c, h),
+            "h": (0 * h, c),
+            "c": (h, 0 * c),
+            "both": (0 * h, 0 * c),
+        }
         found = None
         for reader in self._with_state(lanes):
             result = reader(x, (h, c))

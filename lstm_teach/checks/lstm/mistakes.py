@@ -102,7 +102,9 @@ def in_the_roles(search: Search, roles: Roles, as_handed: bool) -> Report | None
         return Report(verdict, f"{why}\nFix: {fix}.", headline=headline)
 
     names = search.lanes[0]
-    for (verdict, shares), four in ((s, four) for s in _SHARED.items() for four in (roles.x, roles.h)):
+    for (verdict, shares), four in (
+        (s, four) for s in _SHARED.items() for four in (roles.x, roles.h)
+    ):
         if shares(*four):
             gates = [g for g, p in zip(GATES, four, strict=True) if four.count(p) > 1]
             headline = f"the gates {' and '.join(gates)} take the same weights"
