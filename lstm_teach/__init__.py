@@ -34,6 +34,7 @@ _HOME = {
     "check_shape": "checks.shape",
     "check_shape_rule": "checks.shape",
     "check_cell": "checks.cell",
+    "check_lstm": "checks.lstm",
     "check_stack": "checks.stack",
     "check_stack_module": "checks.stack.module",
     "check_layout": "checks.layout",
