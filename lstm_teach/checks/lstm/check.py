@@ -26,18 +26,13 @@ from lstm_teach.checks.bringing import (
     unwrapped,
 )
 from lstm_teach.checks.cell import check_cell
+from lstm_teach.checks.cell.equations import GATES
 from lstm_teach.checks.cell.mistakes import FORMS
 from lstm_teach.checks.lstm.backward import wrong_gradient
 from lstm_teach.checks.lstm.forms import BATCH_FIRST, TIME_FIRST, Reader, readers
-from lstm_teach.checks.lstm.mistakes import (
-    BACKWARD,
-    FORWARD,
-    LOOP,
-    forward,
-    in_the_roles,
-    in_the_states,
-)
-from lstm_teach.checks.lstm.roles import GATES, Roles, Search, groupings, is_bias, pieces, read
+from lstm_teach.checks.lstm.mistakes import in_the_roles, in_the_states, in_time, told
+from lstm_teach.checks.lstm.roles import Roles, Search, groupings, is_bias, pieces, read
+from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
 from lstm_teach.checks.stack.mistakes import MISTAKES
@@ -208,8 +203,8 @@ class _Check:
         dtype = torch.float64
         if any(t.dtype == torch.float32 for t in self.weights.values()):
             dtype = torch.float32
-        for self.sizes in self._sizes():
-            i, h = self.sizes
+        for i, h in self._sizes():
+            self.sizes = i, h
             taken = {i, h, 2 * h, 4 * h, *(n for t in self.weights.values() for n in t.shape)}
             steps = next(n for n in range(4, 99, 2) if not {n, n + 1} & taken)
             self.x = normals(3)(steps, steps + 1, i)
@@ -253,8 +248,7 @@ class _Check:
         for shorter in () if reader.places else ((steps - 1, batch), (steps, batch - 1)):
             reader.find_places(result, *shorter, widths)
             if reader.places and reader.places[0].time != reader.places[0].features:
-                said = "one step of x gives no step of the output"
-                raise _Told(Report("steps_dropped", f"Fix: {LOOP}.", headline=said))
+                raise _Told(told("steps_dropped", "one step of x gives no step of the output"))
         found = reader(self.x) if reader.places else []
         if isinstance(found, Report) or not found or found[0].shape[-1] not in widths:
             return False
@@ -272,47 +266,28 @@ class _Check:
         off = (self._run(changed)[0] - base).abs().amax(-1) > self.limit
         steps, samples = (off.any(axis).nonzero().flatten().tolist() for axis in (1, 0))
         believed = getattr(self.tried, "batch_first", None)
-        swapped = (steps == [1], samples == [2]) in ((True, False), (True, True)[:2])
-        alone = steps == [1] and samples == [2]  # nothing is carried on: either may be time
-        if self.reader.axes is TIME_FIRST and (
-            believed is True if alone else swapped and steps == [1]
-        ):
+        # Where nothing is carried on, either may be time.
+        first = believed is True if (steps, samples) == ([1], [2]) else steps == [1]
+        if self.reader.axes is TIME_FIRST and first:
             self.reader = replace(self.reader, axes=BATCH_FIRST)
-            result = self.reader.raw(x)
-            if isinstance(result, Report):
-                raise _Told(result)
-            self._reads(self.reader, result)
+            if not self._reads(self.reader, self.reader.raw(x)):
+                raise _Told(_cannot("what comes back changes with the size of x", _CALL))
         elif samples != [2]:
-            said = "Look for a `view` or `reshape` where `transpose` belongs, and for a sum or a "
-            said = (
-                f"A step of sample 2 was replaced, and that reached the samples {samples}. {said}"
-            )
-            evidence = {"samples reached": samples}
-            headline = "one sample sees another"
-            raise _Told(
-                Report("samples_mixed", f"{said}mean over the batch.", evidence, (), headline)
-            )
-        first = {TIME_FIRST: False, BATCH_FIRST: True}.get(self.reader.axes, believed)
-        if believed in (True, False) and first is not believed:
-            said = f"`batch_first` is {believed}, but x is read as {self.reader.axes.said}."
-            fix = f"loop over `x.shape[{int(believed)}]` steps, and take `x[{':, ' * believed}t]`"
-            headline = "it walks along the batch, not along time"
-            raise _Told(Report("time_batch_swapped", f"{said}\nFix: {fix}.", {}, (), headline))
+            reached = {"of sample 2 of x depend the samples": samples}
+            raise _Told(told("samples_mixed", "one sample sees another", **reached))
+        walks = {TIME_FIRST: False, BATCH_FIRST: True}.get(self.reader.axes, believed)
+        if believed in (True, False) and walks is not believed:
+            said = f"`batch_first` is {believed}, but x is read as {self.reader.axes.said}"
+            raise _Told(told("time_batch_swapped", said))
 
     def _differs(self) -> Report:
         seeded = []
         for _ in range(2):
             torch.manual_seed(0)
             seeded.append(self._run(self.x)[0])
-        verdict, headline, fix = (
-            *("state_kept", "the state of the last call is kept"),
-            "make h and c anew at the beginning of each call, as zeros",
-        )
         if self._same(*seeded):
-            verdict, headline = "random_initial_state", "something is drawn at random in each call"
-            fix = "start from `torch.zeros(...)`, and make weights once, in `__init__`"
-        why = "Two calls with the same x give different numbers."
-        return Report(verdict, f"{why}\nFix: {fix}.", headline=headline)
+            return told("random_initial_state", "something is drawn at random in each call")
+        return told("state_kept", "the state of the last call is kept")
 
     # Which step of x reaches which step of the output.
 
@@ -322,31 +297,15 @@ class _Check:
         x[range(steps), range(steps)] = 0.3 - x[range(steps), range(steps)]
         output = self._run(x)[0]
         self.directions = output.shape[-1] // self.sizes[1]
-        reached = (output[:, :-1] - output[:, -1:]).abs() > self.limit
-        halves = [half.any(-1) for half in reached.chunk(self.directions, -1)]
-        right = forward(steps)
-        if self.directions == 2 and all(half.all() for half in halves):
-            return  # more than one layer, each both ways
-        for half, wanted, known in zip(halves, (right, right.T), (FORWARD, BACKWARD), strict=False):
-            if torch.equal(half, wanted):
-                continue
-            named = next((m for m in known if torch.equal(half, m.how(steps))), None)
-            several = self.layers or _attribute(self.tried, _LAYERS)
-            if named is None or (several and named.verdict in _OF_A_STACK):
-                deeper = self._by_roles()  # a cell or a stack may be late, too
-                if deeper.verdict not in ("cannot_check", "ok"):
-                    raise _Told(deeper)
-            seen = ", ".join(f"step {t} on {half[t].nonzero().flatten().tolist()}" for t in (0, 1))
-            words = {
-                "of": "the output" if half is halves[0] else "the second half of the output",
-                "which": "the steps 0 to t" if half is halves[0] else "the steps from t on",
-                "seen": seen,
-            }
-            if named is not None:
-                raise _Told(named.report(**words))
-            said = "the steps of x do not reach the output as in an LSTM"
-            message = FORWARD[0].why.format(**words)
-            raise _Told(Report("unrecognised", message, headline=said))
+        reached = (output[:, :-1] - output[:, -1:]).abs() > self.limit / 100
+        wrong = in_time([half.any(-1) for half in reached.chunk(self.directions, -1)])
+        if wrong is None:
+            return
+        several = self.layers or _attribute(self.tried, _LAYERS)
+        if wrong.verdict == "unrecognised" or (several and wrong.verdict in _OF_A_STACK):
+            deeper = self._by_roles()  # a cell or a stack may be so, too
+            wrong = wrong if deeper.verdict in ("cannot_check", "ok") else deeper
+        raise _Told(wrong)
 
     # What each weight does.
 
@@ -361,14 +320,15 @@ class _Check:
             roles = search.right(x, first, seen)
             if roles:
                 return self._right(search, roles)
+        unflipped = Mistake("", "", "", "", partial(read, directions=2, flip_back=False))
+        in_stack = [unflipped] if self.directions == 2 else MISTAKES
         for search in searches:
-            lanes, in_cell, in_stack = len(search.lanes), FORMS, list(MISTAKES)
-            if self.directions == 2:
-                unflipped = partial(read, directions=2, flip_back=False)
-                in_stack = [replace(BACKWARD[0], how=unflipped)] if lanes > 2 else []
-            found = search.wrong(x, first, seen, [*in_stack, *in_cell])
+            found = search.wrong(x, first, seen, [*in_stack, *FORMS])
+            if found is unflipped:
+                said = "the output of a backward direction is not flipped back"
+                return told("backward_not_flipped_back", said)
             if found:
-                return found.report(of="the second half", which="the steps from t on", seen="all")
+                return found.report()
         return self._by_cell()
 
     def _searches(self) -> Iterator[Search]:
@@ -437,21 +397,15 @@ class _Check:
         x = normals(12)(4, 3, self.sizes[0])
         self._redraw(7)
         seen = self._run(x)
-        output, lanes = read(search.cells([roles]), x, self.directions)
+        output, lanes = read(search.cells((roles,)), x, self.directions)
         if not self._same(seen[0], output[:, 0]):
-            return Report(
-                "unrecognised",
-                "The first three steps are those of an LSTM, and the fourth is not.",
-                headline="it goes wrong with more steps",
-            )
+            return told("unrecognised", "three steps are an LSTM's, and the fourth is not")
         c_first = self._start(search, roles, x)
         places = zip(self.reader.places, seen, strict=True)
         states = [value for place, value in places if place.time is None]
         states = [*states[1::-1], *states[2:]] if c_first else states
         wrong = in_the_states(states, lanes, self.directions, self._same)
-        if isinstance(wrong, str):
-            self.notes.append(wrong)
-        elif wrong is not None:
+        if wrong is not None:
             return wrong
         self._alone(x, seen[0])
         wrong = wrong_gradient(self.tried, self.reader, search, roles, x, self.backward)
@@ -496,7 +450,7 @@ class _Check:
                 continue
             given = result[0]
             for name, start in starts.items():
-                output, _ = read(search.cells([roles]), x, self.directions, start)
+                output, _ = read(search.cells((roles,)), x, self.directions, start)
                 if self._same(given, output[:, 0]):
                     if not name or (name == "c" and reader.form == "x h" and not found):
                         return reader.caller.named == "c h"
@@ -504,23 +458,17 @@ class _Check:
         if found is None:
             self.notes.append("It starts from zeros; it was given no other state.")
         if found == "swapped":
-            said = "the state that it is given is read as (c, h)"
-            fix = "nn.LSTM takes `(h_0, c_0)`.\nFix: `h, c = state`."
-            raise _Told(Report("swapped_state", fix, headline=said))
+            raise _Told(told("swapped_state", "the state that it is given is read as (c, h)"))
         if found:
             said = f"the {found} that it is given is ignored".replace("both", "state")
-            fix = "What it is given is overwritten, or never read.\nFix: `if state is None:`."
-            raise _Told(Report("initial_state_ignored", fix, headline=said))
+            raise _Told(told("initial_state_ignored", said))
         return False
 
     def _alone(self, x: Tensor, output: Tensor) -> None:
         """Run it on a batch of one sample."""
         found = self.reader(x[:, :1])
         if isinstance(found, Report) or not self._same(found[0], output[:, :1]):
-            why = "`.squeeze()` takes away every axis of size 1, so the batch goes."
-            said = "a batch of one sample breaks it"
-            fix = f"{why}\nFix: leave `squeeze` out, or name its axis."
-            raise _Told(Report("squeeze_batch_of_one", fix, headline=said))
+            raise _Told(told("squeeze_batch_of_one", "a batch of one sample breaks it"))
 
     def _described(self, search: Search, roles: Roles) -> list[str]:
         layers, names = len(search.lanes) // self.directions, search.lanes[0]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import permutations, product
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.cell.equations import GATES, run
+from lstm_teach.checks.cell.equations import run
 from lstm_teach.checks.mistake import Mistake
 
 Weights = Mapping[str, Tensor]
@@ -99,6 +100,7 @@ class Cell:
     """A cell for many roles at once: the first axis of what it computes is that of the roles."""
 
     def __init__(self, weights: Sequence[Tensor], roles: Sequence[Roles], hidden: int) -> None:
+        """Put the weights together as nn.LSTM has them: `[roles, 4 * hidden_size, ...]`."""
         self.hidden_size = hidden
         self.changed: Mapping[str, str] = {}
         zeros = weights[0].new_zeros(1, 4 * hidden, hidden)
@@ -205,14 +207,20 @@ class Search:
             pieces(self.of_lane(k), width, self.sizes[1]) for k, width in enumerate(widths)
         )
         self.pieces = [p for p in first if all(p in other for other in others)]
+        # All these weights are in memory at once.
+        self.at_once = max(1, 10**7 // (4 * self.sizes[1] * (max(widths) + self.sizes[1])))
+        self._made = lru_cache(1)(self._make)
 
     def of_lane(self, lane: int, weights: Weights | None = None) -> list[Tensor]:
         """The weights of one lane, its biases with one axis."""
         own = [(weights or self.weights)[name].double() for name in self.lanes[lane]]
         return [w.flatten() if is_bias(w, self.sizes) else w for w in own]
 
-    def cells(self, roles: Sequence[Roles]) -> list[Cell]:
-        """One for each lane."""
+    def cells(self, roles: tuple[Roles, ...]) -> list[Cell]:
+        """One for each lane; the last ones are kept until weights change."""
+        return self._made(roles, sum(w._version for w in self.weights.values()))
+
+    def _make(self, roles: tuple[Roles, ...], version: int) -> list[Cell]:
         return [Cell(self.of_lane(k), roles, self.sizes[1]) for k in range(len(self.lanes))]
 
     def biases(self) -> list[int]:
@@ -230,7 +238,7 @@ class Search:
         return [*found.values()]
 
     def agreeing(
-        self, roles: Sequence[Roles], x: Tensor, seen: Tensor, how: Any = None, cells: Any = None
+        self, roles: Sequence[Roles], x: Tensor, seen: Tensor, how: Any = None
     ) -> list[Roles]:
         """Those roles that give the output that was seen: in a right LSTM, or in a mistaken one.
 
@@ -239,16 +247,18 @@ class Search:
             x: `[seq_len, batch, input_size]`.
             seen: the output.
             how: what a mistake does: equations that it changes, or a stack that it makes.
-            cells: those for these roles, where they are made.
         """
-        cells = cells or self.cells(roles)
-        for cell in cells:
-            cell.changed = {} if callable(how) else how or {}
-        output, _ = how(cells, x) if callable(how) else read(cells, x, self.directions)
-        if output.shape[-2:] != seen.shape[-2:]:
-            return []
-        off = (output - seen[:, None]).abs().flatten(2).amax((0, 2))
-        return [role for role, far in zip(roles, off, strict=True) if far < self.limit]
+        found: list[Roles] = []
+        for start in range(0, len(roles), self.at_once):
+            some = tuple(roles[start : start + self.at_once])
+            cells = self.cells(some)
+            for cell in cells:
+                cell.changed = {} if callable(how) else how or {}
+            output, _ = how(cells, x) if callable(how) else read(cells, x, self.directions)
+            if output.shape[-2:] == seen.shape[-2:]:
+                off = (output - seen[:, None]).abs().flatten(2).amax((0, 2)) < self.limit
+                found += [role for role, fits in zip(some, off, strict=True) if fits]
+        return found
 
     def right(self, x: Tensor, first: Tensor, seen: Tensor) -> Roles | None:
         """The roles in which the weights, all biases being zero, give what was seen.
@@ -258,48 +268,41 @@ class Search:
             first: the output for the first step of x alone.
             seen: the output for all of x.
         """
-        for some in self.families("x"):
+        for shared, some in product((False, True), self.families("x")):
             # Gates may share their weights: that is a mistake with a name.
-            ways = product(some, repeat=4) if len(some) < 5 else permutations(some, 4)
-            roles = self.agreeing([_roles(four) for four in ways], x[:1], first)
-            for more in self._with_h(roles, some, shared=True) if roles else ():
-                for role in self.agreeing(more, x, seen):
+            for roles in self._with_h(self.agreeing(_ways(some, shared), x[:1], first), shared):
+                for role in self.agreeing(roles, x, seen):
                     return role
         return None
 
     def wrong(
         self, x: Tensor, first: Tensor, seen: Tensor, mistakes: Sequence[Mistake]
     ) -> Mistake | None:
-        """The mistake that gives what was seen, in any roles."""
+        """The mistake that gives what was seen, in any roles; as `right`."""
         for some in self.families("x"):
-            ways = permutations(some, 4) if len(some) > 3 else product(some, repeat=4)
-            for roles in self._with_h([_roles(four) for four in ways], some):
-                cells = self.cells(roles)
+            for roles in self._with_h(_ways(some, shared=len(some) < 4)):
                 for mistake in mistakes:
                     try:
-                        if kept := self.agreeing(roles, x[:1], first, mistake.how, cells):
-                            if self.agreeing(kept, x, seen, mistake.how):
-                                return mistake
+                        kept = self.agreeing(roles, x[:1], first, mistake.how)
+                        if kept and self.agreeing(kept, x, seen, mistake.how):
+                            return mistake
                     except (RuntimeError, NameError):
                         continue  # it does not run with these sizes, or needs a single weight
         return None
 
-    def _with_h(
-        self, roles: list[Roles], some: list[Piece], shared: bool = False
-    ) -> Iterator[list[Roles]]:
-        """The same with the weights of h, in the order of those of x; or in any, shared."""
-        if "h" in some[0].joined:
+    def _with_h(self, roles: list[Roles], shared: bool = False) -> Iterator[list[Roles]]:
+        """The same with the weights of h: in the order of those of x, or in any."""
+        if roles and "h" in roles[0].x[0].joined:
             yield [replace(role, h=role.x) for role in roles]
             return
-        taken = {frozenset(p.slot for p in role.x) for role in roles}
-        for slots in taken:
-            among = [p for p in some if p.slot in slots]
+        for slots in dict.fromkeys(frozenset(p.slot for p in role.x) for role in roles):
             mine = [role for role in roles if slots == {p.slot for p in role.x}]
+            among = sorted({p for role in mine for p in role.x}, key=lambda p: (p.slot, p.block))
             for own in self.families("h", slots):
-                if own[0].joined == "h" and len(own) == len(among):
-                    yield [replace(r, h=tuple(own[among.index(p)] for p in r.x)) for r in mine]
                 if own[0].joined == "h" and shared and len(own) < 5:
                     yield [replace(r, h=h) for r in mine for h in product(own, repeat=4)]
+                elif own[0].joined == "h" and len(own) == len(among):
+                    yield [replace(r, h=tuple(own[among.index(p)] for p in r.x)) for r in mine]
 
     def find_bias(self, roles: Roles, slot: int, x: Tensor, seen: Tensor) -> Roles | None:
         """What one bias is added to, the likeliest ways first; the others are zero."""
@@ -340,5 +343,11 @@ class Search:
         return lstm
 
 
-def _roles(four: tuple[Piece, ...]) -> Roles:
-    return Roles(four, (), tuple(((p, 1),) * ("b" in p.joined) for p in four))
+def _ways(some: list[Piece], shared: bool) -> list[Roles]:
+    """The ways in which four gates may choose among these pieces for x."""
+    ways = permutations(some, 4)
+    if shared:
+        ways = product(some, repeat=4) if len(some) < 5 else iter(())  # type: ignore[assignment]
+    bias = (((p, 1),) if "b" in p.joined else () for p in some)
+    fed = dict(zip(some, bias, strict=True))
+    return [Roles(four, (), tuple(fed[p] for p in four)) for four in ways]
