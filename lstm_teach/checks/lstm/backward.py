@@ -112,7 +112,7 @@ def _by_hand(
         if not _close(mine, right, search.limit):
             where = _gates(search, roles, name, mine - right)
             off = {"largest difference": (mine - right).abs().max().item()}
-            return told("wrong_gradient", f"the gradient of `{short}` is wrong{where}", **off)
+            return told("wrong_gradient", f"the gradient of `{short}` is wrong{where}", off)
     return None
 
 

@@ -27,10 +27,16 @@ from lstm_teach.checks.bringing import (
 )
 from lstm_teach.checks.cell import check_cell
 from lstm_teach.checks.cell.equations import GATES
-from lstm_teach.checks.cell.mistakes import FORMS
+from lstm_teach.checks.cell.mistakes import FORMS, WORDS
 from lstm_teach.checks.lstm.backward import wrong_gradient
 from lstm_teach.checks.lstm.forms import BATCH_FIRST, TIME_FIRST, Reader, readers
-from lstm_teach.checks.lstm.mistakes import in_the_roles, in_the_states, in_time, told
+from lstm_teach.checks.lstm.mistakes import (
+    OTHER_KINDS,
+    in_the_roles,
+    in_the_states,
+    in_time,
+    told,
+)
 from lstm_teach.checks.lstm.roles import Roles, Search, groupings, is_bias, pieces, read
 from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
@@ -93,9 +99,10 @@ def check_lstm(
     code = unwrapped(lstm)
     if code is None or code is ...:
         return Report("not_attempted", "There is no LSTM yet: give the check your class.")
-    for kind, name in ((nn.GRU, "a GRU"), (nn.RNN, "a plain RNN")):
-        if isinstance(code, kind) or (isinstance(code, type) and issubclass(code, kind)):
-            return Report("variant", "It has one state, h, and no c.", {"kind": name}, (), name)
+    for kind, name in ((nn.GRU, "gru"), (nn.RNN, "rnn"), (nn.LSTM, "projection")):
+        same = isinstance(code, kind) or (isinstance(code, type) and issubclass(code, kind))
+        if same and (kind is not nn.LSTM or getattr(code, "proj_size", 0)):
+            return WORDS[name].report(seen="fewer features than c")
     if not (call or callable(code)) or isinstance(code, (nn.LSTMCell, Tensor)):
         return _cannot("this does not read a sequence", f"`check_cell` is for one step. {_CALL}")
     sizes = input_size or _TRIED[0], hidden_size or _TRIED[1]
@@ -168,9 +175,10 @@ class _Check:
 
     def report(self) -> Report:
         """What is wrong, from the outside in: the first thing."""
+        original = owned(*filter(None, (self.code, self.call)))
+        self.original = {name: weight.clone() for name, weight in original.items()}
         with to_try(self.code) as self.tried, torch.no_grad():
             self.weights = owned(*filter(None, (self.tried, self.call)))
-            self.original = {n: t.clone() for n, t in self.weights.items()}
             try:
                 self._find_reader()
                 self._settle_time()
@@ -274,7 +282,7 @@ class _Check:
                 raise _Told(_cannot("what comes back changes with the size of x", _CALL))
         elif samples != [2]:
             reached = {"of sample 2 of x depend the samples": samples}
-            raise _Told(told("samples_mixed", "one sample sees another", **reached))
+            raise _Told(told("samples_mixed", "one sample sees another", reached))
         walks = {TIME_FIRST: False, BATCH_FIRST: True}.get(self.reader.axes, believed)
         if believed in (True, False) and walks is not believed:
             said = f"`batch_first` is {believed}, but x is read as {self.reader.axes.said}"
@@ -323,12 +331,12 @@ class _Check:
         unflipped = Mistake("", "", "", "", partial(read, directions=2, flip_back=False))
         in_stack = [unflipped] if self.directions == 2 else MISTAKES
         for search in searches:
-            found = search.wrong(x, first, seen, [*in_stack, *FORMS])
+            found = search.wrong(x, first, seen, [*in_stack, *OTHER_KINDS, *FORMS])
             if found is unflipped:
                 said = "the output of a backward direction is not flipped back"
                 return told("backward_not_flipped_back", said)
             if found:
-                return found.report()
+                return found.report(seen="")
         return self._by_cell()
 
     def _searches(self) -> Iterator[Search]:

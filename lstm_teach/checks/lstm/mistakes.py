@@ -4,6 +4,7 @@ step of the output, by what feeds the gates, and by which state comes back."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lstm_teach.checks.cell.equations import GATES
+from lstm_teach.checks.cell.mistakes import WORDS
 from lstm_teach.checks.lstm.roles import Roles, Search
 from lstm_teach.checks.report import Report
 
@@ -76,10 +78,10 @@ _WORDS = {
 }
 
 
-def told(verdict: str, headline: str, **evidence: Any) -> Report:
+def told(verdict: str, headline: str, evidence: dict[str, Any] | None = None) -> Report:
     """The report on a mistake of a whole layer."""
     why, fix = _WORDS[verdict]
-    return Report(verdict, f"{why}\nFix: {fix}.", evidence, headline=headline)
+    return Report(verdict, f"{why}\nFix: {fix}.", evidence or {}, headline=headline)
 
 
 def forward(n: int) -> Tensor:
@@ -141,9 +143,40 @@ def in_time(halves: list[Tensor]) -> Report | None:
             named = [(verdict, said) for verdict, said, how in known if torch.equal(half, how(n))]
             said = "the steps of x do not reach the output as in an LSTM"
             seen = {f"step {t} depends on": half[t].nonzero().flatten().tolist() for t in (0, 1)}
-            return told(*(named or [("unrecognised", said)])[0], **seen)
+            return told(*(named or [("unrecognised", said)])[0], seen)
     return None
 
+
+def _of_one_state(new: Callable[..., Tensor]) -> Any:
+    """A stack of cells without c: new(x, h, old h, U) from the sums of x and of h, in blocks."""
+
+    def run(cells: Sequence[Any], x: Tensor) -> tuple[Tensor, list[Any]]:
+        for cell in cells:
+            h, steps = x.new_zeros(x.shape[-2], cell.hidden_size), []
+            for xt in x:
+                sums = [(v @ w.mT).chunk(4, -1) for v, w in ((xt, cell.w_ih), (h, cell.w_hh))]
+                h = new(*sums, h, cell.w_hh.chunk(4, -2)[2].mT)
+                steps.append(h)
+            x = torch.stack(steps)
+        return x, []
+
+    return run
+
+
+def _gru(reset_after: bool, keeps: bool) -> Any:
+    def new(x: list[Tensor], h: list[Tensor], old: Tensor, weights: Tensor) -> Tensor:
+        r, z = (x[0] + h[0]).sigmoid(), (x[1] + h[1]).sigmoid()
+        n = torch.tanh(x[2] + (r * h[2] if reset_after else (r * old) @ weights))
+        return old + ((1 - z) if keeps else z) * (n - old)
+
+    return _of_one_state(new)
+
+
+OTHER_KINDS = [
+    replace(WORDS["rnn"], how=_of_one_state(lambda x, h, *_: torch.tanh(x[0] + h[0]))),
+    *(replace(WORDS["gru"], how=_gru(*way)) for way in product((True, False), repeat=2)),
+]
+"""LSTMs of another kind, and what they compute."""
 
 _SHARED: dict[str, Callable[..., bool]] = {
     "all_gates_same_weights": lambda i, f, g, o: i == f == g == o,
@@ -197,7 +230,7 @@ _STATES: list[tuple[str, str, Callable[[Any, int], list[Tensor]]]] = [
     ),
     ("wrong_layer_state", "that of layer 0", lambda t, ways: [s[-1] for s in t[:ways]]),
 ]
-_PAIRS = {
+_PAIRS: dict[tuple[str, ...], tuple[str, str]] = {
     ("h", "h"): ("c_lost", "h is returned twice, so c is gone"),
     ("c", "h"): ("swapped_return", "you return c first and h second"),
     ("h", ""): ("wrong_step_state", "the c that you return is not that after the last step"),

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import permutations, product
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.cell.equations import run
+from lstm_teach.checks.cell.equations import GATES, _solved
 from lstm_teach.checks.mistake import Mistake
 
 Weights = Mapping[str, Tensor]
@@ -61,8 +60,8 @@ def as_rows(weight: Tensor, turned: bool = False) -> Tensor:
 
 def is_bias(weight: Tensor, sizes: Sizes) -> bool:
     """Whether a weight has the shape of a bias, of one gate or of all."""
-    upright = 1 in weight.shape and sizes[0] > 1
-    one_each = tuple(weight.shape) == (4, sizes[1]) and 4 not in sizes
+    upright = 1 in weight.shape and min(sizes) > 1
+    one_each = tuple(weight.shape) == (4, sizes[1]) and not {1, 4} & {*sizes}
     return weight.dim() == 1 or upright or one_each
 
 
@@ -121,16 +120,13 @@ class Cell:
         self.w_ih = joined("x", [[(p, 1)] for role in roles for p in role.x])
         self.w_hh = joined("h", [[(p, 1)] for role in roles for p in role.h])
         self.bias = joined("b", [gate for role in roles for gate in role.b])[:, :, 0]
-        # The equations want sums made of x and h: here x is the sum, and h adds nothing to it.
-        nothing = {"w_hh": zeros[0], "b_ih": zeros[0, :, 0], "b_hh": zeros[0, :, 0]}
-        self.as_given = {"w_ih": torch.eye(4 * hidden, dtype=zeros.dtype), **nothing}
 
     def __call__(self, xt: Tensor, state: State) -> State:
         """One step: h and c `[roles, batch, hidden_size]`."""
         h, c = state
         sums = xt @ self.w_ih.mT + h @ self.w_hh.mT + self.bias[:, None]
-        old = {"h": h.expand_as(sums[..., : self.hidden_size]), "c": c}
-        return run(SimpleNamespace(x=sums, **old, **self.as_given), self.changed)
+        known = {f"z_{gate}": z for gate, z in zip(GATES, sums.chunk(4, -1), strict=True)}
+        return _solved(self.changed, {**known, "h_0": h.expand_as(known["z_i"]), "c_0": c})
 
 
 def read(
@@ -225,7 +221,8 @@ class Search:
 
     def biases(self) -> list[int]:
         """The slots of the weights that are biases."""
-        return sorted({p.slot for p in self.pieces if p.joined == "b"})
+        own = self.of_lane(0)
+        return sorted({p.slot for p in self.pieces if p.joined == "b" and own[p.slot].dim() < 2})
 
     def families(self, part: str, without: frozenset[int] = frozenset()) -> list[list[Piece]]:
         """The pieces among which the gates choose: blocks of one weight, or several weights."""
@@ -307,7 +304,7 @@ class Search:
     def find_bias(self, roles: Roles, slot: int, x: Tensor, seen: Tensor) -> Roles | None:
         """What one bias is added to, the likeliest ways first; the others are zero."""
         for some in self.families("b"):
-            own = [p for p in some if p.slot == slot and p.joined == "b"]
+            own = [p for p in some if p.slot == slot]
             if not own:
                 continue
             in_order = [own[p.block % len(own)] for p in roles.x]
