@@ -262,6 +262,11 @@ def likely_sizes(
     yield from tried
 
 
+def tells_sizes(code: Any) -> bool:
+    """Whether attributes tell both sizes."""
+    return bool(_attribute(code, _INPUT) and _attribute(code, _HIDDEN))
+
+
 def _attribute(code: Any, pattern: re.Pattern[str]) -> int | None:
     owner = getattr(code, "__self__", code)
     usual = [name for name in ("input_size", "hidden_size") if pattern.match(name)]

@@ -107,14 +107,14 @@ class Report:
         sign, colour, _ = OUTCOMES.get(self.verdict, OUTCOMES["raises"])
         title, *rest = self._lines()
         paragraphs = "".join(f'<p style="margin:4px 0">{_code(line)}</p>' for line in rest)
-        slug = f'<p style="margin:4px 0;font-size:12px">{self._slug}</p>' if self._slug else ""
+        slug = f'<p style="margin:4px 0;font-size:12px">{_code(self._slug)}</p>'
         # In JupyterLab the colours are those of its theme; elsewhere black on white.
         return (
             f'<div style="border-left:4px solid {colour};padding:6px 12px;max-width:60em;'
             "background:var(--jp-layout-color1,#fff);color:var(--jp-content-font-color1,#1b1b1b);"
             'font-size:14px;line-height:1.45">'
             f'<p style="margin:0"><strong>{sign} {_code(title)}</strong></p>'
-            f"{paragraphs}{slug}</div>"
+            f"{paragraphs}{slug * bool(self._slug)}</div>"
         )
 
 

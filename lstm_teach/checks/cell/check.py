@@ -23,12 +23,22 @@ from lstm_teach.checks.bringing import (
     owned,
     redraw,
     signature_of,
+    tells_sizes,
     to_try,
     unwrapped,
 )
 from lstm_teach.checks.cell.equations import draw, run
 from lstm_teach.checks.cell.hints import hinted, is_slip
-from lstm_teach.checks.cell.judge import TWICE, agrees, fits, judge, squeezed, tolerance, unknown
+from lstm_teach.checks.cell.judge import (
+    MIXED,
+    TWICE,
+    agrees,
+    fits,
+    judge,
+    squeezed,
+    tolerance,
+    unknown,
+)
 from lstm_teach.checks.cell.mistakes import FORMS, WORDS
 from lstm_teach.checks.cell.reading import LARGE, Eye
 from lstm_teach.checks.report import Report
@@ -105,7 +115,7 @@ def _something_else(cell: Any) -> Report | None:
         return _whole()
     if isinstance(cell, nn.Module | type) and _without_forward(cell):
         return Report("not_attempted", "Your module has no `forward` yet. Write it, then check.")
-    if isinstance(cell, Tensor) or not (callable(cell) or [*_methods(cell)]):
+    if isinstance(cell, Tensor) or not (callable(cell) or hasattr(cell, "__dict__")):
         return Report(
             "cannot_check",
             f"This is a `{type(cell).__name__}`. {_WANTED}",
@@ -152,15 +162,17 @@ def _find(
     sizes: list[Sizes],
     given: Given,
     cast: Callable[[torch.dtype], None],
-    slip: Callable[[Caller], bool],
+    slip: Callable[[Caller], str],
 ) -> Found | tuple[Report, Caller | None]:
     """The first way and sizes with which the code gives h and c; or what is to be said."""
     raised: tuple[Report, Caller] | None = None
     odd: tuple[Report, Caller] | None = None
     start = time.perf_counter()
     for n, caller in enumerate(ways):
-        if raised and caller.axes != "rows" and slip(raised[1]):
-            break
+        if raised and caller.axes != "rows":
+            slipped = slip(raised[1])
+            if slipped == "cut" or (slipped and caller.axes == "one"):
+                break
         for caller.dtype in (torch.float64, torch.float32):
             cast(caller.dtype)
             for one in sizes if n == 0 else sizes[:4]:
@@ -200,6 +212,8 @@ def _of_function(
     )
     if isinstance(found[0], Report):
         failed, caller = found
+        if "was stopped" in failed.message:
+            return failed
         return _failed(failed, caller, draw(1, 3, *told)) if failed.verdict == "raises" else failed
     caller, fit = found
     if fit != told:
@@ -238,8 +252,13 @@ def _wrong(caller: Caller, wrong: list[tuple[Any, Any]], sizes: Sizes) -> Report
             if mistake.verdict == "variant":
                 evidence = {"cell": mistake.headline.partition(",")[0], **evidence}
             return mistake.report(evidence)
-    if caller.in_a_hurry():
-        return unknown(("h", "c"), evidence)
+    rounded = all(
+        ((a.double() - b).abs() < 0.02 * (1 + b.abs())).all()
+        for drawn, seen in wrong
+        for a, b in zip(seen, run(drawn, {}), strict=True)
+    )
+    if rounded or caller.in_a_hurry():
+        return unknown(("h", "c"), evidence, _ROUNDED if rounded else "")
     drawn = draw(1, 3, *sizes)
     weights = {n: t for n, t in vars(drawn).items() if n not in ("x", "h", "c")}
     report = judge(Eye(caller, weights, sizes, is_function=True), _few(sizes))
@@ -247,9 +266,8 @@ def _wrong(caller: Caller, wrong: list[tuple[Any, Any]], sizes: Sizes) -> Report
         by = _off(caller, given, state)
         limit = 10 * tolerance(state[0].dtype)
         bad = tuple(name for name, value in by.items() if not value <= limit)
-        rounded = max(off) < 0.02
-        if rounded or report.verdict == "cannot_check" or " off" in report.headline:
-            return unknown(bad, by, _ROUNDED if rounded else "")
+        if report.verdict == "cannot_check" or report.headline.endswith((" off", "of its own")):
+            return unknown(bad, by)
     return replace(report, evidence={**report.evidence, **evidence})
 
 
@@ -407,15 +425,18 @@ def _of_owner(
         methods = [tried] if call else [*_methods(tried)]
         ways = [way for method in methods for way in callers(method, call, _OWNER)]
         if not ways:
-            return _not_called(cell)
+            whole = modules and _reads_a_sequence(tried, input_size, hidden_size)
+            return _whole() if whole else _not_called(cell)
         found = _find(
-            ways, [*likely_sizes(cell, input_size, hidden_size)], given, cast, lambda caller: False
+            ways, [*likely_sizes(cell, input_size, hidden_size)], given, cast, lambda caller: ""
         )
         if isinstance(found[0], Report):
             return _not_run(tried, cell, *found, input_size, hidden_size)
         caller, sizes = found
         cast(caller.dtype)
         report = _judged(cell, tried, caller, sizes, call)
+        if report.headline == MIXED.headline and modules and _reads_a_sequence(tried, *sizes):
+            return _whole()
         return replace(report, not_checked=(*report.not_checked, *_switched_off(modules)))
 
 
@@ -470,10 +491,10 @@ def _not_called(cell: Any) -> Report:
     inner = f"net.{name}" if function is not cell else "net"
     return Report(
         "cannot_check",
-        f"Your `{name}` takes {taken or 'nothing'}; the check hands over x, h and c, or with them "
-        "the four weights w_ih, w_hh, b_ih and b_hh. Say how it is called, and pick h and c out of "
-        f"what it returns:\n`check_cell(cell, call=lambda net, x, h, c: {inner}(x, h, c))`, or, of a "
-        "function that is handed its weights, "
+        f"Your `{name}` takes {taken or 'nothing'}; the check hands over x, h and c, or with "
+        "them the four weights w_ih, w_hh, b_ih and b_hh. Say how it is called, and pick h and c "
+        f"out of what it returns:\n`check_cell(cell, call=lambda net, x, h, c: {inner}(x, h, c))`, "
+        "or, of a function that is handed its weights, "
         "`check_cell(cell, call=lambda net, x, h, c, w_ih, w_hh, b_ih, b_hh: "
         f"{inner}(x, h, c, w_ih, w_hh, b_ih + b_hh))`.",
         headline=f"`{name}` does not take x, h and c",
@@ -497,7 +518,7 @@ def _not_run(
     if projected is not None:
         return projected
     told = input_size and hidden_size
-    if failed.verdict == "raises" and caller and not told and not _tells_its_sizes(cell):
+    if failed.verdict == "raises" and caller and not told and not tells_sizes(cell):
         message = (
             "The check could not find out for which sizes your code was made: its attributes do "
             "not tell both `input_size` and `hidden_size`, and no sizes taken from its weights "
@@ -510,11 +531,6 @@ def _not_run(
     if caller is None or failed.verdict != "raises":
         return failed
     return hinted(failed, caller, _few(next(likely_sizes(cell, input_size, hidden_size))))
-
-
-def _tells_its_sizes(cell: Any) -> bool:
-    sizes = [*islice(likely_sizes(cell), 3)]
-    return len({h for _, h in sizes}) == 1
 
 
 def _reads_a_sequence(module: Any, input_size: int | None, hidden_size: int | None) -> bool:

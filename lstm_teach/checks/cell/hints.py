@@ -22,16 +22,20 @@ _JOINS = ("cat", "concat", "concatenate")
 
 def hinted(failed: Report, caller: Caller, given: dict[str, Tensor]) -> Report:
     """A report on an error, with a sentence on what often leads to it; the same where none fits."""
-    if failed.verdict != "raises":
+    if failed.verdict != "raises" or caller.in_a_hurry():
         return failed
     hint = next(_hints(caller, given), "")
     return replace(failed, message=f"{failed.message}\n{hint}") if hint else failed
 
 
-def is_slip(caller: Caller, given: dict[str, Tensor]) -> bool:
-    """Whether a line fails that cuts or joins along the batch, since it names no axis."""
+def is_slip(caller: Caller, given: dict[str, Tensor]) -> str:
+    """Whether a line fails that names no axis: "cut" where too few parts came out of the batch,
+    "join" where it joins along the batch; "" for others."""
     found = _failing_line(caller, given)
-    return found is not None and any(_without_axis(node) for node in ast.walk(found[0]))
+    said = "" if found is None else next(filter(None, map(_without_axis, ast.walk(found[0]))), "")
+    if "cuts" in said:
+        return "cut" if found and isinstance(found[2], ValueError) else ""
+    return "join" if said else ""
 
 
 def _without_axis(node: ast.AST) -> str:
@@ -60,7 +64,7 @@ def _hints(caller: Caller, given: dict[str, Tensor]) -> Iterator[str]:
     found = _failing_line(caller, given)
     if found is None:
         return
-    tree, frame = found
+    tree, frame, _ = found
     for node in ast.walk(tree):
         if said := _without_axis(node):
             yield said
@@ -68,13 +72,13 @@ def _hints(caller: Caller, given: dict[str, Tensor]) -> Iterator[str]:
             one, two = (_value(part, frame) for part in (node.left, node.right))
             if not (isinstance(one, Tensor) and isinstance(two, Tensor) and two.dim() == 2):
                 continue
-            if isinstance(node.op, ast.Mult) and one.dim() == 2 and not _fit(one, two):
-                if one.shape[1] in two.shape:
-                    yield (
-                        "`*` multiplies element by element; a matrix product is `@`: "
-                        f"`{ast.unparse(node.left)} @ {ast.unparse(node.right)}"
-                        f"{'.T' if one.shape[1] == two.shape[1] else ''}`."
-                    )
+            apart = isinstance(node.op, ast.Mult) and one.dim() == 2 and not _fit(one, two)
+            if apart and one.shape[1] in two.shape:
+                yield (
+                    "`*` multiplies element by element; a matrix product is `@`: "
+                    f"`{ast.unparse(node.left)} @ {ast.unparse(node.right)}"
+                    f"{'.T' if one.shape[1] == two.shape[1] else ''}`."
+                )
             wrong = isinstance(node.op, ast.MatMult) and one.shape[-1] != two.shape[0]
             if wrong and one.shape[-1] == two.shape[1]:
                 yield (
@@ -114,13 +118,15 @@ def _value(node: ast.expr, frame: FrameType) -> Any:
     return None
 
 
-def _failing_line(caller: Caller, given: dict[str, Tensor]) -> tuple[ast.AST, FrameType] | None:
-    """The learner's own line in which a call fails, and the frame that it ran in."""
+def _failing_line(
+    caller: Caller, given: dict[str, Tensor]
+) -> tuple[ast.AST, FrameType, BaseException] | None:
+    """The learner's own line in which a call fails, and the frame and the error."""
     try:
         with torch.no_grad():
             caller.attached(**given)
-    except Exception as error:
-        trace = error.__traceback__
+    except (Exception, SystemExit) as error:
+        trace, raised = error.__traceback__, error
     else:
         return None
     found = None
@@ -134,7 +140,7 @@ def _failing_line(caller: Caller, given: dict[str, Tensor]) -> tuple[ast.AST, Fr
     line = linecache.getline(frame.f_code.co_filename, number, frame.f_globals).strip()
     for text in (line, f"{line}\n    pass", line.rstrip("(,")):
         try:
-            return ast.parse(text), frame
+            return ast.parse(text), frame, raised
         except SyntaxError:
             continue
     return None

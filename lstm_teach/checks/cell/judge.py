@@ -105,7 +105,7 @@ def _judge(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor], cell: An
         shown = _sources(eye)[2] if told is None and form.inside else None
         if shown and shown[0] != "missing_bias":
             return _told_source(shown)
-        return told or _told(form.mistakes, form.words, _evidence(form))
+        return told if told is not None else _told(form.mistakes, form.words, _evidence(form))
     if not form.saturates:
         return Report(
             "cannot_check",

@@ -213,9 +213,9 @@ def in_common(eye: Eye, lines: Lines) -> Finding | None:
         without = "".join(gate for gate in GATES if gate not in biased)
         return "missing_bias", f"no bias reaches {the_gates(without)}"
     for a, b in combinations(biased, 2):
-        if len(eye.units) > 1 and _close(eye, lines.b[at[a]], lines.b[at[b]]):
-            if lines.b[at[a]].nan_to_num(0.0).std() > 1e-3:
-                return "wrong_bias_slice", f"{the_gates(a + b)} have the same bias"
+        alike = len(eye.units) > 1 and _close(eye, lines.b[at[a]], lines.b[at[b]])
+        if alike and lines.b[at[a]].nan_to_num(0.0).std() > 1e-3:
+            return "wrong_bias_slice", f"{the_gates(a + b)} have the same bias"
     return None
 
 
