@@ -50,7 +50,7 @@ def wrong_gradient(
     if backward is not None:
         wanted = {n: leaf.grad for n, leaf in leaves.items() if leaf.grad is not None}
         laid = reader.axes.lay(given["x"].grad)
-        return _by_hand(reader, search, roles, x, pull, {"x": laid, **wanted}, backward)
+        return _by_hand(reader, search, roles, x, pull, {**wanted, "x": laid}, backward)
     own = {n: p for n, p in code.named_parameters() if n in leaves and p.requires_grad}
     with torch.enable_grad():
         found = reader(x)

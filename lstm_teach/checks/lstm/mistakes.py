@@ -84,51 +84,34 @@ def told(verdict: str, headline: str, evidence: dict[str, Any] | None = None) ->
     return Report(verdict, f"{why}\nFix: {fix}.", evidence or {}, headline=headline)
 
 
-def forward(n: int) -> Tensor:
-    """What a right forward direction shows: a step of x reaches its own step and all later ones."""
-    return torch.ones(n, n, dtype=torch.bool).tril()
-
-
-def _step(n: int, k: int) -> Tensor:
-    return torch.eye(n, dtype=torch.bool)[[k]]
-
-
-# [step of the output, step of x]: which reaches which, instead of a forward direction.
-_FORWARD: list[tuple[str, str, Callable[[int], Tensor]]] = [
-    ("state_not_carried", "each step starts from zeros again", lambda n: torch.eye(n) > 0),
-    ("output_reversed", "the output is reversed in time", lambda n: forward(n).flip(0)),
-    ("x_reversed", "x is read from its end", lambda n: forward(n).flip(1)),
-    ("x_reversed", "x is read from its end, and the output turned", lambda n: forward(n).T),
-    (
-        "output_one_step_late",
-        "the output holds h from before each step",
-        lambda n: forward(n).tril(-1),
+# Which step t of x reaches step s of the output, of n, in a forward direction; what is wrong then.
+_Reaches = Callable[[Tensor, Tensor, int], Tensor]
+_FORWARD: dict[tuple[str, str], _Reaches] = {
+    ("", "right"): lambda s, t, n: t <= s,
+    ("state_not_carried", "each step starts from zeros again"): lambda s, t, n: t == s,
+    ("output_reversed", "the output is reversed in time"): lambda s, t, n: t < n - s,
+    ("x_reversed", "x is read from its end"): lambda s, t, n: t >= n - 1 - s,
+    ("x_reversed", "x is read from its end, and the output turned"): lambda s, t, n: t >= s,
+    ("output_one_step_late", "the output holds h from before each step"): lambda s, t, n: t < s,
+    ("steps_dropped", "the last step is left out"): lambda s, t, n: (t <= s) & (t < n - 1),
+    ("steps_dropped", "the last step is never filled"): lambda s, t, n: (t <= s) & (s < n - 1),
+    ("steps_dropped", "the first step is never read"): lambda s, t, n: (t <= s) & (t > 0),
+    ("steps_dropped", "every step reads the first of x"): lambda s, t, n: (t == 0) & (s < n),
+    ("last_step_only", "every step of the output is the last one"): lambda s, t, n: t + s < 2 * n,
+    ("last_step_only", "only the last step is filled"): lambda s, t, n: (s == n - 1) & (t < n),
+}
+_BACK = "backward direction"
+_BACKWARD: dict[tuple[str, str], _Reaches] = {
+    ("", "right"): lambda s, t, n: t >= s,
+    ("backward_not_flipped_back", f"the output of the {_BACK} is not flipped back"): (
+        lambda s, t, n: t >= n - 1 - s
     ),
-    ("steps_dropped", "the last step is left out", lambda n: forward(n) & ~_step(n, -1)),
-    ("steps_dropped", "the last step is never filled", lambda n: forward(n) & ~_step(n, -1).T),
-    ("steps_dropped", "the first step is never read", lambda n: forward(n) & ~_step(n, 0)),
-    ("steps_dropped", "every step reads the first of x", lambda n: _step(n, 0).expand(n, n)),
-    ("last_step_only", "every step of the output is the last one", lambda n: forward(n) | True),
-    ("last_step_only", "only the last step is filled", lambda n: _step(n, -1).T.expand(n, n)),
-]
-_BACKWARD: list[tuple[str, str, Callable[[int], Tensor]]] = [
-    (
-        "backward_not_flipped_back",
-        "the output of the backward direction is not flipped back",
-        lambda n: forward(n).flip(1),
+    ("backward_not_reversed", f"the {_BACK} walks forward"): lambda s, t, n: t <= s,
+    ("backward_not_reversed", f"only the output of the {_BACK} is flipped, not x"): (
+        lambda s, t, n: t < n - s
     ),
-    ("backward_not_reversed", "the backward direction walks forward", forward),
-    (
-        "backward_not_reversed",
-        "the output of the backward direction is flipped, x is not",
-        lambda n: forward(n).flip(0),
-    ),
-    (
-        "state_not_carried",
-        "each step of the backward direction starts from zeros",
-        lambda n: torch.eye(n) > 0,
-    ),
-]
+    ("state_not_carried", f"each step of the {_BACK} starts from zeros"): lambda s, t, n: t == s,
+}
 
 
 def in_time(halves: list[Tensor]) -> Report | None:
@@ -136,13 +119,12 @@ def in_time(halves: list[Tensor]) -> Report | None:
     if len(halves) == 2 and all(half.all() for half in halves):
         return None  # more than one layer, each both ways
     n = len(halves[0])
-    for half, right, known in zip(
-        halves, (forward(n), forward(n).T), (_FORWARD, _BACKWARD), strict=False
-    ):
-        if not torch.equal(half, right):
-            named = [(verdict, said) for verdict, said, how in known if torch.equal(half, how(n))]
-            said = "the steps of x do not reach the output as in an LSTM"
+    steps = torch.arange(n)
+    for half, known in zip(halves, (_FORWARD, _BACKWARD), strict=False):
+        named = [name for name, how in known.items() if half.equal(how(steps[:, None], steps, n))]
+        if named != [("", "right")]:
             seen = {f"step {t} depends on": half[t].nonzero().flatten().tolist() for t in (0, 1)}
+            said = "the steps of x do not reach the output as in an LSTM"
             return told(*(named or [("unrecognised", said)])[0], seen)
     return None
 

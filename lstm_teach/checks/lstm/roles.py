@@ -65,6 +65,11 @@ def is_bias(weight: Tensor, sizes: Sizes) -> bool:
     return weight.dim() == 1 or upright or one_each
 
 
+def flat(weight: Tensor, sizes: Sizes) -> Tensor:
+    """A weight, with one axis where it is a bias."""
+    return weight.flatten() if is_bias(weight, sizes) else weight
+
+
 def pieces(weights: Sequence[Tensor], width: int, hidden: int) -> list[Piece]:
     """The pieces of a layer's weights that may feed a gate, for an input so wide."""
     widths = {"x": width, "h": hidden, "b": 1}
@@ -209,8 +214,8 @@ class Search:
 
     def of_lane(self, lane: int, weights: Weights | None = None) -> list[Tensor]:
         """The weights of one lane, its biases with one axis."""
-        own = [(weights or self.weights)[name].double() for name in self.lanes[lane]]
-        return [w.flatten() if is_bias(w, self.sizes) else w for w in own]
+        weights = weights or self.weights
+        return [flat(weights[name].double(), self.sizes) for name in self.lanes[lane]]
 
     def cells(self, roles: tuple[Roles, ...]) -> list[Cell]:
         """One for each lane; the last ones are kept until weights change."""
@@ -320,23 +325,17 @@ class Search:
 
     def as_torch(self, roles: Roles, weights: Weights, batch_first: bool) -> nn.LSTM:
         """An nn.LSTM with a learner's own weights."""
-        lanes, dtype = len(self.lanes), weights[self.lanes[0][0]].dtype
-        two_ways = self.directions == 2
+        layers, dtype = len(self.lanes) // self.directions, weights[self.lanes[0][0]].dtype
+        form = layers, any(roles.b), batch_first, 0.0, self.directions == 2
         with torch.random.fork_rng(devices=[]):
-            lstm = nn.LSTM(
-                *(*self.sizes, lanes // self.directions, any(roles.b), batch_first, 0.0, two_ways),
-                device="cpu",
-                dtype=dtype,
-            )
-        with torch.no_grad():
-            for k in range(lanes):
-                cell = Cell(self.of_lane(k, weights), [roles], self.sizes[1])
-                suffix = f"_l{k // self.directions}" + "_reverse" * (k % self.directions)
-                getattr(lstm, f"weight_ih{suffix}").copy_(cell.w_ih[0])
-                getattr(lstm, f"weight_hh{suffix}").copy_(cell.w_hh[0])
-                if any(roles.b):
-                    getattr(lstm, f"bias_ih{suffix}").copy_(cell.bias[0])
-                    getattr(lstm, f"bias_hh{suffix}").zero_()
+            lstm = nn.LSTM(*self.sizes, *form, device="cpu", dtype=dtype)
+        values = {}
+        for k in range(len(self.lanes)):
+            cell = Cell(self.of_lane(k, weights), [roles], self.sizes[1])
+            end = f"l{k // self.directions}" + "_reverse" * (k % self.directions)
+            values |= {f"weight_ih_{end}": cell.w_ih[0], f"weight_hh_{end}": cell.w_hh[0]}
+            values |= {f"bias_ih_{end}": cell.bias[0], f"bias_hh_{end}": 0 * cell.bias[0]}
+        lstm.load_state_dict({name: values[name] for name in lstm.state_dict()})
         return lstm
 
 
