@@ -10,16 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from lstm_teach.checks.bringing import normals
+from lstm_teach.checks.cell.equations import GATES
 from lstm_teach.checks.lstm.forms import Reader
-from lstm_teach.checks.lstm.roles import GATES, Roles, Search, read
+from lstm_teach.checks.lstm.mistakes import told
+from lstm_teach.checks.lstm.roles import Roles, Search, read
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
-
-_CUT = (
-    "The numbers are right, and the gradients are not nn.LSTM's, so it would train otherwise, or "
-    "not at all. Look for `.detach()`, `.data`, `torch.tensor(...)`, `torch.no_grad()` or NumPy on "
-    "the way from the weights to the output."
-)
 
 
 def wrong_gradient(
@@ -47,14 +43,14 @@ def wrong_gradient(
         given = {"x": x.clone().requires_grad_()}
         leaves = {n: w.clone().requires_grad_() for n, w in search.weights.items()}
         h_0 = x.new_zeros(len(search.lanes), x.shape[1], search.sizes[1]).requires_grad_()
-        cells = replace(search, weights=leaves).cells([roles])
+        cells = replace(search, weights=leaves).cells((roles,))
         output, _ = read(cells, given["x"], search.directions, (h_0, torch.zeros_like(h_0)))
         pull = normals(22)(*output[:, 0].shape)
         (output[:, 0] * pull).sum().backward()
     if backward is not None:
         wanted = {n: leaf.grad for n, leaf in leaves.items() if leaf.grad is not None}
         laid = reader.axes.lay(given["x"].grad)
-        return _by_hand(reader, search, roles, x, pull, {"x": laid, **wanted}, backward)
+        return _by_hand(reader, search, roles, x, pull, {**wanted, "x": laid}, backward)
     own = {n: p for n, p in code.named_parameters() if n in leaves and p.requires_grad}
     with torch.enable_grad():
         found = reader(x)
@@ -67,9 +63,12 @@ def wrong_gradient(
     for (name, _), mine in zip(own.items(), got, strict=True):
         right = leaves[name].grad
         if right is not None and (mine is None or not _close(mine, right, search.limit)):
-            said = f"no gradient reaches `{name}`" if mine is None else f"`{name}` gets another"
-            headline = said if mine is None else f"the gradient of `{name}` is cut short"
-            return Report("gradient_cut", _CUT, headline=headline)
+            said = (
+                f"no gradient reaches `{name}`"
+                if mine is None
+                else f"the gradient of `{name}` is cut"
+            )
+            return told("gradient_cut", said)
     return None
 
 
@@ -112,15 +111,8 @@ def _by_hand(
         mine = left.pop(key)
         if not _close(mine, right, search.limit):
             where = _gates(search, roles, name, mine - right)
-            return Report(
-                "wrong_gradient",
-                "What it computes forward is right. Its gradients were held against autograd's, "
-                f"and this is the first that differs.{where and f' It is off in the rows of {where}.'}"
-                "\nFix: go through the backward line of that gate; a weight is used at every step, "
-                "so its gradient is a sum over all steps.",
-                {"largest difference": (mine - right).abs().max().item()},
-                headline=f"the gradient of `{short}` is wrong{where and f', in {where}'}",
-            )
+            off = {"largest difference": (mine - right).abs().max().item()}
+            return told("wrong_gradient", f"the gradient of `{short}` is wrong{where}", off)
     return None
 
 
@@ -143,4 +135,4 @@ def _gates(search: Search, roles: Roles, name: str, off: Tensor) -> str:
         own = [p.of(weights, part, search.sizes[1]) for part, p in parts if lane[p.slot] == name]
         if any((one.abs() > 1e-6).any() for one in own):
             wrong.append(gate)
-    return f"the gate {' and '.join(wrong)}" if 0 < len(wrong) < 4 else ""
+    return f" in the rows of {' and '.join(wrong)}" if 0 < len(wrong) < 4 else ""

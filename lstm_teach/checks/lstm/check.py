@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice, product
 from types import FunctionType
@@ -26,18 +26,19 @@ from lstm_teach.checks.bringing import (
     unwrapped,
 )
 from lstm_teach.checks.cell import check_cell
-from lstm_teach.checks.cell.mistakes import FORMS
+from lstm_teach.checks.cell.equations import GATES
+from lstm_teach.checks.cell.mistakes import FORMS, WORDS
 from lstm_teach.checks.lstm.backward import wrong_gradient
 from lstm_teach.checks.lstm.forms import BATCH_FIRST, TIME_FIRST, Reader, readers
 from lstm_teach.checks.lstm.mistakes import (
-    BACKWARD,
-    FORWARD,
-    LOOP,
-    forward,
+    OTHER_KINDS,
     in_the_roles,
     in_the_states,
+    in_time,
+    told,
 )
-from lstm_teach.checks.lstm.roles import GATES, Roles, Search, groupings, is_bias, pieces, read
+from lstm_teach.checks.lstm.roles import Roles, Search, flat, groupings, is_bias, pieces, read
+from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
 from lstm_teach.checks.stack.mistakes import MISTAKES
@@ -64,6 +65,12 @@ class _Told(Exception):
 
     def __init__(self, report: Report) -> None:
         self.report = report
+
+
+def _tell(report: Report | None) -> None:
+    """End the check here, where there is a report."""
+    if report is not None:
+        raise _Told(report)
 
 
 @leaves_no_trace
@@ -98,9 +105,10 @@ def check_lstm(
     code = unwrapped(lstm)
     if code is None or code is ...:
         return Report("not_attempted", "There is no LSTM yet: give the check your class.")
-    for kind, name in ((nn.GRU, "a GRU"), (nn.RNN, "a plain RNN")):
-        if isinstance(code, kind) or (isinstance(code, type) and issubclass(code, kind)):
-            return Report("variant", "It has one state, h, and no c.", {"kind": name}, (), name)
+    for kind, name in ((nn.GRU, "gru"), (nn.RNN, "rnn"), (nn.LSTM, "projection")):
+        same = isinstance(code, kind) or (isinstance(code, type) and issubclass(code, kind))
+        if same and (kind is not nn.LSTM or getattr(code, "proj_size", 0)):
+            return WORDS[name].report(seen="fewer features than c")
     if not (call or callable(code)) or isinstance(code, (nn.LSTMCell, Tensor)):
         return _cannot("this does not read a sequence", f"`check_cell` is for one step. {_CALL}")
     sizes = input_size or _TRIED[0], hidden_size or _TRIED[1]
@@ -126,34 +134,21 @@ def _cannot(headline: str, message: str) -> Report:
 
 def _with_weights(function: Any, sizes: Sizes) -> Iterator[Callable[..., Any]]:
     """A function that is handed its weights, with weights: in PyTorch's layout, or turned."""
-    if not isinstance(function, FunctionType):
-        return
     signature = signature_of(function)
-    parts = {
-        name: part
-        for name in [*signature.parameters][1:]
-        for part, pattern in _WEIGHT.items()
-        if pattern.match(name)
-    }
-    if not {"x", "h"} <= {*parts.values()}:
+    names = [*signature.parameters][1:] if isinstance(function, FunctionType) else []
+    part_of = {n: part for n in names for part, like in _WEIGHT.items() if like.match(n)}
+    if not {"x", "h"} <= {*part_of.values()}:
         return
-    kept = signature.replace(
-        parameters=[p for p in signature.parameters.values() if p.name not in parts]
-    )
-    widths = {"x": (sizes[0],), "h": (sizes[1],), "b": ()}
-    for turned, numpy in product((False, True), (False, True)):
-        shapes = {name: (4 * sizes[1], *widths[part]) for name, part in parts.items()}
-        weights: dict[str, Any] = {
-            name: torch.ones(shape[::-1] if turned else shape, dtype=torch.float64)
-            for name, shape in shapes.items()
-        }
-        if numpy:
-            weights = {name: weight.numpy() for name, weight in weights.items()}
+    others = [p for p in signature.parameters.values() if p.name not in part_of]
+    kept = signature.replace(parameters=others)
 
-        def handed(*args: Any, weights: Any = weights, **kwargs: Any) -> Any:
-            return function(**kept.bind(*args, **kwargs).arguments, **weights)
+    def handed(*args: Any, weights: Any, **kwargs: Any) -> Any:
+        return function(**kept.bind(*args, **kwargs).arguments, **weights)
 
-        run = partial(handed, weights=weights)
+    shapes = {"x": (4 * sizes[1], sizes[0]), "h": (4 * sizes[1], sizes[1]), "b": (4 * sizes[1],)}
+    for order, numpy in product((1, -1), (False, True)):
+        tensors = {n: torch.ones(shapes[part][::order]).double() for n, part in part_of.items()}
+        run = partial(handed, weights={n: t.numpy() if numpy else t for n, t in tensors.items()})
         run.__signature__ = kept  # type: ignore[attr-defined]
         yield run
 
@@ -168,14 +163,14 @@ class _Check:
     backward: Any
     layers: int | None = None
     handed: bool = False
-    notes: list[str] = field(default_factory=list)
     limit: float = 1e-8
 
     def report(self) -> Report:
         """What is wrong, from the outside in: the first thing."""
+        original = owned(*filter(None, (self.code, self.call)))
+        self.original = {name: weight.clone() for name, weight in original.items()}
         with to_try(self.code) as self.tried, torch.no_grad():
             self.weights = owned(*filter(None, (self.tried, self.call)))
-            self.original = {n: t.clone() for n, t in self.weights.items()}
             try:
                 self._find_reader()
                 self._settle_time()
@@ -187,7 +182,7 @@ class _Check:
     def _run(self, x: Tensor, reader: Reader | None = None, state: Any = None) -> list[Tensor]:
         found = (reader or self.reader)(x, state)
         if isinstance(found, Report):
-            raise _Told(found)
+            _tell(found)
         return [one.double() for one in found]
 
     def _same(self, one: Tensor, two: Tensor) -> bool:
@@ -202,14 +197,13 @@ class _Check:
     # How it is called, and which axis is time.
 
     def _find_reader(self) -> None:
-        start, failed, narrow = time.perf_counter(), [], False
+        start, failed, narrow = time.process_time(), [], False
         layers = self.layers or _attribute(self.tried, _LAYERS) or 1
         lanes = layers * (1 + (getattr(self.tried, "bidirectional", False) is True))
-        dtype = torch.float64
-        if any(t.dtype == torch.float32 for t in self.weights.values()):
-            dtype = torch.float32
-        for self.sizes in self._sizes():
-            i, h = self.sizes
+        dtypes = [t.dtype for t in self.weights.values()]
+        dtype = torch.float32 if torch.float32 in dtypes else torch.float64
+        for i, h in self._sizes():
+            self.sizes = i, h
             taken = {i, h, 2 * h, 4 * h, *(n for t in self.weights.values() for n in t.shape)}
             steps = next(n for n in range(4, 99, 2) if not {n, n + 1} & taken)
             self.x = normals(3)(steps, steps + 1, i)
@@ -225,27 +219,28 @@ class _Check:
                     return
                 else:
                     narrow = True
-                if time.perf_counter() - start > _SECONDS:
+                if time.process_time() - start > _SECONDS:
                     break
         if failed and not narrow and all(self.told) and not _needed(self.tried)[1:]:
             raise _Told(failed[0])
         said = "Every h is needed, `hidden_size` wide: return it from before any layer behind it. "
         if failed and not narrow:
             said = f"The usual calls raise an error, the first one:\n{failed[0].message}\n"
-        raise _Told(_cannot("no usual call gives h at every step", said + _CALL))
+        _tell(_cannot("no usual call gives h at every step", said + _CALL))
 
     def _sizes(self) -> list[Sizes]:
         if all(self.told):
             return [self.told]  # type: ignore[list-item]
 
-        def unused(sizes: Sizes) -> int:
-            own = [w.flatten() if is_bias(w, sizes) else w for w in self.weights.values()]
-            return sum(not pieces([w], *sizes) for w in own)
-
         both = [
             s for code in (self.tried, self.call) if code for s in likely_sizes(code, *self.told)
         ]
-        return sorted(islice(dict.fromkeys(both), 200), key=unused)[:20]
+        return sorted(islice(dict.fromkeys(both), 200), key=lambda s: len(self._unused(s)))[:20]
+
+    def _unused(self, sizes: Sizes) -> list[str]:
+        """The weights that would have no use for these sizes."""
+        own = self.weights.items()
+        return [n for n, w in own if not pieces([flat(w, sizes)], *sizes)]
 
     def _reads(self, reader: Reader, result: Any) -> bool:
         (steps, batch), widths = self.x.shape[:2], {self.sizes[1], 2 * self.sizes[1]}
@@ -253,8 +248,7 @@ class _Check:
         for shorter in () if reader.places else ((steps - 1, batch), (steps, batch - 1)):
             reader.find_places(result, *shorter, widths)
             if reader.places and reader.places[0].time != reader.places[0].features:
-                said = "one step of x gives no step of the output"
-                raise _Told(Report("steps_dropped", f"Fix: {LOOP}.", headline=said))
+                _tell(told("steps_dropped", "one step of x gives no step of the output"))
         found = reader(self.x) if reader.places else []
         if isinstance(found, Report) or not found or found[0].shape[-1] not in widths:
             return False
@@ -268,51 +262,26 @@ class _Check:
         changed[1, 2] = 0.3 - x[1, 2]
         base = self._run(x)[0]
         if not self._same(base, self._run(x)[0]):
-            raise _Told(self._differs())
+            seeded = [self._run(x)[0] for _ in (1, 2) if torch.manual_seed(0)]
+            if self._same(*seeded):
+                _tell(told("random_initial_state", "something is drawn at random in each call"))
+            _tell(told("state_kept", "the state of the last call is kept"))
         off = (self._run(changed)[0] - base).abs().amax(-1) > self.limit
         steps, samples = (off.any(axis).nonzero().flatten().tolist() for axis in (1, 0))
         believed = getattr(self.tried, "batch_first", None)
-        swapped = (steps == [1], samples == [2]) in ((True, False), (True, True)[:2])
-        alone = steps == [1] and samples == [2]  # nothing is carried on: either may be time
-        if self.reader.axes is TIME_FIRST and (
-            believed is True if alone else swapped and steps == [1]
-        ):
+        # Where nothing is carried on, either may be time.
+        first = believed is True if (steps, samples) == ([1], [2]) else steps == [1]
+        if self.reader.axes is TIME_FIRST and first:
             self.reader = replace(self.reader, axes=BATCH_FIRST)
-            result = self.reader.raw(x)
-            if isinstance(result, Report):
-                raise _Told(result)
-            self._reads(self.reader, result)
+            if not self._reads(self.reader, self.reader.raw(x)):
+                _tell(_cannot("what comes back changes with the size of x", _CALL))
         elif samples != [2]:
-            said = "Look for a `view` or `reshape` where `transpose` belongs, and for a sum or a "
-            said = (
-                f"A step of sample 2 was replaced, and that reached the samples {samples}. {said}"
-            )
-            evidence = {"samples reached": samples}
-            headline = "one sample sees another"
-            raise _Told(
-                Report("samples_mixed", f"{said}mean over the batch.", evidence, (), headline)
-            )
-        first = {TIME_FIRST: False, BATCH_FIRST: True}.get(self.reader.axes, believed)
-        if believed in (True, False) and first is not believed:
-            said = f"`batch_first` is {believed}, but x is read as {self.reader.axes.said}."
-            fix = f"loop over `x.shape[{int(believed)}]` steps, and take `x[{':, ' * believed}t]`"
-            headline = "it walks along the batch, not along time"
-            raise _Told(Report("time_batch_swapped", f"{said}\nFix: {fix}.", {}, (), headline))
-
-    def _differs(self) -> Report:
-        seeded = []
-        for _ in range(2):
-            torch.manual_seed(0)
-            seeded.append(self._run(self.x)[0])
-        verdict, headline, fix = (
-            *("state_kept", "the state of the last call is kept"),
-            "make h and c anew at the beginning of each call, as zeros",
-        )
-        if self._same(*seeded):
-            verdict, headline = "random_initial_state", "something is drawn at random in each call"
-            fix = "start from `torch.zeros(...)`, and make weights once, in `__init__`"
-        why = "Two calls with the same x give different numbers."
-        return Report(verdict, f"{why}\nFix: {fix}.", headline=headline)
+            reached = {"of sample 2 of x depend the samples": samples}
+            _tell(told("samples_mixed", "one sample sees another", reached))
+        walks = {TIME_FIRST: False, BATCH_FIRST: True}.get(self.reader.axes, believed)
+        if believed in (True, False) and walks is not believed:
+            said = f"`batch_first` is {believed}, but x is read as {self.reader.axes.said}"
+            _tell(told("time_batch_swapped", said))
 
     # Which step of x reaches which step of the output.
 
@@ -322,31 +291,15 @@ class _Check:
         x[range(steps), range(steps)] = 0.3 - x[range(steps), range(steps)]
         output = self._run(x)[0]
         self.directions = output.shape[-1] // self.sizes[1]
-        reached = (output[:, :-1] - output[:, -1:]).abs() > self.limit
-        halves = [half.any(-1) for half in reached.chunk(self.directions, -1)]
-        right = forward(steps)
-        if self.directions == 2 and all(half.all() for half in halves):
-            return  # more than one layer, each both ways
-        for half, wanted, known in zip(halves, (right, right.T), (FORWARD, BACKWARD), strict=False):
-            if torch.equal(half, wanted):
-                continue
-            named = next((m for m in known if torch.equal(half, m.how(steps))), None)
-            several = self.layers or _attribute(self.tried, _LAYERS)
-            if named is None or (several and named.verdict in _OF_A_STACK):
-                deeper = self._by_roles()  # a cell or a stack may be late, too
-                if deeper.verdict not in ("cannot_check", "ok"):
-                    raise _Told(deeper)
-            seen = ", ".join(f"step {t} on {half[t].nonzero().flatten().tolist()}" for t in (0, 1))
-            words = {
-                "of": "the output" if half is halves[0] else "the second half of the output",
-                "which": "the steps 0 to t" if half is halves[0] else "the steps from t on",
-                "seen": seen,
-            }
-            if named is not None:
-                raise _Told(named.report(**words))
-            said = "the steps of x do not reach the output as in an LSTM"
-            message = FORWARD[0].why.format(**words)
-            raise _Told(Report("unrecognised", message, headline=said))
+        reached = (output[:, :-1] - output[:, -1:]).abs() > self.limit / 100
+        wrong = in_time([half.any(-1) for half in reached.chunk(self.directions, -1)])
+        if wrong is None:
+            return
+        several = self.layers or _attribute(self.tried, _LAYERS)
+        if wrong.verdict == "unrecognised" or (several and wrong.verdict in _OF_A_STACK):
+            deeper = self._by_roles()  # a cell or a stack may be so, too
+            wrong = wrong if deeper.verdict in ("cannot_check", "ok") else deeper
+        _tell(wrong)
 
     # What each weight does.
 
@@ -361,24 +314,21 @@ class _Check:
             roles = search.right(x, first, seen)
             if roles:
                 return self._right(search, roles)
+        unflipped = Mistake("", "", "", "", partial(read, directions=2, flip_back=False))
+        in_stack = [unflipped] if self.directions == 2 else MISTAKES
         for search in searches:
-            lanes, in_cell, in_stack = len(search.lanes), FORMS, list(MISTAKES)
-            if self.directions == 2:
-                unflipped = partial(read, directions=2, flip_back=False)
-                in_stack = [replace(BACKWARD[0], how=unflipped)] if lanes > 2 else []
-            found = search.wrong(x, first, seen, [*in_stack, *in_cell])
+            found = search.wrong(x, first, seen, [*in_stack, *OTHER_KINDS, *FORMS])
+            if found is unflipped:
+                said = "the output of a backward direction is not flipped back"
+                return told("backward_not_flipped_back", said)
             if found:
-                return found.report(of="the second half", which="the steps from t on", seen="all")
+                return found.report(seen="")
         return self._by_cell()
 
     def _searches(self) -> Iterator[Search]:
-        i, h = self.sizes
-        kept = {
-            name: w
-            for name, w in self.weights.items()
-            for flat in [w.flatten() if is_bias(w, self.sizes) else w]
-            if pieces([flat], i, h) or pieces([flat], self.directions * h, h)
-        }
+        above = self.directions * self.sizes[1], self.sizes[1]
+        fits = [*map(self._unused, (self.sizes, above))]
+        kept = {n: w for n, w in self.weights.items() if not all(n in some for some in fits)}
         trained = dict(getattr(self.tried, "named_parameters", dict)())
         own = {name: w for name, w in kept.items() if name in trained}
         for weights in (own, kept) if own != kept else (kept,):
@@ -431,36 +381,27 @@ class _Check:
 
     def _right(self, search: Search, roles: Roles) -> Report:
         roles = self._with_biases(search, roles)
-        wrong = in_the_roles(search, roles, self.handed and "w_ih" in str(search.lanes))
-        if wrong is not None:
-            return wrong
+        _tell(in_the_roles(search, roles, self.handed and "w_ih" in str(search.lanes)))
         x = normals(12)(4, 3, self.sizes[0])
         self._redraw(7)
         seen = self._run(x)
-        output, lanes = read(search.cells([roles]), x, self.directions)
+        output, lanes = read(search.cells((roles,)), x, self.directions)
         if not self._same(seen[0], output[:, 0]):
-            return Report(
-                "unrecognised",
-                "The first three steps are those of an LSTM, and the fourth is not.",
-                headline="it goes wrong with more steps",
-            )
+            _tell(told("unrecognised", "three steps are an LSTM's, and the fourth is not"))
         c_first = self._start(search, roles, x)
         places = zip(self.reader.places, seen, strict=True)
         states = [value for place, value in places if place.time is None]
         states = [*states[1::-1], *states[2:]] if c_first else states
-        wrong = in_the_states(states, lanes, self.directions, self._same)
-        if isinstance(wrong, str):
-            self.notes.append(wrong)
-        elif wrong is not None:
-            return wrong
-        self._alone(x, seen[0])
-        wrong = wrong_gradient(self.tried, self.reader, search, roles, x, self.backward)
-        if wrong is not None:
-            return wrong
+        _tell(in_the_states(states, lanes, self.directions, self._same))
+        alone = self.reader(x[:, :1])
+        if isinstance(alone, Report) or not self._same(alone[0], seen[0][:, :1]):
+            _tell(told("squeeze_batch_of_one", "a batch of one sample breaks it"))
+        _tell(wrong_gradient(self.tried, self.reader, search, roles, x, self.backward))
         return Report(
             "ok",
-            "\n".join([*self._described(search, roles), *self.notes]),
+            self._described(search, roles),
             {"layers": len(search.lanes) // self.directions, "directions": self.directions},
+            ("how it goes on from another state than zeros",) if c_first is None else (),
             lstm=search.as_torch(roles, self.original, self.reader.axes is BATCH_FIRST),
         )
 
@@ -478,65 +419,43 @@ class _Check:
             fed = tuple(one + more for one, more in zip(fed, found.b, strict=True))
         return replace(roles, b=fed)
 
-    def _start(self, search: Search, roles: Roles, x: Tensor) -> bool:
-        """Give it a state, where it takes one; whether it takes c first."""
-        lanes, hidden = len(search.lanes), self.sizes[1]
-        h, c = normals(21)(2, lanes, x.shape[1], hidden).tanh()
-        starts = {
-            "": (h, c),
-            "swapped": (c, h),
-            "h": (0 * h, c),
-            "c": (h, 0 * c),
-            "both": (0 * h, 0 * c),
-        }
+    def _start(self, search: Search, roles: Roles, x: Tensor) -> bool | None:
+        """Give it a state: whether it takes c first; None where it takes no state."""
+        h, c = normals(21)(2, len(search.lanes), x.shape[1], self.sizes[1]).tanh()
+        ignored = {"h": (0 * h, c), "c": (h, 0 * c), "state": (0 * h, 0 * c)}
         found = None
-        for reader in self._with_state(lanes):
-            result = reader(x, (h, c))
-            if isinstance(result, Report):
-                continue
-            given = result[0]
-            for name, start in starts.items():
-                output, _ = read(search.cells([roles]), x, self.directions, start)
-                if self._same(given, output[:, 0]):
+        for reader in self._with_state(len(search.lanes)):
+            given = reader(x, (h, c))
+            for name, start in {"": (h, c), "c, h": (c, h), **ignored}.items():
+                output, _ = read(search.cells((roles,)), x, self.directions, start)
+                if isinstance(given, list) and self._same(given[0], output[:, 0]):
                     if not name or (name == "c" and reader.form == "x h" and not found):
                         return reader.caller.named == "c h"
                     found = found or name
-        if found is None:
-            self.notes.append("It starts from zeros; it was given no other state.")
-        if found == "swapped":
-            said = "the state that it is given is read as (c, h)"
-            fix = "nn.LSTM takes `(h_0, c_0)`.\nFix: `h, c = state`."
-            raise _Told(Report("swapped_state", fix, headline=said))
+        if found == "c, h":
+            _tell(told("swapped_state", "the state that it is given is read as (c, h)"))
         if found:
-            said = f"the {found} that it is given is ignored".replace("both", "state")
-            fix = "What it is given is overwritten, or never read.\nFix: `if state is None:`."
-            raise _Told(Report("initial_state_ignored", fix, headline=said))
-        return False
+            _tell(told("initial_state_ignored", f"the {found} that it is given is ignored"))
+        return None
 
-    def _alone(self, x: Tensor, output: Tensor) -> None:
-        """Run it on a batch of one sample."""
-        found = self.reader(x[:, :1])
-        if isinstance(found, Report) or not self._same(found[0], output[:, :1]):
-            why = "`.squeeze()` takes away every axis of size 1, so the batch goes."
-            said = "a batch of one sample breaks it"
-            fix = f"{why}\nFix: leave `squeeze` out, or name its axis."
-            raise _Told(Report("squeeze_batch_of_one", fix, headline=said))
-
-    def _described(self, search: Search, roles: Roles) -> list[str]:
-        layers, names = len(search.lanes) // self.directions, search.lanes[0]
-        both = " in both directions" * (self.directions == 2)
-        gates = [f"{g} from `{names[p.slot]}`" for g, p in zip(GATES, roles.x, strict=True)]
-        said = f"Each gate has weights of its own: {', '.join(gates)}."
+    def _described(self, search: Search, roles: Roles) -> str:
+        names, both = search.lanes[0], " in both directions" * (self.directions - 1)
+        fed = [f"{gate} from `{names[p.slot]}`" for gate, p in zip(GATES, roles.x, strict=True)]
+        gates = f"Each gate has weights of its own: {', '.join(fed)}."
         if len({p.slot for p in roles.x}) == 1:
-            order = [g for _, g in sorted(zip([p.block for p in roles.x], GATES, strict=True))]
-            said = f"The gates stand in the order {', '.join(order)}; nn.LSTM's is i, f, g, o."
+            order = [
+                gate for _, gate in sorted(zip([p.block for p in roles.x], GATES, strict=True))
+            ]
+            gates = f"The gates stand in the order {', '.join(order)}; nn.LSTM's is i, f, g, o."
         biases = ("no bias", "one bias", "two biases")[min(2, max(map(len, roles.b)))]
-        return [
-            f"It computes what nn.LSTM computes, at every step: {layers} layer"
-            f"{'s' * (layers > 1)}{both}. x is {self.reader.axes.said}.",
-            f"{said} It has {biases}; nn.LSTM has two, and only their sum matters.",
-            "`report.as_torch()` is an nn.LSTM with these weights.",
-        ]
+        trained = isinstance(self.tried, nn.Module) or self.backward is not None
+        layers = len(search.lanes) // self.directions
+        return (
+            f"It computes what nn.LSTM computes{', with the same gradients' * trained}: "
+            f"{layers} layer{'s' * (layers > 1)}{both}. x is {self.reader.axes.said}.\n"
+            f"{gates} It has {biases}; nn.LSTM has two, and only their sum matters.\n"
+            "`report.as_torch()` is an nn.LSTM with these weights."
+        )
 
 
 def _attribute(code: Any, pattern: re.Pattern[str]) -> int | None:

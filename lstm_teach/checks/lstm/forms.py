@@ -37,10 +37,9 @@ class Axes(NamedTuple):
 
     def lay(self, x: Tensor) -> Tensor:
         """x so laid out, from `[seq_len, batch, input_size]`."""
+        given = "tbf" if "b" in self.order else "tf"
         x = x if "b" in self.order else x[:, 0]
-        return x.permute(
-            ["tbf".replace("b", "" if x.dim() < 3 else "b").index(k) for k in self.order]
-        )
+        return x.permute([given.index(axis) for axis in self.order])
 
 
 TIME_FIRST = Axes("`[seq_len, batch, input_size]`: time is the first axis", "tbf")

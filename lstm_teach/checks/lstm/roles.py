@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import permutations, product
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.cell.equations import GATES, run
+from lstm_teach.checks.cell.equations import GATES, _solved
 from lstm_teach.checks.mistake import Mistake
 
 Weights = Mapping[str, Tensor]
@@ -60,9 +60,14 @@ def as_rows(weight: Tensor, turned: bool = False) -> Tensor:
 
 def is_bias(weight: Tensor, sizes: Sizes) -> bool:
     """Whether a weight has the shape of a bias, of one gate or of all."""
-    upright = 1 in weight.shape and sizes[0] > 1
-    one_each = tuple(weight.shape) == (4, sizes[1]) and 4 not in sizes
+    upright = 1 in weight.shape and min(sizes) > 1
+    one_each = tuple(weight.shape) == (4, sizes[1]) and not {1, 4} & {*sizes}
     return weight.dim() == 1 or upright or one_each
+
+
+def flat(weight: Tensor, sizes: Sizes) -> Tensor:
+    """A weight, with one axis where it is a bias."""
+    return weight.flatten() if is_bias(weight, sizes) else weight
 
 
 def pieces(weights: Sequence[Tensor], width: int, hidden: int) -> list[Piece]:
@@ -99,6 +104,7 @@ class Cell:
     """A cell for many roles at once: the first axis of what it computes is that of the roles."""
 
     def __init__(self, weights: Sequence[Tensor], roles: Sequence[Roles], hidden: int) -> None:
+        """Put the weights together as nn.LSTM has them: `[roles, 4 * hidden_size, ...]`."""
         self.hidden_size = hidden
         self.changed: Mapping[str, str] = {}
         zeros = weights[0].new_zeros(1, 4 * hidden, hidden)
@@ -119,16 +125,13 @@ class Cell:
         self.w_ih = joined("x", [[(p, 1)] for role in roles for p in role.x])
         self.w_hh = joined("h", [[(p, 1)] for role in roles for p in role.h])
         self.bias = joined("b", [gate for role in roles for gate in role.b])[:, :, 0]
-        # The equations want sums made of x and h: here x is the sum, and h adds nothing to it.
-        nothing = {"w_hh": zeros[0], "b_ih": zeros[0, :, 0], "b_hh": zeros[0, :, 0]}
-        self.as_given = {"w_ih": torch.eye(4 * hidden, dtype=zeros.dtype), **nothing}
 
     def __call__(self, xt: Tensor, state: State) -> State:
         """One step: h and c `[roles, batch, hidden_size]`."""
         h, c = state
         sums = xt @ self.w_ih.mT + h @ self.w_hh.mT + self.bias[:, None]
-        old = {"h": h.expand_as(sums[..., : self.hidden_size]), "c": c}
-        return run(SimpleNamespace(x=sums, **old, **self.as_given), self.changed)
+        known = {f"z_{gate}": z for gate, z in zip(GATES, sums.chunk(4, -1), strict=True)}
+        return _solved(self.changed, {**known, "h_0": h.expand_as(known["z_i"]), "c_0": c})
 
 
 def read(
@@ -205,19 +208,26 @@ class Search:
             pieces(self.of_lane(k), width, self.sizes[1]) for k, width in enumerate(widths)
         )
         self.pieces = [p for p in first if all(p in other for other in others)]
+        # All these weights are in memory at once.
+        self.at_once = max(1, 10**7 // (4 * self.sizes[1] * (max(widths) + self.sizes[1])))
+        self._made = lru_cache(1)(self._make)
 
     def of_lane(self, lane: int, weights: Weights | None = None) -> list[Tensor]:
         """The weights of one lane, its biases with one axis."""
-        own = [(weights or self.weights)[name].double() for name in self.lanes[lane]]
-        return [w.flatten() if is_bias(w, self.sizes) else w for w in own]
+        weights = weights or self.weights
+        return [flat(weights[name].double(), self.sizes) for name in self.lanes[lane]]
 
-    def cells(self, roles: Sequence[Roles]) -> list[Cell]:
-        """One for each lane."""
+    def cells(self, roles: tuple[Roles, ...]) -> list[Cell]:
+        """One for each lane; the last ones are kept until weights change."""
+        return self._made(roles, sum(w._version for w in self.weights.values()))
+
+    def _make(self, roles: tuple[Roles, ...], version: int) -> list[Cell]:
         return [Cell(self.of_lane(k), roles, self.sizes[1]) for k in range(len(self.lanes))]
 
     def biases(self) -> list[int]:
         """The slots of the weights that are biases."""
-        return sorted({p.slot for p in self.pieces if p.joined == "b"})
+        own = self.of_lane(0)
+        return sorted({p.slot for p in self.pieces if p.joined == "b" and own[p.slot].dim() < 2})
 
     def families(self, part: str, without: frozenset[int] = frozenset()) -> list[list[Piece]]:
         """The pieces among which the gates choose: blocks of one weight, or several weights."""
@@ -230,7 +240,7 @@ class Search:
         return [*found.values()]
 
     def agreeing(
-        self, roles: Sequence[Roles], x: Tensor, seen: Tensor, how: Any = None, cells: Any = None
+        self, roles: Sequence[Roles], x: Tensor, seen: Tensor, how: Any = None
     ) -> list[Roles]:
         """Those roles that give the output that was seen: in a right LSTM, or in a mistaken one.
 
@@ -239,16 +249,18 @@ class Search:
             x: `[seq_len, batch, input_size]`.
             seen: the output.
             how: what a mistake does: equations that it changes, or a stack that it makes.
-            cells: those for these roles, where they are made.
         """
-        cells = cells or self.cells(roles)
-        for cell in cells:
-            cell.changed = {} if callable(how) else how or {}
-        output, _ = how(cells, x) if callable(how) else read(cells, x, self.directions)
-        if output.shape[-2:] != seen.shape[-2:]:
-            return []
-        off = (output - seen[:, None]).abs().flatten(2).amax((0, 2))
-        return [role for role, far in zip(roles, off, strict=True) if far < self.limit]
+        found: list[Roles] = []
+        for start in range(0, len(roles), self.at_once):
+            some = tuple(roles[start : start + self.at_once])
+            cells = self.cells(some)
+            for cell in cells:
+                cell.changed = {} if callable(how) else how or {}
+            output, _ = how(cells, x) if callable(how) else read(cells, x, self.directions)
+            if output.shape[-2:] == seen.shape[-2:]:
+                off = (output - seen[:, None]).abs().flatten(2).amax((0, 2)) < self.limit
+                found += [role for role, fits in zip(some, off, strict=True) if fits]
+        return found
 
     def right(self, x: Tensor, first: Tensor, seen: Tensor) -> Roles | None:
         """The roles in which the weights, all biases being zero, give what was seen.
@@ -258,53 +270,46 @@ class Search:
             first: the output for the first step of x alone.
             seen: the output for all of x.
         """
-        for some in self.families("x"):
+        for shared, some in product((False, True), self.families("x")):
             # Gates may share their weights: that is a mistake with a name.
-            ways = product(some, repeat=4) if len(some) < 5 else permutations(some, 4)
-            roles = self.agreeing([_roles(four) for four in ways], x[:1], first)
-            for more in self._with_h(roles, some, shared=True) if roles else ():
-                for role in self.agreeing(more, x, seen):
+            for roles in self._with_h(self.agreeing(_ways(some, shared), x[:1], first), shared):
+                for role in self.agreeing(roles, x, seen):
                     return role
         return None
 
     def wrong(
         self, x: Tensor, first: Tensor, seen: Tensor, mistakes: Sequence[Mistake]
     ) -> Mistake | None:
-        """The mistake that gives what was seen, in any roles."""
+        """The mistake that gives what was seen, in any roles; as `right`."""
         for some in self.families("x"):
-            ways = permutations(some, 4) if len(some) > 3 else product(some, repeat=4)
-            for roles in self._with_h([_roles(four) for four in ways], some):
-                cells = self.cells(roles)
+            for roles in self._with_h(_ways(some, shared=len(some) < 4)):
                 for mistake in mistakes:
                     try:
-                        if kept := self.agreeing(roles, x[:1], first, mistake.how, cells):
-                            if self.agreeing(kept, x, seen, mistake.how):
-                                return mistake
+                        kept = self.agreeing(roles, x[:1], first, mistake.how)
+                        if kept and self.agreeing(kept, x, seen, mistake.how):
+                            return mistake
                     except (RuntimeError, NameError):
                         continue  # it does not run with these sizes, or needs a single weight
         return None
 
-    def _with_h(
-        self, roles: list[Roles], some: list[Piece], shared: bool = False
-    ) -> Iterator[list[Roles]]:
-        """The same with the weights of h, in the order of those of x; or in any, shared."""
-        if "h" in some[0].joined:
+    def _with_h(self, roles: list[Roles], shared: bool = False) -> Iterator[list[Roles]]:
+        """The same with the weights of h: in the order of those of x, or in any."""
+        if roles and "h" in roles[0].x[0].joined:
             yield [replace(role, h=role.x) for role in roles]
             return
-        taken = {frozenset(p.slot for p in role.x) for role in roles}
-        for slots in taken:
-            among = [p for p in some if p.slot in slots]
+        for slots in dict.fromkeys(frozenset(p.slot for p in role.x) for role in roles):
             mine = [role for role in roles if slots == {p.slot for p in role.x}]
+            among = sorted({p for role in mine for p in role.x}, key=lambda p: (p.slot, p.block))
             for own in self.families("h", slots):
-                if own[0].joined == "h" and len(own) == len(among):
-                    yield [replace(r, h=tuple(own[among.index(p)] for p in r.x)) for r in mine]
                 if own[0].joined == "h" and shared and len(own) < 5:
                     yield [replace(r, h=h) for r in mine for h in product(own, repeat=4)]
+                elif own[0].joined == "h" and len(own) == len(among):
+                    yield [replace(r, h=tuple(own[among.index(p)] for p in r.x)) for r in mine]
 
     def find_bias(self, roles: Roles, slot: int, x: Tensor, seen: Tensor) -> Roles | None:
         """What one bias is added to, the likeliest ways first; the others are zero."""
         for some in self.families("b"):
-            own = [p for p in some if p.slot == slot and p.joined == "b"]
+            own = [p for p in some if p.slot == slot]
             if not own:
                 continue
             in_order = [own[p.block % len(own)] for p in roles.x]
@@ -320,25 +325,25 @@ class Search:
 
     def as_torch(self, roles: Roles, weights: Weights, batch_first: bool) -> nn.LSTM:
         """An nn.LSTM with a learner's own weights."""
-        lanes, dtype = len(self.lanes), weights[self.lanes[0][0]].dtype
-        two_ways = self.directions == 2
+        layers, dtype = len(self.lanes) // self.directions, weights[self.lanes[0][0]].dtype
+        form = layers, any(roles.b), batch_first, 0.0, self.directions == 2
         with torch.random.fork_rng(devices=[]):
-            lstm = nn.LSTM(
-                *(*self.sizes, lanes // self.directions, any(roles.b), batch_first, 0.0, two_ways),
-                device="cpu",
-                dtype=dtype,
-            )
-        with torch.no_grad():
-            for k in range(lanes):
-                cell = Cell(self.of_lane(k, weights), [roles], self.sizes[1])
-                suffix = f"_l{k // self.directions}" + "_reverse" * (k % self.directions)
-                getattr(lstm, f"weight_ih{suffix}").copy_(cell.w_ih[0])
-                getattr(lstm, f"weight_hh{suffix}").copy_(cell.w_hh[0])
-                if any(roles.b):
-                    getattr(lstm, f"bias_ih{suffix}").copy_(cell.bias[0])
-                    getattr(lstm, f"bias_hh{suffix}").zero_()
+            lstm = nn.LSTM(*self.sizes, *form, device="cpu", dtype=dtype)
+        values = {}
+        for k in range(len(self.lanes)):
+            cell = Cell(self.of_lane(k, weights), [roles], self.sizes[1])
+            end = f"l{k // self.directions}" + "_reverse" * (k % self.directions)
+            values |= {f"weight_ih_{end}": cell.w_ih[0], f"weight_hh_{end}": cell.w_hh[0]}
+            values |= {f"bias_ih_{end}": cell.bias[0], f"bias_hh_{end}": 0 * cell.bias[0]}
+        lstm.load_state_dict({name: values[name] for name in lstm.state_dict()})
         return lstm
 
 
-def _roles(four: tuple[Piece, ...]) -> Roles:
-    return Roles(four, (), tuple(((p, 1),) * ("b" in p.joined) for p in four))
+def _ways(some: list[Piece], shared: bool) -> list[Roles]:
+    """The ways in which four gates may choose among these pieces for x."""
+    ways = permutations(some, 4)
+    if shared:
+        ways = product(some, repeat=4) if len(some) < 5 else iter(())  # type: ignore[assignment]
+    bias = (((p, 1),) if "b" in p.joined else () for p in some)
+    fed = dict(zip(some, bias, strict=True))
+    return [Roles(four, (), tuple(fed[p] for p in four)) for four in ways]
