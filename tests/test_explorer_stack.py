@@ -8,9 +8,8 @@ from matplotlib.text import Text
 
 from lstm_teach import StackExplorer, run_cells
 from lstm_teach.explorers.picture import VIEW
-from lstm_teach.explorers.stack import ORDERS, SEQ_LEN, _model, _needs, _run
+from lstm_teach.explorers.stack import ORDERS, SEQ_LEN, Look, _model, _needs, _run
 from lstm_teach.figures.drawing import Words
-from lstm_teach.figures.stack import Look
 
 every_order = pytest.mark.parametrize("order", ORDERS)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Iterable, Mapping, Sequence
+from textwrap import wrap
+from typing import Any, ClassVar, NamedTuple
 
 import ipywidgets as widgets
 from matplotlib.figure import Figure
@@ -23,8 +23,7 @@ PANEL = (
 )
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """What an explorer shows for one setting of its controls."""
 
     drawing: Drawing
@@ -35,6 +34,16 @@ class View:
     def figure(self) -> Figure:
         """The picture as a matplotlib Figure."""
         return raster.figure(self.drawing)
+
+
+def refusal(code: str, error: str, words: str, height: int, details: str = "") -> View:
+    """What PyTorch answers where it refuses an expression or an input, and `words` about it."""
+    drawing, middle = Drawing(1100, height), height / 2
+    drawing.text(550, middle + 35, code, size=11, mono=True)
+    drawing.text(550, middle, "PyTorch would say", size=11, color="muted")
+    for line, part in enumerate(wrap(error, 100)):
+        drawing.text(550, middle - 35 - 24 * line, part, size=11, bold=True, mono=True)
+    return View(drawing, words, details)
 
 
 class Explorer(ABC):
@@ -89,7 +98,7 @@ class Explorer(ABC):
 
     def figure(self) -> Figure:
         """The picture as a matplotlib Figure."""
-        return self.look(**self.values).figure
+        return self._picture.figure()
 
     def _redraw(self, _: Any = None) -> None:
         if not self._quiet:
@@ -100,9 +109,9 @@ class Explorer(ABC):
         values = self.values
         pictures = [(self._said(values), self.look(**values).drawing)]
         for move in self.preview:
-            if move.items() - values.items():
-                moved = self._said({name: move[name] for name in move})
-                pictures.append((moved, self.look(**{**values, **move}).drawing))
+            there = {name: value for name, value in move.items() if name in values}
+            if there.items() - values.items():
+                pictures.append((self._said(there), self.look(**{**values, **there}).drawing))
         return bundle(self.widget, raster.contact_sheet(pictures), self.describe())
 
     def _said(self, values: Mapping[str, Any]) -> str:
@@ -133,17 +142,23 @@ def switch(name: str, value: bool = False) -> widgets.Checkbox:
     return widgets.Checkbox(value, description=name, indent=False, layout={"width": "150px"})
 
 
-def choice(name: str, options: Mapping[str, Any], value: Any = None) -> widgets.ToggleButtons:
-    """One of several options, each under its label.
+def choice(name: str, options: Iterable[Any], value: Any = None) -> widgets.ToggleButtons:
+    """One of several options: words, or pairs of a label and what it stands for.
 
     Buttons, because JupyterLab keeps the arrow keys and letters that would move a drop-down list or
     radio buttons for its own commands; a focused button takes the space bar.
     """
-    chosen = {} if value is None else {"value": value}
+    pairs = [each if isinstance(each, tuple) else (each, each) for each in options]
+    chosen = pairs[0][1] if value is None else value
     style = {**LABEL, "button_width": "auto"}
-    return widgets.ToggleButtons(
-        options=tuple(options.items()), description=name, style=style, **chosen
-    )
+    return widgets.ToggleButtons(options=pairs, value=chosen, description=name, style=style)
+
+
+def constructor(options: Mapping[str, Any], *sizes: int) -> str:
+    """The line that makes an nn.LSTM, its sizes first where they stand alone, no defaults."""
+    defaults = {"num_layers": 1, "proj_size": 0, "bidirectional": False, "batch_first": False}
+    given = [f"{name}={value}" for name, value in options.items() if defaults.get(name) != value]
+    return f"lstm = nn.LSTM({', '.join([*map(str, sizes), *given])})"
 
 
 def button(label: str, press: Any) -> widgets.Button:

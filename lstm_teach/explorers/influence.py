@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from ..figures.influence import HEIGHT, Arrow, Reach, draw_influence
-from ..figures.layout import draw_refusal
+from ..figures.cards import Table
+from ..figures.drawing import Drawing, count
+from ..figures.palette import STRONGEST
 from ..layouts import PAD, influence, lengths_of, word_grid
-from .base import Explorer, View, choice, switch, whole_number
+from .base import Explorer, View, choice, constructor, refusal, switch, whole_number
 
-FEATURES, HIDDEN = 16, 8
+FEATURES, HIDDEN, HEIGHT = 16, 8, 480
 LAYOUTS = ("[batch, seq_len]", "[seq_len, batch]")
 POSITION = "one position of output"
 READS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -25,6 +26,10 @@ READS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "h_n[-1]": lambda output, h_n: h_n[-1],
     "cat((h_n[-2], h_n[-1]), 1)": lambda output, h_n: torch.cat((h_n[-2], h_n[-1]), 1),
 }
+OWN, OTHER = "seq_len", "batch"
+WORDS: list[list[str]] = word_grid(batch_first=True).tolist()
+BATCH, SEQ_LEN = len(WORDS), len(WORDS[0])
+PLACES = [(row, step) for row in range(BATCH) for step in range(SEQ_LEN)]
 
 
 class _Reader(nn.Module):
@@ -44,6 +49,23 @@ class _Reader(nn.Module):
         return result if self.part is None else result.split(HIDDEN, -1)[self.part]
 
 
+class _Reach(NamedTuple):
+    """One position of a result, and how strongly each word reaches it, [batch, seq_len]."""
+
+    sentence: int  # that the result is meant for
+    step: int | None  # None for one result a sentence
+    made: str  # the tensor of results as code
+    result: str  # the position in it as code
+    strengths: Tensor
+    halves: Sequence[Tensor]  # the strengths of each direction's half, of two directions
+
+    @property
+    def levels(self) -> list[Tensor]:
+        """Strengths from 0 to 1, the small ones raised so that they are seen; then the halves'."""
+        every = (self.strengths, *self.halves)
+        return [(each / each.max().clamp(min=1e-30)) ** 0.35 for each in every]
+
+
 class InfluenceExplorer(Explorer):
     """Choose a position of the output and see the words that reach it.
 
@@ -57,8 +79,8 @@ class InfluenceExplorer(Explorer):
     def __init__(self, **start: Any) -> None:
         """Start at a batch-first x in a batch-first nn.LSTM, unless told otherwise."""
         controls = {
-            "x_is": choice("x is", {each: each for each in LAYOUTS}),
-            "read": choice("look at", {each: each for each in READS}),
+            "x_is": choice("x is", LAYOUTS),
+            "read": choice("look at", READS),
             "batch_first": switch("batch_first", True),
             "bidirectional": switch("bidirectional"),
             "packed": switch("packed"),
@@ -80,43 +102,48 @@ class InfluenceExplorer(Explorer):
         """Run the model once forward and once backward, and show what the gradient reaches."""
         names = ("x_is", "read", "packed", "sentence", "step")
         x_is, read, packed, sentence, step = (values.pop(name) for name in names)
-        lstm = _lstm(**values)
-        batch_first_x = x_is == LAYOUTS[0]
-        x = _features() if batch_first_x else _features().transpose(0, 1)
-        at = (sentence, step) if batch_first_x else (step, sentence)
-        model = _Reader(lstm, read, packed)
-        code = _code(values, packed)
-        index: Any = at if read == POSITION else sentence
+        lstm, axes = _lstm(**values), x_is.strip("[]").split(", ")
+        time = axes.index("seq_len")
+        x = _features() if time else _features().transpose(0, 1)
+        make = constructor(values, FEATURES, HIDDEN)
+        call = f"output, (h_n, c_n) = lstm({'packed' if packed else 'x'})"
+        code, model = f"{make}    {call}", f"The model: `{make}`, `{call}`."
         try:
             with torch.no_grad():
-                shape = model(x).shape
+                shape = _Reader(lstm, read, packed)(x).shape
         except (RuntimeError, IndexError) as error:
             message = f"{type(error).__name__}: {error}"
-            return View(draw_refusal(code, message, HEIGHT), f"{_refusal(message)} {_said(code)}")
+            words = "A loud error is the better kind: it points at a line."
+            words = f"PyTorch would say: `{message}`. {words} {model}"
+            return refusal(code, message, words, HEIGHT)
+        at = (sentence, step) if time else (step, sentence)
+        index: Any = at if read == POSITION else sentence
         both = lstm.bidirectional and shape[-1] == 2 * HIDDEN
-        parts = [_Reader(lstm, read, packed, half) for half in (0, 1)] if both else [model]
-        strengths = [influence(part, x, index) for part in parts]
-        if not batch_first_x:
-            strengths = [each.t() for each in strengths]
-        axes = x_is.strip("[]").split(", ")
-        everything = read == POSITION
-        reach = Reach(
-            words=word_grid(batch_first=True).tolist(),
-            strengths=torch.stack(strengths).sum(0),
-            halves=tuple(strengths) if both else (),
-            sentence=sentence,
-            made="output" if everything else f"answer = {read}",
-            result=f"output[{at[0]}, {at[1]}]" if everything else f"answer[{sentence}]",
-            shape=shape,
-            axes=[*axes, "features"] if everything else [_left(axes, read, lstm), "features"],
-            step=step if everything else None,
-            x_axes=[*axes, "features"],
-            x_shape=x.shape,
-        )
-        along_time = lstm.batch_first == batch_first_x
-        right = along_time and not reach.others
-        drawing = draw_influence(reach, code, _title(reach, along_time), right, _arrows(reach))
-        return View(drawing, f"{_words(reach, along_time)} {_said(code)}")
+        strengths = [
+            influence(_Reader(lstm, read, packed, part), x, index)
+            for part in ((0, 1) if both else (None,))
+        ]
+        strengths = [each if time else each.t() for each in strengths]
+        halves, total = strengths if both else [], torch.stack(strengths).sum(0)
+        if read == POSITION:
+            result = f"output[{at[0]}, {at[1]}]"
+            reach = _Reach(sentence, step, "output", result, total, halves)
+            left = axes
+        else:
+            result = f"answer[{sentence}]"
+            reach = _Reach(sentence, None, f"answer = {read}", result, total, halves)
+            # The axis of x that is left when the last step is read.
+            first = read == "output[:, -1]" or (lstm.batch_first and read != "output[-1]")
+            left = axes[:1] if first else axes[1:]
+        title, words, right = _say(reach, lstm.batch_first == bool(time))
+        drawing = Drawing(1100, HEIGHT)
+        drawing.label(20, 460, code, size=10, mono=True)
+        drawing.label(20, 430, title, size=14, bold=True, color=OWN if right else OTHER)
+        drawing.shape(20, 402, reach.made, shape, [*left, "features"], size=10)
+        _draw_result(drawing, reach, shape[0])
+        drawing.shape(20, 264, "x", x.shape, [*axes, "features"], size=10)
+        _draw_words(drawing, reach)
+        return View(drawing, f"{words} {model}")
 
 
 @cache
@@ -136,92 +163,119 @@ def _lstm(**options: Any) -> nn.LSTM:
         return nn.LSTM(FEATURES, HIDDEN, **options)
 
 
-def _code(options: dict[str, Any], packed: bool) -> str:
-    """The call of the constructor, with the defaults left out, and that of the layer."""
-    defaults = {"batch_first": False, "bidirectional": False, "num_layers": 1}
-    given = [f", {name}={value}" for name, value in options.items() if value != defaults[name]]
-    make = f"lstm = nn.LSTM({FEATURES}, {HIDDEN}{''.join(given)})"
-    return f"{make}    output, (h_n, c_n) = lstm({'packed' if packed else 'x'})"
-
-
-def _said(code: str) -> str:
-    """The two lines of code, to stand at the end of the sentence."""
-    return "The model: `{}`, `{}`.".format(*code.split("    "))
-
-
-def _left(axes: list[str], read: str, lstm: nn.LSTM) -> str:
-    """The axis of x that is left when the last step is read."""
-    if read == "output[-1]":
-        return axes[1]
-    return axes[0] if read == "output[:, -1]" or lstm.batch_first else axes[1]
-
-
-def _arrows(reach: Reach) -> list[Arrow]:
-    """The walk through the words that reach the result, towards the strongest of them."""
-    lit = reach.strengths.nonzero().tolist()
-    end = divmod(int(reach.strengths.argmax()), reach.strengths.shape[1])
-    arrows: list[Arrow] = []
-    for row, step in lit:
-        for near in ((row, step + 1), (row + 1, step)):
-            if list(near) in lit:
-                here = (row, step)
-                arrows.append((here, near) if near <= end else (near, here))
-    return arrows
-
-
-def _title(reach: Reach, along_time: bool) -> str:
-    own, others = len(reach.own), len(reach.others)
-    if others:
-        whose = "ANOTHER sentence" if others == 1 else "OTHER sentences"
-        return f"{reach.result} sees {_count(others, 'word')} of {whose}"
-    if not own:
-        return f"{reach.result} sees no word: pad_packed_sequence has filled in zeros"
-    if not along_time:
-        return f"{reach.result} sees one word: the past of its sentence is missing"
-    if reach.halves:
-        forward, backward = (_count(int(half.count_nonzero()), "step") for half in reach.halves)
-        return f"{reach.result}: first half (forward) sees {forward}, second (backward) {backward}"
-    words, pads = _split(reach)
-    padding = f", and {_count(pads, 'pad')}" if pads else ""
-    return f"{reach.result} sees {_count(len(words), 'word')} of its own sentence{padding}"
-
-
-def _words(reach: Reach, along_time: bool) -> str:
-    """What the picture shows, in a sentence or two."""
-    words, pads = _split(reach)
-    own = " ".join(words) + (f" and {_count(pads, 'pad')}" if pads else "")
+def _say(reach: _Reach, along_time: bool) -> tuple[str, str, bool]:
+    """The title of the picture, the sentence or two, and whether the words are the right ones."""
+    result, sentence = reach.result, reach.sentence
+    pairs = reach.strengths.nonzero().tolist()
+    own = [WORDS[row][step] for row, step in pairs if row == sentence]
+    others = [WORDS[row][step] for row, step in pairs if row != sentence]
+    words = [word for word in own if word != PAD]
+    pads = count(len(own) - len(words), "pad") if len(own) > len(words) else ""
+    named = " ".join(words) + (f" and {pads}" if pads else "")
+    start = f"`{result}`, meant for sentence {sentence}, sees "
     walk = "The layer walks along time"
     if not along_time:
         walk = "The layer walks along the batch, and PyTorch says nothing"
-    start = f"`{reach.result}`, meant for sentence {reach.sentence}, sees "
-    if not reach.own and not reach.others:
-        return f"{start}no word: it is zero, filled in by `pad_packed_sequence`."
-    if not reach.others:
-        first = "" if along_time else f", with sentence {reach.sentence} as its first step"
-        halves = ""
-        if reach.halves:
-            forward, backward = (_count(int(half.count_nonzero()), "step") for half in reach.halves)
-            halves = f" Its first half, forward, sees {forward}; its second, backward, {backward}."
-        return f"{start}only its own sentence: {own}.{halves} {walk}{first}."
-    others = " ".join(reach.words[row][step] for row, step in reach.others)
-    if along_time:
-        walk += f", but `{reach.made.split(' = ')[1]}` takes the wrong axis"
-    return (
-        f"{start}{_count(len(reach.others), 'position')} of other sentences ({others}) and "
-        f"{len(reach.own)} of its own{f' ({own})' if reach.own else ''}. {walk}."
-    )
+    if others:
+        whose = "ANOTHER sentence" if len(others) == 1 else "OTHER sentences"
+        title = f"{result} sees {count(len(others), 'word')} of {whose}"
+        if along_time:
+            walk += f", but `{reach.made.split(' = ')[1]}` takes the wrong axis"
+        positions = f"{count(len(others), 'position')} of other sentences ({' '.join(others)})"
+        mine = f"{len(own)} of its own{f' ({named})' if own else ''}"
+        return title, f"{start}{positions} and {mine}. {walk}.", False
+    if not own:
+        title = f"{result} sees no word: pad_packed_sequence has filled in zeros"
+        said = f"{start}no word: it is zero, filled in by `pad_packed_sequence`."
+        return title, said, along_time
+    title, halves = f"{result} sees {count(len(words), 'word')} of its own sentence", ""
+    if pads:
+        title += f", and {pads}"
+    if reach.halves:
+        forward, backward = (count(int(half.count_nonzero()), "step") for half in reach.halves)
+        title = f"{result}: first half (forward) sees {forward}, second (backward) {backward}"
+        halves = f" Its first half, forward, sees {forward}; its second, backward, {backward}."
+    if not along_time:
+        title = f"{result} sees one word: the past of its sentence is missing"
+        walk += f", with sentence {sentence} as its first step"
+    return title, f"{start}only its own sentence: {named}.{halves} {walk}.", along_time
 
 
-def _split(reach: Reach) -> tuple[list[str], int]:
-    """The words of its own sentence that reach the result, and how many pads do."""
-    seen = [reach.words[reach.sentence][step] for step in reach.own]
-    words = [word for word in seen if word != PAD]
-    return words, len(seen) - len(words)
+def _draw_result(drawing: Drawing, reach: _Reach, length: int) -> None:
+    """The boxes of the result, the chosen one filled, in the places where the reader sees them."""
+    table = Table(118, 380, 97, 28, (14, 7))
+    if reach.step is not None:
+        places, chosen = PLACES, (reach.sentence, reach.step)
+    elif length == BATCH:
+        places = [(row, SEQ_LEN - 1) for row in range(BATCH)]
+        chosen = places[reach.sentence]
+    else:
+        places, chosen = [(0, column) for column in range(length)], (0, reach.sentence)
+        x, y = table.box(1, 0)[0], table.centre(1, 0)[1]
+        words = f"{length} answers for {BATCH} sentences"
+        drawing.label(x, y, words, size=10, bold=True, color=OTHER)
+    drawing.boxes([table.box(*at) for at in places if at != chosen], "paper", "muted")
+    drawing.boxes([table.box(*chosen)], "ink", width=2.8)
+    x, y = table.centre(*chosen)
+    drawing.text(x, y, reach.result, size=7.5, color="paper", bold=True, mono=True)
 
 
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'s' * (number != 1)}"
+def _draw_words(drawing: Drawing, reach: _Reach) -> None:
+    """The words as a table, one sentence a row; those lit up that reach the result.
+
+    Such a word is bold, framed and filled, with a bar below it that is longer the stronger it is,
+    or a bar for each half of the result; words of other sentences have the batch's colour.
+    """
+    table = Table(118, 226, 97, 60, (14, 24))
+    for row in range(BATCH):
+        y = table.centre(row, 0)[1]
+        drawing.label(20, y, f"sentence {row}", color=OTHER, bold=True)
+        if row == reach.sentence:
+            drawing.label(20, y - 16, "its own", size=8, color=OWN)
+    for step in range(SEQ_LEN):
+        drawing.text(table.centre(0, step)[0], 238, f"t = {step}", size=8.5, color=OWN, bold=True)
+    levels, *halves = reach.levels
+    dark = [at for at in PLACES if not levels[at]]
+    drawing.boxes([table.box(*at) for at in dark], "paper", "faint")
+    for at in PLACES:
+        (x, y), word, level = table.centre(*at), WORDS[at[0]][at[1]], float(levels[at])
+        if at in dark:
+            drawing.text(x, y, word, size=8, color="muted")
+            continue
+        kind = OWN if at[0] == reach.sentence else OTHER
+        strength = 1.0 if level == 1 else STRONGEST * level
+        box = left, bottom, width, _ = table.box(*at)
+        drawing.boxes([box], kind, kind, width=2.5, strength=strength)
+        for place, part in enumerate(halves or [levels]):
+            if part[at]:
+                bar = (left, bottom - 9 - 8 * place, max(3, (width - 22) * float(part[at])), 5)
+                drawing.boxes([bar], kind, "none")
+        ink, shown = "ink" if level < 1 else "paper", "pad" if word == PAD else word
+        drawing.text(x, y, shown, size=8, color=ink, bold=True)
+    _draw_walk(drawing, table, reach.strengths)
+    x = 118.0
+    for kind, words in ((OWN, "reaches it, own sentence"), (OTHER, "reaches it, other sentence")):
+        drawing.boxes([(x, 10, 26, 12)], f"pale {kind}", kind, width=2.5)
+        drawing.label(x + 34, 16, words, bold=True, color=kind)
+        x += 240
+    drawing.boxes([(x, 10, 26, 12)], "paper", "faint")
+    drawing.label(x + 34, 16, "does not reach it", color="muted")
+    bars = "upper bar: forward half, lower: backward" if halves else "longer bar: stronger"
+    drawing.label(x + 170, 16, bars)
 
 
-def _refusal(message: str) -> str:
-    return f"PyTorch would say: `{message}`. A loud error is the better kind: it points at a line."
+def _draw_walk(drawing: Drawing, table: Table, strengths: Tensor) -> None:
+    """Arrows in the gaps between the words that reach the result, towards the strongest."""
+    lit = {(row, step) for row, step in strengths.nonzero().tolist()}
+    end, arrows = divmod(int(strengths.argmax()), SEQ_LEN), []
+    for row, step in sorted(lit):
+        x, y, width, height = table.box(row, step)
+        middle, side = y + height / 2, x + width - 10
+        gaps = {
+            (row, step + 1): ((x + width + 2, middle), (x + table.column - 2, middle)),
+            (row + 1, step): ((side, y - 1), (side, y - table.row + height + 1)),
+        }
+        for near, gap in gaps.items():
+            if near in lit:
+                arrows.append(gap if near <= end else gap[::-1])
+    drawing.arrows(arrows, width=2.8)

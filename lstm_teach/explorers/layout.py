@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from ..figures.layout import draw_layout, draw_refusal
+from ..figures.cards import Table
+from ..figures.drawing import Drawing, Point
+from ..figures.palette import axis_kind
 from ..layouts import Words, word_grid
-from .base import PANEL, Explorer, View, choice, whole_number
+from .base import PANEL, Explorer, View, choice, refusal, whole_number
 
-TAKE = ("x[i]", "x[:, i]", "x.transpose(0, 1)", "x.view(the other shape)")
+HEIGHT = 430
+# What is taken, and the code that says so with `i` and the two sizes put in.
+TAKES: dict[str, tuple[str, Callable[[Words, int], Words]]] = {
+    "x[i]": ("x[{0}]", lambda x, i: x[i]),
+    "x[:, i]": ("x[:, {0}]", lambda x, i: x[:, i]),
+    "x.transpose(0, 1)": ("x.transpose(0, 1)", lambda x, i: x.transpose(0, 1)),
+    "x.view(the other shape)": ("x.view({2}, {1})", lambda x, i: x.view(*x.shape[::-1])),
+}
+TAKE = tuple(TAKES)
 
 
 class LayoutExplorer(Explorer):
@@ -28,33 +40,49 @@ class LayoutExplorer(Explorer):
 
     def __init__(self, batch_first: bool = False, take: str = TAKE[0], i: int = 0) -> None:
         """Start at the layout and the expression that are given."""
-        layouts = {"[seq_len, batch]": False, "[batch, seq_len]": True}
+        layouts = [("[seq_len, batch]", False), ("[batch, seq_len]", True)]
         super().__init__(
             {
                 "batch_first": choice("x is", layouts, batch_first),
-                "take": choice("take", {each: each for each in TAKE}, take),
+                "take": choice("take", TAKE, take),
                 "i": whole_number("i", i, -1, 9),
             }
         )
 
     def look(self, **values: Any) -> View:
         """Take the words and show where they stood."""
-        batch_first, take, i = (values[name] for name in ("batch_first", "take", "i"))
-        words = word_grid(batch_first=batch_first)
-        axes = ("batch", "seq_len") if batch_first else ("seq_len", "batch")
-        result_axes = {TAKE[0]: axes[1:], TAKE[1]: axes[:1], TAKE[2]: axes[::-1]}.get(
-            take, ("mixed", "mixed")
-        )
-        places = Words(torch.arange(words.ids.numel()).reshape(words.shape), words.vocabulary)
+        x = word_grid(batch_first=values["batch_first"])
+        axes = ("batch", "seq_len") if values["batch_first"] else ("seq_len", "batch")
+        (template, take), i = TAKES[values["take"]], values["i"]
+        code = template.format(i, *x.shape)
+        places = Words(torch.arange(x.ids.numel()).reshape(x.shape), x.vocabulary)
         try:
-            code, result = _take(words, take, i)
+            result, taken = take(x, i), torch.isin(places.ids, take(places, i).ids)
         except IndexError as error:
-            code = take.replace("i", str(i))
-            return View(draw_refusal(code, f"IndexError: {error}"), _refusal(code, error, words))
-        taken = torch.isin(places.ids, _take(places, take, i)[1].ids)
-        figure = draw_layout(words, axes, taken, code, result, result_axes, sentence_of)
-        sentence = _sentence(words, axes, take, code, result)
-        return View(figure, sentence, _details(words, code, result))
+            words = (
+                f"`{code}` on an x of {list(x.shape)}: PyTorch would say `IndexError: {error}`. "
+                "The axis that you index has fewer places: it is not the axis that you have in "
+                "mind."
+            )
+            return refusal(code, f"IndexError: {error}", words, HEIGHT)
+        left, said = _say(values["take"], axes, result)
+        drawing = Drawing(1100, HEIGHT)
+        _draw_words(drawing, (40, 390), "x", x, axes, taken)
+        corner = (320, 390) if x.shape[0] > x.shape[1] else (40, 240)
+        _draw_words(drawing, corner, code, result, left)
+        for sentence in range(3):
+            at = drawing.width - 420 + 135 * sentence
+            drawing.boxes([(at, 8, 22, 16)], f"sentence {sentence}", f"edge {sentence}")
+            drawing.text(at + 11, 16, str(sentence), size=8, mono=True)
+            drawing.label(at + 30, 16, f"sentence {sentence}")
+        start = f"x is {list(x.shape)}, [{axes[0]}, {axes[1]}]. `{code}` "
+        blocks = "".join(
+            f'<pre style="margin:0;font-size:12px"><b>{html.escape(name)}</b>\n'
+            f"{html.escape(str(shown))}</pre>"
+            for name, shown in (("x", x), (code, result))
+        )
+        details = f'<div style="{PANEL};display:flex;gap:48px;flex-wrap:wrap">{blocks}</div>'
+        return View(drawing, start + said, details)
 
 
 @cache
@@ -64,46 +92,54 @@ def sentence_of(number: int) -> int:
     return -1 if number == 0 else int((rows == number).any(1).nonzero())
 
 
-def _take(words: Words, take: str, i: int) -> tuple[str, Words]:
-    """The expression as code, and what it gives."""
-    first, second = words.shape
-    if take == TAKE[0]:
-        return f"x[{i}]", words[i]
-    if take == TAKE[1]:
-        return f"x[:, {i}]", words[:, i]
-    if take == TAKE[2]:
-        return "x.transpose(0, 1)", words.transpose(0, 1)
-    return f"x.view({second}, {first})", words.view(second, first)
-
-
-def _sentence(words: Words, axes: tuple[str, str], take: str, code: str, result: Words) -> str:
-    """What came out, in words."""
-    start = f"x is {list(words.shape)}, [{axes[0]}, {axes[1]}]. `{code}` "
+def _say(take: str, axes: tuple[str, str], result: Words) -> tuple[Sequence[str], str]:
+    """The axes of what came out, and what it is in words."""
     row = " ".join(result.tolist() if result.ids.dim() == 1 else result[0].tolist())
     if take == TAKE[2]:
-        return f"{start}swaps the axes and every word keeps its sentence. Row 0 is now: {row}."
+        swapped = f"swaps the axes and every word keeps its sentence. Row 0 is now: {row}."
+        return axes[::-1], swapped
     if take == TAKE[3]:
-        return (
-            f"{start}has the shape {list(result.shape)} that `transpose` gives, but it cuts the "
+        return ("mixed", "mixed"), (
+            f"has the shape {list(result.shape)} that `transpose` gives, but it cuts the "
             f"same row of words anew, so sentences are mixed. Row 0 is now: {row}."
         )
     left = axes[1] if take == TAKE[0] else axes[0]
     kind = "one sentence, word by word" if left == "seq_len" else "one word of each sentence"
-    return f"{start}takes {kind}: {row}."
+    return (left,), f"takes {kind}: {row}."
 
 
-def _refusal(code: str, error: Exception, words: Words) -> str:
-    return (
-        f"`{code}` on an x of {list(words.shape)}: PyTorch would say `IndexError: {error}`. The "
-        "axis that you index has fewer places: it is not the axis that you have in mind."
-    )
-
-
-def _details(words: Words, code: str, result: Words) -> str:
-    """Both tensors in nested brackets."""
-    blocks = "".join(
-        f'<pre style="margin:0;font-size:12px"><b>{html.escape(name)}</b>\n'
-        f"{html.escape(str(shown))}</pre>"
-        for name, shown in (("x", words), (code, result))
-    )
-    return f'<div style="{PANEL};display:flex;gap:48px;flex-wrap:wrap">{blocks}</div>'
+def _draw_words(
+    drawing: Drawing,
+    corner: Point,
+    name: str,
+    words: Words,
+    axes: Sequence[str],
+    taken: Tensor | None = None,
+) -> None:
+    """A table of words under the name and shape of its tensor, those framed that are taken."""
+    left, top = corner
+    numbers = torch.atleast_2d(words.ids).tolist()
+    rows, columns = len(numbers), len(numbers[0])
+    table = Table(left, top - 18, 76, 27 if rows <= 3 or top > 300 else 19, (3, 3))
+    drawing.shape(left, top + 22, name, words.shape, axes, size=10)
+    index = {"size": 8, "mono": True}
+    for column in range(columns):
+        x = table.centre(0, column)[0]
+        drawing.text(x, top - 7, str(column), color=axis_kind(axes[-1]), **index)
+    for row in range(rows if len(axes) == 2 else 0):
+        y = table.centre(row, 0)[1]
+        drawing.text(left - 12, y, str(row), color=axis_kind(axes[0]), **index)
+    places = [(row, column) for row in range(rows) for column in range(columns)]
+    owner = {at: sentence_of(numbers[at[0]][at[1]]) for at in places}
+    for sentence in (-1, 0, 1, 2):
+        look = ("paper", "faint") if sentence < 0 else (f"sentence {sentence}", f"edge {sentence}")
+        drawing.boxes([table.box(*at) for at in places if owner[at] == sentence], *look)
+    lit = places if taken is None else [at for at in places if taken[at]]
+    for at in places:
+        x, y = table.centre(*at)
+        word, ink = words.vocabulary[numbers[at[0]][at[1]]], "ink" if at in lit else "muted"
+        drawing.text(x + 5, y, word, size=7.2, color=ink, bold=at in lit)
+        if owner[at] >= 0:
+            drawing.text(x - 32, y, str(owner[at]), size=6.5, color="muted", mono=True)
+    if lit != places:
+        drawing.boxes([table.box(*at) for at in lit], "none", width=3.3)

@@ -10,11 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..figures.layout import draw_refusal
 from ..figures.palette import axis_kind, css
 from ..figures.unrolled import HEIGHT, draw_unrolled
 from ..shapes import Shape, parameter_shapes, predict_shapes
-from .base import PANEL, Explorer, View, switch, whole_number
+from .base import PANEL, Explorer, View, constructor, refusal, switch, whole_number
 
 CELL = 'style="text-align:left;padding:3px 14px 3px 0;vertical-align:top"'
 
@@ -43,11 +42,16 @@ class ShapeExplorer(Explorer):
     def look(self, **values: Any) -> View:
         """Build the nn.LSTM, run it, and show what came out."""
         seq_len, batch, unbatched = (values.pop(name) for name in ("seq_len", "batch", "unbatched"))
-        code = _code(values)
+        code = constructor(values)
         try:
             lstm = _Zeros(**values)
         except ValueError as error:
-            return _refusal(f"{type(error).__name__}: {error}", code)
+            words = (
+                f"PyTorch would say: `ValueError: {error}`. The projection is there to make h "
+                "smaller: lower proj_size, or raise hidden_size above it."
+            )
+            panel = f'<div style="{PANEL}"><pre>{html.escape(code)}</pre></div>'
+            return refusal(code, f"ValueError: {error}", words, HEIGHT, panel)
         leading = [batch, seq_len] if lstm.batch_first else [seq_len, batch]
         x = torch.zeros(*([seq_len] if unbatched else leading), lstm.input_size)
         with torch.no_grad(), warnings.catch_warnings():
@@ -79,13 +83,6 @@ class _Zeros(nn.LSTM):
             nn.init.zeros_(weight)
 
 
-def _code(values: dict[str, Any]) -> str:
-    """The constructor call, with the defaults left out."""
-    defaults = {"num_layers": 1, "proj_size": 0, "bidirectional": False, "batch_first": False}
-    given = {name: value for name, value in values.items() if defaults.get(name) != value}
-    return f"lstm = nn.LSTM({', '.join(f'{name}={value}' for name, value in given.items())})"
-
-
 def _words(lstm: nn.LSTM, output: Tensor, h_n: Tensor, c_n: Tensor) -> str:
     count = sum(parameter.numel() for parameter in lstm.parameters())
     directions = "both directions" if lstm.bidirectional else "one direction"
@@ -95,15 +92,6 @@ def _words(lstm: nn.LSTM, output: Tensor, h_n: Tensor, c_n: Tensor) -> str:
         f"`h_n` is {list(h_n.shape)} and `c_n` is {list(c_n.shape)}: "
         f"the end of {layers} in {directions}. The model has {count:,} parameters."
     )
-
-
-def _refusal(error: str, code: str) -> View:
-    """What is shown where PyTorch itself refuses to build the model."""
-    words = (
-        f"PyTorch would say: `{error}`. The projection is there to make h smaller: "
-        "lower proj_size, or raise hidden_size above it."
-    )
-    return View(draw_refusal(code, error, HEIGHT), words, _panel(f"<pre>{html.escape(code)}</pre>"))
 
 
 def _details(rows: Sequence[tuple[str, Tensor, Shape, str]], lstm: nn.LSTM, code: str) -> str:

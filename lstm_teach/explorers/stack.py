@@ -2,45 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from functools import lru_cache, partial
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..cells import State
-from ..figures.stack import Look, Note, Place, draw_stack
+from ..figures.cards import Cards
+from ..figures.drawing import Drawing
 from .base import Explorer, View, button, choice, whole_number
 
 SIZES = (100, 30, 20, 10)
 SEQ_LEN, BATCH = 10, 3
+Place = tuple[int, int]  # layer, time step
 Turns = list[list[Place]]  # the boxes of each turn, in the order of computation
 
-
-def step_by_step(layers: int) -> Turns:
-    """All layers of t = 0, then all layers of t = 1, and so on."""
-    return [[(layer, t)] for t in range(SEQ_LEN) for layer in range(layers)]
-
-
-def layer_by_layer(layers: int) -> Turns:
-    """All steps of layer 0, then all steps of layer 1, and so on."""
-    return [[(layer, t)] for layer in range(layers) for t in range(SEQ_LEN)]
-
-
-def wave_front(layers: int) -> Turns:
-    """In each turn every box that can run: those on one diagonal, from the lower right up."""
-    return [
-        [(layer, turn - layer) for layer in range(layers) if 0 <= turn - layer < SEQ_LEN]
-        for turn in range(SEQ_LEN + layers - 1)
-    ]
-
-
+# The turns of so many layers. A wave front is every box that can run: those on one diagonal, from
+# the lower right up.
 ORDERS: dict[str, Callable[[int], Turns]] = {
-    "step by step": step_by_step,
-    "layer by layer": layer_by_layer,
-    "wave front": wave_front,
+    "step by step": lambda layers: [[(n, t)] for t in range(SEQ_LEN) for n in range(layers)],
+    "layer by layer": lambda layers: [[(n, t)] for n in range(layers) for t in range(SEQ_LEN)],
+    "wave front": lambda layers: [
+        [(n, turn - n) for n in range(layers) if 0 <= turn - n < SEQ_LEN]
+        for turn in range(SEQ_LEN + layers - 1)
+    ],
 }
+
+
+class Look(Enum):
+    """How a box is drawn: what it means, its mark, fill, edge, line style and width, and ink."""
+
+    DONE = ("done", "✓", "pale layers", "layers", "-", 1.3, "layers")
+    WORK = ("in work", "▶", "layers", "layers", "-", 4.0, "paper")
+    READY = ("could run too", "+", "paper", "ink", "--", 1.9, "ink")
+    WAITING = ("not yet possible", "·", "paper", "muted", ":", 1.3, "muted")
+
+    def __init__(self, *look: Any) -> None:
+        """Give the parts of the look their names."""
+        self.words, self.mark, self.fill, self.edge, self.style, self.line_width, self.ink = look
 
 
 @lru_cache
@@ -53,10 +56,11 @@ def _model(layers: int) -> tuple[list[nn.LSTMCell], Tensor]:
     return cells, x
 
 
-def _needs(place: Place) -> list[Place]:
-    """The boxes whose results this one reads."""
+def _needs(place: Place) -> dict[Place, str]:
+    """The boxes whose results this one reads, and what it reads of each."""
     layer, t = place
-    return [each for each in ((layer - 1, t), (layer, t - 1)) if min(each) >= 0]
+    reads = {(layer - 1, t): "h", (layer, t - 1): "h, c"}
+    return {place: read for place, read in reads.items() if min(place) >= 0}
 
 
 def _run(layers: int, turns: Turns) -> dict[Place, State]:
@@ -92,10 +96,9 @@ class StackExplorer(Explorer):
 
     def __init__(self) -> None:
         """Start at the blog's two cells, with seven boxes done."""
-        stacks = {" → ".join(map(str, SIZES[: n + 1])): n for n in (2, 3)}
         controls = {
-            "cells": choice("cells", stacks),
-            "order": choice("order", {name: name for name in ORDERS}),
+            "cells": choice("cells", [(" → ".join(map(str, SIZES[: n + 1])), n) for n in (2, 3)]),
+            "order": choice("order", ORDERS),
             "step": whole_number("turns done", 7, 0, 2 * SEQ_LEN),
             "layer": whole_number("look at layer", 1, 0, 1),
             "t": whole_number("look at t", 3, 0, SEQ_LEN - 1),
@@ -117,7 +120,7 @@ class StackExplorer(Explorer):
             cells, order, step, layer, t = self.controls.values()
             turns = ORDERS[order.value](cells.value)
             step.max, layer.max = len(turns), cells.value - 1
-            layer.value, t.value = _in_work(turns, step.value)
+            layer.value, t.value = turns[min(step.value, len(turns) - 1)][-1]
         finally:
             self._quiet = quiet
 
@@ -126,110 +129,160 @@ class StackExplorer(Explorer):
         layers, order = values["cells"], values["order"]
         turns = ORDERS[order](layers)
         count = min(values["step"], len(turns))
-        done = {place for turn in turns[:count] for place in turn}
-        work = turns[count] if count < len(turns) else []
         states = _run(layers, turns[:count])
-        looks = {place: _look(place, done, work) for turn in turns for place in turn}
+        work = turns[count] if count < len(turns) else []
+        looks = {place: _look(place, states, work) for turn in turns for place in turn}
         numbers = {place: turn for turn, places in enumerate(turns, 1) for place in places}
         selected = (min(values["layer"], layers - 1), values["t"])
-        notes = _notes(layers, selected, looks, states)
-        drawing = draw_stack(looks, numbers, selected, BATCH, notes)
-        words = [
-            _progress(order, layers, turns, count),
-            _about(selected, looks, states),
-            _others(looks),
-        ]
-        return View(drawing, " ".join(filter(None, words)))
-
-
-def _in_work(turns: Turns, count: int) -> Place:
-    """The box that stands for the turn after so many turns."""
-    return turns[min(count, len(turns) - 1)][-1]
+        drawing = Drawing(1100, 510)
+        _draw_stack(drawing, looks, numbers, selected)
+        _draw_legend(drawing)
+        _write_notes(drawing, selected, looks, states)
+        if work:
+            progress = (
+                f"{order.capitalize()}, {count} of {len(turns)} turns done. "
+                f"In work, turn {count + 1}: {'; '.join(map(_name, work))}."
+            )
+        else:
+            progress = (
+                f"{order.capitalize()}: all {layers * SEQ_LEN} boxes are done in {count} turns. "
+                f"The same numbers in all three orders: {_orders_agree(layers)}."
+            )
+        words = f"{progress} {_about(selected, looks, states)}"
+        if ready := [_name(place) for place, look in looks.items() if look is Look.READY]:
+            words += f" Could run too: {'; '.join(ready)}."
+        return View(drawing, words)
 
 
 def _name(place: Place) -> str:
     return f"layer {place[0]}, t = {place[1]}"
 
 
-def _look(place: Place, done: set[Place], work: Sequence[Place]) -> Look:
+def _look(place: Place, done: Mapping[Place, State], work: Sequence[Place]) -> Look:
     if place in done:
         return Look.DONE
     if place in work:
         return Look.WORK
-    return Look.READY if done.issuperset(_needs(place)) else Look.WAITING
-
-
-def _code(place: Place) -> str:
-    """The line of the lesson's loop that computes a box."""
-    layer = place[0]
-    n = layer + 1
-    return f"h{n}, c{n} = cell{n}({f'h{layer}' if layer else 'xt'}, [h{n}, c{n}])"
+    return Look.READY if done.keys() >= _needs(place).keys() else Look.WAITING
 
 
 def _first(values: Tensor) -> str:
     return ", ".join(f"{value:.2f}" for value in values[0, :3].tolist())
 
 
-def _missing(place: Place, looks: dict[Place, Look]) -> str:
-    reads = {(place[0] - 1, place[1]): "h", (place[0], place[1] - 1): "h, c"}
-    lacking = [each for each in _needs(place) if looks[each] is not Look.DONE]
-    return " and ".join(f"{reads[each]} of {_name(each)}" for each in lacking)
-
-
-def _notes(
-    layers: int, place: Place, looks: dict[Place, Look], states: dict[Place, State]
-) -> list[Note]:
-    """The shapes that go into the selected box and come out, and the first values."""
-    layer, t = place
-    cell = _model(layers)[0][layer]
-    state = (BATCH, cell.hidden_size), ("batch", "hidden_size")
-    below = f"h of layer {layer - 1}" if layer else f"the words at t = {t}"
-    before = f"h and c of t = {t - 1}" if t else "zeros, the start"
-    notes = [
-        Note(f"{_name(place)}: {looks[place].words}", heading=True),
-        Note(f"from below: {below}", heading=True),
-        Note("input", (BATCH, cell.input_size), ("batch", "input_size")),
-        Note(f"from the left: {before}", heading=True),
-        Note("h", *state),
-        Note("c", *state),
-        Note("out: h goes up, (h, c) goes right", heading=True),
-        Note("h", *state),
-        Note("c", *state),
-    ]
-    if place not in states:
-        return notes
-    h, c = states[place]
-    return [
-        *notes,
-        Note("sample 0, the first three features:", heading=True),
-        Note(f"   h   {_first(h)}"),
-        Note(f"   c   {_first(c)}"),
-    ]
-
-
-def _progress(order: str, layers: int, turns: Turns, count: int) -> str:
-    if count == len(turns):
-        return (
-            f"{order.capitalize()}: all {layers * SEQ_LEN} boxes are done in {count} turns. "
-            f"The same numbers in all three orders: {_orders_agree(layers)}."
-        )
-    names = "; ".join(map(_name, turns[count]))
-    done = f"{count} of {len(turns)} turns done"
-    return f"{order.capitalize()}, {done}. In work, turn {count + 1}: {names}."
-
-
-def _about(place: Place, looks: dict[Place, Look], states: dict[Place, State]) -> str:
-    box = f"{_name(place).capitalize()}, `{_code(place)}`,"
-    takes, gives = [BATCH, SIZES[place[0]]], [BATCH, SIZES[place[0] + 1]]
+def _about(place: Place, looks: Mapping[Place, Look], states: Mapping[Place, State]) -> str:
+    """What the selected box, with its line of the lesson's loop, has done or waits for."""
+    layer, n = place[0], place[0] + 1
+    code = f"h{n}, c{n} = cell{n}({f'h{layer}' if layer else 'xt'}, [h{n}, c{n}])"
+    box = f"{_name(place).capitalize()}, `{code}`,"
+    takes, gives = [BATCH, SIZES[layer]], [BATCH, SIZES[n]]
     if place in states:
         first = _first(states[place][0])
         return f"{box} has taken {takes} and given {gives}; h[0, :3] is {first}."
     if looks[place] is Look.WORK:
         return f"{box} takes {takes} and will give {gives}."
-    lacking = _missing(place, looks)
-    return f"{box} waits for {lacking}." if lacking else f"{box} could run: all it reads is there."
+    lacking = [
+        f"{read} of {_name(each)}" for each, read in _needs(place).items() if each not in states
+    ]
+    if lacking:
+        return f"{box} waits for {' and '.join(lacking)}."
+    return f"{box} could run: all it reads is there."
 
 
-def _others(looks: dict[Place, Look]) -> str:
-    ready = [_name(place) for place, look in looks.items() if look is Look.READY]
-    return f"Could run too: {'; '.join(ready)}." if ready else ""
+def _draw_stack(
+    drawing: Drawing, looks: Mapping[Place, Look], numbers: Mapping[Place, int], selected: Place
+) -> None:
+    """Each box as far as it has come, and a frame around the selected one."""
+    layers = 1 + max(layer for layer, _ in looks)
+    cards = Cards(drawing, (156, 56, 582, 444), SEQ_LEN, layers + 2, BATCH)
+    _draw_arrows(cards, looks, selected)
+    cards.edges("[t]", [t for t in range(SEQ_LEN) if looks[layers - 1, t] is Look.DONE])
+    for layer in range(layers):
+        end = Look.DONE if looks[layer, SEQ_LEN - 1] is Look.DONE else Look.WAITING
+        cards.draw([(SEQ_LEN, layer + 1)], end.fill, end.edge, end.style)
+        cards.write(SEQ_LEN, layer + 1, "h, c", end.edge, 8)
+        cards.write(-1, layer + 1, "0, 0", "muted", 8)
+        cards.name(layer + 1, f"layer {layer}", "layers")
+    for look in Look:
+        places = [(t, layer + 1) for (layer, t), each in looks.items() if each is look]
+        cards.draw(places, look.fill, look.edge, look.style, look.line_width)
+        for t, row in places:
+            number = numbers[row - 1, t] if look in (Look.DONE, Look.WORK) else ""
+            cards.write(t, row, f"{look.mark}{number}", look.ink, 8.5, mono=False)
+    x, y, width, height = cards.box(selected[1], selected[0] + 1)
+    reach = (width + cards.behind[0] + 10, height + cards.behind[1] + 10)
+    drawing.boxes([(x - 5, y - 5, *reach)], "none", width=2.8)
+
+
+def _draw_arrows(cards: Cards, looks: Mapping[Place, Look], selected: Place) -> None:
+    """h up and (h, c) to the right: in ink once the value exists, bold at the selected box."""
+    (layer, t), layers = selected, cards.rows - 2
+    ups = {(row, t): cards.up(t, row) for t in range(SEQ_LEN) for row in range(layers + 1)}
+    rights = {
+        (row, start): cards.across(start, end, row + 1)
+        for row in range(layers)
+        for start, end in pairwise(range(-1, SEQ_LEN + 1))
+    }
+    done = {place for place, look in looks.items() if look is Look.DONE}
+    for arrows, there, mine in (
+        (ups, {(row, t) for row, t in ups if not row or (row - 1, t) in done}, (layer + 1, t)),
+        (rights, {(row, t) for row, t in rights if t < 0 or (row, t) in done}, (layer, t - 1)),
+    ):
+        bold = {selected, mine}
+        cards.drawing.arrows([arrows[at] for at in arrows if at not in there], "faint")
+        cards.drawing.arrows([arrows[at] for at in arrows if at in there - bold])
+        for place in bold:
+            cards.drawing.arrows([arrows[place]], "ink" if place in there else "muted", 3)
+    for row, name in ((layer, "h" if layer else "x"), (layer + 1, "h")):
+        (x, low), (_, high) = ups[row, t]
+        cards.drawing.label(x + 6, (low + high) / 2 - 3, name, bold=True, mono=True)
+    for column in (t - 1, t):
+        (start, _), (end, _) = rights[layer, column]
+        low = cards.box(t, layer + 1)[1] - 14
+        cards.drawing.text((start + end) / 2, low, "h, c", size=8, bold=True, mono=True)
+
+
+def _draw_legend(drawing: Drawing) -> None:
+    """What each look means, below the drawing."""
+    x = 128.0
+    for look in Look:
+        box = (x, 14, 30, 20)
+        drawing.boxes([box], look.fill, look.edge, style=look.style, width=look.line_width)
+        drawing.text(x + 15, 24, look.mark, size=8.5, color=look.ink, bold=True)
+        drawing.label(x + 38, 24, look.words)
+        x += 66 + 6.6 * len(look.words)
+    drawing.boxes([(x, 13, 32, 22)], "none", width=2.8)
+    drawing.label(x + 40, 24, "selected")
+
+
+def _write_notes(
+    drawing: Drawing, place: Place, looks: Mapping[Place, Look], states: Mapping[Place, State]
+) -> None:
+    """The shapes that go into the selected box and come out, and the first values."""
+    layer, t = place
+    taken = (BATCH, SIZES[layer]), ("batch", "input_size")
+    state = (BATCH, SIZES[layer + 1]), ("batch", "hidden_size")
+    below = f"h of layer {layer - 1}" if layer else f"the words at t = {t}"
+    before = f"h and c of t = {t - 1}" if t else "zeros, the start"
+    lines: list[tuple[str, Any]] = [  # a heading, or a tensor with its shape
+        (f"{_name(place)}: {looks[place].words}", None),
+        (f"from below: {below}", None),
+        ("input", taken),
+        (f"from the left: {before}", None),
+        ("h", state),
+        ("c", state),
+        ("out: h goes up, (h, c) goes right", None),
+        ("h", state),
+        ("c", state),
+    ]
+    y = drawing.height - 32
+    for words, shape in lines:
+        y -= 20 if shape else 28
+        if shape:
+            drawing.shape(836, y, words, *shape, size=8.5)
+        else:
+            drawing.label(824, y, words, bold=True)
+    if place in states:
+        drawing.label(824, y - 28, "sample 0, the first three features:", bold=True)
+        for line, (name, values) in enumerate(zip("hc", states[place], strict=True)):
+            drawing.label(824, y - 48 - 20 * line, f"   {name}   {_first(values)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from .drawing import Box, Drawing, Point
 
@@ -16,6 +17,26 @@ def shown_steps(seq_len: int, most: int = MOST_STEPS) -> list[int | None]:
         return list(range(seq_len))
     tail = (most - 1) // 2
     return [*range(most - 1 - tail), None, *range(seq_len - tail, seq_len)]
+
+
+class Table(NamedTuple):
+    """Where the cells of a table stand, row 0 at the top; `gap` is the room between two cells."""
+
+    left: float
+    top: float
+    column: float
+    row: float
+    gap: Point
+
+    def box(self, row: int, column: int) -> Box:
+        """The cell in a row and a column."""
+        x, y = self.left + column * self.column, self.top - (row + 1) * self.row
+        return x, y, self.column - self.gap[0], self.row - self.gap[1]
+
+    def centre(self, row: int, column: int) -> Point:
+        """The middle of a cell."""
+        x, y, width, height = self.box(row, column)
+        return x + width / 2, y + height / 2
 
 
 class Cards:

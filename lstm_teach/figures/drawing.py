@@ -33,32 +33,12 @@ class Boxes:
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines through points, all alike."""
+    """Lines through points, all alike; `filled` ones are closed, and all colour."""
 
     paths: Sequence[Sequence[Point]]
     color: str
     width: float = 1
-
-
-@dataclass(frozen=True)
-class Arrows:
-    """Straight arrows, each from its first point to its second, all alike."""
-
-    arrows: Sequence[tuple[Point, Point]]
-    color: str
-    width: float = 1
-
-    @property
-    def shafts_and_heads(self) -> tuple[list[list[Point]], list[list[Point]]]:
-        """The line of each arrow up to its head, and the triangle of each head, its tip first."""
-        shafts, heads, length = [], [], 4 + self.width
-        for (x0, y0), (x1, y1) in self.arrows:
-            far = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5
-            dx, dy = (x1 - x0) / far * length, (y1 - y0) / far * length
-            x, y = x1 - dx, y1 - dy
-            shafts.append([(x0, y0), (x, y)])
-            heads.append([(x1, y1), (x - dy / 2, y + dx / 2), (x + dy / 2, y - dx / 2)])
-        return shafts, heads
+    filled: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +63,7 @@ class Words:
         return "".join(words for words, _ in self.parts)
 
 
-Shape = Boxes | Lines | Arrows | Words
+Shape = Boxes | Lines | Words
 
 
 @dataclass
@@ -99,21 +79,31 @@ class Drawing:
         """Draw rectangles that all look alike."""
         self._add(boxes, Boxes(boxes, fill, edge, **look))
 
-    def lines(
-        self, paths: Sequence[Sequence[Point]], color: str = "faint", width: float = 1
-    ) -> None:
+    def lines(self, paths: Sequence[Sequence[Point]], color: str = "faint", **look: Any) -> None:
         """Draw lines through points."""
-        self._add(paths, Lines(paths, color, width))
+        self._add(paths, Lines(paths, color, **look))
 
     def arrows(
         self, arrows: Sequence[tuple[Point, Point]], color: str = "ink", width: float = 1
     ) -> None:
         """Draw straight arrows, each from its first point to its second."""
-        self._add(arrows, Arrows(arrows, color, width))
+        shafts, heads, length = [], [], 4 + width
+        for (x0, y0), (x1, y1) in arrows:
+            far = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5
+            dx, dy = (x1 - x0) / far * length, (y1 - y0) / far * length
+            x, y = x1 - dx, y1 - dy
+            shafts.append([(x0, y0), (x, y)])
+            heads.append([(x1, y1), (x - dy / 2, y + dx / 2), (x + dy / 2, y - dx / 2)])
+        self.lines(shafts, color, width=width)
+        self.lines(heads, color, filled=True)
 
     def text(self, x: float, y: float, words: str, color: str = "ink", **look: Any) -> None:
-        """Write words of one colour."""
+        """Write words of one colour, centred on a point."""
         self._add(words, Words(x, y, ((words, color),), **look))
+
+    def label(self, x: float, y: float, words: str, **look: Any) -> None:
+        """Write words of one colour that begin at x."""
+        self.text(x, y, words, align="left", **look)
 
     def shape(
         self, x: float, y: float, name: str, sizes: Sequence[int], axes: Sequence[str], **look: Any
@@ -130,3 +120,8 @@ class Drawing:
     def _add(self, drawn: Sized, shape: Shape) -> None:
         if len(drawn):
             self.shapes.append(shape)
+
+
+def count(number: int, thing: str) -> str:
+    """How many, in words: ``1 layer``, ``2 layers``."""
+    return f"{number} {thing}{'s' * (number != 1)}"

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from .drawing import Box, Drawing, Point
+from .palette import STRONGEST
 
 WIDTH, LEFT, MOST_WORDS, MOST_UNITS = 1100, 200, 12, 8
 STRIPS = {
@@ -21,7 +22,6 @@ STRIPS = {
 STRIP, GAP, FOOT = 92, 9, 34
 HEIGHT = FOOT + (STRIP + GAP) * len(STRIPS) + 150
 SHADES = 12
-STRONGEST = 0.5  # of the colour, so that ink stays easy to read on it, also on a dark page
 
 
 def draw_loop(
@@ -130,7 +130,7 @@ def _draw_strips(
                     dashes.append([(centre[0] - 5, centre[1]), (centre[0] + 5, centre[1])])
     for (color, level), boxes in filled.items():
         drawing.boxes(boxes, color, "faint", strength=level)
-    drawing.lines(dashes, "ink", 2)
+    drawing.lines(dashes, "ink", width=2)
     drawing.boxes(waiting, "paper", "faint", style=":")
     for x, y, words in numbers:
         drawing.text(x, y, words, size=7.5, bold=True, mono=True)

@@ -26,6 +26,7 @@ COLORS = {
     "edge 1": ("#5f5f5f", "#b4b4b4"),
     "edge 2": ("#1b1b1b", "#ebebeb"),
 }
+STRONGEST = 0.5  # of an axis's colour below words, so that ink is easy to read on any page
 LIGHT, DARK = ({name: pair[place] for name, pair in COLORS.items()} for place in (0, 1))
 
 # Where a page says that it is dark: JupyterLab, VS Code, Colab and what copies them.

@@ -20,7 +20,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
 from PIL import Image
 
-from .drawing import DASHES, NONE, Boxes, Drawing, Lines, Shape, Words
+from .drawing import DASHES, NONE, Boxes, Drawing, Shape, Words
 from .palette import LIGHT
 
 DPI = 100
@@ -63,13 +63,9 @@ def _artists(shape: Shape) -> Sequence[PolyCollection | LineCollection | Text]:
         edge = NONE if shape.edge == NONE else LIGHT[shape.edge]
         return [PolyCollection(corners, facecolors=fill, edgecolors=edge, **look)]
     color = LIGHT[shape.color]
-    if isinstance(shape, Lines):
-        return [LineCollection([*shape.paths], colors=color, linewidths=width)]
-    shafts, heads = shape.shafts_and_heads
-    return [
-        LineCollection(shafts, colors=color, linewidths=width),
-        PolyCollection(heads, facecolors=color, edgecolors=NONE),
-    ]
+    if shape.filled:
+        return [PolyCollection([*shape.paths], facecolors=color, edgecolors=NONE)]
+    return [LineCollection([*shape.paths], colors=color, linewidths=width)]
 
 
 def _texts(shape: Words) -> list[Text]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Iterable, Sequence
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from .drawing import DASHES, NONE, Boxes, Drawing, Lines, Point, Shape, Words
+from .drawing import DASHES, NONE, Boxes, Drawing, Shape, Words
 from .palette import LIGHT, css
 
 PIXELS = 100 / 72  # in a point
@@ -32,11 +31,12 @@ def _drawn(shape: Shape, height: float) -> str:
         return _boxes(shape, height)
     if isinstance(shape, Words):
         return _words(shape, height)
-    line = f'fill="none" stroke="{css(shape.color)}" stroke-width="{shape.width:g}"'
-    if isinstance(shape, Lines):
-        return _path(shape.paths, height, line)
-    shafts, heads = shape.shafts_and_heads
-    return _path(shafts, height, line) + _path(heads, height, f'fill="{css(shape.color)}"', "z")
+    look = f'fill="none" stroke="{css(shape.color)}" stroke-width="{shape.width:g}"'
+    end = ""
+    if shape.filled:
+        look, end = f'fill="{css(shape.color)}"', "z"
+    paths = ("L".join(f"{x:.1f} {height - y:.1f}" for x, y in path) for path in shape.paths)
+    return f'<path d="{"".join(f"M{path}{end}" for path in paths)}" {look}/>'
 
 
 def _head(width: int, height: int, name: str, view: str = "") -> str:
@@ -59,11 +59,6 @@ def _boxes(shape: Boxes, height: float) -> str:
         look += f' stroke="{css(shape.edge)}" stroke-width="{shape.width:g}"'
         if shape.style != "-":
             look += f' stroke-dasharray="{" ".join(map(str, DASHES[shape.style]))}"'
-    return f'<path d="{d}" {look}/>'
-
-
-def _path(paths: Iterable[Sequence[Point]], height: float, look: str, end: str = "") -> str:
-    d = "".join(f"M{'L'.join(f'{x:.1f} {height - y:.1f}' for x, y in path)}{end}" for path in paths)
     return f'<path d="{d}" {look}/>'
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..shapes import LSTMShapes, predict_shapes
 from .cards import Cards
-from .drawing import Drawing
+from .drawing import Drawing, count
 from .palette import axis_kind
 
 HEIGHT = 560
@@ -57,15 +57,11 @@ def _words(seq_len: int, lstm: nn.LSTM, batch: int | None) -> str:
         if lstm.bidirectional
         else ""
     )
-    depth = "There is no batch axis" if batch is None else f"In depth: {_count(batch, 'sample')}"
+    depth = "There is no batch axis" if batch is None else f"In depth: {count(batch, 'sample')}"
     return (
-        f"Time runs to the right: {_count(seq_len, 'time step')}. "
-        f"Going up: {_count(lstm.num_layers, 'layer')}{lanes}. {depth}."
+        f"Time runs to the right: {count(seq_len, 'time step')}. "
+        f"Going up: {count(lstm.num_layers, 'layer')}{lanes}. {depth}."
     )
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'s' * (number != 1)}"
 
 
 def _draw_lanes(cards: Cards, num_layers: int, directions: int) -> None:
@@ -114,7 +110,7 @@ def _draw_ends(cards: Cards, directions: int, lanes: int) -> None:
             x + side * (reach + 9),
         )
         path = [(start, top), (turn, top), (turn, y), (x + side * (reach + 2), y)]
-        cards.drawing.lines([path], "ink", 2)
+        cards.drawing.lines([path], "ink", width=2)
         align = "left" if end > 0 else "right"
         cards.drawing.text(start + side * 4, top + 14, meaning, size=8, align=align, bold=True)
 
