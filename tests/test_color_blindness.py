@@ -24,9 +24,9 @@ from lstm_teach import (
     draw_losses,
     draw_unrolled,
 )
+from lstm_teach.explorers.writing import draw_written
 from lstm_teach.figures.palette import AXES, LIGHT
 from lstm_teach.figures.raster import figure
-from lstm_teach.figures.written import draw_written
 from lstm_teach.writing import ZEN, Writer
 from tests.test_palette import APART, SIGHT, lab, linear
 

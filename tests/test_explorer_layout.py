@@ -7,8 +7,8 @@ import torch
 from matplotlib.collections import PolyCollection
 from matplotlib.text import Text
 
+from lstm_teach.explorers.curves import draw_curves
 from lstm_teach.explorers.layout import TAKE, LayoutExplorer, sentence_of
-from lstm_teach.figures.curves import draw_curves
 from lstm_teach.words import SENTENCES, word_grid
 
 
@@ -91,8 +91,8 @@ def test_a_word_knows_its_sentence_and_a_pad_has_none():
 
 
 def test_a_curve_is_drawn_as_the_mean_of_its_last_values_under_its_name():
-    figure = draw_curves({"right": [0.0] * 15 + [1.0] * 15, "wrong": []}, 30, 0.5)
-    assert figure.get_label() == "Accuracy, up to step 30: right ends above 95 %."
-    line = figure.axes[0].lines[0]
+    picture = draw_curves({"right": [0.0] * 15 + [1.0] * 15, "wrong": []}, 30, 0.5)
+    assert repr(picture) == "Accuracy, up to step 30: right ends above 95 %."
+    line = picture.figure().axes[0].lines[0]
     assert torch.tensor(line.get_ydata())[[0, 14, 29]].tolist() == [0, 0, 1]
-    assert "right" in [text.get_text() for text in figure.findobj(Text)]
+    assert "right" in [text.get_text() for text in picture.figure().findobj(Text)]

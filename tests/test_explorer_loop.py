@@ -8,9 +8,8 @@ from matplotlib.text import Text
 from torch import nn
 
 from lstm_teach import trace
-from lstm_teach.explorers.loop import LoopExplorer, _vectors
+from lstm_teach.explorers.loop import STRIPS, LoopExplorer, _vectors, draw_loop
 from lstm_teach.figures.drawing import Boxes
-from lstm_teach.figures.loop import STRIPS, draw_loop
 from lstm_teach.words import SENTENCES
 
 
@@ -56,8 +55,8 @@ def test_the_numbers_of_the_sentence_obey_the_equations(explorer):
 
 def test_a_negative_number_is_orange_and_has_a_dash():
     zeros = {name: torch.zeros(2, 1) for name in STRIPS}
-    signed = draw_loop(["a", "b"], {**zeros, "g": torch.tensor([[-1.0], [0.0]])}, 2).shapes
-    unsigned = draw_loop(["a", "b"], {**zeros, "g": torch.tensor([[1.0], [0.0]])}, 2).shapes
+    signed = draw_loop(["a", "b"], {**zeros, "g": torch.tensor([[-1.0], [0.0]])}, 2).drawing.shapes
+    unsigned = draw_loop(["a", "b"], {**zeros, "g": torch.tensor([[1.0], [0.0]])}, 2).drawing.shapes
     fills = [
         {each.fill for each in shapes if isinstance(each, Boxes)} for shapes in (signed, unsigned)
     ]

@@ -20,14 +20,14 @@ from torch import nn
 
 import lstm_teach
 from lstm_teach import ShapeQuiz
+from lstm_teach.explorers.curves import draw_losses
+from lstm_teach.explorers.writing import draw_written
 from lstm_teach.figures.cards import MOST_CARDS, MOST_STEPS, shown_steps
-from lstm_teach.figures.curves import draw_losses
 from lstm_teach.figures.drawing import Drawing as Sheet
 from lstm_teach.figures.palette import COLORS, LIGHT, axis_kind
 from lstm_teach.figures.raster import figure, png
 from lstm_teach.figures.svg import svg
 from lstm_teach.figures.unrolled import draw_unrolled
-from lstm_teach.figures.written import draw_written
 from lstm_teach.shapes import predict_shapes
 
 LSTMS = {
@@ -337,9 +337,9 @@ def test_the_svg_is_an_image_with_a_name_and_every_colour_follows_the_theme(name
 
 
 def test_a_figure_of_matplotlib_becomes_svg_in_the_colours_of_the_theme():
-    drawn = draw_losses({"mine": [3.0, 2.0], "theirs": [3.0, 1.0]}, 3, 3.5)
-    words = drawn.get_label()
-    text = svg(drawn, words)
+    picture = draw_losses({"mine": [3.0, 2.0], "theirs": [3.0, 1.0]}, 3, 3.5)
+    words = repr(picture)
+    text = svg(picture.figure(), words)
     page = ElementTree.fromstring(text.replace("xlink:", ""))  # HTML knows this prefix
     assert page.get("aria-label") == words
     assert "var(--lstm-batch)" in text

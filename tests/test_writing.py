@@ -11,8 +11,8 @@ from torch import nn
 
 import lstm_teach.writing
 from lstm_teach import WritingExplorer, check_cell, check_layout, check_stack, draw_losses
+from lstm_teach.explorers.writing import draw_written
 from lstm_teach.figures.raster import figure, png
-from lstm_teach.figures.written import draw_written
 from lstm_teach.writing import (
     ZEN,
     Cell,

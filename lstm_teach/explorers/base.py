@@ -178,21 +178,15 @@ def _with_number_field(control: widgets.ValueWidget) -> widgets.Widget:
 
     A slider of ipywidgets has no name that a screen reader could say; the field has one.
     """
-    fields = {
+    kinds = {
         widgets.IntSlider: widgets.BoundedIntText,
         widgets.FloatSlider: widgets.BoundedFloatText,
     }
-    if type(control) not in fields:
+    if type(control) not in kinds:
         return control
-    field = fields[type(control)](
-        value=control.value,
-        min=control.min,
-        max=control.max,
-        step=control.step,
-        description=control.description,
-        style=LABEL,
-        layout={"width": "180px"},
-    )
+    traits = ("value", "min", "max", "step", "description")
+    same = {trait: getattr(control, trait) for trait in traits}
+    field = kinds[type(control)](**same, style=LABEL, layout={"width": "180px"})
     control.description = ""
     control.layout.width = "150px"
     for trait in ("value", "disabled", "max"):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -11,11 +12,25 @@ import torch
 from torch import Tensor, nn
 
 from ..cells import Trace, trace
-from ..figures.loop import MOST_UNITS, STRIPS, draw_loop
+from ..figures.drawing import Box, Drawing, Point, count
+from ..figures.palette import STRONGEST
 from ..words import SENTENCES
 from .base import Explorer, View, button, choice, whole_number
+from .picture import Picture
 
 FEATURES, HIDDEN = 16, 8
+LEFT, MOST_WORDS, MOST_UNITS = 200, 12, 8
+STRIPS = {
+    "i": "input gate, 0 to 1",
+    "f": "forget gate, 0 to 1",
+    "g": "candidate, -1 to 1",
+    "o": "output gate, 0 to 1",
+    "c": "the memory, any size",
+    "h": "what it shows, -1 to 1",
+}
+STRIP, GAP, FOOT = 92, 9, 34
+HEIGHT = FOOT + (STRIP + GAP) * len(STRIPS) + 150
+SHADES = 12
 
 
 class LoopExplorer(Explorer):
@@ -63,7 +78,7 @@ class LoopExplorer(Explorer):
             "step": whole_number("steps taken", min(3, longest), 0, longest)
         }
         if len(self._sentences) > 1:
-            named = {" ".join(each.split()[:2]) + " …": each for each in self._sentences}
+            named = [(" ".join(each.split()[:2]) + " …", each) for each in self._sentences]
             chosen = choice("sentence", named)
             chosen.layout.width = "100%"
             controls = {"sentence": chosen, **controls}
@@ -82,7 +97,8 @@ class LoopExplorer(Explorer):
         step, units = min(values["step"], len(words)), values.get("units", 1)
         first = min(values.get("first", 0), hidden - units)
         shown = {name: getattr(traced, name)[:, 0, first : first + units] for name in STRIPS}
-        return View(draw_loop(words, shown, step, first), _words(words, shown, step, first, hidden))
+        said = _words(words, shown, step, first, hidden)
+        return View(_draw_loop(words, shown, step, first), said)
 
     @torch.no_grad()
     def _run(self, sentence: str) -> Trace:
@@ -130,10 +146,129 @@ def _words(words: list[str], shown: dict[str, Tensor], step: int, first: int, hi
     old = shown["c"][at - 1, 0].item() if at else 0.0
     written = round(numbers["i"] * numbers["g"], 2) + 0.0  # adding 0.0 turns -0.0 into 0.0
     left = len(words) - step
-    coming = f"{left} word{'s' * (left != 1)} to come" if left else "the sentence is read"
+    coming = f"{count(left, 'word')} to come" if left else "the sentence is read"
     return (
         f"Step {step} of {len(words)} has read {words[at]!r}; {coming}. In unit {first}, f = "
         f"{numbers['f']:.2f} of the old c {old:.2f} stays, i * g = "
         f"{written:.2f} comes in: c = {numbers['c']:.2f}, and with o = "
         f"{numbers['o']:.2f}, h = {numbers['h']:.2f}. {rows}"
     )
+
+
+def draw_loop(
+    words: str | Sequence[str], values: Mapping[str, Tensor], step: int | None = None
+) -> Picture:
+    """Show the loop over time: words go up into the cell, which hands (h, c) to the right.
+
+    Args:
+        words: the sentence, one word a step.
+        values: i, f, g, o, c and h by name, each `[seq_len, units]`.
+        step: how many steps have been taken; all of them where it is left out.
+    """
+    words = words.split() if isinstance(words, str) else words
+    step = len(words) if step is None else step
+    newest = [f"{value:.1f}" for value in values["c"][step - 1, :3].tolist()] if step else ["0"]
+    more = ", …" if values["c"].shape[1] > 3 else ""
+    said = (
+        f"The loop over {' '.join(words)!r}, {step} of {len(words)} steps taken. "
+        f"The newest c: {', '.join(newest)}{more}."
+    )
+    return Picture(_draw_loop(words, values, step), said)
+
+
+def _draw_loop(
+    words: Sequence[str], values: Mapping[str, Tensor], step: int, first: int = 0
+) -> Drawing:
+    """Words go up into the cell; under each stand the numbers of its step, up to `step`.
+
+    Of more than twelve words, those around `step` are drawn; `first` is the number of the first
+    unit.
+    """
+    drawing = Drawing(1100, HEIGHT)
+    start = max(0, min(step - MOST_WORDS // 2, len(words) - MOST_WORDS))
+    shown = range(start, min(len(words), start + MOST_WORDS))
+    pitch = min(84.0, 880 / len(shown))
+    lefts = {t: LEFT + pitch * place for place, t in enumerate(shown)}
+    _draw_row(drawing, words, step, lefts, pitch - 26)
+    _draw_strips(drawing, values, step, lefts, pitch - 10, first)
+    for t, x in lefts.items():
+        drawing.text(x + pitch / 2, 20, f"t = {t}", size=8.5, color="seq_len", bold=True)
+    drawing.label(20, 20, "a dash marks a minus", size=8, color="muted")
+    return drawing
+
+
+def _draw_row(
+    drawing: Drawing, words: Sequence[str], step: int, lefts: Mapping[int, float], width: float
+) -> None:
+    """Words at the bottom, the cell above each, and its h on top: done, newest, and to come."""
+    low, middle, high = (HEIGHT - above for above in (121.0, 71.0, 21.0))
+    for y, name in ((low, "xt"), (middle, "cell(xt, [h, c])"), (high, "h")):
+        drawing.label(20, y, name, size=9.5, bold=True, mono=True)
+    ups, rights = [], []
+    for t, left in lefts.items():
+        done, newest, x = t < step, t == step - 1, left + 13
+        ink, line, style = ("ink", 3.4 if newest else 1.3, "-") if done else ("muted", 1.3, ":")
+        time = ("pale seq_len", "seq_len") if done else ("paper", "muted")
+        face = "pale features" if done else "paper"
+        drawing.boxes([(x - 8, low - 15, width + 16, 30)], *time, style=style)
+        word = words[t] if len(words[t]) <= 11 else words[t][:10] + "…"
+        size, centre = 9 if len(word) < 8 else 8, x + width / 2
+        drawing.text(centre, low, word, size=size, color=ink, bold=newest)
+        drawing.boxes([(x, middle - 15, width, 30)], face, ink, style=style, width=line)
+        drawing.text(centre, middle, "cell", color=ink, bold=newest)
+        if t <= step:
+            rights.append(((x - 26, middle), (x - 1, middle)))
+        if done:
+            drawing.boxes([(x, high - 15, width, 30)], *time, width=line)
+            drawing.text(centre, high, "h", bold=newest, mono=True)
+            for below, above in ((low, middle), (middle, high)):
+                ups.append(((centre, below + 15), (centre, above - 16)))
+        if t == step:
+            drawing.text(x - 13, middle + 24, "h, c", size=8, mono=True)
+    drawing.arrows([*ups, *rights])
+
+
+def _draw_strips(
+    drawing: Drawing,
+    values: Mapping[str, Tensor],
+    step: int,
+    lefts: Mapping[int, float],
+    width: float,
+    first: int,
+) -> None:
+    """Six heat maps, a row for each unit and a column for each step, the newest written out."""
+    filled: dict[tuple[str, float], list[Box]] = defaultdict(list)
+    waiting: list[Box] = []
+    dashes: list[list[Point]] = []
+    numbers: list[tuple[float, float, str]] = []
+    for place, (name, meaning) in enumerate(STRIPS.items()):
+        bottom = FOOT + (STRIP + GAP) * (len(STRIPS) - 1 - place)
+        drawing.label(20, bottom + STRIP - 14, name, size=13, bold=True, mono=True)
+        drawing.label(20, bottom + STRIP - 38, meaning, size=8.5, color="muted")
+        strongest = max(1.0, values[name].abs().max().item())
+        units = values[name].shape[1]
+        row = STRIP / units
+        for unit in range(units):
+            words = f"unit {first + unit}" if units <= 3 else str(first + unit)
+            y = bottom + STRIP - row * (unit + 1) + row / 2
+            drawing.text(LEFT - 4, y, words, size=7.5, align="right", color="muted")
+        for t, left in lefts.items():
+            x = left + 5
+            if t >= step:
+                waiting.append((x, bottom, width, STRIP))
+                continue
+            for unit, value in enumerate(values[name][t].tolist(), 1):
+                y = bottom + STRIP - row * unit
+                level = round(abs(value) / strongest * SHADES) / SHADES * STRONGEST
+                filled["features" if value >= 0 else "batch", level].append((x, y, width, row))
+                middle = x + width / 2, y + row / 2
+                if t == step - 1:
+                    numbers.append((*middle, f"{value:+.2f}"))
+                elif value < 0:
+                    dashes.append([(middle[0] - 5, middle[1]), (middle[0] + 5, middle[1])])
+    for (color, level), boxes in filled.items():
+        drawing.boxes(boxes, color, "faint", strength=level)
+    drawing.lines(dashes, "ink", width=2)
+    drawing.boxes(waiting, "paper", "faint", style=":")
+    for x, y, words in numbers:
+        drawing.text(x, y, words, size=7.5, bold=True, mono=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +12,7 @@ import ipywidgets as widgets
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from ..figures import curves, loop, raster, unrolled
+from ..figures import raster, unrolled
 from ..figures.drawing import Drawing
 from ..figures.palette import STYLE
 from ..figures.svg import svg
@@ -100,44 +99,3 @@ def bundle(widget: widgets.Widget, png: bytes, words: str) -> dict[str, Any]:
 def draw_unrolled(lstm: nn.LSTM, x: Tensor) -> Picture:
     """Show an nn.LSTM unrolled over x: time to the right, layers up, the batch in depth."""
     return Picture(unrolled.draw_unrolled(lstm, x))
-
-
-def draw_loop(
-    words: str | Sequence[str], values: Mapping[str, Tensor], step: int | None = None
-) -> Picture:
-    """Show the loop over time: words go up into the cell, which hands (h, c) to the right.
-
-    Args:
-        words: the sentence, one word a step.
-        values: i, f, g, o, c and h by name, each `[seq_len, units]`.
-        step: how many steps have been taken; all of them where it is left out.
-    """
-    words = words.split() if isinstance(words, str) else words
-    return Picture(loop.draw_loop(words, values, len(words) if step is None else step))
-
-
-def draw_curves(
-    accuracies: Mapping[str, Sequence[float]], steps: int, chance: float = 0.5
-) -> Picture:
-    """Show the accuracy of models at every step so far; `live.update(draw_curves(...))` goes on.
-
-    Args:
-        accuracies: the accuracy at every step so far, by the model's name.
-        steps: how many steps the whole training has.
-        chance: the accuracy of guessing.
-    """
-    return Picture(curves.draw_curves(accuracies, steps, chance))
-
-
-def draw_losses(
-    losses: Mapping[str, Sequence[float]], steps: int, guess: float, window: int = 5
-) -> Picture:
-    """Show the loss of up to four models at every step so far, as `draw_curves` does.
-
-    Args:
-        losses: the loss at every step so far, by the model's name.
-        steps: how many steps the whole training has.
-        guess: the loss of a model that knows nothing.
-        window: over how many steps to take the mean.
-    """
-    return Picture(curves.draw_losses(losses, steps, guess, window))

@@ -124,7 +124,7 @@ class ShapeQuiz:
     def _question(self) -> tuple[Drawing, str]:
         which, number = self.round.which, f"Question {self.number + 1} of {len(self.rounds)}"
         drawing = Drawing(1100, 140)
-        drawing.text(24, 120, number, size=10, align="left")
+        drawing.label(24, 120, number, size=10)
         parts = (
             (24, 176, [str(list(self.round.input_shape))], "input"),
             (256, 588, textwrap.wrap(self.round.code, 60), ""),
@@ -144,7 +144,7 @@ class ShapeQuiz:
     def _result(self) -> tuple[Drawing, str]:
         """Every question with how it went."""
         drawing, marks = Drawing(1100, 140), {1: "✓ first try", 2: "✓ second try"}
-        drawing.text(24, 120, self._score(), size=11, align="left", bold=True)
+        drawing.label(24, 120, self._score(), size=11, bold=True)
         missed = []
         for place, (question, tries) in enumerate(zip(self.rounds, self._tries, strict=True)):
             right, x = self._right[place], 24 + 132 * place
@@ -171,17 +171,11 @@ class ShapeQuiz:
 def _draw(chosen: random.Random, which: str, harder: tuple[str, ...]) -> Round:
     """A question whose answer has no size twice, so that a mixed-up axis shows."""
     seq_len, batch, input_size, hidden_size = chosen.sample(range(5, 30), 4)
-    values = {
-        "num_layers": chosen.choice([2, 3, 4]),
-        "bidirectional": True,
-        "batch_first": True,
-        "proj_size": chosen.choice([1, 2, 3]),
-    }
-    arguments: dict[str, Any] = {"input_size": input_size, "hidden_size": hidden_size}
+    values: dict[str, Any] = {"num_layers": chosen.choice([2, 3, 4]), "bidirectional": True}
+    values |= {"batch_first": True, "proj_size": chosen.choice([1, 2, 3])}
+    arguments = {"input_size": input_size, "hidden_size": hidden_size}
     arguments |= {name: values[name] for name in harder if name in values}
-    shape: tuple[int, ...] = (seq_len, batch)
-    if "batch_first" in harder:
-        shape = (batch, seq_len)
+    shape = (batch, seq_len) if "batch_first" in harder else (seq_len, batch)
     if "unbatched" in harder:
         shape = (seq_len,)
     question = Round(arguments, (*shape, input_size), which)

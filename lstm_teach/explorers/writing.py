@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..cells import Trace, trace
-from ..figures.written import draw_written
+from ..figures.drawing import Drawing
 from ..writing import Writer, encode, to_torch, write
 from .base import PANEL, Explorer, View, choice, real_number, whole_number
 
@@ -24,6 +24,12 @@ SHOWN = {
     "g": "g, the candidate",
     "o": "o, the output gate",
 }
+
+PER_ROW = 80
+ADVANCE = 12  # pixels from one letter to the next
+SIZE = 14.35  # points, at which a letter of DejaVu Sans Mono is so wide
+LEFT, ROW, BAR = 40, 92, 24
+ABOVE, BELOW = "features", "layers"
 
 
 class WritingExplorer(Explorer):
@@ -56,7 +62,7 @@ class WritingExplorer(Explorer):
                 "temperature": real_number("temperature", 0.0, 0.0, 2.0, 0.1),
                 "seed": whole_number("seed", 0, 0, 99),
                 "unit": whole_number("unit", unit, 0, units - 1),
-                "show": choice("show", {words: name for name, words in SHOWN.items()}, show),
+                "show": choice("show", [(words, name) for name, words in SHOWN.items()], show),
             }
         )
 
@@ -89,3 +95,39 @@ def _words(text: str, values: Sequence[float], show: str, unit: int) -> str:
         f"{SHOWN[show]}, of unit {unit}, as it reads that symbol; the highest, {values[at]:.1f}, "
         f"at {name}."
     )
+
+
+def draw_written(text: str, values: Sequence[float], title: str) -> Drawing:
+    """Draw the text in rows, below each character a bar, up from 0 or down from it.
+
+    Args:
+        text: what was written; line ends are drawn as arrows.
+        values: one number for each character.
+        title: what the numbers are.
+    """
+    rows = max(1, -(-len(text) // PER_ROW))
+    drawing = Drawing(1100, 44 + rows * ROW)
+    scale, head = max([1.0, *map(abs, values)]), drawing.height - 18
+    drawing.label(LEFT, head, title, size=11, bold=True)
+    drawing.label(570, head, "bar up: above 0", color=ABOVE, bold=True)
+    if min(values, default=0) < 0:
+        drawing.label(705, head, "bar down: below 0", color=BELOW, bold=True)
+    shaded = "shaded: over half of a full bar"
+    drawing.text(1080, head, shaded, color="muted", align="right", bold=True)
+    for row in range(rows):
+        part = slice(row * PER_ROW, (row + 1) * PER_ROW)
+        letters = "".join(
+            each if each.isprintable() else "□" for each in text[part].replace("\n", "↵")
+        )
+        zero = drawing.height - 98 - row * ROW
+        bars = [(LEFT + k * ADVANCE, value / scale) for k, value in enumerate(values[part])]
+        for side, sign in ((ABOVE, 1), (BELOW, -1)):
+            mine = [(x, height) for x, height in bars if height * sign > 0]
+            far = [(x, zero + 30, ADVANCE, 24) for x, height in mine if abs(height) > 0.5]
+            drawing.boxes(far, f"pale {side}", "none")
+            boxes = [(x + 1, zero + min(0, h * BAR), ADVANCE - 2, abs(h) * BAR) for x, h in mine]
+            drawing.boxes(boxes, side, "none")
+        drawing.lines([[(LEFT, zero), (LEFT + PER_ROW * ADVANCE, zero)]])
+        drawing.text(LEFT - 8, zero, "0", size=8, color="muted", align="right")
+        drawing.label(LEFT, zero + 42, letters, size=SIZE, mono=True, advance=ADVANCE)
+    return drawing

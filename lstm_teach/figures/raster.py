@@ -111,25 +111,21 @@ def contact_sheet(pictures: Sequence[tuple[str, Drawing]]) -> bytes:
     Args:
         pictures: caption and drawing of each, all of one size.
     """
-    (caption, large), *others = pictures
-    width, height = large.width, large.height
-    rows = -(-len(others) // 2)
-    sheet = Image.new("RGB", (width, CAPTION + height + rows * (CAPTION + height // 2)), "white")
-    sheet.paste(_pixels(_caption(caption, width)), (0, 0))
-    sheet.paste(_pixels(large), (0, CAPTION))
-    for place, (caption, drawing) in enumerate(others):
-        x = place % 2 * (width // 2)
+    width, height = pictures[0][1].width, pictures[0][1].height
+    rows = len(pictures) // 2
+    sheet = Drawing(width, CAPTION + height + rows * (CAPTION + height // 2))
+    places = [(0, 0)]
+    for place in range(len(pictures) - 1):
         y = CAPTION + height + place // 2 * (CAPTION + height // 2)
-        sheet.paste(_pixels(_caption(caption, width // 2)), (x, y))
-        sheet.paste(_pixels(drawing, DPI / 2), (x, y + CAPTION))
-    return _encoded(sheet)
-
-
-def _caption(words: str, width: int) -> Drawing:
-    drawing = Drawing(width, CAPTION)
-    drawing.boxes([(0, 0, width, CAPTION)], "panel", "none")
-    drawing.text(20, CAPTION / 2, words, size=8.5, align="left")
-    return drawing
+        places.append((place % 2 * (width // 2), y))
+    for (x, y), (caption, _) in zip(places, pictures, strict=True):
+        top = sheet.height - y
+        sheet.boxes([(x, top - CAPTION, width - x, CAPTION)], "panel", "none")
+        sheet.label(x + 20, top - CAPTION / 2, caption, size=8.5)
+    image = _pixels(sheet)
+    for (x, y), (_, drawing) in zip(places, pictures, strict=True):
+        image.paste(_pixels(drawing, DPI if y == 0 else DPI / 2), (x, y + CAPTION))
+    return _encoded(image)
 
 
 def _pixels(drawing: Drawing | Figure, dpi: float = DPI) -> Image.Image:

@@ -47,7 +47,7 @@ def draw_unrolled(
     bottom, top = cards.box(0, 0)[1], cards.box(0, lanes + 1)[1] + cards.height
     drawing.shape(middle, bottom - 20, "input", x.shape, shapes.input.names, align="center")
     drawing.shape(middle, top + 38, "output", output.shape, shapes.output.names, align="center")
-    _write_states(drawing, h_n.shape, c_n.shape, shapes, directions, batched)
+    _write_states(drawing, {"h_n": h_n, "c_n": c_n}, shapes.h_n.names, directions)
     return drawing
 
 
@@ -116,16 +116,11 @@ def _draw_ends(cards: Cards, directions: int, lanes: int) -> None:
 
 
 def _write_states(
-    drawing: Drawing,
-    h_n: Sequence[int],
-    c_n: Sequence[int],
-    shapes: LSTMShapes,
-    directions: int,
-    batched: bool,
+    drawing: Drawing, states: dict[str, Tensor], axes: Sequence[str], directions: int
 ) -> None:
     """The shapes of h_n and c_n, one axis to a line, at the right of the drawing."""
     x, y = drawing.width - 262, drawing.height - 120
-    for name, sizes, axes in (("h_n", h_n, shapes.h_n.names), ("c_n", c_n, shapes.c_n.names)):
+    for name, state in states.items():
         drawing.text(x, y, name, size=10, align="left", bold=True, mono=True)
         for line, (axis, length) in enumerate(zip(axes, sizes, strict=True)):
             y -= 17

@@ -8,22 +8,25 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .palette import AXES, LIGHT
-from .raster import new_figure
+from ..figures.palette import AXES, LIGHT
+from ..figures.raster import new_figure
+from .picture import Picture
 
 INK, MUTED, FAINT = (LIGHT[name] for name in ("ink", "muted", "faint"))
-# The colour, the style and the width of each curve; the first is broad, so that others may lie
-# on it.
-LOOKS = [
-    (LIGHT[axis], *look)
-    for axis, look in zip(AXES, (("-", 6), ("--", 1.8), ("-.", 1.8), (":", 2.2)), strict=True)
-]
+# The style and width of each curve; the first is broad, so that others may lie on it.
+LOOKS = (("-", 6), ("--", 1.8), ("-.", 1.8), (":", 2.2))
 
 
 def draw_curves(
     accuracies: Mapping[str, Sequence[float]], steps: int, chance: float = 0.5
-) -> Figure:
-    """Draw the accuracy of models over the steps of their training; its label is its words."""
+) -> Picture:
+    """Show the accuracy of models at every step so far; `live.update(draw_curves(...))` goes on.
+
+    Args:
+        accuracies: the accuracy at every step so far, by the model's name.
+        steps: how many steps the whole training has.
+        chance: the accuracy of guessing.
+    """
     figure, axes = _axes(accuracies, steps, "accuracy", 15)
     axes.axhline(chance, color=FAINT, linewidth=1)
     axes.text(steps * 0.99, chance, "chance", ha="right", va="top", color=MUTED)
@@ -34,20 +37,25 @@ def draw_curves(
         for name, curve in accuracies.items()
         if len(curve)
     ]
-    figure.set_label(f"Accuracy, up to step {steps}: {'; '.join(ends) or 'no step yet'}.")
-    return figure
+    return Picture(figure, f"Accuracy, up to step {steps}: {'; '.join(ends) or 'no step yet'}.")
 
 
 def draw_losses(
     losses: Mapping[str, Sequence[float]], steps: int, guess: float, window: int = 5
-) -> Figure:
-    """Draw the loss of models over the steps of their training; its label is its words."""
+) -> Picture:
+    """Show the loss of up to four models at every step so far, as `draw_curves` does.
+
+    Args:
+        losses: the loss at every step so far, by the model's name.
+        steps: how many steps the whole training has.
+        guess: the loss of a model that knows nothing.
+        window: over how many steps to take the mean.
+    """
     figure, axes = _axes(losses, steps, "loss", window, max(guess * 1.1, 1))
     axes.axhline(guess, color=MUTED, linewidth=1)
     axes.text(steps * 0.99, guess, "knows nothing", ha="right", va="bottom", color=MUTED)
     shown = [name for name, curve in losses.items() if len(curve)]
-    figure.set_label(f"Loss, up to step {steps}: {'; '.join(shown) or 'no step yet'}.")
-    return figure
+    return Picture(figure, f"Loss, up to step {steps}: {'; '.join(shown) or 'no step yet'}.")
 
 
 def _axes(
@@ -57,9 +65,13 @@ def _axes(
     figure = new_figure(1000, 340)
     axes = figure.add_axes((0.07, 0.15, 0.67, 0.8))
     ends = []
-    for (name, curve), (color, style, width) in zip(curves.items(), LOOKS, strict=False):
+    for (name, curve), axis, (style, width) in zip(curves.items(), AXES, LOOKS, strict=False):
         if len(curve):
-            smooth, alpha = _smooth(curve, window), 0.45 if width > 3 else 1
+            color, alpha = LIGHT[axis], 0.45 if width > 3 else 1
+            # The mean of the last `window` values at every step.
+            sums, stops = np.cumsum([0.0, *curve]), np.arange(1, len(curve) + 1)
+            starts = np.maximum(0, stops - window)
+            smooth = (sums[stops] - sums[starts]) / (stops - starts)
             axes.plot(smooth, color=color, linestyle=style, linewidth=width, alpha=alpha)
             ends.append((float(smooth[-1]), len(smooth), name, color))
     height = 0.0
@@ -82,11 +94,3 @@ def _axes(
     axes.xaxis.label.set_color(INK)
     axes.yaxis.label.set_color(INK)
     return figure, axes
-
-
-def _smooth(curve: Sequence[float], window: int) -> np.ndarray:
-    """The mean of the last `window` values at every step."""
-    sums = np.cumsum([0.0, *curve])
-    ends = np.arange(1, len(curve) + 1)
-    starts = np.maximum(0, ends - window)
-    return (sums[ends] - sums[starts]) / (ends - starts)
