@@ -175,7 +175,7 @@ def _draw(chosen: random.Random, which: str, harder: tuple[str, ...]) -> Round:
     values |= {"batch_first": True, "proj_size": chosen.choice([1, 2, 3])}
     arguments = {"input_size": input_size, "hidden_size": hidden_size}
     arguments |= {name: values[name] for name in harder if name in values}
-    shape = (batch, seq_len) if "batch_first" in harder else (seq_len, batch)
+    shape: tuple[int, ...] = (batch, seq_len) if "batch_first" in harder else (seq_len, batch)
     if "unbatched" in harder:
         shape = (seq_len,)
     question = Round(arguments, (*shape, input_size), which)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import html
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..figures.drawing import count
 from ..figures.palette import axis_kind, css
 from ..figures.unrolled import HEIGHT, draw_unrolled
 from ..shapes import Shape, parameter_shapes, predict_shapes
 from .base import PANEL, Explorer, View, constructor, refusal, switch, whole_number
-
-CELL = 'style="text-align:left;padding:3px 14px 3px 0;vertical-align:top"'
 
 
 class ShapeExplorer(Explorer):
@@ -58,21 +57,39 @@ class ShapeExplorer(Explorer):
             # PyTorch says once that projections run without oneDNN; no shape depends on it.
             warnings.simplefilter("ignore")
             output, (h_n, c_n) = lstm(x)
-        names = predict_shapes(lstm, x.shape)
+        names, named = predict_shapes(lstm, x.shape), parameter_shapes(lstm)
         code += f"\noutput, (h_n, c_n) = lstm(torch.randn({', '.join(map(str, x.shape))}))"
-        rows = [
+        tensors = [
             ("input", x, names.input, "what you give it"),
             ("output", output, names.output, "every step of the last layer"),
             ("h_n", h_n, names.h_n, "h of every layer, where it ends"),
             ("c_n", c_n, names.c_n, "c of every layer, where it ends"),
         ]
-        words = _words(lstm, output, h_n, c_n)
+        weights = [
+            (name, weight, named[name], f"{weight.numel():,}")
+            for name, weight in lstm.named_parameters()
+        ]
+        details = (
+            f'<div class="lstm-shapes" style="{PANEL}">'
+            f"{_table('tensor', 'what it holds', tensors)}"
+            f'<pre style="margin:8px 0;background:{css("panel")};color:inherit;padding:6px">'
+            f"{html.escape(code)}</pre>"
+            f"<details><summary>{len(weights)} parameter tensors</summary>"
+            f"{_table('parameter', 'numbers', weights)}</details></div>"
+        )
+        numbers = sum(weight.numel() for weight in lstm.parameters())
+        directions = "both directions" if lstm.bidirectional else "one direction"
+        words = (
+            f"`output` is {list(output.shape)}: every step of the last layer. `h_n` is "
+            f"{list(h_n.shape)} and `c_n` is {list(c_n.shape)}: the end of "
+            f"{count(lstm.num_layers, 'layer')} in {directions}. The model has {numbers:,} "
+            "parameters."
+        )
         if unbatched:
             words += (
                 f" `unbatched`: x is one sample without a batch axis, so batch={batch} is unused."
             )
-        drawing = draw_unrolled(lstm, x, (output, (h_n, c_n)))
-        return View(drawing, words, _details(rows, lstm, code))
+        return View(draw_unrolled(lstm, x, (output, (h_n, c_n))), words, details)
 
 
 class _Zeros(nn.LSTM):
@@ -83,51 +100,14 @@ class _Zeros(nn.LSTM):
             nn.init.zeros_(weight)
 
 
-def _words(lstm: nn.LSTM, output: Tensor, h_n: Tensor, c_n: Tensor) -> str:
-    count = sum(parameter.numel() for parameter in lstm.parameters())
-    directions = "both directions" if lstm.bidirectional else "one direction"
-    layers = f"{lstm.num_layers} layer{'s' if lstm.num_layers > 1 else ''}"
-    return (
-        f"`output` is {list(output.shape)}: every step of the last layer. "
-        f"`h_n` is {list(h_n.shape)} and `c_n` is {list(c_n.shape)}: "
-        f"the end of {layers} in {directions}. The model has {count:,} parameters."
-    )
-
-
-def _details(rows: Sequence[tuple[str, Tensor, Shape, str]], lstm: nn.LSTM, code: str) -> str:
-    """The tensors, the parameters, and the code that makes them."""
-    tensors = "".join(
-        f"<tr><th scope='row' {CELL}><code>{name}</code></th>"
-        f"<td {CELL}>{_named(tensor.shape, shape.names)}</td><td {CELL}>{words}</td></tr>"
-        for name, tensor, shape, words in rows
-    )
-    named = parameter_shapes(lstm)
-    weights = "".join(
-        f"<tr><th scope='row' {CELL}><code>{name}</code></th>"
-        f"<td {CELL}>{_named(weight.shape, named[name].names)}</td>"
-        f"<td {CELL}>{weight.numel():,}</td></tr>"
-        for name, weight in lstm.named_parameters()
-    )
-    head = f"<tr><th scope='col' {CELL}>{{}}</th><th scope='col' {CELL}>shape</th>"
-    return _panel(
-        f"<table>{head.format('tensor')}<th scope='col' {CELL}>what it holds</th></tr>"
-        f"{tensors}</table>"
-        f'<pre style="margin:8px 0;background:{css("panel")};color:inherit;padding:6px">'
-        f"{html.escape(code)}</pre>"
-        f"<details><summary>{len(named)} parameter tensors</summary><table>"
-        f"{head.format('parameter')}<th scope='col' {CELL}>numbers</th></tr>{weights}</table>"
-        "</details>"
-    )
-
-
-def _named(sizes: Sequence[int], axes: Sequence[str]) -> str:
-    """A shape as HTML, each axis with its name in its colour."""
-    parts = (
-        f'<span style="color:{css(axis_kind(axis))}"><b>{size}</b> {axis}</span>'
-        for axis, size in zip(axes, sizes, strict=True)
-    )
-    return f"[{', '.join(parts)}]"
-
-
-def _panel(content: str) -> str:
-    return f'<div style="{PANEL}">{content}</div>'
+def _table(what: str, more: str, rows: Iterable[tuple[str, Tensor, Shape, str]]) -> str:
+    """Tensors by name, each with its shape, the axes in their colours, and one thing more."""
+    lines = ["".join(f"<th scope='col'>{head}</th>" for head in (what, "shape", more))]
+    for name, tensor, shape, words in rows:
+        sizes = ", ".join(
+            f'<span style="color:{css(axis_kind(axis))}"><b>{size}</b> {axis}</span>'
+            for axis, size in zip(shape.names, tensor.shape, strict=True)
+        )
+        cells = f"<td>[{sizes}]</td><td>{words}</td>"
+        lines.append(f"<th scope='row'><code>{name}</code></th>{cells}")
+    return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"

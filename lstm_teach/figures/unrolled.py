@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from ..shapes import LSTMShapes, predict_shapes
+from ..shapes import Shape, predict_shapes
 from .cards import Cards
 from .drawing import Drawing, count
 from .palette import axis_kind
@@ -33,13 +32,12 @@ def draw_unrolled(
     with torch.no_grad():
         output, (h_n, c_n) = results or lstm(x)
     shapes = predict_shapes(lstm, x.shape)
-    batched = x.dim() == 3
-    time = 1 if lstm.batch_first and batched else 0
+    time = 1 if lstm.batch_first and x.dim() == 3 else 0
     directions = 2 if lstm.bidirectional else 1
     lanes = lstm.num_layers * directions
-    batch = x.shape[1 - time] if batched else 1
-    drawing = Drawing(1100, HEIGHT, _words(x.shape[time], lstm, batch if batched else None))
-    cards = Cards(drawing, (172, 40, 572, 480), x.shape[time], lanes + 2, batch)
+    batch = x.shape[1 - time] if x.dim() == 3 else None
+    drawing = Drawing(1100, HEIGHT, _words(x.shape[time], lstm, batch))
+    cards = Cards(drawing, (172, 40, 572, 480), x.shape[time], lanes + 2, batch or 1)
     _draw_lanes(cards, lstm.num_layers, directions)
     cards.edges("[:, t]" if time else "[t]")
     _draw_ends(cards, directions, lanes)
@@ -47,20 +45,16 @@ def draw_unrolled(
     bottom, top = cards.box(0, 0)[1], cards.box(0, lanes + 1)[1] + cards.height
     drawing.shape(middle, bottom - 20, "input", x.shape, shapes.input.names, align="center")
     drawing.shape(middle, top + 38, "output", output.shape, shapes.output.names, align="center")
-    _write_states(drawing, {"h_n": h_n, "c_n": c_n}, shapes.h_n.names, directions)
+    _write_state_shapes(drawing, directions, (shapes.h_n, h_n), (shapes.c_n, c_n))
     return drawing
 
 
 def _words(seq_len: int, lstm: nn.LSTM, batch: int | None) -> str:
-    lanes = (
-        ", each in two lanes: the forward one ends at the right, the backward one at the left"
-        if lstm.bidirectional
-        else ""
-    )
+    lanes = ", each in two lanes: the forward one ends at the right, the backward one at the left"
     depth = "There is no batch axis" if batch is None else f"In depth: {count(batch, 'sample')}"
     return (
         f"Time runs to the right: {count(seq_len, 'time step')}. "
-        f"Going up: {count(lstm.num_layers, 'layer')}{lanes}. {depth}."
+        f"Going up: {count(lstm.num_layers, 'layer')}{lanes * lstm.bidirectional}. {depth}."
     )
 
 
@@ -104,39 +98,30 @@ def _draw_ends(cards: Cards, directions: int, lanes: int) -> None:
     for meaning, (lane, end) in zip(meanings, list(enumerate(ends))[-directions:], strict=True):
         x, y = cards.centre(end, lane + 1)
         side, column = (1, cards.columns[-1]) if end > 0 else (-1, cards.columns[0])
-        reach = cards.width / 2 + (cards.behind[0] if end > 0 else 0)
-        start, turn = (
-            cards.centre(column, lanes + 1)[0] + side * (reach + 2),
-            x + side * (reach + 9),
-        )
-        path = [(start, top), (turn, top), (turn, y), (x + side * (reach + 2), y)]
+        reach = cards.width / 2 + (cards.behind[0] if end > 0 else 0) + 2
+        start, turn = cards.centre(column, lanes + 1)[0] + side * reach, x + side * (reach + 7)
+        path = [(start, top), (turn, top), (turn, y), (x + side * reach, y)]
         cards.drawing.lines([path], "ink", width=2)
         align = "left" if end > 0 else "right"
         cards.drawing.text(start + side * 4, top + 14, meaning, size=8, align=align, bold=True)
 
 
-def _write_states(
-    drawing: Drawing, states: dict[str, Tensor], axes: Sequence[str], directions: int
-) -> None:
+def _write_state_shapes(drawing: Drawing, directions: int, *states: tuple[Shape, Tensor]) -> None:
     """The shapes of h_n and c_n, one axis to a line, at the right of the drawing."""
     x, y = drawing.width - 262, drawing.height - 120
-    for name, state in states.items():
-        drawing.text(x, y, name, size=10, align="left", bold=True, mono=True)
-        for line, (axis, length) in enumerate(zip(axes, sizes, strict=True)):
+    for name, (shape, state) in zip(("h_n", "c_n"), states, strict=True):
+        drawing.label(x, y, name, size=10, bold=True, mono=True)
+        sizes = [f"{axis}={length}" for axis, length in zip(shape.names, state.shape, strict=True)]
+        lines = ("[" + ",\n ".join(sizes) + "]").split("\n")
+        for axis, line in zip(shape.names, lines, strict=True):
             y -= 17
-            words = f"{' ' if line else '['}{axis}={length}{']' if line == len(axes) - 1 else ','}"
-            drawing.text(x, y, words, color=axis_kind(axis), align="left", bold=True, mono=True)
+            drawing.label(x, y, line, color=axis_kind(axis), bold=True, mono=True)
         y -= 34
-    lines = [
-        "every layer, where it ends",
-        "c_n stands where h_n stands",
-        "number on a card: its index in h_n",
-    ]
-    if not batched:
-        lines += ["", "no batch axis: one sample, one card"]
     place = "the right edge" if directions == 1 else "the right and left edge"
-    drawing.text(x, y, f"{place}:", align="left", bold=True)
-    for words in lines:
-        y -= 17
-        if words:
-            drawing.text(x, y, words, align="left")
+    drawing.label(x, y, f"{place}:", bold=True)
+    notes = ["every layer, where it ends", "c_n stands where h_n stands"]
+    notes += ["number on a card: its index in h_n"]
+    if len(sizes) == 2:
+        notes += ["", "no batch axis: one sample, one card"]
+    for below, words in enumerate(notes, 1):
+        drawing.label(x, y - 17 * below, words)
