@@ -1,1 +1,4 @@
-"""Ipywidgets controls around the figures. To read: `picture`, `base`, then any explorer."""
+"""What lives in a notebook: controls, and the picture and sentence that follow them.
+
+To read: `picture`, `base`, then any explorer.
+"""

@@ -53,17 +53,11 @@ class _Reach(NamedTuple):
     """One position of a result, and how strongly each word reaches it, [batch, seq_len]."""
 
     sentence: int  # that the result is meant for
-    step: int | None  # None for one result a sentence
-    made: str  # the tensor of results as code
-    result: str  # the position in it as code
+    step: int
+    read: str
+    result: str  # the position as code
     strengths: Tensor
     halves: Sequence[Tensor]  # the strengths of each direction's half, of two directions
-
-    @property
-    def levels(self) -> list[Tensor]:
-        """Strengths from 0 to 1, the small ones raised so that they are seen; then the halves'."""
-        every = (self.strengths, *self.halves)
-        return [(each / each.max().clamp(min=1e-30)) ** 0.35 for each in every]
 
 
 class InfluenceExplorer(Explorer):
@@ -125,21 +119,18 @@ class InfluenceExplorer(Explorer):
         ]
         strengths = [each if time else each.t() for each in strengths]
         halves, total = strengths if both else [], torch.stack(strengths).sum(0)
-        if read == POSITION:
-            result = f"output[{at[0]}, {at[1]}]"
-            reach = _Reach(sentence, step, "output", result, total, halves)
-            left = axes
-        else:
-            result = f"answer[{sentence}]"
-            reach = _Reach(sentence, None, f"answer = {read}", result, total, halves)
+        made, result, left = "output", f"output[{at[0]}, {at[1]}]", axes
+        if read != POSITION:
+            made, result = f"answer = {read}", f"answer[{sentence}]"
             # The axis of x that is left when the last step is read.
             first = read == "output[:, -1]" or (lstm.batch_first and read != "output[-1]")
             left = axes[:1] if first else axes[1:]
+        reach = _Reach(sentence, step, read, result, total, halves)
         title, words, right = _say(reach, lstm.batch_first == bool(time))
         drawing = Drawing(1100, HEIGHT)
         drawing.label(20, 460, code, size=10, mono=True)
         drawing.label(20, 430, title, size=14, bold=True, color=OWN if right else OTHER)
-        drawing.shape(20, 402, reach.made, shape, [*left, "features"], size=10)
+        drawing.shape(20, 402, made, shape, [*left, "features"], size=10)
         _draw_result(drawing, reach, shape[0])
         drawing.shape(20, 264, "x", x.shape, [*axes, "features"], size=10)
         _draw_words(drawing, reach)
@@ -180,7 +171,7 @@ def _say(reach: _Reach, along_time: bool) -> tuple[str, str, bool]:
         whose = "ANOTHER sentence" if len(others) == 1 else "OTHER sentences"
         title = f"{result} sees {count(len(others), 'word')} of {whose}"
         if along_time:
-            walk += f", but `{reach.made.split(' = ')[1]}` takes the wrong axis"
+            walk += f", but `{reach.read}` takes the wrong axis"
         positions = f"{count(len(others), 'position')} of other sentences ({' '.join(others)})"
         mine = f"{len(own)} of its own{f' ({named})' if own else ''}"
         return title, f"{start}{positions} and {mine}. {walk}.", False
@@ -204,7 +195,7 @@ def _say(reach: _Reach, along_time: bool) -> tuple[str, str, bool]:
 def _draw_result(drawing: Drawing, reach: _Reach, length: int) -> None:
     """The boxes of the result, the chosen one filled, in the places where the reader sees them."""
     table = Table(118, 380, 97, 28, (14, 7))
-    if reach.step is not None:
+    if reach.read == POSITION:
         places, chosen = PLACES, (reach.sentence, reach.step)
     elif length == BATCH:
         places = [(row, SEQ_LEN - 1) for row in range(BATCH)]
@@ -234,7 +225,10 @@ def _draw_words(drawing: Drawing, reach: _Reach) -> None:
             drawing.label(20, y - 16, "its own", size=8, color=OWN)
     for step in range(SEQ_LEN):
         drawing.text(table.centre(0, step)[0], 238, f"t = {step}", size=8.5, color=OWN, bold=True)
-    levels, *halves = reach.levels
+    # From 0 to 1, the small ones raised so that they are seen.
+    levels, *halves = (
+        (each / each.max().clamp(min=1e-30)) ** 0.35 for each in (reach.strengths, *reach.halves)
+    )
     dark = [at for at in PLACES if not levels[at]]
     drawing.boxes([table.box(*at) for at in dark], "paper", "faint")
     for at in PLACES:

@@ -131,8 +131,8 @@ class StackExplorer(Explorer):
         count = min(values["step"], len(turns))
         states = _run(layers, turns[:count])
         work = turns[count] if count < len(turns) else []
-        looks = {place: _look(place, states, work) for turn in turns for place in turn}
         numbers = {place: turn for turn, places in enumerate(turns, 1) for place in places}
+        looks = {place: _look(place, states, work) for place in numbers}
         selected = (min(values["layer"], layers - 1), values["t"])
         drawing = Drawing(1100, 510)
         _draw_stack(drawing, looks, numbers, selected)

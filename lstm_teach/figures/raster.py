@@ -120,7 +120,8 @@ def contact_sheet(pictures: Sequence[tuple[str, Drawing]]) -> bytes:
         places.append((place % 2 * (width // 2), y))
     for (x, y), (caption, _) in zip(places, pictures, strict=True):
         top = sheet.height - y
-        sheet.boxes([(x, top - CAPTION, width - x, CAPTION)], "panel", "none")
+        room = width // 2 if y else width
+        sheet.boxes([(x, top - CAPTION, room, CAPTION)], "panel", "none")
         sheet.label(x + 20, top - CAPTION / 2, caption, size=8.5)
     image = _pixels(sheet)
     for (x, y), (_, drawing) in zip(places, pictures, strict=True):
