@@ -63,8 +63,7 @@ class Explorer(ABC):
         self.controls = dict(controls)
         self._labels = {name: control.description for name, control in controls.items()}
         self._quiet = False
-        view = self.look(**self.values)
-        self._picture = Picture(view.drawing, view.words, view.details)
+        self._picture = Picture(*self.look(**self.values))
         rows = [_with_number_field(control) for control in self.controls.values()]
         panel = widgets.Box([*rows, *extra], layout={"flex_flow": "row wrap"})
         self.widget = widgets.VBox([panel, self._picture.widget])
@@ -80,7 +79,10 @@ class Explorer(ABC):
     @property
     def values(self) -> dict[str, Any]:
         """The value of every control."""
-        return {name: _rounded(control.value) for name, control in self.controls.items()}
+        values = {name: control.value for name, control in self.controls.items()}
+        # A slider's 0.30000000000000004 is 0.3, so that the same place is the same value.
+        floats = {name: round(each, 6) for name, each in values.items() if isinstance(each, float)}
+        return values | floats
 
     def set(self, **values: Any) -> None:
         """Move several controls and redraw once."""
@@ -102,8 +104,7 @@ class Explorer(ABC):
 
     def _redraw(self, _: Any = None) -> None:
         if not self._quiet:
-            view = self.look(**self.values)
-            self._picture.update(view.drawing, view.words, view.details)
+            self._picture.update(*self.look(**self.values))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         values = self.values
@@ -168,25 +169,20 @@ def button(label: str, press: Any) -> widgets.Button:
     return made
 
 
-def _rounded(value: Any) -> Any:
-    """A slider's 0.30000000000000004 as 0.3, so that the same place is the same value."""
-    return round(value, 6) if isinstance(value, float) else value
-
-
 def _with_number_field(control: widgets.ValueWidget) -> widgets.Widget:
     """The slider behind a number field that carries its label.
 
     A slider of ipywidgets has no name that a screen reader could say; the field has one.
     """
-    kinds = {
-        widgets.IntSlider: widgets.BoundedIntText,
-        widgets.FloatSlider: widgets.BoundedFloatText,
-    }
-    if type(control) not in kinds:
+    if not isinstance(control, widgets.IntSlider | widgets.FloatSlider):
         return control
+    whole = isinstance(control, widgets.IntSlider)
     traits = ("value", "min", "max", "step", "description")
-    same = {trait: getattr(control, trait) for trait in traits}
-    field = kinds[type(control)](**same, style=LABEL, layout={"width": "180px"})
+    field = (widgets.BoundedIntText if whole else widgets.BoundedFloatText)(
+        **{trait: getattr(control, trait) for trait in traits},
+        style=LABEL,
+        layout={"width": "180px"},
+    )
     control.description = ""
     control.layout.width = "150px"
     for trait in ("value", "disabled", "max"):

@@ -264,17 +264,13 @@ def _write_notes(
     state = (BATCH, SIZES[layer + 1]), ("batch", "hidden_size")
     below = f"h of layer {layer - 1}" if layer else f"the words at t = {t}"
     before = f"h and c of t = {t - 1}" if t else "zeros, the start"
-    lines: list[tuple[str, Any]] = [  # a heading, or a tensor with its shape
+    both = [("h", state), ("c", state)]
+    lines: list[tuple[str, Any]] = [
         (f"{_name(place)}: {looks[place].words}", None),
         (f"from below: {below}", None),
-        ("input", taken),
-        (f"from the left: {before}", None),
-        ("h", state),
-        ("c", state),
-        ("out: h goes up, (h, c) goes right", None),
-        ("h", state),
-        ("c", state),
     ]
+    lines += [("input", taken), (f"from the left: {before}", None), *both]
+    lines += [("out: h goes up, (h, c) goes right", None), *both]
     y = drawing.height - 32
     for words, shape in lines:
         y -= 20 if shape else 28

@@ -98,13 +98,7 @@ def _words(text: str, values: Sequence[float], show: str, unit: int) -> str:
 
 
 def draw_written(text: str, values: Sequence[float], title: str) -> Drawing:
-    """Draw the text in rows, below each character a bar, up from 0 or down from it.
-
-    Args:
-        text: what was written; line ends are drawn as arrows.
-        values: one number for each character.
-        title: what the numbers are.
-    """
+    """Draw the text in rows, below each character a bar for its number, up from 0 or down."""
     rows = max(1, -(-len(text) // PER_ROW))
     drawing = Drawing(1100, 44 + rows * ROW)
     scale, head = max([1.0, *map(abs, values)]), drawing.height - 18

@@ -106,11 +106,7 @@ def png(drawing: Drawing | Figure) -> bytes:
 
 
 def contact_sheet(pictures: Sequence[tuple[str, Drawing]]) -> bytes:
-    """Several pictures under their captions as one PNG: the first large, the others half as wide.
-
-    Args:
-        pictures: caption and drawing of each, all of one size.
-    """
+    """Pictures of one size under their captions as one PNG: the first large, the others half."""
     width, height = pictures[0][1].width, pictures[0][1].height
     rows = len(pictures) // 2
     sheet = Drawing(width, CAPTION + height + rows * (CAPTION + height // 2))
