@@ -113,6 +113,11 @@ def test_it_takes_what_the_cell_reads_at_each_word():
         LoopExplorer(nn.LSTM(2, 3))
 
 
+def test_a_cell_of_one_unit_has_a_static_face_too():
+    explorer = LoopExplorer(nn.LSTMCell(1, 1), "not small")
+    assert explorer._repr_mimebundle_()["text/plain"] == explorer.describe()
+
+
 def test_of_a_long_sentence_the_words_around_the_step_are_drawn():
     words = [f"w{k}" for k in range(30)]
     for step, first in ((0, 0), (15, 9), (30, 18)):
