@@ -107,16 +107,14 @@ class InfluenceExplorer(Explorer):
                 shape = _Reader(lstm, read, packed)(x).shape
         except (RuntimeError, IndexError) as error:
             message = f"{type(error).__name__}: {error}"
-            words = "A loud error is the better kind: it points at a line."
-            words = f"PyTorch would say: `{message}`. {words} {model}"
+            why = "A loud error is the better kind: it points at a line."
+            words = f"PyTorch would say: `{message}`. {why} {model}"
             return refusal(code, message, words, HEIGHT)
         at = (sentence, step) if time else (step, sentence)
         index: Any = at if read == POSITION else sentence
         both = lstm.bidirectional and shape[-1] == 2 * HIDDEN
-        strengths = [
-            influence(_Reader(lstm, read, packed, part), x, index)
-            for part in ((0, 1) if both else (None,))
-        ]
+        readers = [_Reader(lstm, read, packed, part) for part in ((0, 1) if both else (None,))]
+        strengths = [influence(reader, x, index) for reader in readers]
         strengths = [each if time else each.t() for each in strengths]
         halves, total = strengths if both else [], torch.stack(strengths).sum(0)
         made, result, left = "output", f"output[{at[0]}, {at[1]}]", axes
