@@ -67,7 +67,7 @@ def check_words(answer: Any, words: Words, index: int) -> Report:
         swapped, shift = mistake.how
         table = words.transpose(0, 1) if swapped else words
         if 0 <= index + shift < len(table) and given == _as_words(table[index + shift]):
-            return mistake.report(**names)
+            return mistake.report(**places, shape=list(words.shape))
     expected = right or []
     counted = f"`x[{index}]` has {len(expected)} words, one of each sentence; you gave {len(given)}"
     if len(given) == len(expected):
