@@ -1,71 +1,352 @@
-"""What PyTorch's bare errors mean where a beginner meets them: one line of help for a report."""
+"""The first slips of a beginner, told from the line that failed and the values there.
+
+A slip is a row: whether it was made in this place, and the sentence that helps. Nothing is told
+from the words of an error.
+"""
 
 from __future__ import annotations
 
-import re
+import ast
+import builtins
+import inspect
+import linecache
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
 
-_PRODUCT = r"mat1 and mat2 shapes cannot be multiplied.*"
-_STATE = (
-    r"must match the size of tensor b|doesn't match hidden0 batch|xpected hidden"
-    r"|inconsistent hidden"
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+_NOTHING = object()
+_MAKERS = ("zeros", "ones", "full", "randn", "rand", "empty", "new_zeros", "view", "reshape")
+_PRODUCTS = ("matmul", "mm", "dot")
+_JOINERS = ("cat", "concat", "concatenate")
+
+
+@dataclass(frozen=True)
+class Place:
+    """The line that failed.
+
+    Attributes:
+        nodes: the syntax of that line, without the block that it opens.
+        function: the syntax of the function around it, or of the whole file.
+        frame: where its values are.
+    """
+
+    nodes: tuple[ast.AST, ...]
+    function: ast.AST
+    frame: FrameType
+
+    def value(self, node: ast.AST) -> Any:
+        """What a name, an attribute or an item is there; nothing for what would run code."""
+        try:
+            if isinstance(node, ast.Name):
+                names = {**vars(builtins), **self.frame.f_globals, **self.frame.f_locals}
+                return names[node.id]
+            if isinstance(node, ast.Constant):
+                return node.value
+            if isinstance(node, ast.Tuple | ast.List):
+                return [self.value(part) for part in node.elts]
+            if isinstance(node, ast.Attribute):
+                return getattr(self.value(node.value), node.attr)
+            if isinstance(node, ast.Subscript):
+                return self.value(node.value)[self.value(node.slice)]
+        except Exception:
+            return _NOTHING
+        return _NOTHING
+
+    def shape(self, node: ast.AST) -> tuple[int, ...]:
+        """The shape of a tensor or an array; () for anything else."""
+        shape = getattr(self.value(node), "shape", ())
+        return tuple(shape) if isinstance(shape, tuple) else ()
+
+    def blank(self) -> bool:
+        """Whether the line trips over a `...` that is still to be filled in, here or in a stub."""
+        if any(_is_stub(self.value(n.func)) for n in self.nodes if isinstance(n, ast.Call)):
+            return True
+        slices = {
+            id(part)
+            for node in self.nodes
+            if isinstance(node, ast.Subscript)
+            for part in ast.walk(node.slice)
+        }
+        return any(self.value(node) is ... for node in self.nodes if id(node) not in slices)
+
+
+def _is_stub(function: Any) -> bool:
+    """Whether a function of the learner's returns `...`, or has no other body."""
+    if not inspect.isfunction(function):
+        return False
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, SyntaxError):
+        return False
+    last = tree.body[0].body[-1] if isinstance(tree.body[0], ast.FunctionDef) else None
+    value = last.value if isinstance(last, ast.Return | ast.Expr) else None
+    values = value.elts if isinstance(value, ast.Tuple) else [value]
+    return any(isinstance(part, ast.Constant) and part.value is ... for part in values)
+
+
+def place_of(frame: FrameType, line: int) -> Place | None:
+    """The syntax and the values of a line, or None where its source is not known."""
+    source = "".join(linecache.getlines(frame.f_code.co_filename, frame.f_globals))
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return None
+    around: list[ast.stmt] = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or line)
+    ]
+    if not around:
+        return None
+    statements = [node for node in around if node.lineno == line] or around[-1:]
+    nodes = tuple(node for statement in statements for node in _own_nodes(statement))
+    functions = [node for node in around if isinstance(node, ast.FunctionDef)]
+    return Place(nodes, functions[-1] if functions else tree, frame)
+
+
+def _own_nodes(statement: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a statement, without the statements inside it."""
+    for child in ast.iter_child_nodes(statement):
+        if not isinstance(child, ast.stmt):
+            yield child
+            yield from _own_nodes(child)
+
+
+def helped(place: Place | None) -> str:
+    """The sentence for the slip that was made in this place; "" where none is known."""
+    if place is None:
+        return ""
+    for find, sentence in SLIPS:
+        for node in place.nodes:
+            found = find(place, node)
+            if found is not None:
+                return sentence.format(**found)
+    return ""
+
+
+Found = dict[str, Any] | None
+
+
+def _calls(node: ast.AST, names: tuple[str, ...]) -> bool:
+    function = node.func if isinstance(node, ast.Call) else None
+    return getattr(function, "attr", getattr(function, "id", "")) in names
+
+
+def _operands(place: Place, node: ast.AST, operator: type[ast.operator]) -> Found:
+    """Both sides of an operator, with their shapes, where they are tensors or arrays."""
+    sides: list[ast.expr] = []
+    if isinstance(node, ast.BinOp) and isinstance(node.op, operator):
+        sides = [node.left, node.right]
+    elif operator is ast.MatMult and isinstance(node, ast.Call) and _calls(node, _PRODUCTS):
+        sides = node.args
+        if len(sides) == 1 and isinstance(node.func, ast.Attribute):
+            sides = [node.func.value, *sides]
+    shapes = [list(place.shape(side)) for side in sides]
+    if len(sides) != 2 or not all(shapes):
+        return None
+    a, b = map(ast.unparse, sides)
+    return {"a": a, "b": b, "one": shapes[0], "two": shapes[1]}
+
+
+def _no_transpose(place: Place, node: ast.AST) -> Found:
+    found = _operands(place, node, ast.MatMult)
+    if not found or len(found["two"]) != 2 or found["one"][-1] == found["two"][0]:
+        return None
+    b = found["b"]
+    turned = b[:-2] if b.endswith(".T") else f"{b}.T"
+    return found | {"turned": turned} if found["one"][-1] == found["two"][1] else None
+
+
+def _product_of_gates(place: Place, node: ast.AST) -> Found:
+    found = _operands(place, node, ast.MatMult)
+    return found if found and found["one"] == found["two"] != found["two"][::-1] else None
+
+
+def _number_by_number(place: Place, node: ast.AST) -> Found:
+    found = _operands(place, node, ast.Mult)
+    if not found or not len(found["one"]) == len(found["two"]) == 2:
+        return None
+    (rows, inner), two = found["one"], found["two"]
+    fit = all(a == b or 1 in (a, b) for a, b in zip((rows, inner), two, strict=True))
+    return found | {"turned": ".T" * (inner == two[1])} if not fit and inner in two else None
+
+
+_RETURNED = {
+    "cell": "the pair (h, c) that a cell returns. Take it apart: `h, c = cell(x, (h, c))`",
+    "lstm": "all that nn.LSTM returns. Take it apart: `output, (h_n, c_n) = lstm(x)`",
+}
+
+
+def _returned(value: Any) -> str:
+    """Which kind of recurrent module returns such a tuple; "" for anything else."""
+    if not isinstance(value, tuple) or len(value) != 2 or not isinstance(value[0], Tensor):
+        return ""
+    return "cell" if isinstance(value[1], Tensor) else "lstm" if _returned(value[1]) else ""
+
+
+def _pair_passed_up(place: Place, node: ast.AST) -> Found:
+    used: list[ast.expr] = []
+    if isinstance(node, ast.BinOp):
+        used = [node.left, node.right]
+    elif isinstance(node, ast.Attribute):
+        used = [node.value]
+    elif isinstance(node, ast.Call):
+        used = node.args[:1]
+    for part in used:
+        value, name = place.value(part), ast.unparse(part)
+        if kind := _returned(value):
+            return {"name": name, "what": f"is {_RETURNED[kind]}"}
+        if isinstance(node, ast.Call) and isinstance(value, list) and any(map(_returned, value)):
+            return {"name": name, "what": f"holds {_RETURNED['cell']}"}
+    return None
+
+
+def _exchanged(place: Place, node: ast.AST) -> Found:
+    if not isinstance(node, ast.Call) or len(node.args) < 2:
+        return None
+    cell, first, second = map(place.value, (node.func, *node.args[:2]))
+    apart = isinstance(first, tuple | list) or len(node.args) == 3
+    recurrent = isinstance(cell, nn.RNNCellBase | nn.RNNBase) and isinstance(second, Tensor)
+    return {"cell": ast.unparse(node.func)} if recurrent and apart else None
+
+
+def _made_the_other_way_round(place: Place, node: ast.AST) -> Found:
+    cell = place.value(node.func) if isinstance(node, ast.Call) and node.args else None
+    if isinstance(cell, nn.RNNCellBase | nn.RNNBase) and isinstance(node, ast.Call):
+        width = (place.shape(node.args[0]) or (0,))[-1]
+        if width == cell.hidden_size != cell.input_size:
+            return {"width": width, "kind": type(cell).__name__, "input_size": cell.input_size}
+    return None
+
+
+def _range_of_a_tensor(place: Place, node: ast.AST) -> Found:
+    for argument in node.args if isinstance(node, ast.Call) and _calls(node, ("range",)) else ():
+        if isinstance(place.value(argument), Tensor | list | tuple | nn.ModuleList):
+            return {"name": ast.unparse(argument)}
+    return None
+
+
+def _cat_without_dim(place: Place, node: ast.AST) -> Found:
+    if not isinstance(node, ast.Call) or not _calls(node, _JOINERS) or len(node.args) != 1:
+        return None
+    parts = place.value(node.args[0])
+    each = parts if isinstance(parts, list) and not node.keywords else []
+    shapes = [list(getattr(part, "shape", ())) for part in each]
+    alike = shapes and all(shape[:-1] == shapes[0][:-1] for shape in shapes)
+    differ = any(shape != shapes[0] for shape in shapes)
+    return {"shapes": " and ".join(map(str, shapes))} if alike and differ else None
+
+
+def _packed(place: Place, node: ast.AST) -> Found:
+    packed = isinstance(node, ast.Name) and isinstance(place.value(node), PackedSequence)
+    return {"name": ast.unparse(node)} if packed else None
+
+
+def _no_super(place: Place, node: ast.AST) -> Found:
+    own = place.frame.f_locals.get("self")
+    return {} if isinstance(own, nn.Module) and "_modules" not in vars(own) else None
+
+
+def _called_a_list(place: Place, node: ast.AST) -> Found:
+    if isinstance(node, ast.Call) and isinstance(place.value(node.func), list | nn.ModuleList):
+        return {"name": ast.unparse(node.func)}
+    return None
+
+
+def _plain_list(place: Place, node: ast.AST) -> Found:
+    own = place.frame.f_locals.get("self")
+    for name, value in vars(own).items() if isinstance(own, nn.Module) else ():
+        if isinstance(value, list | tuple) and any(isinstance(part, nn.Module) for part in value):
+            return {"name": name}
+    return None
+
+
+def _fixed_size(place: Place, node: ast.AST) -> Found:
+    """A number in `torch.zeros(3, 20)` and the like that no argument has, and this line meets."""
+    if not isinstance(node, ast.Call | ast.BinOp) or not isinstance(
+        place.function, ast.FunctionDef
+    ):
+        return None
+    met = {size for part in ast.walk(node) for size in place.shape(part)}
+    names = [part for part in ast.walk(place.function) if isinstance(part, ast.Name)]
+    own = {name.id for name in names if isinstance(name.ctx, ast.Store)}
+    given = {each.arg for each in place.function.args.args} - own
+    values = [place.frame.f_locals.get(name) for name in given]
+    fit = {1} | {size for value in values for size in getattr(value, "shape", ())}
+    for call in ast.walk(place.function):
+        for part in ast.walk(call) if _calls(call, _MAKERS) else ():
+            size = part.value if isinstance(part, ast.Constant) else None
+            if type(size) is int and size > 0 and size not in fit and (size in met or call is node):
+                line = getattr(call, "lineno", 0)
+                return {"size": size, "code": ast.unparse(call), "line": line}
+    return None
+
+
+SLIPS: tuple[tuple[Callable[[Place, ast.AST], Found], str], ...] = (
+    (
+        _no_super,
+        "Before a module gets its first part, its `__init__` calls `super().__init__()`.",
+    ),
+    (
+        _packed,
+        "`{name}` is packed: it has no time axis to index. First unpack it, "
+        "`output, lengths = pad_packed_sequence({name})`.",
+    ),
+    (
+        _range_of_a_tensor,
+        "`range` counts, so it takes a number: `range(len({name}))`. To walk over the steps "
+        "themselves: `for step in {name}:`.",
+    ),
+    (
+        _called_a_list,
+        "`{name}` is a list of modules and cannot be called. Loop over it, and call each one.",
+    ),
+    (
+        _exchanged,
+        "The order is x first, then h and c as one pair: `{cell}(x, (h, c))`.",
+    ),
+    (
+        _pair_passed_up,
+        "`{name}` {what}, and go on with the tensor that you need.",
+    ),
+    (
+        _made_the_other_way_round,
+        "x is {width} wide here, and this nn.{kind} was made with input_size={input_size}, "
+        "hidden_size={width}. input_size comes first when it is made.",
+    ),
+    (
+        _product_of_gates,
+        "`@` multiplies matrices. Gates act number by number, on equal shapes, here {one}: "
+        "`{a} * {b}`.",
+    ),
+    (
+        _no_transpose,
+        "`{b}` is {two}, and `{a}` is {one}. In `@` the inner sizes must be equal: "
+        "`{a} @ {turned}`.",
+    ),
+    (
+        _number_by_number,
+        "`*` multiplies number by number, and {one} does not fit {two}. A matrix product is "
+        "`{a} @ {b}{turned}`.",
+    ),
+    (
+        _cat_without_dim,
+        "Without `dim`, `cat` joins along the first axis, which is the batch. {shapes} fit side by "
+        "side: `dim=1`, or `dim=-1`.",
+    ),
+    (
+        _plain_list,
+        "`self.{name}` is a plain list, so the module does not know its parts: they are not moved, "
+        "converted or trained with it. Use `nn.ModuleList(...)`.",
+    ),
+    (
+        _fixed_size,
+        "Line {line} has a fixed size in it, {size}: `{code}`. Take sizes from what comes in, such "
+        "as `x.shape[1]`, or from the cell, `cell.hidden_size`.",
+    ),
 )
-
-SLIPS: tuple[tuple[str, str], ...] = (
-    (
-        _PRODUCT + r"@ *(\w+\.)?[wW]\w*\b(?!\.[tT]\b)",
-        "nn.LSTMCell keeps a weight as [out, in], so it must be transposed: `x @ w_ih.T`.",
-    ),
-    (
-        _PRODUCT + r"(\b[ifgo]\w*(\.sigmoid\(\)|\))? *@|@ *(torch\.)?tanh\()",
-        "`@` multiplies matrices. A gate multiplies number by number: write `*`.",
-    ),
-    (
-        r"Sizes of tensors must match except in dimension 0",
-        "Without `dim=1`, `torch.cat` joins along the first axis, the batch. Side by side is "
-        "`torch.cat([x, h], dim=1)`.",
-    ),
-    (
-        r"stack expects each tensor to be equal size",
-        "`torch.stack` makes a new axis. Side by side is `torch.cat([x, h], dim=1)`.",
-    ),
-    (
-        r"before Module\.__init__\(\) call",
-        "Begin `__init__` with `super().__init__()`: it makes the module ready for its weights.",
-    ),
-    (
-        r"(only integer tensors of a single element|as an integer).*range\(",
-        "`range` needs a number. `for xt in x` walks along the first axis of x, and "
-        "`range(len(x))` counts along it.",
-    ),
-    (
-        r"'list' object is not callable|optimizer got an empty parameter list",
-        "A plain list of modules can't be called, and hides their weights. Keep them in an "
-        "`nn.ModuleList`, and call each one.",
-    ),
-    (
-        r"tuple indices must be integers or slices, not tuple",
-        "This is a pair, such as `(output, (h_n, c_n))`, or a packed sequence. Take it apart "
-        "first: `output, _ = lstm(x)`, or `output, lengths = pad_packed_sequence(packed)`.",
-    ),
-    (
-        r"must be Tensor, not tuple|'tuple' object has no attribute",
-        "A pair stands where one tensor belongs. Only h goes up: write `h, c = cell(x, (h, c))`, "
-        "then use `h`.",
-    ),
-    (
-        r"must be tuple of Tensors, not Tensor",
-        "The state is a pair: `cell(x, (h, c))`.",
-    ),
-    (
-        _PRODUCT + "|" + _STATE,
-        "Is there a size in your code as a fixed number? The check has sizes of its own: take "
-        "them from what you are given, such as `x.shape[0]`, or `hidden_size` in `__init__`.",
-    ),
-)
-"""What to find in the error and, after it, in the learner's line; and what to say. First wins."""
-
-
-def help_with(error: str, line: str) -> str:
-    """The line of help for an error that the learner's `line` raised; "" where none is known."""
-    text = f"{error}\n{line}"
-    return next((said for found, said in SLIPS if re.search(found, text, re.DOTALL)), "")

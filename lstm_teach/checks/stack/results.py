@@ -2,96 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from lstm_teach.cells import State
+from lstm_teach.checks.mistake import Mistake
+from lstm_teach.checks.stack.wiring import Result
 
-Result = tuple[Tensor, list[State]]
-
-CONTRACT = (
-    "The check expects `return output, states`: `output` is one tensor "
-    "`[seq_len, batch, hidden_size of the top layer]`, and `states` is a list with one `(h, c)` "
-    "for each layer."
+ARRANGEMENTS = tuple(
+    Mistake("unrecognised", headline, "Your numbers are right.", fix, how)
+    for headline, fix, how in (
+        ("", "", lambda output, states: (output, states)),
+        (
+            "the states come first and the output second",
+            "`return output, states`",
+            lambda output, states: (states, output),
+        ),
+        (
+            "all h are returned together, and all c together",
+            "different hidden sizes do not fit into one tensor, so return one (h, c) for each "
+            "layer: `return output, list(zip(h, c))`",
+            lambda output, states: (output, list(zip(*states, strict=True))),
+        ),
+        (
+            "three things are returned: output, all h, all c",
+            "return one (h, c) for each layer: `return output, list(zip(h, c))`",
+            lambda output, states: (output, *zip(*states, strict=True)),
+        ),
+        (
+            "the pairs are returned as (c, h)",
+            "turn each pair round, as nn.LSTMCell and nn.LSTM have it",
+            lambda output, states: (output, [(c, h) for h, c in states]),
+        ),
+        (
+            "the states start with the top layer",
+            "`return output, states[::-1]`, so that `states[0]` belongs to `cells[0]`",
+            lambda output, states: (output, states[::-1]),
+        ),
+        (
+            "each layer's (h, c) is returned as a result of its own",
+            "`return output, [(h, c), ...]`",
+            lambda output, states: (output, *states),
+        ),
+        *(
+            (
+                "the (h, c) of the top layer alone is returned",
+                "return one for each layer, as at the right edge of the drawing: "
+                "`return output, [(h, c), ...]`",
+                how,
+            )
+            for how in (
+                lambda output, states: (output, states[-1]),
+                lambda output, states: (output, states[-1:]),
+            )
+        ),
+        (
+            "the states hold h without c",
+            "return one `(h, c)` for each layer: the next step needs both",
+            lambda output, states: (output, [h for h, c in states]),
+        ),
+        (
+            "the output is returned alone",
+            "`return output, states`: without states nobody can go on from the last step",
+            lambda output, states: output,
+        ),
+        (
+            "the output is `[batch, seq_len, hidden_size]`",
+            "stack the steps along axis 0, as x has them: `torch.stack(steps)`",
+            lambda output, states: (output.transpose(0, 1), states),
+        ),
+        (
+            "the output has its time and batch axes in one",
+            "`torch.stack(steps)` in place of `torch.cat` gives the steps an axis of their own",
+            lambda output, states: (output.flatten(0, 1), states),
+        ),
+        (
+            "the output runs backward in time",
+            "return the steps in the order of x",
+            lambda output, states: (output.flip(0), states),
+        ),
+    )
 )
+"""Ways to hand back what a stack computes, the one that was asked for first."""
 
-
-# Other ways to hand back what a stack computes: each from the output and the states as the check
-# expects them, and how it differs from that, with the fix.
-ARRANGEMENTS: tuple[tuple[Callable[[Tensor, list[State]], Any], str], ...] = (
-    (lambda output, states: (output, states), ""),
-    (
-        lambda output, states: (states, output),
-        "You return the states first and the output second: write `return output, states`.",
-    ),
-    (
-        lambda output, states: (output, list(zip(*states, strict=True))),
-        "You return all h together and all c together, as nn.LSTM does. A stack with different "
-        "hidden sizes cannot put them into one tensor, so the check expects one (h, c) for each "
-        "layer: `list(zip(h, c))`.",
-    ),
-    (
-        lambda output, states: (output, *zip(*states, strict=True)),
-        "You return three things: output, all h, all c. The check expects two, with one (h, c) "
-        "for each layer: `return output, list(zip(h, c))`.",
-    ),
-    (
-        lambda output, states: (output, [(c, h) for h, c in states]),
-        "Your pairs are (c, h). nn.LSTMCell and nn.LSTM say (h, c) everywhere: turn each round.",
-    ),
-    (
-        lambda output, states: (output, states[::-1]),
-        "Your states start with the top layer. `states[0]` belongs to `cells[0]`.",
-    ),
-    (
-        lambda output, states: (output, *states),
-        "You return each layer's (h, c) as a result of its own. Put them into one list: "
-        "`return output, [(h, c), ...]`.",
-    ),
-    (
-        lambda output, states: (output, states[-1]),
-        "You return the (h, c) of the top layer alone. The right edge of the drawing has one for "
-        "each layer: `return output, [(h, c), ...]`.",
-    ),
-    (
-        lambda output, states: (output, states[-1:]),
-        "You return the (h, c) of the top layer alone. The right edge of the drawing has one for "
-        "each layer.",
-    ),
-    (
-        lambda output, states: (output, [h for h, c in states]),
-        "Your states hold h without c. The next step needs both: one `(h, c)` for each layer.",
-    ),
-    (
-        lambda output, states: output,
-        "You return the output alone. Without the states nobody can go on from the last step: "
-        "`return output, states`.",
-    ),
-    (
-        lambda output, states: (output.transpose(0, 1), states),
-        "Your output is `[batch, seq_len, hidden_size]`. x has its time axis first, and so does "
-        "the output: stack the steps with `torch.stack(steps)`, along axis 0.",
-    ),
-    (
-        lambda output, states: (output.flatten(0, 1), states),
-        "Your output has its time and batch axes in one: the steps are joined by `torch.cat`. "
-        "`torch.stack(steps)` gives them an axis of their own.",
-    ),
-    (
-        lambda output, states: (output.flip(0), states),
-        "Your output runs backward: its first step belongs to the last step of x.",
+OF_OWNERS = (
+    *ARRANGEMENTS[:-2],
+    *(
+        Mistake("ok", "the last step of the output is returned alone", "", "", how)
+        for how in (lambda output, states: output[-1], lambda output, states: (output[-1], states))
     ),
 )
+"""Those that are right too for a module with cells of its own."""
 
 
 def read(result: Any) -> Any:
-    """The same result with its iterators, such as `zip` or a deque, turned into lists."""
-    whole = isinstance(result, (Tensor, str, bytes, dict)) or hasattr(result, "__array__")
-    if whole or not isinstance(result, Iterable):
+    """The same result with its iterators, such as `zip` or a deque, as lists, arrays as tensors."""
+    if isinstance(result, (Tensor, str, bytes, dict)) or not isinstance(result, Iterable):
         return result
+    if hasattr(result, "__array__"):
+        return torch.as_tensor(result)
     return [read(part) for part in result]
 
 
@@ -103,7 +114,7 @@ def same(given: Any, expected: Any) -> bool:
     if isinstance(expected, Tensor):
         if isinstance(given, list):
             return len(given) == len(expected) > 0 and all(map(same, given, expected))
-        return isinstance(given, Tensor) and _close(given, expected)
+        return isinstance(given, Tensor) and close(given, expected)
     if not isinstance(expected, (list, tuple)):
         return type(given) is type(expected)
     if isinstance(given, Tensor) and given.dim() == 0:
@@ -113,7 +124,8 @@ def same(given: Any, expected: Any) -> bool:
     return all(map(same, given, expected))
 
 
-def _close(given: Tensor, expected: Tensor) -> bool:
+def close(given: Tensor, expected: Tensor) -> bool:
+    """Whether two tensors hold the same numbers, to rounding."""
     if given.shape != expected.shape or given.is_complex() or not _holds_numbers(given):
         return False
     exact = given.dtype == expected.dtype == torch.float64
@@ -121,72 +133,36 @@ def _close(given: Tensor, expected: Tensor) -> bool:
     return torch.allclose(given.detach().double().cpu(), expected.double(), tolerance, tolerance)
 
 
-def complaint(result: Any, right: Result) -> str | None:
-    """What keeps a result from being `output, [(h, c), ...]`, or None where nothing does."""
-    if not isinstance(result, list) or len(result) != 2:
-        what = f"{len(result)} things" if isinstance(result, list) else f"{_kind(result)} alone"
-        return f"You return {what}. {CONTRACT}"
-    output, states = result
-    steps = output if isinstance(output, list) else []
-    if all(isinstance(step, Tensor) for step in steps) and len({s.shape for s in steps}) == 1:
-        output = torch.stack(steps)
-    if not isinstance(output, Tensor) or not _holds_numbers(output):
-        return f"Your output is {_kind(output)}. {CONTRACT}"
-    if output.shape != right[0].shape:
-        return (
-            f"Your output is {list(output.shape)}, and [seq_len={len(right[0])}, "
-            f"batch={right[0].shape[1]}, hidden_size of the top layer={right[0].shape[2]}] was "
-            "expected."
-        )
-    if not isinstance(states, list):
-        return f"Your states are {_kind(states)}. {CONTRACT}"
-    layers = len(right[1])
-    if len(states) != layers:
-        return f"Your states have {len(states)} entries, and there are {layers} layers. {CONTRACT}"
-    for layer, (state, (h, _)) in enumerate(zip(states, right[1], strict=True)):
-        single = not isinstance(state, list) and not (isinstance(state, Tensor) and state.dim())
-        if single or len(state) != 2:
-            return f"`states[{layer}]` is {_kind(state)}, not a pair (h, c). {CONTRACT}"
-        for name, value in zip("hc", state, strict=True):
-            if not isinstance(value, Tensor) or not _holds_numbers(value):
-                return f"{name} of layer {layer} is {_kind(value)}, not a tensor. {CONTRACT}"
-            if value.shape != h.shape:
-                return (
-                    f"{name} of layer {layer} is {list(value.shape)}, and [batch={h.shape[0]}, "
-                    f"hidden_size={h.shape[1]}] was expected."
-                )
-    return None
-
-
 def _holds_numbers(value: Tensor) -> bool:
     return value.layout == torch.strided and not value.is_meta
 
 
-def _kind(value: Any) -> str:
-    if isinstance(value, Tensor) and not _holds_numbers(value):
-        return f"a {value.layout} tensor on the device {value.device}"
+def described(value: Any) -> str:
+    """What was returned, in words: kinds and shapes, no numbers."""
     if isinstance(value, Tensor):
-        return f"one tensor of shape {list(value.shape)}"
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    return f"a value of type `{type(value).__name__}`"
+        strange = f"{value.layout} on the device {value.device}"
+        return str(list(value.shape)) if _holds_numbers(value) else strange
+    if isinstance(value, (list, tuple)):
+        shown = [*map(described, value[:4]), *["..."] * (len(value) > 4)]
+        return f"({', '.join(shown)})"
+    return f"`{type(value).__name__}`"
 
 
-def first_off(given: Any, right: Result) -> dict[str, Any]:
-    """Where the numbers part: the first step of the output, each wrong h and c, and how far."""
-    if complaint(given, right):
-        return {}
-    pairs = [(f"output at step {t}", given[0][t], step) for t, step in enumerate(right[0])]
-    for layer, (ours, theirs) in enumerate(zip(given[1], right[1], strict=True)):
-        pairs += [(f"{name} of layer {layer}", ours[k], theirs[k]) for k, name in enumerate("hc")]
-    wrong = [(name, _distance(a, b)) for name, a, b in pairs if not _close(a, b)]
-    steps = [name for name, _ in wrong if name.startswith("output")][:1]
-    states = [name for name, _ in wrong if not name.startswith("output")]
-    evidence: dict[str, Any] = {"first off": steps[0]} if steps else {}
-    evidence["last states off"] = ", ".join(states) or "none"
-    evidence["largest difference"] = max((far for _, far in wrong), default=0.0)
-    return evidence
-
-
-def _distance(given: Tensor, right: Tensor) -> float:
-    return float((given.detach().double().cpu() - right.double()).abs().max())
+def first_off(given: Any, right: Result) -> str:
+    """Where the numbers part first; "" where what was returned cannot be compared."""
+    output, states = right
+    try:
+        ours, pairs = given
+        places = [(f"output at step {t}", ours[t], step) for t, step in enumerate(output)]
+        for layer, pair in enumerate(states):
+            places += [
+                (f"{n} of layer {layer}", pairs[layer][k], pair[k]) for k, n in enumerate("hc")
+            ]
+        for name, one, two in places:
+            if one.shape != two.shape or not _holds_numbers(one):
+                return ""
+            if not close(one, two):
+                return name
+    except (AttributeError, IndexError, TypeError, ValueError):
+        pass
+    return ""
