@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -32,18 +33,75 @@ def influence(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.Ten
         output_index: indexes the output as a tensor is indexed: ``(t, b)``, ``b``, ``-1``.
 
     Returns:
-        A tensor [first, second] of strengths, zero exactly where x does not reach; [first]
-        for an x with one axis.
+        A tensor [first, second] of strengths on x's device, zero exactly where x does not reach;
+        [first] for an x with one axis.
 
     Raises:
+        TypeError: model is no module, x is no tensor of numbers, or forward wants more than x.
         IndexError: output_index does not fit the output.
-        ValueError: the model returns no float tensor.
+        ValueError: x is empty, the model returns no float tensor, or it gives NaN or infinity.
     """
+    _refuse(model, x)
     with undisturbed(model) as rewind:
         strengths = _by_gradient(model, x, output_index)
-        if strengths is None or not strengths.any():
+        if strengths is None or not strengths.any() or not strengths.isfinite().all():
             strengths = _by_change(model, x, output_index, rewind)
+    if not strengths.isfinite().all():
+        raise ValueError(
+            "The model gives NaN or infinity for this x, so no strength can be told. Look for NaN "
+            "in x (`x.isnan().any()`) and in the weights."
+        )
     return strengths
+
+
+def _refuse(model: Any, x: Any) -> None:
+    """Raise what is wrong with the arguments of `influence`, in a sentence."""
+    if isinstance(model, type):
+        raise TypeError(
+            f"`{model.__name__}` is a class. Give an instance: `{model.__name__}(...)`."
+        )
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"The model is a {type(model).__name__}, and an `nn.Module` is wanted.")
+    if any(nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
+        raise ValueError("The model has lazy layers without weights. Run it once: `model(x)`.")
+    if not isinstance(x, torch.Tensor):
+        raise TypeError(f"x is a {type(x).__name__}, and a tensor is wanted: `torch.as_tensor(x)`.")
+    if x.dtype is torch.bool or x.is_complex():
+        raise TypeError(f"x holds {x.dtype}; floats or whole numbers are wanted: `x.float()`.")
+    if x.dim() == 0 or x.numel() == 0:
+        raise ValueError(f"x has the shape {list(x.shape)}, and no position to look at.")
+    if isinstance(model, (nn.LSTM, nn.GRU, nn.RNN)):
+        return
+    try:
+        signature = inspect.signature(model.forward)
+    except (TypeError, ValueError):
+        return
+    wanted = [
+        p.name
+        for p in list(signature.parameters.values())[1:]
+        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    if wanted:
+        raise TypeError(
+            f"`{type(model).__name__}.forward` wants {', '.join(wanted)} beside x. Put it into a "
+            "small `nn.Module` whose `forward(self, x)` fills these in."
+        )
+
+
+def _at(output: torch.Tensor, index: Any) -> torch.Tensor:
+    """An output at an index, or an IndexError that says what it should fit."""
+    try:
+        part = output[index]
+    except (IndexError, TypeError, ValueError, RuntimeError) as error:
+        shape = list(output.shape)
+        raise IndexError(
+            f"output_index {index!r} does not fit the output, which is {shape}: {error}"
+        ) from None
+    if part.numel() == 0:
+        raise IndexError(
+            f"output_index {index!r} takes nothing of the output, {list(output.shape)}"
+        )
+    return part
 
 
 def weights_like(part: torch.Tensor) -> torch.Tensor:
@@ -70,15 +128,17 @@ def _by_gradient(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.
             leaf.requires_grad_()
         # A clone may be changed in place, which a leaf may not.
         given = leaf.clone() if leaf.requires_grad else leaf
-        part = first_float_tensor(model(given))[output_index]
+        part = _at(first_float_tensor(model(given)), output_index)
         if not part.requires_grad:
             return None
         sources = [leaf] if leaf.requires_grad else []
         sources += [tap for tap, _ in taps]
         if not sources:
             return None
+        # Summed here, because grad's own weights import SymPy: 34 MiB for a learner's kernel.
+        total = (part * weights_like(part)).sum()
         try:
-            gradients = torch.autograd.grad(part, sources, weights_like(part), allow_unused=True)
+            gradients = torch.autograd.grad(total, sources, allow_unused=True)
         except RuntimeError:  # Some graphs refuse this, such as a re-entrant checkpoint.
             return None
     if leaf.requires_grad and gradients[0] is not None:
@@ -90,7 +150,7 @@ def _by_gradient(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.
         if gradient is not None:
             got_through = True
             strength = gradient.detach().float().flatten(places.dim()).pow(2).sum(-1)
-            flat.index_add_(0, places.flatten().to(x.device), strength.flatten())
+            flat.index_add_(0, places.flatten().to(x.device), strength.flatten().to(x.device))
     return _strengths(flat.sqrt().reshape(x.shape), x) if got_through else None
 
 
@@ -99,15 +159,15 @@ def _by_change(
 ) -> torch.Tensor:
     """The strength of each position as the change of the output when another takes its place."""
     lead = x.shape[: min(2, x.dim())]
-    strengths = torch.zeros(lead)
+    strengths = torch.zeros(lead, device=x.device)
     rows = x.detach().clone().reshape(lead.numel(), -1)
     with torch.no_grad():
         rewind()
-        before = first_float_tensor(model(rows.clone().reshape(x.shape)))[output_index].clone()
+        before = _at(first_float_tensor(model(rows.clone().reshape(x.shape))), output_index).clone()
         for place in range(lead.numel()):
             other = next((row for row in rows if not torch.equal(row, rows[place])), None)
             changed = rows.clone()
-            changed[place] = rows[place] + 1 if other is None else other
+            changed[place] = (rows[place] - 1).abs() if other is None else other
             rewind()
             after = first_float_tensor(model(changed.reshape(x.shape)))[output_index]
             strengths.view(-1)[place] = (after - before).norm()
@@ -147,9 +207,7 @@ def _places(tokens: torch.Tensor, x: torch.Tensor) -> torch.Tensor | None:
     if x.dim() >= 2:
         orders.append((x.transpose(0, 1), numbers.transpose(0, 1)))
     for values, places in orders:
-        if base.numel() == x.numel() and torch.equal(
-            base.reshape(-1).to(x.dtype), values.reshape(-1)
-        ):
+        if base.numel() == x.numel() and torch.equal(base.reshape(-1).to(x), values.reshape(-1)):
             offset = tokens.storage_offset() - base.storage_offset()
             if not base.is_contiguous():
                 return places.reshape(tokens.shape) if tokens.shape == base.shape else None

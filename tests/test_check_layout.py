@@ -1,24 +1,26 @@
-"""The layout check: right models are never called wrong, and wrong ones get their name."""
+"""The layout check beyond its examples: what it takes, what it leaves alone, what it says."""
 
 from __future__ import annotations
 
 import inspect
 import random
+import re
+import sys
 
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from lstm_teach.checks.layout import check_layout
-from lstm_teach.checks.layout.after import AFTER
-from lstm_teach.checks.layout.before import BEFORE
-from lstm_teach.checks.layout.unused import UNUSED
-from tests.layout_zoo import RIGHT, WRONG
-from tests.layout_zoo.registry import IN, features
-from tests.layout_zoo.right_arguments import WantsItsHiddenStateSet
-from tests.layout_zoo.right_frames import FramesClassifier
-from tests.layout_zoo.right_plain import BatchFirstClassifier
-from tests.layout_zoo.right_states import StoresItsState
+from lstm_teach.checks.layout import calling, check_layout
+from lstm_teach.checks.layout.mistakes import LEAK, MISTAKES
+from tests.zoo import load
+from tests.zoo.layout.common import ENTRIES, IN, Net, features
+from tests.zoo.layout.right_frames import FramesClassifier
+from tests.zoo.layout.right_plain import BatchFirstClassifier
+from tests.zoo.layout.right_states import StoresItsState
+
+load("tests.zoo.layout")
 
 LAYOUT_VERDICTS = {
     "time_batch_swapped",
@@ -34,28 +36,21 @@ LAYOUT_VERDICTS = {
 }
 
 
-@pytest.mark.parametrize("name", RIGHT)
-def test_a_right_model_is_never_called_wrong(name):
-    report = check_layout(**RIGHT[name]())
-    assert report.ok, report
+def given_by(name):
+    torch.manual_seed(0)
+    return ENTRIES[name][1]()
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_model_gets_its_name(name):
-    verdict, entry = WRONG[name]
-    report = check_layout(**entry())
-    assert report.verdict == verdict, report
-
-
-def test_every_verdict_has_three_differently_written_models():
+def test_every_verdict_has_three_differently_written_examples():
+    verdicts = [verdict for verdict, _ in ENTRIES.values()]
     for verdict in LAYOUT_VERDICTS:
-        assert sum(one == verdict for one, _ in WRONG.values()) >= 3, verdict
-    assert len(RIGHT) >= len(WRONG)
+        assert verdicts.count(verdict) >= 3, verdict
+    assert verdicts.count("ok") >= sum(map(verdicts.count, LAYOUT_VERDICTS))
 
 
 def test_the_table_holds_every_verdict_of_the_contract():
-    named = {mistake.name for mistake in (*BEFORE, *AFTER, *UNUSED)}
-    assert named == LAYOUT_VERDICTS | {"unrecognised", "not_attempted"}
+    named = {mistake.verdict for mistake in (*MISTAKES, LEAK)}
+    assert named == LAYOUT_VERDICTS | {"unrecognised", "cannot_check"}
 
 
 class Turned(nn.Module):
@@ -69,11 +64,12 @@ class Turned(nn.Module):
         return self.model(x.transpose(0, 1).contiguous())
 
 
-def turned(entry):
-    given = entry()
+def turned(given):
     axes = given.get("input_axes", ("batch", "time"))
     takes_more = len(inspect.signature(given["model"].forward).parameters) > 1
-    if len(axes) != 2 or (takes_more and not isinstance(given["model"], nn.RNNBase)):
+    if len(axes) != 2 or "call" in given or 1 in given["x"].shape[:2]:
+        return None
+    if takes_more and not isinstance(given["model"], nn.RNNBase):
         return None
     given["input_axes"] = axes[::-1]
     given["x"] = given["x"].transpose(0, 1).contiguous()
@@ -81,24 +77,23 @@ def turned(entry):
     return given
 
 
-@pytest.mark.parametrize("name", [*RIGHT, *WRONG])
+@pytest.mark.parametrize("name", ENTRIES)
 def test_turning_the_input_and_the_model_together_never_changes_the_verdict(name):
-    verdict, entry = WRONG.get(name) or ("ok", RIGHT[name])
-    given = turned(entry)
-    if given is None or verdict in ("raises", "not_attempted"):
+    verdict, _ = ENTRIES[name]
+    given = turned(given_by(name))
+    if given is None or verdict not in {"ok", *LAYOUT_VERDICTS}:
         pytest.skip("nothing to turn")
     assert check_layout(**given).verdict == verdict
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_the_verdict_does_not_depend_on_the_sizes_or_the_weights(seed):
-    torch.manual_seed(seed)
-    rng = random.Random(seed)
-    batch, time, size = rng.randint(2, 9), rng.randint(3, 12), rng.randint(1, 9)
-    x = torch.randn(batch, time, size)
-    for flag, verdict in ((True, "ok"), (False, "time_batch_swapped")):
-        model = nn.LSTM(size, rng.randint(1, 20), rng.randint(1, 3), batch_first=flag)
-        assert check_layout(model, x, output_axes=("batch", "time")).verdict == verdict
+@pytest.mark.parametrize("name", ENTRIES)
+def test_every_message_of_a_wrong_layout_ends_in_a_fix(name):
+    verdict, _ = ENTRIES[name]
+    if verdict not in LAYOUT_VERDICTS:
+        pytest.skip("no layout mistake")
+    report = check_layout(**given_by(name))
+    assert "\nFix: " in report.message
+    assert not re.search(r"\{|\}", report.message + report.headline)
 
 
 def test_nothing_of_the_model_is_changed():
@@ -112,6 +107,7 @@ def test_nothing_of_the_model_is_changed():
     grads = {name: p.grad for name, p in model.named_parameters()}
     modes = {name: m.training for name, m in model.named_modules()}
     attributes = {name: set(vars(m)) for name, m in model.named_modules()}
+    forward = nn.LSTM.forward
     torch_state, python_state = torch.get_rng_state(), random.getstate()
     x_before = x.clone()
     assert check_layout(model, x)
@@ -119,16 +115,10 @@ def test_nothing_of_the_model_is_changed():
     assert all(p.grad is grads[name] for name, p in model.named_parameters())
     assert modes == {name: m.training for name, m in model.named_modules()}
     assert attributes == {name: set(vars(m)) for name, m in model.named_modules()}
-    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+    assert nn.LSTM.forward is forward
     assert torch.equal(torch.get_rng_state(), torch_state)
     assert random.getstate() == python_state
     assert torch.equal(x, x_before)
-
-
-def test_a_state_that_the_training_loop_sets_is_made_by_the_models_own_method():
-    model = WantsItsHiddenStateSet(None)
-    assert check_layout(model, features())
-    assert not hasattr(model, "hidden")
 
 
 def test_a_state_kept_between_calls_is_left_where_it_was():
@@ -136,8 +126,9 @@ def test_a_state_kept_between_calls_is_left_where_it_was():
     x = torch.randn(7, 4, IN)
     model(x)
     hidden = model.hidden
-    check_layout(model, x, input_axes=("time", "batch"))
+    report = check_layout(model, x, input_axes=("time", "batch"))
     assert model.hidden is hidden
+    assert "keeps a state between calls" in report.message
 
 
 @pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
@@ -153,49 +144,35 @@ def test_the_check_works_where_the_caller_has_switched_gradients_off(context):
     [
         (nn.LSTM, features(), {}, "instance"),
         (lambda x: x, features(), {}, "nn.Module"),
-        (nn.LSTM(6, 8), (features(), None), {}, "tensor"),
-        (nn.LSTM(6, 8), features(), {"input_axes": ("seq", "batch")}, "input_axes"),
+        (nn.LSTM(6, 8), "text", {}, "tensor"),
+        (nn.LSTM(6, 8), features(), {"input_axes": ("a", "b")}, "input_axes"),
+        (nn.LSTM(6, 8), features(), {"input_axes": ("batch", "batch")}, "input_axes"),
+        (nn.LSTM(6, 8), features(), {"input_axes": None}, "input_axes"),
         (nn.LSTM(6, 8), features(), {"output_axes": ("time",)}, "output_axes"),
-        (nn.LSTM(6, 8), features(), {"lengths": [3, 2]}, "lengths"),
+        (nn.LSTM(6, 8), features(), {"output_axes": [["batch"]]}, "output_axes"),
+        (nn.LSTM(6, 8), features(), {"lengths": [3, 2]}, "2 lengths for 4 samples"),
+        (nn.LSTM(6, 8), features(), {"lengths": 5}, "lengths"),
+        (nn.LSTM(6, 8), features(), {"lengths": "long"}, "lengths"),
+        (nn.LSTM(6, 8), features(), {"lengths": [[4], [7, 5], [6]]}, "lengths"),
+        (nn.LSTM(6, 8), features(), {"lengths": [0, 2, 3, 4]}, "length is 0"),
+        (nn.LSTM(6, 8), features(), {"lengths": [9, 2, 3, 4]}, "longer than x"),
+        (nn.LSTM(6, 8), features(), {"lengths": [1.0, 0.5, 0.4, 0.3]}, "relative"),
+        (nn.LSTM(6, 8), features(), {"call": 3}, "call"),
         (nn.LSTM(6, 8), torch.tensor(1.0), {}, "shape"),
+        (nn.LSTM(6, 8), torch.randn(0, 3, 6), {}, "empty"),
+        (nn.Sequential(nn.Flatten(), nn.LazyLinear(3)), features(), {}, "lazy"),
     ],
 )
 def test_what_cannot_be_checked_is_refused_in_a_sentence(model, x, axes, word):
     report = check_layout(model, x, **axes)
-    assert report.verdict == "not_attempted"
-    assert word in report.message
-
-
-def test_an_x_that_hides_mistakes_is_made_better_and_the_report_says_so():
-    report = check_layout(BatchFirstClassifier(), features(1))
-    assert "batch 1 -> " in report.evidence["x made better"]
-
-
-def test_where_no_better_x_can_be_made_the_report_says_what_it_needs():
-    model = StoresItsState(5)
-    report = check_layout(model, torch.randn(5, 5, IN), input_axes=("time", "batch"))
-    assert report.ok
-    made = "x made better" in report.evidence
-    asked = any("batch != time" in sentence for sentence in report.not_checked)
-    assert made or asked
+    assert report.verdict == "cannot_check"
+    assert word in str(report)
+    assert str(report).startswith("Not checked: ")
 
 
 def test_what_a_layout_check_cannot_see_is_said():
     report = check_layout(BatchFirstClassifier(), features())
     assert any("wiring" in sentence for sentence in report.not_checked)
-
-
-class ReturnsALoss(BatchFirstClassifier):
-    """Returns one number for the whole batch."""
-
-    def forward(self, x):
-        return super().forward(x).pow(2).mean()
-
-
-def test_a_model_that_returns_its_loss_is_asked_for_its_predictions():
-    report = check_layout(ReturnsALoss(), features())
-    assert report.verdict == "not_attempted"
-    assert "one number for the whole batch" in report.message
 
 
 class TwoAnswers(nn.Module):
@@ -210,39 +187,10 @@ class TwoAnswers(nn.Module):
         return {"mood": out[:, -1], "topic": out[-1]}
 
 
-def test_an_output_that_no_rule_looks_at_is_said():
+def test_an_output_that_no_rule_looks_at_is_named():
     report = check_layout(TwoAnswers(), features())
-    assert any("[7, 8]" in sentence for sentence in report.not_checked)
-
-
-class OneNumberForEachLayer(nn.Module):
-    """Returns a list of as many tensors [batch] as it has layers, and takes one batch size."""
-
-    def __init__(self, batch_first=True):
-        super().__init__()
-        self.batch_size = 4
-        self.lstm = nn.LSTM(IN, 8, num_layers=4, batch_first=batch_first)
-
-    def forward(self, x):
-        assert self.batch_size in x.shape
-        return [h.sum(-1) for h in self.lstm(x)[1][0]]
-
-
-def test_a_list_that_may_go_along_the_batch_or_not_is_not_judged():
-    report = check_layout(OneNumberForEachLayer(), features(4))
-    assert report.verdict == "not_attempted"
-    assert "another number of samples" in report.message
-
-
-def test_a_list_of_as_many_layers_as_samples_hides_no_mistake():
-    model = OneNumberForEachLayer(batch_first=False)
-    assert check_layout(model, features(4)).verdict == "time_batch_swapped"
-
-
-def test_a_model_without_a_recurrent_layer_is_judged_by_its_samples_alone():
-    report = check_layout(nn.Sequential(nn.Flatten(), nn.Linear(42, 3)), features())
-    assert report.ok
-    assert any("recurrent" in sentence for sentence in report.not_checked)
+    assert any("`output['topic']` [7, 8]" in sentence for sentence in report.not_checked)
+    assert "`output['mood']` [4, 8]" in report.message
 
 
 class Leaves(nn.Module):
@@ -259,27 +207,122 @@ class Leaves(nn.Module):
         return self.lstm(x)[0]
 
 
-class ReturnsText(nn.Module):
-    """Has a layer, runs none, and returns no tensor."""
+def test_a_model_that_cannot_be_judged_is_never_called_right():
+    x = features()
+    report = check_layout(Leaves(x), x)
+    assert report.verdict == "cannot_check"
+    assert "SystemExit" in report.message
 
-    def __init__(self):
+
+def test_a_model_that_returns_no_tensor_is_never_called_right():
+    report = check_layout(Net(lambda self, x: "done", lstm=nn.LSTM(IN, 8)), features())
+    assert report.verdict == "cannot_check"
+    assert "no tensor" in report.headline
+
+
+def test_a_layer_that_is_the_model_itself_is_called_by_its_class():
+    report = check_layout(nn.LSTM(IN, 8), features(), output_axes=("batch", "time"))
+    assert report.headline == "`nn.LSTM` walks along your batch, not along time"
+    assert "Fix: `nn.LSTM(..., batch_first=True)`; then" in report.message
+
+
+def test_a_layer_in_a_list_is_called_as_python_calls_it():
+    model = Net(lambda self, x: self.layers[0](x)[0], layers=nn.ModuleList([nn.GRU(IN, 8)]))
+    assert "`self.layers[0] = nn.GRU(..." in check_layout(model, features()).message
+
+
+def test_a_stub_is_called_by_the_name_of_its_model():
+    class Stub(nn.Module):
+        def forward(self, x):
+            return ...
+
+    report = check_layout(Stub(), torch.randn(3, 10, IN))
+    assert report.verdict == "not_attempted"
+    assert "`Stub.forward` returns `...`" in report.message
+
+
+def test_a_subclass_of_a_cell_that_calls_its_arguments_otherwise_is_looked_into():
+    class Cell(nn.LSTMCell):
+        def forward(self, x, state):
+            return super().forward(x, state)
+
+    def body(self, x):
+        h = c = torch.zeros(len(x), 8)
+        for xt in x.unbind(1):
+            h, c = self.cell(xt, (h, c))
+        return self.fc(h)
+
+    report = check_layout(Net(body, cell=Cell(IN, 8), fc=nn.Linear(8, 3)), features())
+    assert report.ok
+    assert "`self.cell` walks along time" in report.message
+
+
+class Laid(nn.Module):
+    """A model whose `out` is laid out by its own line, and then indexed on the batch axis."""
+
+    def __init__(self, kind, **options):
         super().__init__()
-        self.lstm = nn.LSTM(IN, 8)
+        self.layer = kind(IN, 8, **options)
 
-    def forward(self, x):
-        return "done"
+    def forward(self, x, lengths=None):
+        if isinstance(self.layer, nn.LSTMCell):
+            state, steps = None, []
+            for xt in x.unbind(1):
+                state = self.layer(xt, state)
+                steps.append(state[0])
+            return torch.stack(steps, dim=1)[-1]
+        if lengths is None:
+            return self.layer(x)[0][-1]
+        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        return pad_packed_sequence(self.layer(packed)[0], batch_first=True)[0][-1]
 
 
 @pytest.mark.parametrize(
-    ("model", "word"),
+    ("model", "lengths", "fix"),
     [
-        (lambda x: Leaves(x), "SystemExit"),
-        (lambda x: ReturnsText(), "no tensor"),
-        (lambda x: nn.Sequential(nn.Flatten(), nn.LazyLinear(3)), "lazy"),
+        (Laid(nn.LSTM), [4, 7, 5, 6], "take `h_n[-1]`, which is each sample's own last step."),
+        (Laid(nn.LSTMCell), None, "take the `h` that the loop ends with."),
+        (
+            Laid(nn.LSTM, batch_first=True, bidirectional=True),
+            None,
+            "take `torch.cat((h_n[-2], h_n[-1]), dim=1)`, where both directions end.",
+        ),
     ],
 )
-def test_a_model_that_cannot_be_judged_is_never_called_right(model, word):
+def test_the_fix_never_names_the_line_that_was_wrong(model, lengths, fix):
+    report = check_layout(model, torch.randn(4, 7, IN), lengths=lengths)
+    assert report.verdict == "last_step_wrong_axis"
+    assert report.message.split("\nFix: ")[1] == fix
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no alarm to stop it with")
+def test_a_forward_that_never_ends_is_stopped(monkeypatch):
+    monkeypatch.setattr(calling, "LONGEST_FORWARD", 0.2)
+
+    class Endless(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(IN, 8)
+
+        def forward(self, x):
+            while True:
+                x = x + 1
+
+    assert "was stopped" in check_layout(Endless(), features()).message
+
+
+@pytest.mark.parametrize("reads_pads", [True, False])
+def test_pads_that_reach_an_answer_are_said(reads_pads):
+    class OwnLastStep(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(IN, 8, batch_first=True, bidirectional=reads_pads)
+
+        def forward(self, x, lengths):
+            return self.lstm(x)[0][torch.arange(len(x)), lengths - 1]
+
     x = features()
-    report = check_layout(model(x), x)
-    assert report.verdict == "not_attempted"
-    assert word in report.message
+    x[0, 3:] = x[2, 5:] = x[3, 4:] = 0
+    report = check_layout(OwnLastStep(), x, lengths=[3, 7, 5, 4])
+    assert report.ok
+    assert ("the pads reach answers" in report.message) == reads_pads

@@ -189,3 +189,37 @@ def test_nothing_that_watched_the_embedding_stays_behind():
     model = nn.Sequential(nn.Embedding(40, 4), nn.LSTM(4, 5))
     influence(model, torch.randint(0, 40, (6, 3)), (3, 1))
     assert not model[0]._forward_hooks
+
+
+def test_a_gradient_that_is_nan_is_not_believed():
+    model = nn.Sequential(nn.LSTM(4, 5))
+    model.forward = lambda x: model[0](x)[0] * (1 + (x * 0).norm())  # NaN at a norm of zero
+    x = torch.randn(6, 3, 4)
+    assert (influence(model, x, (3, 1)) > 0).equal(past_of(1, 3, (6, 3)))
+
+
+class WantsMore(nn.Module):
+    def forward(self, x, mask):
+        return x * mask
+
+
+@pytest.mark.parametrize(
+    ("model", "x", "index", "error", "says"),
+    [
+        (nn.LSTM, torch.randn(6, 3, 4), 0, TypeError, "is a class"),
+        (lambda x: x, torch.randn(6, 3, 4), 0, TypeError, "`nn.Module` is wanted"),
+        (nn.LazyLinear(3), torch.randn(6, 3), 0, ValueError, "lazy"),
+        (nn.LSTM(4, 5), [[1.0]], 0, TypeError, "x is a list"),
+        (nn.LSTM(4, 5), torch.ones(6, 3, 4, dtype=torch.bool), 0, TypeError, "torch.bool"),
+        (nn.LSTM(4, 5), torch.tensor(1.0), 0, ValueError, "no position"),
+        (nn.LSTM(4, 5), torch.randn(0, 3, 4), 0, ValueError, "no position"),
+        (nn.LSTM(4, 5), torch.randn(6, 3, 4) * torch.nan, 0, ValueError, "NaN"),
+        (nn.LSTM(4, 5), torch.randn(6, 3, 4), 9, IndexError, r"which is \[6, 3, 5\]"),
+        (nn.LSTM(4, 5), torch.randn(6, 3, 4), 1.5, IndexError, "does not fit the output"),
+        (nn.LSTM(4, 5), torch.randn(6, 3, 4), (slice(0, 0),), IndexError, "takes nothing"),
+        (WantsMore(), torch.randn(6, 3), 0, TypeError, "wants mask beside x"),
+    ],
+)
+def test_a_wrong_argument_is_refused_in_a_sentence(model, x, index, error, says):
+    with pytest.raises(error, match=says):
+        influence(model, x, index)

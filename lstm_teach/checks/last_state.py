@@ -1,86 +1,130 @@
-"""Does a classifier read out where its LSTM ends, for each sentence as if it were alone?"""
+"""Does a classifier read out where its layer ends, for each sample as if it were alone?"""
 
 from __future__ import annotations
 
-from itertools import permutations
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from lstm_teach.checks.layout import check_layout
+from lstm_teach.checks.layout.check import Names, examine, report_on
+from lstm_teach.checks.layout.saying import ends_read, steps_read
+from lstm_teach.checks.layout.tables import Tables, Walk
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
-from lstm_teach.undisturbed import undisturbed
+
+_ASSUMED = (
+    "whether another summary was meant: it assumes one answer a sample, made of the h where each "
+    "direction ends. A mean or an attention over the steps is right as well, and `check_layout` "
+    "judges it."
+)
 
 
 @leaves_no_trace
-def check_last_state(model: nn.Module, x: Tensor, lengths: Tensor | None = None) -> Report:
+def check_last_state(
+    model: nn.Module,
+    x: Any,
+    lengths: Any = None,
+    input_axes: Names = ("batch", "time"),
+    call: Callable[[Any, Any], Any] | None = None,
+) -> Report:
     """Judge the layout of a classifier first, and then which state it reads out.
 
-    The right answer is taken from the model itself: each sentence runs through `model.lstm` on
-    its own and without pads, and `model.readout` gets the state where each direction ends, in
-    either order.
+    Right is the h where a sample really ends, and with two directions where each of them does: it
+    is asked of the gradients at what leaves the recurrent layer, so it does not matter what the
+    model does before the layer and after it.
 
     Args:
-        model: a module with an nn.LSTM, `lstm`, and a linear layer, `readout`, that maps x (and
-            lengths) to `[batch, classes]`. It may have an `embedding` for x.
-        x: a batch, `[batch, seq_len, input_size]`, or tokens, `[batch, seq_len]`.
-        lengths: the real number of words of each sentence, `[batch]`; None for no pads.
+        model: any module with a recurrent layer that gives one answer a sample, [batch, ...].
+        x: a batch as the model takes it, see `check_layout`.
+        lengths: the real number of time steps of each sample, [batch]; None for no pads.
+        input_axes: the axes of x.
+        call: how to run the model where x alone does not do.
 
     Returns:
-        The report of `check_layout` where that is not "ok"; else "ok" or "unrecognised".
-        "not_attempted" where there is no `lstm` or no `readout` to try.
+        The report of `check_layout` where that is not "ok"; else "ok" or "unrecognised", or
+        "cannot_check" where no gradient tells what is read.
     """
-    report = check_layout(model, x, lengths=lengths)
+    return examine(model, x, input_axes, ("batch",), lengths, call, then=_judged)
+
+
+def _judged(t: Tables) -> Report:
+    report = report_on(t)
     if not report.ok:
         return report
-    lstm, readout = getattr(model, "lstm", None), getattr(model, "readout", None)
-    if not isinstance(lstm, nn.LSTM) or not isinstance(readout, nn.Linear):
+    report = replace(report, not_checked=(*report.not_checked, _ASSUMED))
+    read = [n for n, _ in enumerate(t.walks) if all(r[n].is_any for r in t.sample_reads)]
+    if not t.sample_reads or not t.walks:
         return Report(
-            "not_attempted",
-            "The layout is right. To see which state is read, the check runs an nn.LSTM called "
-            "`lstm` and an nn.Linear called `readout` by themselves: give your model layers of "
-            "these names.",
+            "cannot_check",
+            "The layout is right. Which state is read, only gradients tell, and none gets from the "
+            "answer back to a recurrent layer.",
+            report.evidence,
+            headline="nobody can see which state is read",
         )
-    width = (1 + lstm.bidirectional) * (lstm.proj_size or lstm.hidden_size)
-    if readout.in_features != width:
-        return Report(
-            "not_attempted",
-            "The layout is right. Which state is read, this check can tell only where `readout` "
-            f"takes the h of each direction's end side by side: {width} features here, and it "
-            f"takes {readout.in_features}.",
+    if not read:
+        return _wrong(
+            report,
+            "the answer reads no recurrent layer",
+            "Nothing of what a recurrent "
+            "layer gives reaches the answer of each sample. Which line hands it on?",
         )
-    with undisturbed(model), torch.no_grad():
-        answer = model(x) if lengths is None else model(x, lengths)
-        expected = _read_out_alone(model, x, lengths)
-    shape = list(expected[0].shape)
-    if not isinstance(answer, Tensor) or list(answer.shape) != shape:
-        given = list(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
-        return Report(
-            "unrecognised",
-            f"Your answer is {given}, and `[batch, classes]`, here {shape}, was expected. "
-            "Return `self.readout(...)` of one state for each sentence.",
+    readout = getattr(t.model, "readout", None)
+    if isinstance(readout, nn.Linear) and not _is_used(t, readout):
+        shape = list(t.outputs[t.look.number].shape) if t.look else []
+        return _wrong(
+            report,
+            "`readout` is not used",
+            f"Your answer is {shape}, and it does not "
+            "go through `readout`. Return `self.readout(...)` of one state a sample.",
         )
-    if any(torch.allclose(answer, each, atol=1e-5) for each in expected):
+    walk = t.walks[read[-1]]
+    reads = [of_sample[read[-1]] for of_sample in t.sample_reads]
+    if any(read.c.any() for read in reads):
+        return _wrong(
+            report,
+            "the answer reads c",
+            "c is what the layer keeps for itself; h is "
+            "what it hands out. Read h_n, the first of `h_n, c_n`.",
+        )
+    both = walk.call.directions == 2
+    expected = ("end", "end") if both else ("end", "")
+    found = [
+        ends_read(walk, read, _end(t, walk, sample))
+        for sample, read in zip(t.given.samples, reads, strict=True)
+    ]
+    if all(one == expected for one in found):
         return report
-    return Report(
-        "unrecognised",
-        "No sentence reaches another's answer, but the answer is not made from the state where "
-        "the LSTM ends. Each sentence was run alone, and `readout` of its last `h` gives other "
-        "numbers. Which step do you read, whose length do you take for it, and with two "
-        "directions which two states? Is anything done after `readout`, such as a softmax?",
+    where = "where each direction ends" if both else "where each sample ends"
+    return _wrong(
+        report,
+        f"the answer is not made from the state {where}",
+        f"No sample reaches another's answer, but each answer reads {steps_read(walk, reads)} of "
+        f"`{walk.name}`. Which step do you read, whose length do you take for it, and with two "
+        "directions which two states?",
     )
 
 
-def _read_out_alone(model: Any, x: Tensor, lengths: Tensor | None) -> list[Tensor]:
-    """The right answers, one for each order in which the directions may be joined."""
-    ends = []
-    for row, sentence in enumerate(model.embedding(x) if hasattr(model, "embedding") else x):
-        words = sentence if lengths is None else sentence[: int(lengths[row])]
-        _, (h_n, _) = model.lstm(words)
-        ends.append(h_n[-(1 + model.lstm.bidirectional) :])
-    orders = permutations(range(1 + model.lstm.bidirectional))
-    return [
-        model.readout(torch.stack([end[list(order)].flatten() for end in ends])) for order in orders
-    ]
+def _end(t: Tables, walk: Walk, sample: int) -> int | None:
+    """How many steps a sample really has in a walk; None where the walk tells."""
+    if t.given.lengths is None or t.given.pads_left or walk.steps > t.given.time:
+        return None
+    is_whole = t.in_step(walk) or walk.call.packed is not None
+    return int(t.given.lengths[sample]) if is_whole else None
+
+
+def _is_used(t: Tables, layer: nn.Module) -> bool:
+    if t.asked is None or t.look is None:
+        return True
+    answer = t.asked.outputs[t.look.number].sum()
+    weights = [p for p in layer.parameters() if p.requires_grad]
+    if not weights or not answer.requires_grad:
+        return True
+    found = torch.autograd.grad(answer, weights, retain_graph=True, allow_unused=True)
+    return any(one is not None for one in found)
+
+
+def _wrong(report: Report, headline: str, message: str) -> Report:
+    return Report("unrecognised", message, report.evidence, report.not_checked, headline)

@@ -184,7 +184,7 @@ def learners_line(error: BaseException) -> str:
 def _learners_frame(error: BaseException) -> tuple[FrameType, int] | None:
     """The innermost frame and line that is neither this package's nor a library's."""
     frames = list(traceback.walk_tb(error.__traceback__))
-    own = [(frame, line) for frame, line in frames if not _is_foreign(frame.f_code.co_filename)]
+    own = [(frame, line) for frame, line in frames if not is_foreign(frame.f_code.co_filename)]
     return own[-1] if own else None
 
 
@@ -255,13 +255,14 @@ def _is_cell(filename: str) -> bool:
     return "ipykernel_" in filename or filename.startswith("<ipython-input")
 
 
-def _is_foreign(filename: str) -> bool:
+def is_foreign(filename: str) -> bool:
+    """Whether a file belongs to this package or a library, and not to the learner."""
     return filename.startswith(_NOT_THE_LEARNERS)
 
 
 def _raised_by_a_library(trace: TracebackType | None) -> bool:
     *_, (frame, _) = traceback.walk_tb(trace)
-    return _is_foreign(frame.f_code.co_filename)
+    return is_foreign(frame.f_code.co_filename)
 
 
 def _shorten(text: str) -> str:

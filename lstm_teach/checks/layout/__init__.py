@@ -1,14 +1,12 @@
 """Does a model walk along time, and does each sample keep to itself? Asked of any module.
 
-The model runs about fifteen times, each time with one sample or one time step of x changed.
-What then changes at the recurrent layers' inputs and at the output shows which samples and
-steps reach which rows; gradients show what the output reads. Each known mistake is a rule
-over that, in three tables.
+The model runs about a dozen times, each time with one sample or one time step of x replaced. What
+then changes at the recurrent layers' inputs and at the output shows which samples and steps reach
+which rows; gradients show what the output reads. Each known mistake is a rule over these tables.
 
-Read `check` first, then in the order of a run: `probe` (x and its changes), `calling` (what
-forward wants and returns), `record` (what the layers meet), `walk` and `measure` (what reaches
-what), `judge` (do samples mix, and where), `before`, `after` and `unused` (the tables of
-mistakes), `wording` (the report).
+Read `check` first, then in the order of a run: `given` (axes by name, x and what stands for it),
+`calling` (how a model is run, and what it returns), `record` (what the layers meet), `tables`
+(what reaches what), `mistakes` (the rules and their words), `saying` (the words for what is right).
 """
 
 from lstm_teach.checks.layout.check import check_layout

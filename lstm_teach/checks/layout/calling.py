@@ -1,20 +1,16 @@
-"""Calling a learner's model: what its forward wants beside x, and the tensors it returns."""
+"""Calling a learner's model as it was brought, and the tensors that it returns."""
 
 from __future__ import annotations
 
 import inspect
-import itertools
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence, pad_sequence
 
-from lstm_teach.checks.layout.probe import Probe
-from lstm_teach.checks.layout.record import recurrent_modules, rows_of_state
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
 from lstm_teach.layouts import parts_of
@@ -22,211 +18,168 @@ from lstm_teach.layouts import parts_of
 LONGEST_FORWARD = 60.0
 """Seconds after which a forward pass counts as endless; a large model may be slow, and right."""
 
+UNWATCHED = (torch.jit.ScriptModule,)
+"""Modules that run without Python, so that nobody can look into them."""
+
 _LENGTHS = re.compile(r"len|sizes")
-_INITS = (
-    "init_hidden",
-    "initHidden",
-    "init_state",
-    "init_hidden_state",
-    "init_states",
-    "begin_state",
-)
-_TRIES = 12
+_STARTS = ("init_hidden", "initHidden", "init_state", "init_hidden_state", "init_states")
 
 
-def calling(probe: Probe, rewind: Callable[[], None]) -> Callable[[torch.Tensor], Any] | Report:
-    """Find arguments with which the model runs on the probe.
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The module inside DataParallel, DistributedDataParallel and torch.compile."""
+    parallel = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+    while True:
+        inner = model.module if isinstance(model, parallel) else getattr(model, "_orig_mod", None)
+        if not isinstance(inner, nn.Module):
+            return model
+        model = inner
 
-    Lengths are handed on where ``forward`` has an argument for them; a state comes from the
-    model's own ``init_hidden``; a target is x as it is, the same in every run.
+
+def calling(
+    model: nn.Module, x: Any, lengths: Tensor | None, call: Callable[[Any, Any], Any] | None
+) -> Callable[[Any], Any] | Report:
+    """How to run the model on what stands for x.
+
+    Lengths are handed on where ``forward`` has an argument for them. Whatever else it wants is
+    the caller's to give.
 
     Returns:
-        A function of x, or the report on the first exception.
+        A function of x, or the report that says what is missing.
     """
-    reports = []
-    # Some models want `model.hidden = model.init_hidden(batch)` before each call.
-    ways = itertools.product((False, True), _arguments(probe))
-    for sets_hidden, extra in itertools.islice(ways, _TRIES):
+    if call is not None:
+        return lambda value: call(model, value)
+    parameters = _parameters(model)
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    names = [p.name for p in parameters]
+    taken = 1
+    how: Callable[[Any], tuple[tuple[Any, ...], dict[str, Any]]]
+    if isinstance(x, dict) and set(x) <= set(names) and "x" not in x:
+        taken, how = 0, lambda value: ((), dict(value))
+        parameters = [p for p in parameters if p.name not in x]
+    elif isinstance(x, (tuple, list)) and 1 < len(x) <= len(positional):
+        taken, how = len(x), lambda value: (tuple(value), {})
+    else:
+        how = lambda value: ((value,), {})  # noqa: E731
+    rest = [p for p in parameters[taken:] if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    wanted = [p.name for p in rest if p.default is p.empty]
+    handed: dict[str, Any] = {}
+    if lengths is not None and not isinstance(x, PackedSequence):
+        takers = [p.name for p in rest if _LENGTHS.search(p.name.lower())]
+        handed = dict.fromkeys((takers or (wanted if len(wanted) == 1 else []))[:1], lengths)
+    missing = [name for name in wanted if name not in handed]
+    if missing:
+        return _asks_for(model, missing, wanted)
 
-        def call(x: torch.Tensor, sets_hidden: bool = sets_hidden, extra: Any = extra) -> Any:
-            rewind()
-            if sets_hidden and (state := _initial_state(probe)) is not None:
-                probe.model.hidden = state
-            return probe.model(x, **_fresh(extra))
+    def run(value: Any) -> Any:
+        args, kwargs = how(value)
+        # Some models sort or overwrite their lengths in place.
+        return model(*args, **kwargs, **{name: one.clone() for name, one in handed.items()})
 
-        call.__name__ = f"{type(probe.model).__name__}.forward"  # the learner's, for a report
-        with torch.no_grad():
-            start = time.monotonic()
-            result = run_in_time(call, probe.x.clone(), seconds=LONGEST_FORWARD)
-        if not isinstance(result, Report):
-            return call
-        reports.append(result)
-        if time.monotonic() - start >= LONGEST_FORWARD:
-            return result
-    return reports[0]
+    return run
 
 
-def _arguments(probe: Probe) -> Iterator[dict[str, Any]]:
-    """The arguments that forward must have beside x, and lengths if it takes them."""
+def _parameters(model: nn.Module) -> list[inspect.Parameter]:
     try:
-        parameters = list(inspect.signature(probe.model.forward).parameters.values())[1:]
+        return list(inspect.signature(model.forward).parameters.values())
     except (TypeError, ValueError):
-        parameters = []
-    names = [
-        p.name
-        for p in parameters
-        if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-        if p.default is p.empty or (probe.lengths is not None and _LENGTHS.search(p.name.lower()))
-    ]
-    meanings = [list(_values(name, probe)) for name in names]
-    if probe.lengths is not None and len(names) == 1:  # then it takes them, whatever its name
-        meanings = [[*_lengths(probe), *meanings[0]]]
-    for values in itertools.product(*meanings):
-        yield dict(zip(names, values, strict=True))
+        return []
 
 
-def _values(name: str, probe: Probe) -> Iterator[Any]:
-    """What may be meant by an argument of this name, likeliest first."""
-    return next(values(probe) for pattern, values in _MEANINGS if re.search(pattern, name.lower()))
+def _asks_for(model: nn.Module, missing: list[str], wanted: list[str]) -> Report:
+    line = f"check_layout(model, x, call=lambda model, x: model(x, {', '.join(wanted)}))"
+    several = len(missing) > 1
+    named = " and ".join(f"`{name}`" for name in missing)
+    return Report(
+        "cannot_check",
+        f"`{type(model).__name__}.forward` wants {named} beside x, and this check makes up no "
+        f"argument. Give {'them' if several else 'it'} as you do in training, made for this x: "
+        f"`{line}`. Where `forward` returns more than you want judged, "
+        "take it there: `...)[0]`.",
+        headline=f"`forward` wants {named} beside x",
+    )
 
 
-def _lengths(probe: Probe) -> Iterator[Any]:
-    full = torch.full((probe.batch,), probe.time, dtype=torch.long)
-    lengths = full if probe.lengths is None else probe.lengths
-    yield from (lengths, lengths.tolist(), probe.time)
+def first_run(begin: Callable[[], Any], model: nn.Module) -> Any:
+    """What the model returns for x as it was given, or the report on its first exception."""
+
+    def forward() -> Any:
+        return begin()
+
+    forward.__name__ = f"{type(model).__name__}.forward"  # the learner's, for a report
+    result = run_in_time(forward, seconds=LONGEST_FORWARD)
+    start = next((name for name in _STARTS if callable(getattr(model, name, None))), None)
+    if isinstance(result, Report) and result.verdict == "raises" and start:
+        line = f"(setattr(model, 'hidden', model.{start}(len(x))), model(x))[1]"
+        return Report(
+            "cannot_check",
+            f"{result.message}\nYour model has a method `{start}`: where it must be called before "
+            f"each batch, say so with `call=lambda model, x: {line}`, with the arguments that it "
+            "takes.",
+            headline=f"the model may want its `{start}` first",
+        )
+    return result
 
 
-def _masks(probe: Probe) -> Iterator[Any]:
-    real = torch.ones(probe.x.shape[: len(probe.axes)], dtype=torch.bool)
-    yield from (real, real.float(), ~real)
-
-
-def _states(probe: Probe) -> Iterator[Any]:
-    """The model's own, none, or zeros for its first recurrent layer, as a pair and alone."""
-    own = _initial_state(probe)
-    if own is not None:
-        yield own
-    yield None
-    for module in list(recurrent_modules(probe.model).values())[:1]:
-        if isinstance(module, nn.RNNBase):
-            rows = rows_of_state(module)
-            h = torch.zeros(rows, probe.batch, module.proj_size or module.hidden_size)
-            c = torch.zeros(rows, probe.batch, module.hidden_size)
-        else:
-            h = c = torch.zeros(probe.batch, int(module.hidden_size))  # type: ignore[arg-type]
-        if isinstance(module, nn.LSTM | nn.LSTMCell):
-            yield h, c
-        yield h
-
-
-def _targets(probe: Probe) -> Iterator[Any]:
-    """x itself; tokens for a second language, whose vocabulary may be smaller."""
-    yield probe.x
-    sizes = [m.num_embeddings for m in probe.model.modules() if isinstance(m, nn.Embedding)]
-    if sizes and not probe.x.is_floating_point():
-        yield probe.x % min(sizes)
-    yield None
-
-
-_MEANINGS: tuple[tuple[str, Callable[[Probe], Iterator[Any]]], ...] = (
-    (_LENGTHS.pattern, _lengths),
-    (r"^(batch_size|bs|bsz|batch)$", lambda probe: iter([probe.batch])),
-    (r"mask", _masks),
-    (r"hid|state|^h_?\d?$|^c_?\d?$|hx|hc|prev|init|memory|carry|^hn$|^cn$", _states),
-    (r"", _targets),
-)
-
-
-def _initial_state(probe: Probe) -> Any:
-    """The state from the model's own ``init_hidden``, where it has one."""
-    methods = [getattr(probe.model, name, None) for name in _INITS]
-    for method in filter(callable, methods):
-        for arguments in ((probe.batch,), (probe.x,), ()):
-            try:
-                return method(*arguments)
-            except Exception:
-                continue
-    return None
-
-
-def _fresh(value: Any) -> Any:
-    """A copy down to the tensors, since some models sort or overwrite their lengths in place."""
-    if isinstance(value, torch.Tensor):
-        return value.clone()
-    if isinstance(value, dict):
-        return {name: _fresh(part) for name, part in value.items()}
-    return type(value)(map(_fresh, value)) if isinstance(value, (list, tuple)) else value
-
-
-_NO_TAG = -1
-
-
-class AmbiguousOutput(Exception):
-    """A list as long as the batch, of tensors as long as the batch: either axis may be it."""
-
-
-def output_tensors(outputs: Any, axes: tuple[str, ...], batch: int) -> list[torch.Tensor]:
-    """Every tensor that a model returned, in order.
+def output_tensors(
+    outputs: Any, axes: list[str], batch: int, name: str = ""
+) -> list[tuple[str, Tensor]]:
+    """Every tensor that a model returned, with the name by which the learner reaches it.
 
     Args:
-        outputs: a tensor, or tensors in tuples, lists, dictionaries and objects; NumPy arrays
-            and lists of numbers count as tensors.
+        outputs: a tensor, or tensors in tuples, lists, dictionaries and objects.
         axes: the leading axes of the output, which say where a list's own axis goes.
         batch: the number of samples, which tells a list of heads from a list of steps.
-
-    Raises:
-        AmbiguousOutput: with this number of samples, nobody can tell what a list is a list of.
+        name: how the caller reaches this part: ``[0]``, ``['logits']``; ``[:]`` for a list whose
+            own axis may be the batch as well as that of its tensors.
     """
-    if isinstance(outputs, torch.Tensor):
-        return [outputs]
+    if isinstance(outputs, Tensor):
+        return [(name, outputs)]
     if isinstance(outputs, PackedSequence):
-        return [pad_packed_sequence(outputs, batch_first=axes[0] == "batch")[0]]
-    numbers = _numbers(outputs)
-    joined = _joined(outputs, axes, batch) if numbers is None else numbers
-    if joined is not None:
-        return [joined]
-    return [tensor for part in parts_of(outputs) for tensor in output_tensors(part, axes, batch)]
+        return [(name, pad_packed_sequence(outputs, batch_first=axes[0] == "batch")[0])]
+    if _is_square(outputs, batch):
+        return [(f"{name}[:]", torch.stack(outputs))]
+    if (joined := _joined(outputs, axes, batch)) is not None:
+        return [(name, joined)]
+    named: Any = enumerate(parts_of(outputs))
+    if isinstance(outputs, Mapping):
+        named = ((repr(key), part) for key, part in outputs.items())
+    elif hasattr(outputs, "_asdict"):
+        named = outputs._asdict().items()
+    found = []
+    for key, part in named:
+        own = f".{key}" if hasattr(outputs, "_asdict") else f"[{key}]"
+        found += output_tensors(part, axes, batch, name + own)
+    return found
 
 
-def _numbers(outputs: Any) -> torch.Tensor | None:
-    """A NumPy array, or lists of numbers (decoded tags, shorter ones padded), as a tensor."""
-    is_array = type(outputs).__module__ == "numpy"
-    is_table = isinstance(outputs, list) and bool(outputs) and isinstance(outputs[0], (int, list))
-    if not (is_array or is_table):
-        return None
-    if is_table and all(isinstance(row, list) for row in outputs):
-        widest = max(map(len, outputs))
-        outputs = [row + [_NO_TAG] * (widest - len(row)) for row in outputs]
-    try:
-        return torch.as_tensor(outputs)
-    except (TypeError, ValueError):
-        return None
+def _is_square(parts: Any, batch: int) -> bool:
+    """Whether parts are a list as long as the batch, of tensors as long as the batch."""
+    if type(parts) is not list or len(parts) != batch or batch < 2:
+        return False
+    shapes = {getattr(part, "shape", None) for part in parts}
+    first = shapes.pop()
+    return not shapes and isinstance(first, torch.Size) and len(first) > 0 and first[0] == batch
 
 
-def _joined(parts: Any, axes: tuple[str, ...], batch: int) -> torch.Tensor | None:
+def _joined(parts: Any, axes: list[str], batch: int) -> Tensor | None:
     """A list of one tensor a sample, or one a time step, as one tensor; None for heads."""
     if type(parts) is not list or len(parts) < 2:
         return None
-    if not all(isinstance(part, torch.Tensor) for part in parts):
+    if not all(isinstance(part, Tensor) for part in parts):
         return None
     shapes = {part.shape for part in parts}
     first, count = parts[0].shape, len(parts)
-    if count == batch and len(first) and len({shape[1:] for shape in shapes}) == 1:
-        if shapes == {first} and first[0] == batch:
-            raise AmbiguousOutput(
-                f"The model returns a list of {count} tensors {list(first)}, and x has {batch} "
-                "samples: whether the list or its tensors go along the batch, nobody can tell."
-            )
-        if not (shapes == {first} and _is_whole(first, axes, batch)):
-            return pad_sequence(parts, batch_first=True).movedim(0, axes.index("batch"))
-    if count < 3 or shapes != {first} or _is_whole(first, axes, batch):
+    is_whole = shapes == {first} and _is_whole(first, axes, batch)
+    if count == batch and first and len({shape[1:] for shape in shapes}) == 1 and not is_whole:
+        return pad_sequence(parts, batch_first=True).movedim(0, axes.index("batch"))
+    if count < 3 or shapes != {first} or is_whole:
         return None
     own = axes.index("time") if "time" in axes and len(axes) > 1 else 0
     return torch.stack(parts, dim=min(own, len(first)))
 
 
-def _is_whole(shape: torch.Size, axes: tuple[str, ...], batch: int) -> bool:
+def _is_whole(shape: torch.Size, axes: list[str], batch: int) -> bool:
     """Whether each tensor of a list has all the axes by itself, as the heads of a model do."""
-    if axes == ("time", "batch"):
+    if axes == ["time", "batch"]:
         return len(shape) > 1 and shape[0] != batch == shape[1]
-    return axes == ("batch",) and len(shape) > 0 and shape[0] == batch
+    return axes == ["batch"] and len(shape) > 0 and shape[0] == batch

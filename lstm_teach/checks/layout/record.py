@@ -1,44 +1,47 @@
-"""What really enters and leaves every recurrent layer during one forward pass."""
+"""What every recurrent layer of torch's really meets while a model runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 KINDS = (nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
 
 
-@dataclass
+@dataclass(eq=False)
 class Call:
     """One call of a recurrent layer or cell.
 
     Attributes:
-        name: the module's name in the model, such as "encoder.lstm".
-        module: the nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell or nn.RNNCell.
+        module: the layer.
+        name: how the learner calls it, such as "self.lstm"; a bare layer goes by its class.
         inputs: [steps, cols, features] as the layer walks it; a cell has one step, a packed
             sequence is padded, and an unbatched sequence has one column.
         states: the states handed in, h above c: [rows, cols, features], no rows without any.
-        packed: the real steps of each column, where the input was packed.
+        ends: the number of real steps of each column.
+        packed: the packed input, where it was packed.
         unbatched: whether the input had no batch axis.
         entered: the input and the states as they came in, with their gradients.
-        taps: zeros with a gradient that were added to what left the layer: "output" (a cell's
-            h) [steps, cols, features], "h" and "c" [layers * directions, cols, features].
+        taps: zeros that were added to what left the layer ("output", "h", "c"), to ask who reads
+            it; with the packed output, where it was packed.
     """
 
-    name: str
     module: nn.Module
-    inputs: torch.Tensor
-    states: torch.Tensor
-    packed: torch.Tensor | None
+    name: str
+    inputs: Tensor
+    states: Tensor
+    ends: Tensor
+    packed: PackedSequence | None
     unbatched: bool
-    entered: list[torch.Tensor]
-    taps: dict[str, torch.Tensor] = field(default_factory=dict)
+    entered: list[Tensor]
+    taps: dict[str, tuple[Tensor, PackedSequence | None]] = field(default_factory=dict)
 
     @property
     def is_cell(self) -> bool:
@@ -63,139 +66,129 @@ class Call:
     @property
     def layers(self) -> int:
         """The number of stacked layers."""
-        return self.rows // self.directions
+        return int(getattr(self.module, "num_layers", 1))  # type: ignore[arg-type]
 
     @property
     def rows(self) -> int:
-        """The first axis of its states: layers * directions."""
-        return rows_of_state(self.module)
+        """The first axis of its final states: layers * directions."""
+        return self.layers * self.directions
 
+    def walked(self, tensor: Tensor, packed: PackedSequence | None = None) -> Tensor:
+        """What goes into or out of the layer as [steps, cols, features], the order it walks."""
+        if packed is not None:
+            return pad_packed_sequence(packed._replace(data=tensor))[0]
+        if self.is_cell:
+            return tensor.reshape(1, -1, tensor.shape[-1])
+        if tensor.dim() == 2:
+            return tensor[:, None]
+        return tensor.transpose(0, 1) if self.batch_first else tensor
 
-def rows_of_state(module: nn.Module) -> int:
-    """The first axis of a recurrent layer's states, layers * directions; 1 for a cell."""
-    if isinstance(module, nn.RNNBase):
-        return module.num_layers * (2 if module.bidirectional else 1)
-    return 1
-
-
-def recurrent_modules(model: nn.Module) -> dict[str, nn.Module]:
-    """The recurrent layers and cells of a model, by their names in it."""
-    return {name: m for name, m in model.named_modules() if isinstance(m, KINDS)}
+    def tap_marks(self, key: str, gradient: Tensor) -> Tensor:
+        """Where a tap's gradient is not zero: [steps or rows, cols, features], on the CPU."""
+        packed = self.taps[key][1]
+        if key == "output":
+            return (self.walked(gradient, packed) != 0).cpu()
+        return (gradient.reshape(-1, self.inputs.shape[1], gradient.shape[-1]) != 0).cpu()
 
 
 @contextmanager
-def recording(model: nn.Module, gradients: bool = False) -> Iterator[list[Call]]:
-    """Record the calls of all recurrent layers.
+def recording(model: nn.Module, ask: bool = False) -> Iterator[list[Call]]:
+    """Record the calls of all recurrent layers, a learner's own subclasses of them as well.
 
-    ``forward`` itself is wrapped, since ``self.lstm.forward(x)`` would go past a hook.
+    ``forward`` of torch's classes is wrapped meanwhile: a hook would not see
+    ``self.lstm.forward(x)``, and a subclass may call its arguts by other names before it hands
+    them to torch's.
 
     Args:
-        model: the module that holds them.
-        gradients: also add a zero with a gradient to everything that leaves a layer, and cut
-            the state that a layer hands to its own next call, so that a gradient shows what
-            is read from each step, not what flowed into it.
+        model: the module that holds them, asked for their names.
+        ask: also add a zero with a gradient to everything that leaves a layer, and cut the state
+            that a layer hands to its own next call, so that a gradient shows what is read of each
+            step, not what flowed into it.
 
     Yields:
         The list of calls, filled as the model runs.
     """
     calls: list[Call] = []
-    modules = recurrent_modules(model)
-    for name, module in modules.items():
-        module.__dict__["forward"] = _watched(name, module, calls, gradients)
+    names = {id(module): name for name, module in model.named_modules()}
+    handed: dict[int, list[Tensor]] = {}
+    thread = threading.get_ident()
+
+    def watched(original: Callable[..., Any]) -> Callable[..., Any]:
+        def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            if threading.get_ident() != thread:
+                return original(self, *args, **kwargs)
+            given = dict(zip(("input", "hx"), args, strict=False)) | kwargs
+            if ask:
+                given["hx"] = _cut(given.get("hx"), handed.get(id(self), []))
+            result = original(self, **given)
+            call = _described(self, names.get(id(self)), given["input"], _flat(given.get("hx")))
+            calls.append(call)
+            if ask:
+                result = _tapped(call, result)
+            handed[id(self)] = _flat(result if call.is_cell else result[1])
+            return result
+
+        return forward
+
+    originals = {kind: kind.forward for kind in KINDS}
     try:
+        for kind, original in originals.items():
+            kind.forward = watched(original)  # type: ignore[method-assign]
         yield calls
     finally:
-        for module in modules.values():
-            module.__dict__.pop("forward", None)
+        for kind, original in originals.items():
+            kind.forward = original  # type: ignore[method-assign]
 
 
-def _watched(name: str, module: nn.Module, calls: list[Call], gradients: bool) -> Any:
-    original = module.forward
-    handed_out: list[torch.Tensor] = []
-
-    def forward(*args: Any, **kwargs: Any) -> Any:
-        given = dict(zip(("input", "hx"), args, strict=False)) | kwargs
-        if gradients:
-            given["hx"] = _cut(given.get("hx"), handed_out)
-        result = original(**given)
-        call = _describe(name, module, given["input"], _tensors(given.get("hx")))
-        calls.append(call)
-        if gradients:
-            result = _tap(call, result)
-        handed_out[:] = _tensors(result if call.is_cell else result[1])
-        return result
-
-    return forward
+def _flat(state: Any) -> list[Tensor]:
+    return [state] if isinstance(state, Tensor) else list(state or ())
 
 
-def _cut(state: Any, handed_out: list[torch.Tensor]) -> Any:
+def _cut(state: Any, handed: list[Tensor]) -> Any:
     if isinstance(state, (tuple, list)):
-        return tuple(_cut(part, handed_out) for part in state)
-    return state.detach() if any(state is one for one in handed_out) else state
+        return tuple(_cut(part, handed) for part in state)
+    return state.detach() if any(state is one for one in handed) else state
 
 
-def _tensors(state: Any) -> list[torch.Tensor]:
-    return [state] if isinstance(state, torch.Tensor) else list(state or ())
-
-
-def _describe(name: str, module: nn.Module, given: Any, states: list[torch.Tensor]) -> Call:
-    packed = None
-    if isinstance(given, PackedSequence):
-        rows, unbatched = given.data, False
-        inputs, packed = pad_packed_sequence(given._replace(data=rows.detach()))
-    else:
-        rows, inputs = given, given.detach().clone()
-        is_cell = isinstance(module, nn.RNNCellBase)
-        unbatched = inputs.dim() == (1 if is_cell else 2)
-        if is_cell:
-            inputs = inputs.reshape(1, -1, inputs.shape[-1])
-        elif unbatched:
-            inputs = inputs[:, None]
-        elif module.batch_first:
-            inputs = inputs.transpose(0, 1)
-    cols = inputs.shape[1]
+def _described(module: nn.Module, name: str | None, given: Any, states: list[Tensor]) -> Call:
+    packed = given if isinstance(given, PackedSequence) else None
+    entered = given if packed is None else packed.data
+    call = Call(module, "", entered, entered, entered, packed, False, [entered, *states])
+    own = "self" + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in _parts(name))
+    call.name = own if own != "self" else call.kind
+    call.unbatched = packed is None and entered.dim() == (1 if call.is_cell else 2)
+    call.inputs = call.walked(entered.detach(), packed).clone()
+    steps, cols, _ = call.inputs.shape
+    call.ends = torch.full((cols,), steps)
+    if packed is not None:
+        call.ends = pad_packed_sequence(packed)[1]
     # h and c differ in width where there is a projection.
     widest = max((state.shape[-1] for state in states), default=1)
-    parts = [
-        nn.functional.pad(state.detach(), (0, widest - state.shape[-1])).reshape(-1, cols, widest)
-        for state in states
-    ]
-    joined = torch.cat([inputs.new_zeros(0, cols, widest), *parts])
-    return Call(name, module, inputs, joined, packed, unbatched, [rows, *states])
+    wide = [nn.functional.pad(state.detach(), (0, widest - state.shape[-1])) for state in states]
+    none = call.inputs.new_zeros(0, cols, widest)
+    call.states = torch.cat([none, *(state.reshape(-1, cols, widest) for state in wide)])
+    return call
 
 
-def _tap(call: Call, result: Any) -> Any:
-    """Add zeros, laid out as the layer walks, to all that leaves it."""
+def _parts(name: str | None) -> list[str]:
+    return [part for part in (name or "").split(".") if part]
+
+
+def _tapped(call: Call, result: Any) -> Any:
+    """Add zeros to all that leaves a layer."""
+
+    def plus(key: str, value: Tensor, packed: PackedSequence | None = None) -> Tensor:
+        zeros = torch.zeros_like(value, requires_grad=True)
+        call.taps[key] = zeros, packed
+        return value + zeros
+
     if call.is_cell:
-        if isinstance(result, torch.Tensor):
-            return _plus_zero(call, "output", result)
-        return _plus_zero(call, "output", result[0]), _plus_zero(call, "c", result[1])
+        if isinstance(result, Tensor):
+            return plus("output", result)
+        return plus("output", result[0]), plus("c", result[1])
     output, state = result
     if isinstance(output, PackedSequence):
-        output = output._replace(data=_plus_zero(call, "output", output.data, output))
+        output = output._replace(data=plus("output", output.data, output))
     else:
-        output = _plus_zero(call, "output", output)
-    if isinstance(state, torch.Tensor):
-        return output, _plus_zero(call, "h", state)
-    return output, (_plus_zero(call, "h", state[0]), _plus_zero(call, "c", state[1]))
-
-
-def _plus_zero(
-    call: Call, key: str, value: torch.Tensor, packed: PackedSequence | None = None
-) -> torch.Tensor:
-    steps, cols, _ = call.inputs.shape
-    rows = steps if key == "output" else call.rows
-    zeros = value.new_zeros(rows, cols, value.shape[-1]).requires_grad_()
-    call.taps[key] = zeros
-    if packed is not None:
-        return value + zeros[_places(packed)]
-    turned = key == "output" and call.batch_first and not call.unbatched
-    return value + (zeros.transpose(0, 1) if turned else zeros).reshape(value.shape)
-
-
-def _places(packed: PackedSequence) -> tuple[torch.Tensor, torch.Tensor]:
-    """The step and the column of each row of a packed sequence."""
-    sizes = packed.batch_sizes
-    ranks = torch.cat([torch.arange(int(size)) for size in sizes])
-    cols = ranks if packed.sorted_indices is None else packed.sorted_indices.cpu()[ranks]
-    return torch.arange(len(sizes)).repeat_interleave(sizes), cols
+        output = plus("output", output)
+    return output, plus("h", state) if isinstance(state, Tensor) else tuple(map(plus, "hc", state))

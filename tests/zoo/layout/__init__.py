@@ -1,0 +1,1 @@
+"""Models with a recurrent layer for `check_layout`: right ones that may look wrong, and wrong."""

@@ -1,0 +1,64 @@
+"""Wrong loud: models as people write them."""
+
+import torch
+from torch import nn
+
+from tests.zoo.layout.common import IN, H, K, Net, case, example, features
+
+
+@example("raises")
+def state_of_the_batch_without_the_flag():
+    def body(self, x):
+        h0 = torch.zeros(1, x.size(0), H)
+        out, _ = self.gru(x, h0)
+        return self.fc(out[:, -1])
+
+    return case(Net(body, gru=nn.GRU(IN, H), fc=nn.Linear(H, K)), features())
+
+
+@example("raises")
+def result_not_unpacked():
+    def body(self, x):
+        out = self.lstm(x)
+        return self.fc(out[:, -1])
+
+    return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())
+
+
+@example("raises")
+def layer_in_a_sequential():
+    return case(nn.Sequential(nn.LSTM(IN, H, batch_first=True), nn.Linear(H, K)), features())
+
+
+@example("not_attempted")
+def stub():
+    def body(self, x):
+        return None
+
+    return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True)), features())
+
+
+@example("not_attempted")
+def stub_that_raises():
+    def body(self, x):
+        raise NotImplementedError
+
+    return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True)), features())
+
+
+@example("cannot_check", says="one number")
+def loss_instead_of_predictions():
+    def body(self, x):
+        out, _ = self.lstm(x)
+        return self.fc(out[:, -1]).pow(2).mean()
+
+    return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())
+
+
+@example("unrecognised")
+def the_batch_is_gone():
+    def body(self, x):
+        out, _ = self.lstm(x)
+        return self.fc(out[:, -1].mean(0, keepdim=True).repeat(2, 1))
+
+    return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())

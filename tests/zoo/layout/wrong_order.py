@@ -1,0 +1,96 @@
+"""Wrong order: rows that change places, and what looks like it."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from tests.zoo.layout.common import (
+    IN,
+    TAGGER,
+    TIME_FIRST,
+    H,
+    K,
+    Net,
+    V,
+    case,
+    example,
+    features,
+    padded_tokens,
+)
+
+UNSORTED = (3, 7, 2, 5)
+
+
+def _sorted_and_left_so(read, **axes):
+    def body(self, x):
+        lengths, order = (x != 0).sum(1).sort(descending=True)
+        packed = pack_padded_sequence(self.emb(x[order]), lengths, batch_first=True)
+        out, h = self.gru(packed)
+        out, _ = pad_packed_sequence(out, batch_first=True, total_length=x.size(1))
+        return self.fc(read(out, h))
+
+    gru = nn.GRU(IN, H, batch_first=True, bidirectional=True)
+    parts = {"emb": nn.Embedding(V, IN, padding_idx=0), "gru": gru, "fc": nn.Linear(2 * H, K)}
+    return case(Net(body, **parts), padded_tokens(UNSORTED), **axes)
+
+
+@example("samples_mixed")
+def sorted_states_of_both_directions():
+    return _sorted_and_left_so(lambda out, h: torch.cat((h[0], h[1]), 1))
+
+
+@example("samples_mixed")
+def sorted_tags():
+    return _sorted_and_left_so(lambda out, h: out, **TAGGER)
+
+
+@example("samples_mixed")
+def sorted_first_steps():
+    return _sorted_and_left_so(lambda out, h: out[:, 0])
+
+
+@example("samples_mixed")
+def sorted_and_pooled():
+    return _sorted_and_left_so(lambda out, h: out.max(1).values)
+
+
+@example("hidden_view_scramble")
+def view_of_states_that_gives_each_row_one_sample():
+    def body(self, x):
+        _, (h, _) = self.lstm(x)
+        return self.fc(h.view(len(x), -1)[:, :H])
+
+    lstm = nn.LSTM(IN, H, batch_first=True, bidirectional=True)
+    return case(Net(body, lstm=lstm, fc=nn.Linear(H, K)), features(5))
+
+
+@example("view_scramble")
+def view_of_steps_that_gives_each_row_one_sample():
+    def body(self, x):
+        out, _ = self.lstm(x)
+        return self.fc(out.reshape(x.size(1), x.size(0), H)[:, -1])
+
+    x = features().transpose(0, 1).contiguous()
+    return case(Net(body, lstm=nn.LSTM(IN, H), fc=nn.Linear(H, K)), x, **TIME_FIRST)
+
+
+@example("hidden_view_scramble")
+def one_layer_of_a_view_of_states():
+    def body(self, x):
+        _, (h, _) = self.lstm(x)
+        return self.fc(h.reshape(len(x), -1)[:, -2 * H :])
+
+    lstm = nn.LSTM(IN, H, 2, batch_first=True, bidirectional=True)
+    return case(Net(body, lstm=lstm, fc=nn.Linear(2 * H, K)), features(), lengths=(7, 5, 3, 2))
+
+
+@example("samples_mixed")
+def mean_over_the_batch_axis():
+    def body(self, x):
+        out, _ = self.lstm(x)
+        return self.fc(out.mean(0)[: len(x)])
+
+    lstm = nn.LSTM(IN, H, batch_first=True)
+    return case(Net(body, lstm=lstm, fc=nn.Linear(H, K)), features())
