@@ -22,6 +22,9 @@ from torch.nn.utils.rnn import PackedSequence
 _NOTHING = object()
 _MAKERS = ("zeros", "ones", "full", "randn", "rand", "empty", "new_zeros", "view", "reshape")
 _JOINERS = ("cat", "concat", "concatenate")
+_CUTTERS = ("chunk", "split", "tensor_split")
+WITHOUT_DIM = "cuts along the first axis, which is the batch"
+"""Stands in the sentence for a line that cuts a batch of gates along its samples."""
 
 
 @dataclass(frozen=True)
@@ -235,6 +238,14 @@ def _cat_without_dim(place: Place, node: ast.AST) -> Found:
     return {"shapes": " and ".join(str(list(shape)) for shape in shapes)} if alike else None
 
 
+def _cut_without_dim(place: Place, node: ast.AST) -> Found:
+    method = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    alone = method and _calls(node, _CUTTERS) and not node.keywords  # type: ignore[attr-defined]
+    if not alone or len(node.args) != 1 or place.shape(node):  # type: ignore[attr-defined]
+        return None
+    return {"name": node.func.attr, "count": ast.unparse(node.args[0])}  # type: ignore[attr-defined]
+
+
 def _packed(place: Place, node: ast.AST) -> Found:
     if isinstance(node, ast.Name) and isinstance(place.value(node), PackedSequence):
         return {"name": node.id}
@@ -333,6 +344,10 @@ SLIPS: tuple[tuple[Callable[[Place, ast.AST], Found], str], ...] = (
         _cat_without_dim,
         "Without `dim`, `cat` joins along the first axis, which is the batch. {shapes} fit side by "
         "side: `dim=1`, or `dim=-1`.",
+    ),
+    (
+        _cut_without_dim,
+        f"Alone it {WITHOUT_DIM}. The four gates lie side by side: `{{name}}({{count}}, dim=1)`.",
     ),
     (
         _plain_list,

@@ -428,6 +428,7 @@ _KINDS = (
 
 WORDS: dict[str, Mistake] = {
     **{mistake.verdict: mistake for mistake in reversed(FORMS)},
+    "exchanged": next(m for m in FORMS if m.headline.startswith("h and c are exchanged")),
     **{name: Mistake(verdict, "{seen}", why, fix, None) for name, verdict, why, fix in _SOURCES},
     **{name: Mistake("variant", headline, why, "", None) for name, headline, why in _KINDS},
 }
