@@ -253,7 +253,9 @@ def _judged(eye: Eye, few: dict[str, Tensor], own: dict[str, Tensor], cell: Any)
     report = judge(eye, few, own, cell)
     if report.verdict == "swapped_return" and caller.named == "c h":
         caller.c_first, said = (False, True), "It takes c before h, and hands them back so."
-    elif not caller.named and report.headline.endswith((" off", "you return it")):
+    elif not caller.named and (
+        report.headline.endswith(" off") or "the state is (c, h)" in report.headline
+    ):
         caller.c_first, said = (True, True), "It has the state as (c, h); PyTorch has (h, c)."
     elif report.headline.startswith("the old h stands"):
         caller.c_first = (True, False)
