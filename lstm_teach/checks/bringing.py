@@ -238,7 +238,8 @@ def likely_sizes(
     quarters = [d // 4 for d in wide if d % 4 == 0]
     hidden = [*(d for d in quarters if d in wide), *quarters, *wide[::-1], 4]
     tried: dict[Sizes, None] = {} if wide or any(told) else {(1, 1): None}
-    for x_told, h_told in dict.fromkeys([told, (input_size, hidden_size)]):
+    both = [told] if all(told) else [told, (input_size, hidden_size)]
+    for x_told, h_told in dict.fromkeys(both):
         for h in [h_told] if h_told else list(dict.fromkeys(hidden))[:12]:
             inputs = [*wide[::-1], *(d - h for d in wide if d > h), 5]
             for x in [x_told] if x_told else list(dict.fromkeys(inputs))[:24]:

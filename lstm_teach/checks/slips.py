@@ -13,6 +13,7 @@ import linecache
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from types import FrameType
 from typing import Any
 
@@ -91,11 +92,14 @@ def _is_stub(function: Any) -> bool:
     return any(isinstance(part, ast.Constant) and part.value is ... for part in values)
 
 
+_parsed = lru_cache(maxsize=4)(ast.parse)  # a check runs into one error many times
+
+
 def place_of(frame: FrameType, line: int) -> Place | None:
     """The syntax and the values of a line, or None where its source is not known."""
     source = "".join(linecache.getlines(frame.f_code.co_filename, frame.f_globals))
     try:
-        tree = ast.parse(source)
+        tree = _parsed(source)
     except (SyntaxError, ValueError):
         return None
     around: list[ast.AST] = [

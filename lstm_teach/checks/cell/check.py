@@ -163,6 +163,7 @@ def _of(
         if isinstance(found, Report):
             if modules and not handed and _reads_a_sequence(tried, input_size, hidden_size):
                 return _WHOLE
+            cast(torch.float64)
             return _not_run(cell, found, ways, given, sizes, handed)
         caller, fit = found
         cast(caller.dtype)
@@ -306,6 +307,8 @@ def _not_run(
     """What to say of code that fails on a single step: what else would it run on?"""
     if failed.verdict not in ("raises", "cannot_check") or "was stopped" in failed.message:
         return failed
+    for way in ways[:1]:
+        way.dtype = torch.float64
     if handed:
         drawn = given(sizes[0])
         for names in (_WEIGHTS[:2], _WEIGHTS[:1], _WEIGHTS[1:2]):
