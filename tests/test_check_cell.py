@@ -121,10 +121,11 @@ def test_nn_lstmcell_is_right(module):
 
 
 def test_two_mistakes_are_both_told():
-    report = check_cell(step_with({"h": "o * c"}, "ifog"))
+    report = check_cell(step_with({"h": "o * c", "g": "sigmoid(z_g)"}))
     assert report.verdict == "unrecognised"
-    assert "i, f, o, g" in report.headline
+    assert "two mistakes at once" in report.headline
     assert "without a tanh" in report.headline
+    assert "the candidate g goes through sigmoid" in report.headline
 
 
 def test_an_unknown_mistake_says_which_quantity_is_off():

@@ -66,7 +66,7 @@ def find_form(eye: Eye) -> Form:
     for mistake, found in _tables():
         if _same(seen, found, limit):
             inside = (torch.cdist(seen, table({}), p=torch.inf).amin(1) < limit).double().mean()
-            return Form((mistake,), inside=bool(inside > 0.95))
+            return Form((mistake,), off=_off(seen, limit), inside=bool(inside > 0.95))
     for name, said, changed in _measured(seen, limit):
         if changed is None or _same(seen, table(changed), limit):
             return Form((_worded(name),), {"seen": said})
