@@ -70,7 +70,7 @@ CHECKS = {
         ('check_shape("3, 4, 6", lstm, (4, 3, 5), "output")', "time_batch_swapped"),
     ],
     "check_shape_rule": [
-        ('check_shape_rule(lambda lstm, seq_len, batch: (seq_len, batch), "h_n")', "unrecognised"),
+        ('check_shape_rule(lambda lstm, seq_len, batch: (seq_len, batch), "h_n")', "wrong_rank"),
     ],
     "check_words": [
         ('check_words("the, nobody, rain", word_grid(), 0)', "ok"),
