@@ -34,9 +34,23 @@ _HOME = {
     "check_shape": "checks.shape",
     "check_shape_rule": "checks.shape",
     "check_cell": "checks.cell",
+    "check_lstm": "checks.lstm",
     "check_stack": "checks.stack",
+    "check_stack_module": "checks.stack.module",
     "check_layout": "checks.layout",
     "check_last_state": "checks.last_state",
+    "check_words": "checks.words",
+    "ZEN": "writing",
+    "Cell": "writing",
+    "OwnLSTM": "writing",
+    "Writer": "writing",
+    "encode": "writing",
+    "read_text": "writing",
+    "run_stack": "writing",
+    "train": "writing",
+    "windows": "writing",
+    "write": "writing",
+    "word_grid": "layouts",
 }
 
 # What torch does not bring.

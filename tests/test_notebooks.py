@@ -26,6 +26,9 @@ BLOG = {
     "03_two_layer_stack": (
         "nn.LSTMCell(input_size=100, hidden_size=30)",
         "nn.LSTMCell(input_size=30, hidden_size=20)",
+        "h1, c1 = cell1(xt, [h1, c1])",
+        "h2, c2 = cell2(h1, [h2, c2])",
+        "print(h2.shape, c2.shape)",
     ),
 }
 MACHINE_DEPENDENT = {

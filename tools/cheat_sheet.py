@@ -16,7 +16,7 @@ import torch
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 from torch import nn
 
-from lstm_teach.figures.canvas import png
+from lstm_teach.figures.raster import png
 from lstm_teach.figures.unrolled import draw_unrolled
 from tests.browser.lab import CHROMIUM, chromium
 from tests.notebook import NOTEBOOKS, ROOT, Notebook
