@@ -1,7 +1,7 @@
 """See what PyTorch's nn.LSTM and nn.LSTMCell do, and what is wrong with your own.
 
 The names below are loaded when they are first used, so a checker in a script or a test suite
-never imports matplotlib or ipywidgets.
+needs torch alone. Explorers and drawings need more: pip install 'lstm_teach[lab]'.
 """
 
 from importlib import import_module
@@ -34,13 +34,27 @@ _HOME = {
     "check_last_state": "checks.last_state",
 }
 
+# What torch does not bring.
+_OF_THE_LAB = {"IPython", "PIL", "ipywidgets", "matplotlib", "numpy", "tqdm"}
+
 __all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    try:
+        home = import_module(f"{__name__}.{_HOME[name]}")
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _OF_THE_LAB:
+            raise
+        raise ModuleNotFoundError(
+            f"{name} needs {missing}, which is not installed here. "
+            "This installs all that the lessons need: pip install 'lstm_teach[lab]'",
+            name=error.name,
+        ) from None
+    value = getattr(home, name)
     globals()[name] = value
     return value
 

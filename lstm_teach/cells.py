@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
+from torch.nn.utils.rnn import PackedSequence
 
-from lstm_teach.cell_inputs import (
-    called,
-    check_dtype,
-    check_states,
-    check_steps,
-    checked_stack,
-    state_shapes,
-)
-from lstm_teach.shapes import predict_shapes
+from lstm_teach.shapes import ShapeError, predict_shapes
 
 State = tuple[Tensor, Tensor]
 
@@ -124,22 +118,22 @@ def trace(module: nn.LSTM | nn.LSTMCell, x: Tensor, state: State | None = None) 
     if isinstance(module, nn.LSTM):
         return _trace_lstm(module, x, state)
     raise TypeError(
-        f"trace needs an nn.LSTM or an nn.LSTMCell, and got {called(module)}. Of a model of your "
+        f"trace needs an nn.LSTM or an nn.LSTMCell, and got {_called(module)}. Of a model of your "
         "own, pass the layer inside it, such as model.lstm."
     )
 
 
 def _trace_cell(cell: nn.LSTMCell, x: Tensor, state: State | None) -> Trace:
-    check_steps(x, cell, "trace(cell, x)")
-    predict_shapes(cell, x.shape[1:], *state_shapes(state, "state"))
+    _check_steps(x, cell, "trace(cell, x)")
+    predict_shapes(cell, x.shape[1:], *_state_shapes(state, "state"))
     h, c = state or _zeros(cell, x)
     lane = _walk(x, h, c, (cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh))
     return Trace(*lane, lane.h, lane.h[-1], lane.c[-1])
 
 
 def _trace_lstm(lstm: nn.LSTM, x: Tensor, state: State | None) -> Trace:
-    check_dtype(x, lstm)
-    predicted = predict_shapes(lstm, x.shape, *state_shapes(state, "state"))
+    _check_dtype(x, lstm)
+    predicted = predict_shapes(lstm, x.shape, *_state_shapes(state, "state"))
     if lstm.dropout and lstm.training and lstm.num_layers > 1:
         raise ValueError(
             f"This nn.LSTM is in training mode with dropout={lstm.dropout}: it draws new zeros "
@@ -204,7 +198,7 @@ def cell_from_layer(lstm: nn.LSTM, layer: int = 0, reverse: bool = False) -> nn.
         ValueError: there is no such layer or direction, or the nn.LSTM has a proj_size.
     """
     if not isinstance(lstm, nn.LSTM):
-        raise TypeError(f"cell_from_layer needs an nn.LSTM, and got {called(lstm)}.")
+        raise TypeError(f"cell_from_layer needs an nn.LSTM, and got {_called(lstm)}.")
     if layer not in range(lstm.num_layers):
         raise ValueError(
             f"There is no layer {layer}: this nn.LSTM has num_layers={lstm.num_layers}, "
@@ -255,10 +249,10 @@ def run_cells(
         TypeError: something is no nn.LSTMCell or no tensor.
         ShapeError: two layers, x or a state do not fit together.
     """
-    cells = checked_stack(cells)
-    check_steps(x, cells[0], "run_cells(cells, x)")
+    cells = _checked_stack(cells)
+    _check_steps(x, cells[0], "run_cells(cells, x)")
     given = [None] * len(cells) if states is None else list(states)
-    check_states(given, cells, x)
+    _check_states(given, cells, x)
     now = [state or _zeros(cell, x) for cell, state in zip(cells, given, strict=True)]
     output = []
     for below in x:
@@ -279,3 +273,108 @@ def _layer_weights(lstm: nn.LSTM, layer: int, reverse: bool) -> list[Any]:
     suffix = f"_l{layer}_reverse" if reverse else f"_l{layer}"
     names = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"] + ["weight_hr"] * bool(lstm.proj_size)
     return [getattr(lstm, name + suffix, None) for name in names]
+
+
+# A wrong x, state or stack gets a sentence that says what to change.
+
+
+def _called(value: Any) -> str:
+    """A value by its type, for a sentence."""
+    if isinstance(value, type):
+        return f"the class {value.__name__} itself, not one made of it"
+    return f"a value of type {type(value).__name__}"
+
+
+def _check_dtype(x: Any, module: nn.LSTM | nn.LSTMCell) -> None:
+    """Refuse what is no tensor, or a tensor of another dtype than the module's weights."""
+    if isinstance(x, PackedSequence):
+        raise TypeError(
+            "x is a PackedSequence, which has no time axis to walk along. Unpack it first, "
+            "x, lengths = pad_packed_sequence(x), and read each sentence up to its own length."
+        )
+    if not isinstance(x, Tensor):
+        raise TypeError(f"x needs to be a tensor, and got {_called(x)}.")
+    weight = next(module.parameters())
+    if x.dtype == weight.dtype:
+        return
+    cure = (
+        f"Convert one of them: x.to({weight.dtype})."
+        if x.is_floating_point()
+        else "Whole numbers that stand for words go through an nn.Embedding first."
+    )
+    raise TypeError(f"x is of {x.dtype}, and the module's weights are of {weight.dtype}. {cure}")
+
+
+def _check_steps(x: Any, cell: nn.LSTMCell, call: str) -> None:
+    """Refuse an x that is not `[seq_len, batch, input_size]` with at least one step."""
+    _check_dtype(x, cell)
+    if x.dim() != 3:
+        more = (
+            " For one time step of a batch write x.unsqueeze(0), for one sentence x.unsqueeze(1)."
+            if x.dim() == 2
+            else ""
+        )
+        raise ShapeError(
+            f"{call} walks over x of three axes, [seq_len, batch, input_size], and got "
+            f"{x.dim()}: {list(x.shape)}.{more}"
+        )
+    if x.shape[0] == 0:
+        raise ShapeError(
+            f"{call} needs at least one time step, and the first axis of x, seq_len, is 0: "
+            f"{list(x.shape)}."
+        )
+
+
+def _state_shapes(state: Any, name: str) -> tuple[torch.Size | None, torch.Size | None]:
+    """The shapes of h and c, or two times None; refuse what is no pair of tensors."""
+    if state is None:
+        return None, None
+    if isinstance(state, Tensor):
+        raise TypeError(f"{name} is one tensor, and an LSTM carries two: pass the pair (h, c).")
+    if not isinstance(state, (tuple, list)) or len(state) != 2:
+        size = f" of {len(state)}" if isinstance(state, (tuple, list)) else ""
+        raise TypeError(f"{name} needs to be the pair (h, c), and got {_called(state)}{size}.")
+    for part, value in zip("hc", state, strict=True):
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{part} in {name} needs to be a tensor, and got {_called(value)}.")
+    return state[0].shape, state[1].shape
+
+
+def _checked_stack(cells: Iterable[nn.LSTMCell]) -> list[nn.LSTMCell]:
+    """The layers as a list; refuse what is no stack, or one whose sizes do not fit."""
+    if not isinstance(cells, Iterable):
+        raise TypeError(
+            "cells needs to be a list of nn.LSTMCell, even of a single one, [cell], "
+            f"and got {_called(cells)}."
+        )
+    stack = list(cells)
+    if not stack:
+        raise ValueError("cells is empty: a stack needs at least one nn.LSTMCell.")
+    for layer, cell in enumerate(stack):
+        if not isinstance(cell, nn.LSTMCell):
+            raise TypeError(f"cells[{layer}] needs to be an nn.LSTMCell, and is {_called(cell)}.")
+    for layer, (lower, upper) in enumerate(pairwise(stack)):
+        if lower.hidden_size != upper.input_size:
+            raise ShapeError(
+                f"cells[{layer}] gives h of hidden_size={lower.hidden_size}, and "
+                f"cells[{layer + 1}], which reads it, has input_size={upper.input_size}. "
+                f"Make it nn.LSTMCell({lower.hidden_size}, {upper.hidden_size})."
+            )
+    return stack
+
+
+def _check_states(states: list[Any], cells: list[nn.LSTMCell], x: Tensor) -> None:
+    """Refuse states that are not one fitting (h, c) or None for each layer."""
+    if len(states) != len(cells):
+        raise ShapeError(
+            f"states needs one (h, c) for each layer, {len(cells)} in all, and has {len(states)}."
+        )
+    features = x.shape[2]
+    for layer, (cell, state) in enumerate(zip(cells, states, strict=True)):
+        if state is not None or features != cell.input_size:
+            sizes = x.shape[1], features
+            try:
+                predict_shapes(cell, sizes, *_state_shapes(state, f"states[{layer}]"))
+            except ShapeError as error:
+                raise ShapeError(f"In layer {layer} of the stack: {error}") from None
+        features = cell.hidden_size

@@ -33,8 +33,8 @@ def influence(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.Ten
         output_index: indexes the output as a tensor is indexed: ``(t, b)``, ``b``, ``-1``.
 
     Returns:
-        A tensor [first, second] of strengths, zero exactly where x does not reach; [first]
-        for an x with one axis.
+        A tensor [first, second] of strengths on x's device, zero exactly where x does not reach;
+        [first] for an x with one axis.
 
     Raises:
         TypeError: model is no module, x is no tensor of numbers, or forward wants more than x.
@@ -135,8 +135,10 @@ def _by_gradient(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.
         sources += [tap for tap, _ in taps]
         if not sources:
             return None
+        # Summed here, because grad's own weights import SymPy: 34 MiB for a learner's kernel.
+        total = (part * weights_like(part)).sum()
         try:
-            gradients = torch.autograd.grad(part, sources, weights_like(part), allow_unused=True)
+            gradients = torch.autograd.grad(total, sources, allow_unused=True)
         except RuntimeError:  # Some graphs refuse this, such as a re-entrant checkpoint.
             return None
     if leaf.requires_grad and gradients[0] is not None:
@@ -148,7 +150,7 @@ def _by_gradient(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.
         if gradient is not None:
             got_through = True
             strength = gradient.detach().float().flatten(places.dim()).pow(2).sum(-1)
-            flat.index_add_(0, places.flatten().to(x.device), strength.flatten())
+            flat.index_add_(0, places.flatten().to(x.device), strength.flatten().to(x.device))
     return _strengths(flat.sqrt().reshape(x.shape), x) if got_through else None
 
 
@@ -157,7 +159,7 @@ def _by_change(
 ) -> torch.Tensor:
     """The strength of each position as the change of the output when another takes its place."""
     lead = x.shape[: min(2, x.dim())]
-    strengths = torch.zeros(lead)
+    strengths = torch.zeros(lead, device=x.device)
     rows = x.detach().clone().reshape(lead.numel(), -1)
     with torch.no_grad():
         rewind()
@@ -205,9 +207,7 @@ def _places(tokens: torch.Tensor, x: torch.Tensor) -> torch.Tensor | None:
     if x.dim() >= 2:
         orders.append((x.transpose(0, 1), numbers.transpose(0, 1)))
     for values, places in orders:
-        if base.numel() == x.numel() and torch.equal(
-            base.reshape(-1).to(x.dtype), values.reshape(-1)
-        ):
+        if base.numel() == x.numel() and torch.equal(base.reshape(-1).to(x), values.reshape(-1)):
             offset = tokens.storage_offset() - base.storage_offset()
             if not base.is_contiguous():
                 return places.reshape(tokens.shape) if tokens.shape == base.shape else None

@@ -25,8 +25,8 @@ def undisturbed(model: nn.Module) -> Iterator[Callable[..., None]]:
     calls), the mode of every submodule and the random states of torch, Python and NumPy come back
     on leaving; meanwhile no parameter has a gradient, so that a backward pass adds to none.
     Batch norm without running statistics takes mean 0 and variance 1 meanwhile, so that it
-    does not couple the samples. cuDNN is off meanwhile: it can't go backward through a recurrent
-    layer in evaluation mode.
+    does not couple the samples. On a GPU, cuDNN is off meanwhile: it refuses a backward pass
+    through an LSTM in evaluation mode (https://github.com/pytorch/pytorch/issues/10006).
 
     Args:
         model: the module.
@@ -48,7 +48,8 @@ def undisturbed(model: nn.Module) -> Iterator[Callable[..., None]]:
         module.__dict__["training"] = False  # Past an overridden train() or eval().
     for module in scripted:
         module.training = False
-    fixed = [_fix_batch_norm(m) for m in modules if _uses_batch_statistics(m)]
+    home = next(model.parameters(), torch.empty(0)).device
+    fixed = [_fix_batch_norm(m, home) for m in modules if _uses_batch_statistics(m)]
     saved = [_Saved(module) for module in modules]
 
     def rewind(state: bool = True) -> None:
@@ -62,7 +63,7 @@ def undisturbed(model: nn.Module) -> Iterator[Callable[..., None]]:
             numpy_random.seed(_SEED)
 
     try:
-        with torch.inference_mode(False), torch.backends.cudnn.flags(enabled=False):
+        with torch.inference_mode(False), _without_cudnn():
             yield rewind
     finally:
         for one in saved:
@@ -78,6 +79,20 @@ def undisturbed(model: nn.Module) -> Iterator[Callable[..., None]]:
                 parameter.data.copy_(value)
             parameter.requires_grad_(requires_grad).grad = grad
         put_random_states_back(randomness)
+
+
+@contextmanager
+def _without_cudnn() -> Iterator[None]:
+    if not torch.cuda.is_initialized():
+        yield
+        return
+    # Not by its flags(), which sets what belongs to the caller, such as TF32, to defaults as well.
+    enabled = torch.backends.cudnn.enabled
+    torch.backends.cudnn.enabled = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.enabled = enabled
 
 
 class _Saved:
@@ -169,8 +184,8 @@ def _uses_batch_statistics(module: nn.Module) -> bool:
     return isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None
 
 
-def _fix_batch_norm(module: nn.Module) -> nn.Module:
-    like = next(module.parameters(), torch.empty(0))
+def _fix_batch_norm(module: nn.Module, device: torch.device) -> nn.Module:
+    like = next(module.parameters(), torch.empty(0, device=device))
     features = int(module.num_features)  # type: ignore[arg-type]
     module.running_mean = torch.zeros(features, dtype=like.dtype, device=like.device)
     module.running_var = torch.ones(features, dtype=like.dtype, device=like.device)

@@ -12,7 +12,8 @@ from lstm_teach.cells import run_cells
 from lstm_teach.checks.stack import check_stack, trial
 from lstm_teach.checks.stack.mistakes import MISTAKES
 from lstm_teach.checks.stack.results import ARRANGEMENTS
-from tests import stack_zoo as zoo
+from tests.zoo import EXAMPLES, load
+from tests.zoo.stack.wrong import c_up, one_state, stale
 
 VERDICTS = {
     "c_instead_of_h", "state_shared_across_layers", "stale_lower_state", "same_cell_reused",
@@ -24,48 +25,43 @@ def named(case):
     return getattr(case, "__name__", None)
 
 
-@pytest.mark.parametrize("stack", [*zoo.RIGHT, run_cells, torch.no_grad()(run_cells)], ids=named)
-def test_a_right_stack_is_right_however_it_is_written(stack):
+@pytest.mark.parametrize("stack", [run_cells, torch.no_grad()(run_cells)], ids=named)
+def test_the_packages_own_stack_is_right(stack):
     report = check_stack(stack)
     assert report.ok, report
     assert report.evidence["stacks tried"] == 6
+    assert "the nn.LSTMCells that the check handed in" in report.message
 
 
-@pytest.mark.parametrize(
-    ("verdict", "stack"),
-    [(verdict, stack) for verdict, stacks in zoo.WRONG.items() for stack in stacks],
-    ids=named,
-)
-def test_a_wrong_stack_gets_its_own_verdict(verdict, stack):
-    assert check_stack(stack).verdict == verdict
-
-
-def test_every_verdict_is_met_by_two_differently_written_stacks():
-    assert zoo.WRONG.keys() == VERDICTS
-    assert all(len(stacks) >= 2 for stacks in zoo.WRONG.values())
-    assert {mistake.verdict for mistake in MISTAKES} == VERDICTS | {"unrecognised"}
-
-
-@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.verdict)
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.headline)
 def test_each_row_of_the_table_is_told_from_all_other_rows(mistake):
-    report = check_stack(mistake.run)
+    report = check_stack(mistake.how)
     assert report.verdict == mistake.verdict
-    assert report.message.startswith(mistake.message)
+    assert report.headline == mistake.headline
 
 
-@pytest.mark.parametrize("arrangement", ARRANGEMENTS[1:], ids=lambda a: a[1][:40])
+def test_every_row_and_every_verdict_has_an_example_written_by_hand():
+    load("tests.zoo.stack")
+    examples = [e for e in EXAMPLES if e.check == "check_stack" and not e.right]
+    assert {e.verdict for e in examples} >= VERDICTS
+    assert {m.verdict for m in MISTAKES} == VERDICTS | {"unrecognised", "variant"}
+    told = {e.run().headline for e in examples}
+    assert {m.headline for m in MISTAKES if m.verdict != "variant"} <= told
+
+
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS[1:], ids=lambda a: a.headline[:40])
 def test_right_numbers_in_another_arrangement_are_said_to_be_right(arrangement):
-    report = check_stack(lambda cells, x: arrangement[0](*run_cells(cells, x)))
+    report = check_stack(lambda cells, x: arrangement.how(*run_cells(cells, x)))
     assert report.verdict == "unrecognised"
-    assert report.message == f"Your numbers are right. {arrangement[1]}"
-    assert str(report).startswith("Not yet what was asked for.\n")
+    assert report.message.startswith("Your numbers are right.")
+    assert str(report).startswith(f"Not right: {arrangement.headline}.\n")
 
 
-@pytest.mark.parametrize("arrangement", ARRANGEMENTS[1:], ids=lambda a: a[1][:40])
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS[1:], ids=lambda a: a.headline[:40])
 def test_a_mistake_is_found_in_another_arrangement_too(arrangement):
-    report = check_stack(lambda cells, x: arrangement[0](*zoo.c_up(cells, x)))
+    report = check_stack(lambda cells, x: arrangement.how(*c_up(cells, x)))
     assert report.verdict == "c_instead_of_h"
-    assert arrangement[1] in report.message
+    assert f"And {arrangement.headline}" in report.message
 
 
 def test_equal_sizes_stacked_into_h_n_and_c_n_are_told_to_be_pairs():
@@ -74,12 +70,12 @@ def test_equal_sizes_stacked_into_h_n_and_c_n_are_told_to_be_pairs():
         return output, (torch.stack([h for h, c in states]), torch.stack([c for h, c in states]))
 
     report = check_stack(as_nn_lstm_returns)
-    assert report.message.startswith("Your numbers are right. You return all h together")
+    assert report.headline == "all h are returned together, and all c together"
     assert "With two layers of different sizes it raises" in report.message
 
 
 def test_a_stack_that_runs_only_at_equal_sizes_is_named_and_told_both():
-    report = check_stack(zoo.one_state)
+    report = check_stack(one_state)
     assert report.verdict == "state_shared_across_layers"
     assert "With two layers of different sizes it raises an error" in report.message
     assert "h, c = cell(xt, (h, c))" in report.message
@@ -112,7 +108,7 @@ def more_than_one_layer(cells, x):
 def test_a_stack_that_is_right_only_for_some_sizes_is_told_for_which(stack, words):
     report = check_stack(stack)
     assert report.verdict == "raises"
-    assert "agrees with nn.LSTMCell" in report.message
+    assert "agrees with" in report.message
     for word in words:
         assert word in report.message
 
@@ -170,12 +166,12 @@ def half_written(cells, x):
     ("stack", "verdict", "words"),
     [
         (raises_always, "raises", ["got 3D", "return cells[0](x)"]),
-        (lambda x: x, "raises", ["positional argument"]),
+        (lambda x: x, "cannot_check", ["`run_stack(cells, x)`", "call="]),
         (stub, "not_attempted", ["`stub`"]),
         (half_written, "not_attempted", ["..."]),
         (None, "not_attempted", ["run_stack(cells, x)"]),
-        (3, "unrecognised", ["check_stack(run_stack)", "`int`"]),
-        (nn.LSTM, "unrecognised", ["class", "lambda cells, x"]),
+        (3, "cannot_check", ["check_stack(run_stack)", "`int`"]),
+        (nn.LSTM, "cannot_check", ["class", "lambda cells, x"]),
     ],
     ids=named,
 )
@@ -183,7 +179,7 @@ def test_what_does_not_run_gets_its_sentence(stack, verdict, words):
     report = check_stack(stack)
     assert report.verdict == verdict
     for word in words:
-        assert word in report.message
+        assert word in str(report)
 
 
 def changed(change):
@@ -200,26 +196,25 @@ def changed(change):
         (lambda cells, x: x, ["one tensor of shape [6, 3, 4] alone"]),
         (lambda cells, x: (1, 2, 3, 4), ["4 things"]),
         (lambda cells, x: "output, states", ["`str`"]),
-        (lambda cells, x: ("output", x), ["Your output is a value of type `str`"]),
+        (lambda cells, x: ("output", x), ["your output is a value of type `str`"]),
         (changed(lambda o, s: (o, dict(enumerate(s)))), ["`dict`"]),
         (changed(lambda o, s: (o, [*s, s[0]])), ["3 entries", "2 layers"]),
         (changed(lambda o, s: (o, [(*p, p[0]) for p in s])), ["`states[0]` is a list of 3"]),
         (changed(lambda o, s: (o, [(h.tolist(), c) for h, c in s])), ["h of layer 0"]),
         (changed(lambda o, s: (o, [(h, c[None]) for h, c in s])), ["c of layer 0 is [1, 3, 4]"]),
-        (changed(lambda o, s: (o[1:], s)), ["[5, 3, 4]", "[seq_len=6, batch=3"]),
+        (changed(lambda o, s: (o[1:], s)), ["[5, 3, 4]", "not [seq_len=6, batch=3"]),
         (changed(lambda o, s: (o.squeeze(), s)), ["a batch of one", "[7, 3]"]),
         (changed(lambda o, s: (o.to("meta"), s)), ["device meta"]),
         (changed(lambda o, s: (o.detach().to_sparse(), s)), ["sparse"]),
         (changed(lambda o, s: (o, [(h.to("meta"), c) for h, c in s])), ["h of layer 0 is a"]),
         (changed(lambda o, s: (o.to(torch.complex128) + 1j, s)), ["wrong with every one"]),
-        (changed(lambda o, s: (o.numpy(force=True), s)), ["`ndarray`"]),
     ],
 )
 def test_what_is_no_output_and_states_is_told_what_is_expected(stack, words):
     report = check_stack(stack)
     assert report.verdict == "unrecognised"
     for word in words:
-        assert word in report.message
+        assert word in str(report)
 
 
 def test_what_has_no_name_is_located():
@@ -246,16 +241,6 @@ def test_a_stack_wrong_only_in_part_is_told_where_it_is_right():
 
 def test_nan_is_not_right():
     assert not check_stack(changed(lambda o, s: (o * float("nan"), s)))
-
-
-def test_a_state_that_starts_from_random_numbers_is_told():
-    def random_start(cells, x):
-        states = [torch.randn(2, x.size(1), cell.hidden_size).unbind() for cell in cells]
-        return run_cells(cells, x, states)
-
-    report = check_stack(random_start)
-    assert report.verdict == "unrecognised"
-    assert "start each call from zeros" in report.message
 
 
 def test_a_state_kept_between_calls_is_told():
@@ -303,7 +288,7 @@ def empties_the_list(cells, x):
 def test_a_stack_that_changes_what_it_is_lent_is_told(stack, words):
     report = check_stack(stack)
     assert report.verdict == "unrecognised"
-    assert "agrees with nn.LSTMCell" in report.message
+    assert "agrees with" in report.message
     assert words in report.message
 
 
@@ -376,9 +361,9 @@ def test_the_check_leaves_global_state_as_it_was():
 
 
 def test_the_report_is_the_same_every_time():
-    first = str(check_stack(zoo.stale))
+    first = str(check_stack(stale))
     torch.manual_seed(1)
-    assert str(check_stack(zoo.stale)) == first
+    assert str(check_stack(stale)) == first
 
 
 def test_the_keyboard_interrupt_passes():
@@ -455,13 +440,12 @@ def test_zeros_for_a_batch_of_one_size_are_told_where_the_size_stands():
     report = check_stack(starts_from(0.0, batch=3))
     assert report.verdict == "raises"
     assert "it raises an error (x is [7, 2, 5])" in report.message
-    assert "`x.shape[1]`" in report.message
 
 
-def test_a_layer_that_is_off_alone_sends_the_reader_inside_the_step():
+def test_a_layer_that_starts_from_ones_is_told_so():
     report = check_stack(starts_from(1.0))
     assert report.verdict == "unrecognised"
-    assert "Even one layer alone is off, and the first thing is output at step 0" in report.message
+    assert report.headline == "layer 0 does not start from zeros"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no alarm to stop it with")
@@ -474,9 +458,9 @@ def test_a_generator_that_never_ends_is_stopped(monkeypatch):
 @pytest.mark.parametrize(
     ("output", "state", "words"),
     [
-        ([torch.zeros(3, 4), torch.zeros(3, 4).numpy()], 0, "Your output is a list of 2"),
+        ([torch.zeros(3, 4), "step"], 0, "your output is a list of 2"),
         (torch.zeros(6, 3, 4), torch.tensor(0.0), "is one tensor of shape [], not a pair (h, c)"),
     ],
 )
 def test_odd_results_are_named(output, state, words):
-    assert words in check_stack(lambda cells, x: (output, [state] * len(cells))).message
+    assert words in str(check_stack(lambda cells, x: (output, [state] * len(cells))))

@@ -13,10 +13,10 @@ import psutil
 import pytest
 from packaging.requirements import Requirement
 
-from tests.classroom.figures import CLASSES, HEAD, NODES_GB, Round, cores, fits, nodes, table
+from tools.classroom.figures import CLASSES, HEAD, NODES_GB, Round, cores, fits, nodes, table
 
 ROOT = Path(__file__).resolve().parents[1]
-HERE = ROOT / "tests/classroom"
+HERE = ROOT / "tools/classroom"
 PAGE = ROOT / "docs/classroom.md"
 PYTHON = ROOT / ".hub/bin/python"
 
@@ -108,7 +108,7 @@ def class_of_two(tmp_path):
         if not needed.exists():
             pytest.skip(f"{needed.relative_to(ROOT)} is missing; make classroom makes it")
     begun = subprocess.Popen(
-        [str(PYTHON), "-m", "tests.classroom", "2"],
+        [str(PYTHON), "-m", "tools.classroom", "2"],
         cwd=ROOT,
         env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,

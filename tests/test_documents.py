@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests import cheat_sheet
+from tools import cheat_sheet
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "notebooks/cheat_sheet.md", "docs/classroom.md"]
@@ -25,7 +25,7 @@ def test_links_lead_to_files(name):
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_paths_in_backticks_exist(name):
-    paths = re.findall(r"`((?:lstm_teach|tests|notebooks)/[\w/.]+\.py)`", text(name))
+    paths = re.findall(r"`((?:lstm_teach|tests|tools|notebooks)/[\w/.]+\.py)`", text(name))
     assert [path for path in paths if "NN" not in path and not (ROOT / path).exists()] == []
 
 

@@ -26,11 +26,18 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
 
 
+def needs(*extras):
+    """What pip installs for the package with these extras."""
+    listed = chain(PROJECT["dependencies"], *(PROJECT["optional-dependencies"][e] for e in extras))
+    for need in map(Requirement, listed):
+        if need.name == PROJECT["name"]:
+            yield from needs(*need.extras)
+        else:
+            yield need
+
+
 def wanted():
-    listed = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
-    return {
-        CONDA_NAME.get(need.name, need.name): need.specifier for need in map(Requirement, listed)
-    }
+    return {CONDA_NAME.get(need.name, need.name): need.specifier for need in needs("test")}
 
 
 def conda():
@@ -56,6 +63,13 @@ def test_conda_and_pip_agree_on_the_bounds(name, bounds):
     assert SpecifierSet(conda()[name]) == bounds
 
 
+def test_the_package_alone_brings_torch_alone():
+    assert [need.name for need in needs()] == ["torch"]
+    assert {"jupyterlab", "ipywidgets", "matplotlib", "tqdm"} == {
+        need.name for need in needs("lab")
+    } - {"torch"}
+
+
 def test_the_python_of_conda_is_one_minor_version_that_binder_reads():
     version = re.fullmatch(r"=(\d+\.\d+)", conda()["python"])
     assert version, "repo2docker reads `>=3.12` as its own default"
@@ -73,8 +87,7 @@ def test_each_package_has_one_tested_version_within_its_bounds(python):
         if pin.marker is None or pin.marker.evaluate({"python_version": python}):
             assert pin.name not in tested, f"{pin.name} is pinned twice"
             tested[pin.name] = pin.specifier
-    extras = PROJECT["optional-dependencies"].values()
-    for need in map(Requirement, chain(PROJECT["dependencies"], *extras)):
+    for need in needs(*PROJECT["optional-dependencies"]):
         if need.marker is None or need.marker.evaluate({"python_version": python}):
             (exact,) = tested[need.name.lower().replace("_", "-")]
             assert need.specifier.contains(exact.version), f"{need} is not tested with {exact}"

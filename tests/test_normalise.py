@@ -5,7 +5,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, output_from_msg
 
 pytest.importorskip("nbclient")
-from tests.normalise import VIEW, NotFit, normalise, tidy
+from tools.normalise import VIEW, NotFit, normalise, tidy
 
 PICTURE = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADU"

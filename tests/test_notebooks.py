@@ -10,8 +10,8 @@ from urllib.parse import unquote
 import nbformat
 import pytest
 
-from tests.normalise import METADATA, VIEW, tidy
 from tests.notebook import LONG_SECONDS, NOTEBOOKS, Kernel, first_line, load
+from tools.normalise import METADATA, VIEW, tidy
 
 BLOG = {
     "01_lstm_shapes": (

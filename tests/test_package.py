@@ -61,6 +61,13 @@ def test_checkers_import_neither_matplotlib_nor_ipywidgets():
     assert not SHOWING & imported
 
 
+def test_an_influence_needs_no_symbolic_mathematics():
+    lstm = "import torch; lstm = torch.nn.LSTM(2, 3); x = torch.randn(4, 1, 2);"
+    plain = imported_by(f"{lstm} lstm(x)[0].sum().backward()")
+    ours = imported_by(f"{lstm} from lstm_teach import influence; influence(lstm, x, (1, 0))")
+    assert "sympy" not in ours - plain
+
+
 def test_importing_the_package_alone_imports_no_torch():
     assert not {"torch", *SHOWING} & imported_by("import lstm_teach")
 

@@ -96,7 +96,7 @@ def raising(text):
 @wicked
 def test_a_report_shows_every_part_of_itself_as_text(text):
     report = Report(text, text, {text: text}, (text,))
-    assert bare(is_text(report._repr_html_())).count(bare(text)) == 5
+    assert bare(is_text(report._repr_html_())).count(bare(text)) == 6
     assert text in str(report)
 
 

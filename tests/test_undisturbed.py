@@ -317,3 +317,12 @@ def test_a_module_is_given_back_also_where_its_run_breaks_off():
         model(X[..., :2])
     assert model.memory() == before
     assert model.training
+
+
+def test_on_a_gpu_cudnn_is_off_meanwhile_and_then_as_it_was(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    for before in (False, True):
+        monkeypatch.setattr(torch.backends.cudnn, "enabled", before)
+        with undisturbed(nn.LSTM(2, 3)):
+            assert not torch.backends.cudnn.enabled
+        assert torch.backends.cudnn.enabled == before

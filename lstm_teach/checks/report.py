@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 OUTCOMES = {
     "ok": ("✔", "#2e9e6b", "Right"),
-    "variant": ("≠", "#8a6fd1", "Another cell: {}"),
+    "variant": ("≠", "#8a6fd1", "Another {of}: {}"),
     "not_attempted": ("…", "#8a8a8a", "Not attempted yet"),
     "cannot_check": ("?", "#8a8a8a", "Not checked: {}"),
     "raises": ("✘", "#d9534f", "Not right: {}"),
@@ -42,6 +42,7 @@ class Report:
         headline: in plain words, without a full stop, what stands after "Not right:", "Another
             cell:" or "Not checked:".
         lstm: of a right LSTM, an nn.LSTM with its weights.
+        of: what a variant is another kind of.
 
     A report is true in a condition exactly when the verdict is ``"ok"``, so
     ``assert check_cell(my_cell)`` does what it says.
@@ -53,11 +54,17 @@ class Report:
     not_checked: tuple[str, ...] = ()
     headline: str = ""
     lstm: nn.LSTM | None = field(default=None, repr=False, compare=False)
+    of: str = "cell"
 
     @property
     def ok(self) -> bool:
         """True only for the verdict "ok"."""
         return self.verdict == "ok"
+
+    @property
+    def judged(self) -> bool:
+        """Whether something was brought that could be judged, and so counts as an attempt."""
+        return self.verdict not in ("not_attempted", "cannot_check")
 
     def __bool__(self) -> bool:
         """Whether the verdict is "ok"."""
@@ -79,7 +86,7 @@ class Report:
     def _lines(self) -> list[str]:
         _, _, title = OUTCOMES.get(self.verdict, OUTCOMES["raises"])
         said = self.headline or _IN_WORDS.get(self.verdict, self.verdict.replace("_", " "))
-        lines = [f"{title.format(said)}.", self.message]
+        lines = [f"{title.format(said, of=self.of)}.", self.message]
         if self.evidence:
             shown = ", ".join(f"{name} = {_show(value)}" for name, value in self.evidence.items())
             lines.append(f"Measured: {shown}")
@@ -100,14 +107,14 @@ class Report:
         sign, colour, _ = OUTCOMES.get(self.verdict, OUTCOMES["raises"])
         title, *rest = self._lines()
         paragraphs = "".join(f'<p style="margin:4px 0">{_code(line)}</p>' for line in rest)
-        slug = f'<p style="margin:4px 0;font-size:12px">{self._slug}</p>' if self._slug else ""
+        slug = f'<p style="margin:4px 0;font-size:12px">{_code(self._slug)}</p>'
         # In JupyterLab the colours are those of its theme; elsewhere black on white.
         return (
             f'<div style="border-left:4px solid {colour};padding:6px 12px;max-width:60em;'
             "background:var(--jp-layout-color1,#fff);color:var(--jp-content-font-color1,#1b1b1b);"
             'font-size:14px;line-height:1.45">'
             f'<p style="margin:0"><strong>{sign} {_code(title)}</strong></p>'
-            f"{paragraphs}{slug}</div>"
+            f"{paragraphs}{slug * bool(self._slug)}</div>"
         )
 
 

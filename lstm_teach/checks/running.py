@@ -15,12 +15,13 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, ParamSpec
 
 import torch
 
 from lstm_teach.checks.report import Report
+from lstm_teach.checks.slips import helped, place_of
 from lstm_teach.undisturbed import put_random_states_back, random_states
 
 P = ParamSpec("P")
@@ -166,14 +167,12 @@ def leaves_no_trace(check: Callable[P, Report]) -> Callable[P, Report]:
 def learners_line(error: BaseException) -> str:
     """Where an exception left the learner's own code: function, line number and source.
 
-    The innermost frame that is neither this package's nor a library's. A notebook cell is
-    called "your cell", because its file name changes with every kernel.
+    A notebook cell is called "your cell", because its file name changes with every kernel.
     """
-    frames = list(traceback.walk_tb(error.__traceback__))
-    own = [(frame, line) for frame, line in frames if not _is_foreign(frame.f_code.co_filename)]
-    if not own:
+    own = _learners_frame(error)
+    if own is None:
         return ""
-    frame, number = own[-1]
+    frame, number = own
     code = frame.f_code
     place = "your cell" if _is_cell(code.co_filename) else f"`{Path(code.co_filename).name}`"
     inside = "" if code.co_name.startswith("<") else f" (in `{code.co_name}`)"
@@ -182,33 +181,52 @@ def learners_line(error: BaseException) -> str:
     return f"line {number} of {place}{inside}{shown}"
 
 
+def _learners_frame(error: BaseException) -> tuple[FrameType, int] | None:
+    """The innermost frame and line that is neither this package's nor a library's."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    own = [(frame, line) for frame, line in frames if not is_foreign(frame.f_code.co_filename)]
+    return own[-1] if own else None
+
+
 def _could_not_go_on(error: Exception) -> Report:
-    place = learners_line(error)
     return Report(
-        "raises" if place else "cannot_check",
-        f"The check could not go on: `{_without_backticks(f'{type(error).__name__}: {error}')}`"
-        + (f"\nThis comes from {place}." if place else ""),
-        not_checked=("whether it is right",),
-        headline="" if place else "the check itself could not go on",
+        "cannot_check",
+        f"The check could not go on: {_quoted(error)}"
+        + (f"\nThis comes from {place}." if (place := learners_line(error)) else ""),
+        headline="the check itself could not go on",
     )
 
 
 def _report_on(error: BaseException, function: Callable[..., Any]) -> Report:
-    text = _without_backticks(_shorten("".join(traceback.format_exception_only(error)).strip()))
+    text = _quoted(error)
     if isinstance(error, TookTooLong):
-        text = f"Endless, or too slow: {error}"
-    where = learners_line(error) or _name(function)
+        text = f"`Endless, or too slow: {error}`"
+    own = _learners_frame(error)
+    if own is None:
+        return Report(
+            "cannot_check",
+            f"{text}\nThis comes from calling {_name(function)}, and no line of yours raised it. "
+            "Where your code is called in another way, say how: `call=`.",
+        )
+    place = place_of(*own)
     if isinstance(error, NotImplementedError) and not _raised_by_a_library(error.__traceback__):
         return Report(
             "not_attempted",
             f"{_name(function, 'Your')} raises `NotImplementedError`: it is still the stub. "
             "Write its body, then run the check again.",
         )
-    if isinstance(error, TypeError) and "ellipsis" in text.lower():
+    where = learners_line(error)
+    if place and place.blank():
         return Report(
-            "not_attempted", f"There is still a `...` to fill in, at {where}.\nIt says: `{text}`"
+            "not_attempted", f"There is still a `...` to fill in, at {where}.\nIt says: {text}"
         )
-    return Report("raises", f"`{text}`\nThis comes from {where}.")
+    lines = [text, f"This comes from {where}.", helped(place)]
+    return Report("raises", "\n".join(filter(None, lines)))
+
+
+def _quoted(error: BaseException) -> str:
+    text = _shorten("".join(traceback.format_exception_only(error)).strip())
+    return f"`{_without_backticks(text)}`"
 
 
 def _is_blank(result: Any) -> bool:
@@ -237,13 +255,14 @@ def _is_cell(filename: str) -> bool:
     return "ipykernel_" in filename or filename.startswith("<ipython-input")
 
 
-def _is_foreign(filename: str) -> bool:
+def is_foreign(filename: str) -> bool:
+    """Whether a file belongs to this package or a library, and not to the learner."""
     return filename.startswith(_NOT_THE_LEARNERS)
 
 
 def _raised_by_a_library(trace: TracebackType | None) -> bool:
     *_, (frame, _) = traceback.walk_tb(trace)
-    return _is_foreign(frame.f_code.co_filename)
+    return is_foreign(frame.f_code.co_filename)
 
 
 def _shorten(text: str) -> str:

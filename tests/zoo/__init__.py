@@ -63,7 +63,15 @@ def examples_for(check: Callable[..., Report], make: bool = False) -> Callable[.
                 torch.manual_seed(0)
                 return check(code() if make else code, *args, **kwargs)
 
-            EXAMPLES.append(Example(check.__name__, code.__name__, verdict, run, says))
+            EXAMPLES.append(
+                Example(
+                    check.__name__,
+                    getattr(code, "__name__", type(code).__name__),
+                    verdict,
+                    run,
+                    says,
+                )
+            )
             return code
 
         return keep

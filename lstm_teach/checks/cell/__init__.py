@@ -1,14 +1,15 @@
 """Is this an LSTM cell, and if not, what went wrong?
 
-A function is given random weights, and what it returns is held against the equations, and
-where it differs, against every known mistake. An nn.Module has weights of its own, laid out as
-it likes. So its parameters are redrawn, and f, i, g and o are read off its behaviour alone.
+One engine for functions and modules: a function is a module whose four weights are known. Read
+`equations` (a wrong cell is a table of parts with a part changed), `mistakes` (those parts, and the
+words), `reading` (what can be read off a cell), `forms` (far from zero: which equations), `sources`
+(near zero: which rows of which parameter), `judge` (the verdict), `check` (what was given).
 
-Read `check` (what was given), then for a function `equations` (as a table of parts), `mistakes`
-and `ways` (the parts that each changes), `function` (the verdict). For a module `reading` (how a
-gate is read, with the fits of `fit`), `findings` and `anatomy` (what it says), `kinds` (other
-kinds of cell), `parameters` (which parameter feeds which gate), `module` (the verdict). `calls`
-and `returned` run the learner's code, `subject` makes a module to try.
+    judge(Eye(caller, weights, (input_size, hidden_size)), few, own)   # few: x, h, c of 3 samples
+
+judges any step that a `bringing.Caller` can call, also one out of a whole LSTM: `caller` gives
+(h, c), `weights` are what it owns, in place, and `own` their values under the same names as the
+learner left them. Its Report's `lstm` is an nn.LSTM with those, where the step is right.
 """
 
 from lstm_teach.checks.cell.check import check_cell

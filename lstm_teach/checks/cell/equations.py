@@ -1,50 +1,89 @@
-"""The LSTM's equations as a table of parts, so that a wrong cell is a table with a part changed."""
+"""The LSTM's equations as text, so that a wrong cell is a few of them written otherwise."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import SimpleNamespace
+from functools import cache
+from itertools import product
+from types import CodeType, SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import hardtanh
 
-Parts = Mapping[str, Any]
+from lstm_teach.checks.bringing import normals
+
+Parts = Mapping[str, str]
+"""Equations by what they make, such as ``{"h": "o * tanh(c)"}``."""
 
 GATES = "ifgo"
 """The four gates in PyTorch's order."""
 
+RIGHT: Parts = {
+    # z_i is the sum of i; c_0 and h_0 are the old c and h; first and second are returned.
+    "i": "sigmoid(z_i)",
+    "f": "sigmoid(z_f)",
+    "g": "tanh(z_g)",
+    "o": "sigmoid(z_o)",
+    "c": "f * c_0 + i * g",
+    "h": "o * tanh(c)",
+    "first": "h",
+    "second": "c",
+}
+_FUNCTIONS = {
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "hardtanh": hardtanh,
+    "clip": torch.clamp,
+}
 
-@dataclass(frozen=True)
-class Draw:
-    """What one call of a learner's function is given, in the order of its arguments.
 
-    Attributes:
-        x: ``[batch, input_size]``.
-        h: ``[batch, hidden_size]``.
-        c: ``[batch, hidden_size]``.
-        w_ih: ``[4 * hidden_size, input_size]``, the blocks of rows in the order i, f, g, o.
-        w_hh: ``[4 * hidden_size, hidden_size]``.
-        b_ih: ``[4 * hidden_size]``.
-        b_hh: ``[4 * hidden_size]``.
+def parts(how: str) -> Parts:
+    """Equations out of a text such as ``c = tanh(f * c_0 + i * g); h = o * c``."""
+    return dict(part.split(" = ", 1) for part in how.split("; "))  # type: ignore[misc]
+
+
+@cache
+def _code(equation: str) -> CodeType:
+    return compile(equation.strip(), "equation", "eval")
+
+
+def _solved(changed: Parts, known: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    before = [name for name in changed if name not in RIGHT]
+    for name in (*before, *RIGHT):
+        known[name] = eval(_code({**RIGHT, **changed}[name]), _FUNCTIONS, known)
+    shape = known["h_0"].shape
+    return known["first"].expand(shape), known["second"].expand(shape)
+
+
+def run(given: Any, changed: Parts, order: str = GATES) -> tuple[Tensor, Tensor]:
+    """One step of the LSTM with some of its equations changed.
+
+    Args:
+        given: x, h, c ``[batch, ...]`` and the four weights, as attributes.
+        changed: the equations that differ from `RIGHT`; none gives nn.LSTMCell's step.
+        order: the gates of the four blocks of rows.
+
+    Returns:
+        What that cell returns: h and c, ``[batch, hidden_size]`` each, where it is right.
+
+    Raises:
+        NameError: an equation has what only `table` knows.
     """
-
-    x: Tensor
-    h: Tensor
-    c: Tensor
-    w_ih: Tensor
-    w_hh: Tensor
-    b_ih: Tensor
-    b_hh: Tensor
-
-
-LARGE = 200.0
-"""An old c to try, far beyond where c is usually clipped, which is at 50 at most."""
+    d = given
+    known = {"x": d.x, "h_0": d.h, "c_0": d.c}
+    blocks = {"W": d.w_ih, "U": d.w_hh, "b": d.b_ih, "d": d.b_hh}
+    for letter, weight in blocks.items():
+        known |= {f"{letter}_{k}": m for k, m in zip(order, weight.chunk(4), strict=True)}
+    sums = d.x @ d.w_ih.T + d.b_ih + d.h @ d.w_hh.T + d.b_hh
+    known |= {f"z_{gate}": z for gate, z in zip(order, sums.chunk(4, -1), strict=True)}
+    return _solved(changed, known)
 
 
-def draw(seed: int, batch: int, input_size: int, hidden_size: int, largest_c: float = 1.5) -> Draw:
-    """Large random weights and a random state, in float64.
+def draw(seed: int, batch: int, input_size: int, hidden_size: int, largest_c: float = 1.5) -> Any:
+    """Large random weights and a random state for `run`, in float64.
 
     With weights as small as PyTorch's own initial ones several wrong cells agree with a right
     one to rounding.
@@ -52,7 +91,7 @@ def draw(seed: int, batch: int, input_size: int, hidden_size: int, largest_c: fl
     normal = normals(seed)
     # A wide layer sums many products; this keeps its gates from being shut or open for good.
     scale = min(1.0, 3.0 / (input_size + hidden_size) ** 0.5)
-    return Draw(
+    return SimpleNamespace(
         x=normal(batch, input_size),
         h=torch.tanh(normal(batch, hidden_size)),
         c=largest_c * torch.tanh(normal(batch, hidden_size)),
@@ -63,55 +102,35 @@ def draw(seed: int, batch: int, input_size: int, hidden_size: int, largest_c: fl
     )
 
 
-def normals(seed: int) -> Any:
-    """A source of normal random tensors in float64, the same on every machine: normal(*shape)."""
-    source = torch.Generator().manual_seed(seed)
-    return lambda *shape: torch.randn(*shape, generator=source, dtype=torch.float64, device="cpu")
+OLD_H, OLD_C = 0.37, (0.0, 0.7, -1.3, 2.1)
 
 
-def blocks(rows: Tensor) -> Tensor:
-    """``[..., 4 * hidden_size]`` taken apart: ``[4, ..., hidden_size]``."""
-    return rows.unflatten(-1, (4, -1)).movedim(-2, 0)
-
-
-RIGHT: Parts = {
-    # [4, batch, hidden_size] each: what x, h and the biases put into the four gates.
-    "from_x": lambda d: blocks(d.x @ d.w_ih.T),
-    "from_h": lambda d: blocks(d.h @ d.w_hh.T),
-    "b_ih": lambda d: blocks(d.b_ih)[:, None],
-    "b_hh": lambda d: blocks(d.b_hh)[:, None],
-    "order": GATES,
-    "i": torch.sigmoid,
-    "f": torch.sigmoid,
-    "g": torch.tanh,
-    "o": torch.sigmoid,
-    # The gates as the last two equations use them; v knows i f g o, their sums z, x h_0 c_0.
-    "used": lambda v: {},
-    "c": lambda v: v.f * v.c_0 + v.i * v.g,
-    "h": lambda v: v.o * torch.tanh(v.c),
-    "returned": lambda v: (v.h, v.c),
-}
-
-
-def run(given: Draw, changed: Parts) -> tuple[Tensor, Tensor]:
-    """One step of the LSTM with some of its parts changed.
-
-    Args:
-        given: the inputs of the step.
-        changed: the parts that differ from `RIGHT`, by name; none gives nn.LSTMCell's step.
+def table(changed: Parts) -> Tensor:
+    """What a cell returns where every gate is as open or shut as it gets, whatever its weights.
 
     Returns:
-        What that cell returns: h and c, ``[batch, hidden_size]`` each, where it is right.
+        ``[16, 2 * len(OLD_C)]``: for each way to open and shut the gates, h and c from each old c.
+
+    Raises:
+        NameError: the equations look at x or at weights.
     """
-    part = {**RIGHT, **changed}
-    sums = part["from_x"](given) + part["from_h"](given) + part["b_ih"](given) + part["b_hh"](given)
-    z = dict(zip(part["order"], sums, strict=True))
-    v = SimpleNamespace(z=z, given=given, x=given.x, h_0=given.h, c_0=given.c)
-    for gate in GATES:
-        setattr(v, gate, part[gate](z[gate]))
-    for gate, value in part["used"](v).items():
-        setattr(v, gate, value)
-    v.c = part["c"](v)
-    v.h = part["h"](v)
-    h, c = part["returned"](v)
-    return h, c
+    signs = torch.tensor([*product((-1.0, 1.0), repeat=4)], dtype=torch.float64)
+    each = signs.repeat_interleave(len(OLD_C), 0)
+    old = torch.tensor(OLD_C, dtype=torch.float64).repeat(len(signs))[:, None]
+    both = []
+    for far in (300.0, 390.0):
+        known = {f"z_{k}": z[:, None] for k, z in zip(GATES, far * each.T, strict=True)}
+        found = _solved(changed, {**known, "c_0": old, "h_0": torch.full_like(old, OLD_H)})
+        both.append(torch.cat(found, 1).view(len(signs), -1))
+    return settled(*both, limit=1e-6)[0]
+
+
+def settled(near: Tensor, far: Tensor, limit: float) -> tuple[Tensor, Tensor]:
+    """What stays as it is from one place to a farther one; what grows becomes plus or minus 1000.
+
+    Returns:
+        The values, and where they neither stay nor grow but are still on their way.
+    """
+    grows = (near.abs() > 8) & (far.abs() > 1.1 * near.abs())
+    moves = ~(grows | ((far - near).abs() < limit))
+    return torch.where(grows, 1000.0 * near.sign(), near), moves

@@ -1,299 +1,434 @@
-"""The known mistakes in an LSTM cell: what each computes, and what to say about it."""
+"""The known mistakes in an LSTM cell, and the other cells that are no mistakes.
+
+A form is told by the equations that it changes, which stand beside what it does. A source is told
+by which rows of the parameters feed which gate; what was seen stands for its braces.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from itertools import combinations
 
-import torch
-
-from lstm_teach.checks.cell import ways
-from lstm_teach.checks.cell.equations import RIGHT, Parts, run
-from lstm_teach.checks.cell.words import sentence
-
-sigmoid, tanh = torch.sigmoid, torch.tanh
+from lstm_teach.checks.cell.equations import GATES, RIGHT, parts
+from lstm_teach.checks.mistake import Mistake
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """A known mistake.
-
-    Attributes:
-        verdict: its slug; "unrecognised" for a slip that has no name of its own.
-        why: what is wrong with it.
-        fix: the line that mends it.
-        ways: the ways to make it, the likeliest first: what each does, and the parts of the
-            right equations that it changes.
-        paired: how many of the first ways are also tried together with other mistakes.
-    """
-
-    verdict: str
-    why: str
-    fix: str
-    ways: ways.Ways
-    paired: int = 1
-
-    def told(self, detail: str) -> str:
-        """The words for this mistake, made in one way."""
-        return f"{sentence(detail)}\n{self.why}\nFix: {self.fix}."
+def subsets(gates: str) -> list[str]:
+    """All of the gates first, then fewer of them."""
+    return ["".join(some) for n in range(len(gates), 0, -1) for some in combinations(gates, n)]
 
 
-def candidates() -> Iterator[tuple[Mistake, str, Parts]]:
-    """Every known way to make every known mistake."""
-    return ((mistake, *way) for mistake in MISTAKES for way in mistake.ways.items())
+def the_gates(gates: str) -> str:
+    """The gate f, the gates i and f."""
+    names = " and ".join(", ".join(gates).rsplit(", ", 1))
+    return f"the gate {names}" if len(gates) == 1 else f"the gates {names}"
 
 
-MISTAKES: tuple[Mistake, ...] = (
-    Mistake(
+def _each(gates: str, equation: str, **others: str) -> str:
+    """One equation for each gate: {} is its name, {a} its activation and {z} its sum."""
+    right = {gate: RIGHT[gate].partition("(")[0] for gate in gates}
+    return "; ".join(
+        f"{gate} = {equation.format(gate, a=right[gate], z=f'z_{gate}', **others)}"
+        for gate in gates
+    )
+
+
+def _clipped() -> Iterator[str]:
+    slopes = {"clip(0.2 z + 0.5)": 0.2, "relu6(z + 3) / 6": 1 / 6, "clip((z + 1) / 2)": 0.5}
+    slopes["clip(0.25 z + 0.5)"] = 0.25
+    for (formula, slope), gates in ((s, g) for g in subsets("ifo") for s in slopes.items()):
+        how = _each(gates, "clip({k} * {z} + 0.5, 0, 1)", k=repr(slope))
+        yield f"in {the_gates(gates)}, sigmoid is `{formula}` | {how}"
+        if gates == "ifo":
+            tanhs = "g = hardtanh(z_g); h = o * hardtanh(c)"
+            yield f"sigmoid is `{formula}`, and tanh is clipped too | {how}; {tanhs}"
+    yield "the tanh of c is clipped straight | h = o * hardtanh(c)"
+
+
+def _doubled() -> Iterator[str]:
+    for gates in subsets(GATES):
+        yield f"in {the_gates(gates)}, the activation is taken twice | " + _each(
+            gates, "{a}({a}({z}))"
+        )
+    for gates in ("ifgo", "g"):
+        for when, how in (("before", "{a}(sigmoid({z}))"), ("after", "sigmoid({a}({z}))")):
+            yield f"in {the_gates(gates)}, sigmoid is taken {when} the activation | " + _each(
+                gates, how
+            )
+    for gates in ("ifgo", *subsets("ifo")):
+        yield f"in {the_gates(gates)}, tanh is taken before the activation | " + _each(
+            gates, "{a}(tanh({z}))"
+        )
+    yield "tanh is taken twice of the new c | h = o * tanh(tanh(c))"
+    yield "tanh is taken of h as well | h = tanh(o * tanh(c))"
+
+
+def _late() -> Iterator[str]:
+    for k in (1, 2, 0.5, 3, 5, -1):
+        yield f"f is `sigmoid(z) + {k:g}` | f = sigmoid(z_f) + {k}"
+    for said, late in (("`b_ih` and `b_hh`", "b_{}+d_{}"), ("`b_hh`", "d_{}"), ("`b_ih`", "b_{}")):
+        for gates in ("f", "ifgo", "ifo"):
+            how = _each(gates, f"{{a}}({{z}} - ({late})) + {late}".replace("_{}", "_{0}"))
+            yield f"in {the_gates(gates)}, the activation is taken before adding {said} | {how}"
+
+
+def _from_c() -> Iterator[str]:
+    def how(gates: str, old: str) -> str:
+        return "; ".join(f"z_{k} = z_{k} + ({old}) @ U_{k}.T" for k in gates)
+
+    yield f"the gates are made from x and c, not from x and h | {how(GATES, 'c_0 - h_0')}"
+    yield f"the gates are made from x, h and c | {how(GATES, 'c_0')}"
+    for gate in GATES:
+        yield f"the gate {gate} is made from x and c, not from x and h | {how(gate, 'c_0 - h_0')}"
+
+
+def _other_activations() -> Iterator[str]:
+    bare = _each(GATES, "{z}")
+    yield f"no gate has its sigmoid or tanh: the bare sums are used | {bare}"
+    yield f"nothing goes through a sigmoid or tanh: the bare sums are used | {bare}; h = o * c"
+    for gates in subsets("ifo"):
+        yield f"in {the_gates(gates)}, tanh stands for sigmoid | " + _each(gates, "tanh({z})")
+        yield f"in {the_gates(gates)}, there is no sigmoid | " + _each(gates, "{z}")
+        yield f"in {the_gates(gates)}, relu stands for sigmoid | " + _each(gates, "relu({z})")
+    yield "the candidate g has no tanh | g = z_g"
+
+
+def _one_for_all() -> Iterator[str]:
+    for k in GATES:
+        said = "one sum serves all four gates, that of " + k
+        yield f"{said} | " + _each(GATES, "{a}(z_{k})", k=k)
+
+
+def _shared() -> Iterator[str]:
+    for one, two in ("fi", "oi", "io", "of", "go", "gi", "gf", "og", "ig", "fg", "fo"):
+        activation = RIGHT[one].partition("(")[0]
+        yield f"{one} is made from the sum of {two} | {one} = {activation}(z_{two})"
+
+
+def _exchanged() -> Iterator[str]:
+    for sums in ("; ".join(f"z_{k} = z_{k} + (c_0 - h_0) @ U_{k}.T" for k in GATES) + "; ", ""):
+        if sums:  # from far off it looks as if the old h stood for the old c
+            said = "h and c are exchanged where they come in: the order is (h, c)"
+            yield f"{said} | {sums}c = f * h_0 + i * g"
+        said = "the state is (c, h), where it comes in and where you return it"
+        yield f"{said} | {sums}c = f * h_0 + i * g; first = c; second = h"
+
+
+# The name of a verdict, why it is wrong, how to mend it; then what each way to make it does, and
+# the equations that it changes. The likeliest way stands first.
+_FORMS: tuple[tuple[str, str, str, str | Iterator[str]], ...] = (
+    (
         "swapped_return",
         "LSTMs hand over `(h, c)` in this order everywhere in PyTorch.",
         "`return h, c`",
-        {"you return c first and h second": {"returned": lambda v: (v.c, v.h)}},
+        "you return c first and h second | first = c; second = h",
     ),
-    Mistake(
+    (
         "missing_tanh_c",
         "c can grow past 1 in size; h is read through a tanh, so that it stays between -1 and 1.",
         "`h = o * torch.tanh(c)`",
-        {
-            "h is `o * c`, without a tanh around c": {"h": lambda v: v.o * v.c},
-            "h is `tanh(o * c)`: the tanh is around too much": {"h": lambda v: tanh(v.o * v.c)},
-        },
+        """h is `o * c`, without a tanh around c | h = o * c
+        h is `tanh(o * c)`: the tanh is around too much | h = tanh(o * c)""",
     ),
-    Mistake(
+    (
         "extra_tanh_c",
         "c itself is never squashed: that is how it keeps a value over many steps. "
         "The tanh around c belongs to h alone.",
         "`c = f * c + i * g`, then `h = o * torch.tanh(c)`",
-        ways.extra_tanhs(),
-        paired=2,
+        """the c that you return went through a tanh | c = tanh(f * c_0 + i * g)
+        the c that you return went through a tanh, and h is made from it without another \
+            | c = tanh(f * c_0 + i * g); h = o * c
+        the c that you return is `tanh(c)`, though h is right | second = tanh(c)
+        the old c goes through a tanh before it is used | c = f * tanh(c_0) + i * g
+        i * g goes through another tanh | c = f * c_0 + tanh(i * g)""",
     ),
-    Mistake(
+    (
         "sigmoid_instead_of_tanh",
         "A sigmoid is never negative, so the cell could only ever add, or h only be positive.",
         "`g = torch.tanh(...)` and `h = o * torch.tanh(c)`; sigmoid is for i, f and o",
-        {
-            "the candidate g goes through sigmoid, not tanh": {"g": sigmoid},
-            "h is `o * sigmoid(c)`, not `o * tanh(c)`": {"h": lambda v: v.o * sigmoid(v.c)},
-            "both g and c go through sigmoid, not tanh": {
-                "g": sigmoid,
-                "h": lambda v: v.o * sigmoid(v.c),
-            },
-        },
-        paired=2,
+        """the candidate g goes through sigmoid, not tanh | g = sigmoid(z_g)
+        h is `o * sigmoid(c)`, not `o * tanh(c)` | h = o * sigmoid(c)
+        both g and c go through sigmoid, not tanh | g = sigmoid(z_g); h = o * sigmoid(c)""",
     ),
-    Mistake(
+    (
         "forget_used_for_input",
         "The forget gate f says how much of the old c stays, the input gate i how much of g comes "
         "in; they are two gates with weights of their own.",
         "`c = f * c + i * g`",
-        {
-            "g is multiplied by f, not by i": {"used": lambda v: {"i": v.f}},
-            **ways.rows_of_another(["ffgo"], ways.ROWS),
-        },
+        "g is multiplied by f, not by i | i = sigmoid(z_f)",
     ),
-    Mistake(
+    (
         "output_gate_from_forget",
         "The output gate has weights of its own: the last of the four blocks of rows.",
         "`h = o * torch.tanh(c)`, with o made from the rows `3 * hidden_size` and up",
-        {
-            "the forget gate f does the work of o": {"used": lambda v: {"o": v.f}},
-            **ways.rows_of_another(["ifgf"], ways.ROWS),
-        },
+        "the forget gate f does the work of o | o = sigmoid(z_f)",
     ),
-    Mistake(
+    (
         "no_forget_gate",
-        "This is another cell (the first LSTM of 1997 had no forget gate): c can then not be "
-        "emptied as in nn.LSTMCell.",
+        "The first LSTM, of 1997, had no forget gate: c can then not be emptied as in nn.LSTMCell.",
         "`c = f * c + i * g`",
-        {"c is `c + i * g`: no f in it": {"c": lambda v: v.c_0 + v.i * v.g}},
+        "c is `c + i * g`: no f in it | c = c_0 + i * g",
     ),
-    Mistake(
-        "no_forget_gate",
-        "This is another cell: what is forgotten and what comes in are two gates of nn.LSTMCell, "
-        "with weights of their own.",
-        "`c = f * c + i * g`",
-        {
-            "the gates are coupled, `(1 - i)` stands for f: a variant of the LSTM with one gate "
-            "less": {"used": lambda v: {"f": 1 - v.i}},
-            "the gates are coupled, `(1 - f)` stands for i: a variant of the LSTM with one gate "
-            "less": {"used": lambda v: {"i": 1 - v.f}},
-        },
-        paired=0,
-    ),
-    Mistake(
+    (
         "add_not_mul",
         "Gates multiply: 0 shuts, 1 lets through. Only f * c and i * g are added to each other.",
         "`c = f * c + i * g`, then `h = o * torch.tanh(c)`",
-        {
-            "h is `o + tanh(c)`": {"h": lambda v: v.o + tanh(v.c)},
-            "c is `f + c + i * g`": {"c": lambda v: v.f + v.c_0 + v.i * v.g},
-            "c is `f * c + i + g`": {"c": lambda v: v.f * v.c_0 + v.i + v.g},
-            "c is `f + c + i + g`": {"c": lambda v: v.f + v.c_0 + v.i + v.g},
-            "c is `(f + c) * (i + g)`": {"c": lambda v: (v.f + v.c_0) * (v.i + v.g)},
-            "c is `(f * c) * (i * g)`: multiplied where they should be added": {
-                "c": lambda v: v.f * v.c_0 * v.i * v.g
-            },
-            "h is `o + c`": {"h": lambda v: v.o + v.c},
-        },
-        paired=3,
+        """h is `o + tanh(c)` | h = o + tanh(c)
+        c is `f + c + i * g` | c = f + c_0 + i * g
+        c is `f * c + i + g` | c = f * c_0 + i + g
+        c is `f + c + i + g` | c = f + c_0 + i + g
+        c is `(f + c) * (i + g)` | c = (f + c_0) * (i + g)
+        c is `(f * c) * (i * g)`: multiplied where they should be added | c = f * c_0 * i * g
+        h is `o + c` | h = o + c""",
     ),
-    Mistake(
+    (
         "stale_c",
         "The order matters: first the new c, then h from the new c, and the new c is handed on.",
         "`c = f * c + i * g`, then `h = o * torch.tanh(c)`, then `return h, c`",
-        {
-            "h is made from the old c": {"h": lambda v: v.o * tanh(v.c_0)},
-            "the c that you return is the old one": {"returned": lambda v: (v.h, v.c_0)},
-            "h is made from `f * c`, before i * g is added": {
-                "h": lambda v: v.o * tanh(v.f * v.c_0)
-            },
-            "h is made from the old c, and the old c is returned": {
-                "h": lambda v: v.o * tanh(v.c_0),
-                "returned": lambda v: (v.h, v.c_0),
-            },
-            "the c that you return is `f * c`": {"returned": lambda v: (v.h, v.f * v.c_0)},
-        },
-        paired=2,
+        """h is made from the old c | h = o * tanh(c_0)
+        the c that you return is the old one | second = c_0
+        h is made from `f * c`, before i * g is added | h = o * tanh(f * c_0)
+        h is made from the old c, and the old c is returned | h = o * tanh(c_0); second = c_0
+        the c that you return is `f * c` | second = f * c_0""",
     ),
-    Mistake(
+    (
         "c_lost",
         "c is the memory: it has to reach the next step, unsquashed and under its own name.",
         "`c = f * c + i * g`, then `return h, c`",
-        {
-            "h is returned twice, so c is gone": {"returned": lambda v: (v.h, v.h)},
-            "the old c is never used: c is `i * g`": {"c": lambda v: v.i * v.g},
-            "the old h stands where the old c belongs": {"c": lambda v: v.f * v.h_0 + v.i * v.g},
-            "the old h is returned as c": {"returned": lambda v: (v.h, v.h_0)},
-            "c is returned twice, so h is gone": {"returned": lambda v: (v.c, v.c)},
-            "the c that you return is `i * g`": {"returned": lambda v: (v.h, v.i * v.g)},
-        },
-        paired=3,
+        """h is returned twice, so c is gone | second = h
+        the old c is never used: c is `i * g` | c = i * g
+        the old h stands where the old c belongs | c = f * h_0 + i * g
+        the old h is returned as c | second = h_0
+        c is returned twice, so h is gone | first = c
+        the c that you return is `i * g` | second = i * g""",
     ),
-    Mistake(
+    (
         "cell_instead_of_h_in_gates",
         "The gates look at x and at h, what the cell said last; c is only ever multiplied by f.",
         "use `h @ w_hh.T`, with h, in the sums of the four gates",
-        ways.cell_for_h(),
+        _from_c(),
     ),
-    Mistake(
+    (
         "forget_bias_after_sigmoid",
         "A bias belongs inside the activation. Outside it pushes f past 1, and c grows "
         "at every step.",
         "`f = torch.sigmoid(z + bias)`",
-        ways.biases_after(),
+        _late(),
     ),
-    Mistake(
-        "forget_bias_added",
-        "nn.LSTMCell adds nothing by itself. A forget bias of 1 is an initial *value* of the "
-        "parameter, set once.",
-        "take the constant out of the step, and set `b_ih[H:2*H] = 1` when you create the weights",
-        ways.added_biases(),
-    ),
-    Mistake(
+    (
         "hard_sigmoid",
-        "This is another cell: some libraries take straight lines for speed. nn.LSTMCell does not.",
+        "Some libraries take straight lines for speed. nn.LSTMCell does not.",
         "`torch.sigmoid` for i, f and o; `torch.tanh` for g and c",
-        ways.hard_sigmoids(),
+        _clipped(),
     ),
-    Mistake(
+    (
         "double_activation",
         "Each sum goes through one activation, once: sigmoid for i, f, o and tanh for g.",
         "leave one of the two calls out",
-        ways.double_activations(),
-        paired=4,
+        _doubled(),
     ),
-    Mistake(
+    (
         "all_gates_same_weights",
         "The rows of the weights are four blocks, i, f, g, o: one for each gate.",
         "`i, f, g, o = z.chunk(4, dim=1)`",
-        ways.rows_of_another(ways.ONE_FOR_ALL, ways.ROWS),
+        _one_for_all(),
     ),
-    Mistake(
-        "missing_bias",
-        "PyTorch's cell has two biases, and the sum of every gate takes both.",
-        "`z = x @ w_ih.T + b_ih + h @ w_hh.T + b_hh`",
-        ways.bias_factors(0.0, "left out"),
-        paired=3,
-    ),
-    Mistake(
-        "bias_twice",
-        "Each of the two biases is added once.",
-        "`z = x @ w_ih.T + b_ih + h @ w_hh.T + b_hh`",
-        {
-            **ways.bias_factors(2.0, "added twice"),
-            "`b_ih` is added twice, `b_hh` never": {"b_hh": RIGHT["b_ih"]},
-            "`b_hh` is added twice, `b_ih` never": {"b_ih": RIGHT["b_hh"]},
-        },
-        paired=3,
-    ),
-    Mistake(
-        "missing_transpose",
-        "PyTorch keeps a weight as [out, in], so it is transposed when it is multiplied from the "
-        "right. Without the transpose a square matrix still fits, and gives other numbers.",
-        "`x @ w_ih.T` and `h @ w_hh.T`",
-        ways.missing_transposes(),
-    ),
-    Mistake(
-        "gate_order",
-        "PyTorch's order is i, f, g, o. Other libraries differ, and no shape tells.",
-        "`i, f, g, o = z.chunk(4, dim=1)`; if that line is so already, two gates are exchanged "
-        "further down, as in `c = f * c + i * g`",
-        ways.orders(),
-        paired=23,
-    ),
-    Mistake(
-        "wrong_bias_slice",
-        "Each gate has a block of `hidden_size` entries of its own in each bias, in the order "
-        "i, f, g, o.",
-        "add the whole bias before you take the sum apart with `chunk(4, dim=1)`",
-        ways.rows_of_another(
-            [*ways.ONE_FROM_ANOTHER, *ways.ONE_FOR_ALL, *ways.ORDERS], ways.BIASES
-        ),
-        paired=0,
-    ),
-    Mistake(
+    (
         "unrecognised",
         "Compare this line with the equations: `c = f * c + i * g`, `h = o * torch.tanh(c)`.",
         "write that line as the equations have it",
-        ways.slips(),
-        paired=8,
+        """c is `f * c - i * g` | c = f * c_0 - i * g
+        c is `f * (c + i * g)` | c = f * (c_0 + i * g)
+        i * g is never added: c is `f * c` | c = f * c_0
+        c is `i * (f * c + g)` | c = i * (f * c_0 + g)
+        h and c come back as they went in | first = h_0; second = c_0
+        the h that you return is the old one | first = h_0""",
     ),
-    Mistake(
+    (
         "unrecognised",
-        "The sum of every gate takes both x and h.",
-        "`z = x @ w_ih.T + b_ih + h @ w_hh.T + b_hh`",
-        {
-            "h never reaches the gates": {"from_h": lambda d: 0 * RIGHT["from_h"](d)},
-            "x never reaches the gates": {"from_x": lambda d: 0 * RIGHT["from_x"](d)},
-        },
-        paired=0,
+        "Each gate has weights of its own: a block of rows, in the order i, f, g, o.",
+        "`i, f, g, o = z.chunk(4, dim=1)`, and each of the four in its own place",
+        _shared(),
     ),
-    Mistake(
+    (
         "unrecognised",
         "nn.LSTMCell takes the state as `(h, c)`, and hands it back so.",
         "`h, c = state` at the beginning, and `return h, c`",
-        {
-            "h and c are exchanged where they come in: the order is (h, c)": {
-                "returned": lambda v: run(replace(v.given, h=v.c_0, c=v.h_0), {})
-            },
-            "the state is (c, h), where it comes in and where you return it": {
-                "returned": lambda v: run(replace(v.given, h=v.c_0, c=v.h_0), {})[::-1]
-            },
-        },
-        paired=0,
+        _exchanged(),
     ),
-    Mistake(
+    (
         "unrecognised",
         "Each sum goes through one activation: sigmoid for i, f, o and tanh for g.",
         "`i, f, o = torch.sigmoid(...)` and `g = torch.tanh(...)`, each of its own sum",
-        ways.other_activations(),
-        paired=0,
+        _other_activations(),
     ),
-    Mistake(
-        "unrecognised",
-        "Each gate has its own block of rows, in the order i, f, g, o.",
-        "check the slice of each gate: the k-th is `[k * hidden_size : (k + 1) * hidden_size]`",
-        ways.rows_of_another(ways.ONE_FROM_ANOTHER, ways.ROWS),
-        paired=0,
+    (
+        "variant",
+        "What is forgotten and what comes in are one gate here; nn.LSTMCell has two, with weights "
+        "of their own, so its weights do not fit.",
+        "if nn.LSTMCell is what you want, `c = f * c + i * g`",
+        """coupled gates, `1 - i` stands for f | f = 1 - sigmoid(z_i)
+        coupled gates, `1 - f` stands for i | i = 1 - sigmoid(z_f)""",
+    ),
+    (
+        "variant",
+        "Every one of i, f and o has weights of its own in nn.LSTMCell.",
+        "if nn.LSTMCell is what you want, `c = f * c + i * g` and `h = o * torch.tanh(c)`",
+        """no output gate, h is `tanh(c)` | h = tanh(c)
+        no output gate, h is c | h = c
+        no input gate, c is `f * c + g` | c = f * c_0 + g""",
+    ),
+    (
+        "variant",
+        "In nn.LSTMCell g and c go through tanh, which keeps h between -1 and 1.",
+        "if nn.LSTMCell is what you want, `g = torch.tanh(...)` and `h = o * torch.tanh(c)`",
+        """relu for tanh, in g and in h | g = relu(z_g); h = o * relu(c)
+        relu for tanh, in g | g = relu(z_g)
+        relu for tanh, in h | h = o * relu(c)""",
     ),
 )
+
+FORMS: list[Mistake] = [
+    Mistake(verdict, headline.strip(), why, fix, parts(how.strip()))
+    for verdict, why, fix, ways in _FORMS
+    for headline, how in (
+        way.split(" | ") for way in (ways.split("\n") if isinstance(ways, str) else ways)
+    )
+]
+"""Every way to make every known mistake in the equations; `how` is what it changes there."""
+
+# A name, the verdict, and the words.
+_SOURCES = (
+    (
+        *("gate_order", "gate_order"),
+        "PyTorch's order is i, f, g, o. Other libraries differ, and no shape tells.",
+        "`i, f, g, o = z.chunk(4, dim=1)`; if that line is so already, two gates are exchanged "
+        "further down, as in `c = f * c + i * g`",
+    ),
+    (
+        *("missing_bias", "missing_bias"),
+        "PyTorch's cell has two biases, and the sum of every gate takes both.",
+        "`z = x @ w_ih.T + b_ih + h @ w_hh.T + b_hh`",
+    ),
+    (
+        *("bias_twice", "bias_twice"),
+        "Each of the two biases is added once.",
+        "`z = x @ w_ih.T + b_ih + h @ w_hh.T + b_hh`",
+    ),
+    (
+        *("missing_transpose", "missing_transpose"),
+        "PyTorch keeps a weight as [out, in], so it is transposed when it is multiplied from the "
+        "right. Without the transpose a square matrix still fits, and gives other numbers.",
+        "`x @ w_ih.T` and `h @ w_hh.T`",
+    ),
+    (
+        *("wrong_bias_slice", "wrong_bias_slice"),
+        "Each gate has a block of `hidden_size` entries of its own in each bias, in the order "
+        "i, f, g, o.",
+        "add the whole bias before you take the sum apart with `chunk(4, dim=1)`",
+    ),
+    (
+        *("forget_bias_added", "forget_bias_added"),
+        "nn.LSTMCell adds nothing by itself. A forget bias of 1 is an initial *value* of the "
+        "parameter, set once.",
+        "take the constant out of the step, and set `b_ih[H:2*H] = 1` when you create the weights",
+    ),
+    (
+        *("squeeze_batch_of_one", "squeeze_batch_of_one"),
+        "`.squeeze()` takes away every axis of size 1, and `.squeeze(0)` the first one, so the "
+        "batch goes. The last batch of an epoch often has one sample.\n{found}",
+        "leave `squeeze` out; h and c, `[batch, hidden_size]`, have no axis to take away",
+    ),
+    (
+        *("rows", "unrecognised"),
+        "Each gate has its own block of rows, in the order i, f, g, o.",
+        "check the slice of each gate: the k-th is `[k * hidden_size : (k + 1) * hidden_size]`",
+    ),
+    (
+        *("reach", "unrecognised"),
+        "The sum of every gate takes both x and h.",
+        "`z = x @ w_ih.T + b_ih + h @ w_hh.T + b_hh`",
+    ),
+    (
+        *("tied", "unrecognised"),
+        "In nn.LSTMCell every unit has a row of weights of its own in each of the four gates, with "
+        "an entry for each feature of x and each unit of h.",
+        "look at the slices (`z[:, H]` without its colon is a single number, shared by all units) "
+        "and at what is done to x and h before they meet their weights",
+    ),
+)
+
+# A name, the headline, why it is another cell.
+_KINDS = (
+    (
+        *("gru", "a GRU"),
+        "The old c has no effect: the cell has one state, h, and hands a gated part of it on. An "
+        "LSTM has a memory c beside h.",
+    ),
+    (
+        *("rnn", "a plain RNN"),
+        "The old c has no effect: h is made from x and the old h alone. An LSTM has a memory c "
+        "beside h, and gates.",
+    ),
+    (
+        *("layer norm", "layer norm"),
+        "The gates do not grow with x: their sums are normalised before the activation. "
+        "nn.LSTMCell normalises nothing.",
+    ),
+    (
+        *("layer norm of c", "layer norm of c"),
+        "h is made from a c that is normalised over its units, so that the h of one unit looks at "
+        "the c of the others. nn.LSTMCell normalises nothing.",
+    ),
+    (
+        *("clipped gates", "clipped gates"),
+        "However large x is, the gates stay between {seen}: their sums are clipped. nn.LSTMCell "
+        "clips nothing.",
+    ),
+    (
+        *("clipped c", "clipped c"),
+        "The new c never passes {seen}, however large the old c is: it is clipped. nn.LSTMCell "
+        "clips nothing.",
+    ),
+    (
+        *("time decay", "time-decayed c"),
+        "Where f is wide open, {seen} of the old c is kept, not all of it: c decays by itself. In "
+        "nn.LSTMCell it does not.",
+    ),
+    (
+        *("zoneout", "zoneout"),
+        "A part of the old {seen} stays, whatever the gates say: that is zoneout in evaluation "
+        "mode. nn.LSTMCell has none.",
+    ),
+    (
+        *("peephole", "peepholes, diagonal"),
+        "The gates of a unit look at the unit's own c, {seen}. In nn.LSTMCell the gates look at x "
+        "and h only.",
+    ),
+    (
+        *("full peephole", "peepholes, full"),
+        "The gates of a unit look at the c of every unit, {seen}. In nn.LSTMCell the gates look at "
+        "x and h only.",
+    ),
+    (
+        *("multiplicative", "a multiplicative LSTM"),
+        "The sums of the gates hold products of x and h. In nn.LSTMCell x and h are only added.",
+    ),
+    (
+        *("projection", "an LSTM with a projection"),
+        "h has {seen}: that is nn.LSTM's proj_size. nn.LSTMCell has none, so this check cannot "
+        "judge the rest.",
+    ),
+    (
+        *("low rank", "factorised weights"),
+        "{seen} has a lower rank than a free matrix of its shape: it is a product of narrower "
+        "ones. In nn.LSTMCell every entry is free.",
+    ),
+)
+
+WORDS: dict[str, Mistake] = {
+    **{mistake.verdict: mistake for mistake in reversed(FORMS)},
+    **{name: Mistake(verdict, "{seen}", why, fix, None) for name, verdict, why, fix in _SOURCES},
+    **{name: Mistake("variant", headline, why, "", None) for name, headline, why in _KINDS},
+}
+"""The words for each verdict, and for what is told by more than the equations, by name."""

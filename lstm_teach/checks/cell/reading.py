@@ -1,196 +1,232 @@
-"""Reading the gates off a cell's behaviour, whatever its parameters are called and laid out.
+"""Reading a cell off its behaviour, whatever its parameters are called and laid out.
 
-Every LSTM cell, in any parametrisation, has a new c that is a straight line in the old c, with
-the slope f; an offset i * g; an h that is o * tanh(c); and gates whose sums are straight lines
-in x and h. So each gate can be recovered from outputs alone, and where that fails it shows how.
+Far from zero every gate is open or shut, so a cell is a table of 16 rows: its form. Nearer by, f is
+the slope of the new c in the old one, and o is h / tanh(c). i and g come apart where x is so far
+out that g is 1 or -1: there i * g is i alone. The inverse of each activation is then a straight
+line in x and h, whose slopes are the weights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from lstm_teach.checks.cell.calls import Caller
-from lstm_teach.checks.cell.equations import normals
-from lstm_teach.checks.cell.fit import ACTIVATIONS, Guess, anywhere, informed
-from lstm_teach.checks.cell.returned import State
+from lstm_teach.checks.bringing import Caller, Sizes, normals, redraw
+from lstm_teach.checks.cell.equations import GATES, OLD_C, OLD_H, settled
 from lstm_teach.checks.report import Report
 
-SAMPLES = 96
-DIRECTIONS = 4
-UNITS = 8
+LARGE = 200.0
+"""An old c to try, far beyond where c is usually clipped, which is at 50 at most."""
+
+_MANY_UNITS, _MANY_COLUMNS, _BETWEEN = 32, 64, 24
+
+
+class Failed(Exception):
+    """The cell could not be run; the report says why."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(report.message)
+        self.report = report
 
 
 @dataclass
-class Gate:
-    """A gate as it was read.
+class Lines:
+    """The four gates as straight lines in x and h, of the units and columns looked at.
 
     Attributes:
-        activation: a key of `ACTIVATIONS`, "constant", or "" where nothing fits.
-        lines: ``[units, directions + 1]``, how its sum grows along each direction, and its offset.
-        values: ``[samples, units]``.
+        x: slopes in x, ``[4, units, columns of x]``; NaN where a gate of a unit is unreadable.
+        h: slopes in h, ``[4, units, columns of h]``.
+        b: the sums at x = h = 0, ``[4, units]``.
+        missed: by gate, how far its values are from those of the line at other places.
+        bent: the gates that are no straight lines.
+        hard: whether gates are exactly 0 or 1 near zero.
+        looks_at_c: what is not straight in the old c: "c" or "h"; "" for nothing.
     """
 
-    activation: str
-    lines: Tensor
-    values: Tensor
-
-
-@dataclass
-class Places:
-    """Where a cell is looked at.
-
-    Attributes:
-        t: ``[samples, 2 * directions + 1]``, steps along the directions, and a 1.
-        along_x: ``[directions, input_size]``.
-        along_h: ``[directions, hidden_size]``.
-        x: ``[samples, input_size]``.
-        h: ``[samples, hidden_size]``.
-        c: four old cell states, ``[samples, hidden_size]`` each, the first of them zero.
-        units: which hidden units are looked at.
-    """
-
-    t: Tensor
-    along_x: Tensor
-    along_h: Tensor
     x: Tensor
     h: Tensor
-    c: tuple[Tensor, ...]
-    units: Tensor
+    b: Tensor
+    missed: dict[str, float]
+    bent: str
+    hard: bool = False
+    looks_at_c: str = ""
 
-
-def places(input_size: int, hidden_size: int) -> Places:
-    """Random places along a few random directions, so that wide cells cost no more."""
-    normal = normals(7)
-    t = torch.cat([0.5 * normal(SAMPLES, 2 * DIRECTIONS), torch.ones(SAMPLES, 1).double()], 1)
-    along_x, along_h = normal(DIRECTIONS, input_size), normal(DIRECTIONS, hidden_size)
-    along_h /= 1.01 * (t[:, DIRECTIONS:-1] @ along_h).abs().amax(0)  # an LSTM's h is in (-1, 1)
-    c = 0.4 + torch.sigmoid(normal(3, SAMPLES, hidden_size))  # no cell clips c as early as that
-    c[1] *= -1
-    c[2] *= normal(SAMPLES, hidden_size).sign()
-    return Places(
-        t=t,
-        along_x=along_x,
-        along_h=along_h,
-        x=t[:, :DIRECTIONS] @ along_x,
-        h=t[:, DIRECTIONS:-1] @ along_h,
-        c=(torch.zeros(SAMPLES, hidden_size).double(), *c),
-        units=torch.linspace(0, hidden_size - 1, min(hidden_size, UNITS)).long().unique(),
-    )
+    def unread(self) -> str:
+        """The gates of which no unit could be read."""
+        return "".join(k for k, b in zip(GATES, self.b, strict=True) if not b.isfinite().any())
 
 
 @dataclass
-class Reader:
-    """Looks at a cell, and fits straight lines and products of two gates to what it sees.
+class Eye:
+    """Looks at one cell.
 
     Attributes:
-        caller: calls the cell.
-        at: where it is looked at.
-        accuracy: how well a right cell has to fit, by the precision that it computes in.
+        caller: calls it.
+        weights: everything that it owns, by name; a function's are handed over in each call.
+        sizes: input_size and hidden_size.
+        is_function: whether the weights are handed over.
+        exact: whether it computes in float64.
     """
 
     caller: Caller
-    at: Places
-    accuracy: float
+    weights: Mapping[str, Tensor]
+    sizes: Sizes
+    is_function: bool = False
+    exact: bool = True
+    _away: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list)
 
-    def observe(self, exchanged: bool = False) -> State | Report:
-        """What comes back at every place from each old c, ``[4, samples, hidden_size]`` each."""
-        x, h, c = self.at.x.repeat(4, 1), self.at.h.repeat(4, 1), torch.cat(self.at.c)
-        state = self.caller(x=x, h=c if exchanged else h, c=h if exchanged else c)
-        if isinstance(state, Report):
-            return state
-        first, second = (part.double().unflatten(0, (4, -1)) for part in state)
-        return first, second
+    @property
+    def limit(self) -> float:
+        """How far a right cell may be off, by the precision that it computes in."""
+        return 1e-6 if self.exact else 1e-4
 
-    def same(self, one: Tensor, other: Tensor) -> bool:
-        """Whether two readings are equal to the accuracy."""
-        return bool(((one - other).abs() <= self.accuracy * (1 + other.abs())).all())
+    @cached_property
+    def units(self) -> Tensor:
+        """The hidden units looked at."""
+        return _some(self.sizes[1], _MANY_UNITS)
 
-    def close(self, one: Tensor, other: Tensor) -> bool:
-        """Whether two fitted lines are equal; a fit is less accurate than what it fits."""
-        return bool(((one - other).abs() <= 30 * self.accuracy * (1 + other.abs())).all())
+    @cached_property
+    def columns(self) -> tuple[Tensor, Tensor]:
+        """The features of x and the units of h looked at."""
+        return _some(self.sizes[0], _MANY_COLUMNS), _some(self.sizes[1], _MANY_COLUMNS)
 
-    def gate(self, values: Tensor) -> Gate:
-        """Find the activation whose inverse makes a gate's values straight lines in x and h.
+    def same(self, one: Tensor, other: Tensor, times: float = 1.0) -> bool:
+        """Whether two readings are equal to the accuracy; what cannot be read is no difference."""
+        off = (one - other).abs() > times * self.limit * (1 + other.abs())
+        return not bool(off.any())
 
-        Args:
-            values: ``[samples, units]``; NaN where the gate could not be seen.
+    def redraw(self, seed: int = 5) -> None:
+        """Other values for all weights."""
+        redraw(self.weights, self.sizes, seed)
+
+    def step(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """h and c of a step, ``[batch, hidden_size]``, in float64, finite or not.
+
+        Raises:
+            Failed: it could not be run.
         """
-        known = values.isfinite()
-        nothing = torch.zeros(values.shape[1], self.at.t.shape[1], dtype=values.dtype)
-        if known.double().mean() < 0.5:
-            return Gate("", nothing, values)
-        level = values.nanmedian(0, keepdim=True).values.expand_as(values)
-        if self.same(values[known], level[known]):
-            return Gate("constant", nothing, values)
-        for name, (squash, inverse) in ACTIVATIONS.items():
-            lines = self._straight(inverse(values))
-            if lines is None:
-                continue
-            if self.same(squash(self.at.t @ lines.T)[known], values[known]):
-                return Gate(name, lines, values)
-        return Gate("", nothing, values)
+        found = self.caller.pair(x=x, h=h, c=c, **(self.weights if self.is_function else {}))
+        if isinstance(found, Report):
+            raise Failed(found)
+        return found[0].double(), found[1].double()
 
-    def _straight(self, sums: Tensor) -> Tensor | None:
-        """Least squares that trusts a sum the less the further it is in the saturated ends."""
-        known = sums.isfinite()
-        if (known.sum(0) < 2 * self.at.t.shape[1]).any():
-            return None
-        trust = torch.where(known, torch.exp(-sums.abs() / 2), 0.0).nan_to_num(0.0).T[..., None]
-        sums = torch.where(known, sums, 0.0).T[..., None]
-        normal = (self.at.t * trust).mT @ (self.at.t * trust)
-        right = (self.at.t * trust).mT @ (sums * trust)
-        return torch.linalg.solve_ex(normal, right)[0][..., 0]
+    def far_rows(self, scale: float = 60.0) -> tuple[Tensor, Tensor]:
+        """What comes back from each old c where x is far from zero, for many draws of weights.
 
-    def gate_with_late_bias(self, values: Tensor) -> Gate:
-        """As `gate`, and a sigmoid with a constant of each unit added after it."""
-        gate = self.gate(values)
-        parts = None
-        if not gate.activation:
-            parts = self.product(values, "sigmoid", "nothing", added=True)
-        if parts is None or not self.close(parts[1].lines[:, :-1], torch.zeros(1).double()):
-            return gate
-        return Gate("sigmoid + 1", parts[0].lines, values)
-
-    def product(
-        self,
-        values: Tensor,
-        one: str,
-        two: str,
-        added: bool = False,
-        hints: Sequence[Tensor] = (),
-        near: Tensor | None = None,
-    ) -> tuple[Gate, Gate] | None:
-        """Take i * g apart: two gates of these activations whose product has the values.
-
-        Args:
-            values: ``[samples, units]``.
-            one: a key of `ACTIVATIONS`.
-            two: likewise.
-            added: look for i + g, not i * g.
-            hints: ``[units, 2 * directions + 1]``, lines that i could have.
-            near: ``[units, 2 * (2 * directions + 1)]``, lines of i and g to begin with.
+        Returns:
+            ``[rows, 2 * len(OLD_C)]``, and where a value is still on its way at this distance.
         """
-        if not values.isfinite().all():
-            return None
-        t, y = self.at.t, values.T
-        guess = Guess(ACTIVATIONS[one][0], ACTIVATIONS[two][0], torch.add if added else torch.mul)
-        enough = len(values) * (self.accuracy / 1000) ** 2
-        starts = informed(t, y, hints) if near is None else near[None]
-        if near is None and (one, two) != ("sigmoid", "tanh"):  # most guesses end at two units
-            _, first = guess.fit(t, y[:2], starts[:, :2], enough)
-            if not self.same(first, values[:, :2]):
-                return None
-        lines, fitted = guess.fit(t, y, starts, enough)
-        missed = [u for u in range(len(y)) if not self.same(fitted[:, u], values[:, u])]
-        if missed and (len(missed) < len(y) or len(missed) < 3 or near is not None):
-            lines[missed], fitted[:, missed] = guess.fit(
-                t, y[missed], anywhere(lines[missed]), enough
-            )
-        if not self.same(fitted, values):
-            return None
-        i, g = lines.chunk(2, dim=-1)
-        return Gate(one, i, guess.squash_i(t @ i.T)), Gate(two, g, guess.squash_g(t @ g.T))
+        input_size, hidden_size = self.sizes
+        scale = scale if self.exact else scale / 3
+        units = self.units[:: max(1, len(self.units) // 8)]
+        n = 16 if self.caller.axes == "one" else 48
+        rounds = -(-{1: 96, 2: 48, 3: 32}.get(input_size, 24) // len(units))
+        rows, moves = [], []
+        for seed in range(rounds):
+            self.redraw(20 + seed)
+            out = normals(seed)(n, input_size) * scale / 2 / (input_size / sum(self.sizes)) ** 0.5
+            x = torch.cat([out, 1.3 * out]).repeat_interleave(len(OLD_C), 0)
+            old = torch.tensor(OLD_C, dtype=x.dtype).repeat(2 * n)[:, None].expand(-1, hidden_size)
+            found = torch.stack(self.step(x, torch.full_like(old, OLD_H), old), -1)
+            near, far = found[:, units].unflatten(0, (2, n, len(OLD_C))).transpose(2, 3).flatten(3)
+            value, moving = settled(near, far, 30 * self.limit if self.exact else 3e-3)
+            rows.append(value.flatten(0, 1))
+            moves.append((moving | ~value.isfinite()).flatten(0, 1))
+        return torch.cat(rows), torch.cat(moves)
+
+    def lines(self, seed: int | None = 5) -> Lines:
+        """The sums of the gates near zero, after weights are drawn anew with this seed, if any."""
+        if seed is not None:
+            self.redraw(seed)
+        (k, m), (input_size, hidden_size) = map(len, self.columns), self.sizes
+        places = 1 + k + m + _BETWEEN
+        x, h = _zeros(places, input_size), _zeros(places, hidden_size)
+        normal = normals(7)
+        x[range(1, 1 + k), self.columns[0]] = 1.0
+        h[range(1 + k, 1 + k + m), self.columns[1]] = 0.9
+        x[-_BETWEEN:, self.columns[0]] = normal(_BETWEEN, k) * 0.7
+        h[-_BETWEEN:, self.columns[1]] = 0.9 * torch.tanh(normal(_BETWEEN, m))
+        self._find_away()
+        z, value, write, looks = self._sums(x, h)
+        shut = ((value[1:4:2] == 0) | (value[1:4:2] == 1)).any()
+        hard = bool(shut or (write[-_BETWEEN:] == 0).double().mean() > 0.05)
+        b = z[:, 0]
+        by_x = (z[:, 1 : 1 + k] - b[:, None]).mT
+        by_h = (z[:, 1 + k : 1 + k + m] - b[:, None]).mT / 0.9
+        missed, bent = {}, ""
+        for n, gate in enumerate(GATES):
+            straight = b[n] + x[:, self.columns[0]] @ by_x[n].T + h[:, self.columns[1]] @ by_h[n].T
+            off = ((torch.tanh if gate == "g" else torch.sigmoid)(straight) - value[n])[
+                -_BETWEEN:
+            ].abs()
+            unreadable = gate in "fo" and not bool(value[n].isfinite().all())
+            missed[gate] = off.nan_to_num(0.0).max().item()
+            if missed[gate] > 20 * self.limit or unreadable or hard:
+                bent += gate
+        return Lines(by_x, by_h, b, missed, bent, hard, looks)
+
+    def offsets(self) -> Tensor:
+        """The sums of the gates at x = h = 0, ``[4, units]``, with the weights as they are."""
+        return self._sums(_zeros(2, self.sizes[0]), _zeros(2, self.sizes[1]))[0][:, 0]
+
+    def _sums(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor, str]:
+        """The sums and values of the gates at some places, ``[4, places, units]`` each, i * g there,
+        and what is not straight in the old c."""
+        n, normal, units = len(x), normals(9), self.units
+        plus = 0.4 + torch.sigmoid(normal(n, self.sizes[1]))
+        minus = -0.4 - torch.sigmoid(normal(n, self.sizes[1]))
+        old = torch.cat([0 * plus, plus, minus])
+        new_h, new_c = self.step(x.repeat(3, 1), h.repeat(3, 1), old)
+        (_, h1, h2), (w, n1, n2) = new_h[:, units].chunk(3), new_c[:, units].chunk(3)
+        f = (n1 - w) / plus[:, units]
+        looks = "" if self.same(w + f * minus[:, units], n2, 10) else "c"
+        o = torch.where(n1.abs() > n2.abs(), h1 / torch.tanh(n1), h2 / torch.tanh(n2))
+        for seen, new in ((h1, n1), (h2, n2)):
+            clear = (n1.abs() > 1e-2) & (n2.abs() > 1e-2)
+            if not looks and not self.same((o * torch.tanh(new))[clear], seen[clear], 10):
+                looks = "h"
+        z_i = torch.full_like(w, torch.nan)
+        for out, served, drop in self._away:
+            far = self.step(x + out, h, torch.zeros_like(plus))[1][:, units]
+            z_i[:, served] = (torch.logit(far.abs()) - drop)[:, served]
+        i = torch.sigmoid(z_i)
+        g = w / i
+        sums = torch.stack([z_i, torch.logit(f), torch.atanh(g), torch.logit(o)])
+        return sums, torch.stack([i, f, g, o]), w, looks
+
+    def _find_away(self) -> None:
+        """Ways out along x on which g of a unit is 1 or -1 all along, and its i is still seen.
+
+        Each with the units that it serves, and by how much it changes the sum of their i.
+        """
+        input_size, hidden_size = self.sizes
+        count = 4 if input_size == 1 else 16
+        scales = (20.0, 60.0, 150.0) if self.exact else (8.0, 14.0, 24.0)
+        lowest = -550.0 if self.exact else -80.0
+        d = normals(90)(count, input_size) / 2 / (input_size / sum(self.sizes)) ** 0.5
+        d = torch.cat([sign * scale * d for scale in scales for sign in (1, -1)])
+        none = _zeros(3 * len(d), hidden_size)
+        out = torch.cat([d, 2 * d, 3 * d])
+        w = self.step(out, none, none)[1][:, self.units].abs()
+        one, two, three = torch.logit(w).chunk(3)
+        bent = (one + three - 2 * two).abs()
+        seen = (one < 5) & (three < 5) & (three > lowest) & (bent < (1e-11 if self.exact else 1e-4))
+        left = torch.ones(len(self.units), dtype=torch.bool)
+        self._away = []
+        while (seen & left).any():
+            best = int((seen & left).sum(1).argmax())
+            served = seen[best] & left
+            self._away.append((3 * d[best], served, 3 * (two - one)[best]))
+            left &= ~served
+
+
+def _zeros(*shape: int) -> Tensor:
+    return torch.zeros(*shape, dtype=torch.float64)
+
+
+def _some(size: int, most: int) -> Tensor:
+    return torch.linspace(0, size - 1, min(size, most)).long().unique()

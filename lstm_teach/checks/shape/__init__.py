@@ -3,8 +3,7 @@
 Nothing is run: `predict_shapes` says what is right, and each known mistake is a rule that
 says which shapes it would give. The verdict is the mistake whose shape is the learner's.
 
-Read `question` (what is asked, with its numbers in words), `mistakes` (the table), `check` (what
-was typed, and the verdict).
+Read `mistakes` (what is asked, and the table), then `check` (what was typed, and the verdict).
 """
 
 from lstm_teach.checks.shape.check import check_shape

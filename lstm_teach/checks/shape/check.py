@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import operator
 import re
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
 
 from lstm_teach.checks.report import Report
-from lstm_teach.checks.shape.mistakes import mistakes_giving
-from lstm_teach.checks.shape.question import STATE, Question
-from lstm_teach.shape_hints import Sizes, differing_axes, not_an_lstm
-from lstm_teach.shapes import LSTMCellShapes, LSTMShapes, Shape, ShapeError, predict_shapes
+from lstm_teach.checks.shape.mistakes import STATE, Question, mistakes_giving
+from lstm_teach.shapes import ShapeError, Sizes, differing_axes, not_an_lstm, predict_shapes
 
 _WHICH = {
-    "nn.LSTM": {name: name for name in ("output", *STATE)},
-    "nn.LSTMCell": {"h": "h", "c": "c", "h_n": "h", "c_n": "c", "h_0": "h_0", "c_0": "c_0"},
+    nn.LSTM: {name: name for name in ("output", *STATE)},
+    nn.LSTMCell: {"h": "h", "c": "c", "h_n": "h", "c_n": "c", "h_0": "h_0", "c_0": "c_0"},
 }
-
 
 HOW_TO_WRITE = (
     "Write one whole number, 0 or more, for each axis, as a tuple `(2, 5, 7)` or as text "
@@ -28,15 +25,20 @@ HOW_TO_WRITE = (
 _LONGEST = 200
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\s*\*\s*[A-Za-z_]\w*)*\s*[=:]", re.ASCII)
 _NUMBERS = re.compile(r"\d{1,18}(?:(?:\s*[,x×;]\s*|\s+)\d{1,18})*\s*,?", re.ASCII | re.IGNORECASE)
+# A keyboard set to Chinese or Japanese writes digits and brackets of full width.
+_HALF_WIDTH = {0xFF01 + k: 0x21 + k for k in range(94)} | {0x3000: " ", 0x3001: ","}
 
 
-def check_shape(answer: Any, module: nn.LSTM | nn.LSTMCell, input_shape: Any, which: str) -> Report:
+def check_shape(
+    answer: Any, module: nn.LSTM | nn.LSTMCell, input_shape: Any, which: str, reveal: bool = False
+) -> Report:
     """Judge a guess at the shape of one tensor, and name the mistake behind a wrong one.
 
         >>> check_shape("3, 1, 20", nn.LSTM(100, 20, batch_first=True), (3, 10, 100), "h_n").verdict
         'batch_first_moves_state'
 
-    Nothing is run, and nothing that was typed is evaluated.
+    Nothing is run, and nothing that was typed is evaluated. A wrong guess is told its mistake and
+    not the right shape, so that there is something left to find out for a second guess.
 
     Args:
         answer: the guess: a tuple, list or torch.Size of whole numbers, or text such as
@@ -45,106 +47,83 @@ def check_shape(answer: Any, module: nn.LSTM | nn.LSTMCell, input_shape: Any, wh
         input_shape: the shape of its input, as for `predict_shapes`.
         which: the tensor asked about. For nn.LSTM "output", "h_n", "c_n", "h_0" or "c_0"; for
             nn.LSTMCell "h", "c" (or "h_n", "c_n", which mean the same there), "h_0" or "c_0".
+        reveal: whether to tell a wrong guess the right shape too.
 
     Returns:
         A report. Its verdict is "ok", "not_attempted", the name of the mistake that produces
         exactly this shape (the likelier one where several do: the message has them all),
         "wrong_rank" where no known mistake fits and the number of axes is wrong, "unrecognised"
-        for any other wrong shape and for what is no shape at all, or "raises" where PyTorch would
-        refuse the input itself.
+        for any other wrong shape, or "cannot_check" where there is nothing to judge: the answer is
+        no shape, or PyTorch would refuse the input itself.
     """
     if not isinstance(module, nn.LSTM | nn.LSTMCell):
-        return Report("raises", not_an_lstm("check_shape", module))
+        return _cannot("there is no nn.LSTM", not_an_lstm("check_shape", module))
     try:
         shapes = predict_shapes(module, input_shape)
     except ShapeError as error:
-        return Report("raises", f"There is no answer to find, since the call would fail. {error}")
-    kind = "nn.LSTM" if isinstance(module, nn.LSTM) else "nn.LSTMCell"
+        return _cannot("the call itself would fail, so there is no shape to find", str(error))
+    kind = nn.LSTM if isinstance(module, nn.LSTM) else nn.LSTMCell
     names = _WHICH[kind]
     if not isinstance(which, str) or which not in names:
         known = ", ".join(f'"{name}"' for name in names)
-        return Report("unrecognised", f"For {kind}, `which` must be one of {known}.")
-    which = names[which]
+        message = f"For nn.{kind.__name__}, `which` must be one of {known}."
+        return _cannot("there is no tensor of that name", message)
     try:
         sizes = read_answer(answer)
     except ShapeError as error:
-        return Report("unrecognised", f"{error} {HOW_TO_WRITE}")
+        return _cannot("that is no shape", f"{error} {HOW_TO_WRITE}")
+    question = Question(module, shapes, names[which])
     if sizes is None:
-        return Report("not_attempted", f"What is the shape of `{which}`? {HOW_TO_WRITE}")
-    if isinstance(shapes, LSTMShapes) and isinstance(module, nn.LSTM):
-        return _judge_lstm(sizes, Question(module, shapes, which))
-    return _judge_cell(sizes, cast(LSTMCellShapes, shapes), which)
+        return Report("not_attempted", f"What is the shape of `{question.which}`? {HOW_TO_WRITE}")
+    return _judge(sizes, question, reveal)
 
 
-def _judge_lstm(sizes: Sizes, q: Question) -> Report:
+def _cannot(headline: str, message: str) -> Report:
+    return Report("cannot_check", message, headline=headline)
+
+
+def _judge(sizes: Sizes, q: Question, reveal: bool) -> Report:
     found = mistakes_giving(sizes, q)
+    named = f"`{q.which}` is `{q.right}`."
     if sizes == q.right:
-        return _right(q.which, q.right, [mistake.verdict for mistake in found])
-    others = {name: getattr(q.shapes, name) for name in ("input", "output", "h_n", "c_n")}
-    verdict = found[0].verdict if found else None
-    told = [mistake.explain(q) for mistake in found[:1]] + [
-        f"Or `{mistake.verdict}`, which gives the same shape here: {mistake.explain(q)}"
-        for mistake in found[1:]
-    ]
-    return _wrong(sizes, q.which, q.right, verdict, told, others)
-
-
-def _judge_cell(sizes: Sizes, shapes: LSTMCellShapes, which: str) -> Report:
-    right, input_size = getattr(shapes, which), shapes.input[-1]
-    wide = sizes == (*right[:-1], input_size)
-    if sizes == right:
-        return _right(which, right, ["input_size_for_hidden_size"] * wide)
-    if wide:
-        words = (
-            f"{input_size} is input_size, the width of what goes in. What comes out is "
-            f"hidden_size wide, {right[-1]}."
-        )
-        return _wrong(sizes, which, right, "input_size_for_hidden_size", [words], {})
-    words = "An nn.LSTMCell is one layer and computes one step: no axis for layers, none for time."
-    too_many = [words] if len(sizes) > len(right) else []
-    return _wrong(sizes, which, right, None, too_many, {})
-
-
-def _right(which: str, right: Shape, invisible: list[str]) -> Report:
-    hidden = (f"`{v}` would give the same shape for these sizes." for v in dict.fromkeys(invisible))
-    return Report("ok", f"`{which}` is `{right}`.", not_checked=tuple(hidden))
-
-
-def _wrong(
-    sizes: Sizes,
-    which: str,
-    right: Shape,
-    verdict: str | None,
-    explanations: list[str],
-    others: dict[str, Shape],
-) -> Report:
-    same_rank = len(sizes) == len(right)
+        verdicts = dict.fromkeys(m.verdict for m in found if m.verdict != "unrecognised")
+        hidden = (f"`{v}` would give the same shape for these sizes" for v in verdicts)
+        return Report("ok", named, not_checked=tuple(hidden))
     evidence = {"given": str(list(sizes))}
-    if same_rank:
-        evidence["axes that differ"] = differing_axes(sizes, right)
+    if found:
+        first, *others = [mistake.report(evidence, **q.words()) for mistake in found]
+        told = [first.message, *(f"Or {m.headline}: {m.message}" for m in others)]
+        verdict, headline, message = first.verdict, first.headline, "\n".join(told)
     else:
-        evidence["axes"] = f"{len(sizes)}, where {len(right)} are right"
-    message = " ".join(explanations)
-    if verdict is None:
-        verdict = "unrecognised" if same_rank else "wrong_rank"
-        twins = [name for name, shape in others.items() if shape == sizes]
-        if twins:
-            message += f" `{list(sizes)}` is the shape of `{'` and of `'.join(twins)}` here."
-        if same_rank:
-            message += f" Look axis by axis: {evidence['axes that differ']}."
-        else:
-            message += f" {_rank_in_words(sizes, which, right)}"
-    return Report(verdict, f"{message.strip()} `{which}` is `{right}`.", evidence)
+        verdict, headline, message = _by_axes(sizes, q)
+    if reveal:
+        message += f"\n{named}"
+        if len(sizes) == len(q.right):
+            evidence["axes that differ"] = differing_axes(sizes, q.right)
+    return Report(verdict, message, evidence, headline=headline)
 
 
-def _rank_in_words(sizes: Sizes, which: str, right: Shape) -> str:
-    left_out = [name for i, name in enumerate(right.names) if _without(right, i) == sizes]
-    added = [i for i in range(len(sizes)) if _without(sizes, i) == right]
-    if left_out:
-        return f"The axis of {left_out[0]} is missing."
-    if added:
-        return f"Axis {added[0]}, {sizes[added[0]]} long, is one too many."
-    return f"`{which}` has {len(right)} axes here and you gave {len(sizes)}."
+def _by_axes(sizes: Sizes, q: Question) -> tuple[str, str, str]:
+    """Verdict, headline and message of a wrong shape that no known mistake explains."""
+    right = q.right
+    if len(sizes) == len(right):
+        off = [
+            name for name, got, want in zip(right.names, sizes, right, strict=True) if got != want
+        ]
+        message = f"The axes of `{q.which}` are `[{', '.join(right.names)}]`, in this order."
+        return (
+            "unrecognised",
+            f"{' and '.join(off)} {'is' if len(off) == 1 else 'are'} off",
+            message,
+        )
+    message = f"`{q.which}` has {len(right)} axes here, and you gave {len(sizes)}."
+    for axis, name in enumerate(right.names):
+        if _without(right, axis) == sizes:
+            return "wrong_rank", f"the axis of {name} is missing", message
+    for axis, size in enumerate(sizes):
+        if _without(sizes, axis) == right:
+            return "wrong_rank", f"axis {axis}, {size} long, is one too many", message
+    return "wrong_rank", "the number of axes is off", message
 
 
 def _without(sizes: Sizes, axis: int) -> Sizes:
@@ -184,7 +163,7 @@ def read_answer(answer: Any) -> Sizes | None:
 def _read_text(text: str) -> Sizes | None:
     if len(text) > _LONGEST:
         raise ShapeError("That text is too long for a shape.")
-    inside = _NAME.sub("", text.replace("`", " ").replace("，", ",")).strip()
+    inside = _NAME.sub("", text.translate(_HALF_WIDTH).replace("`", " ")).strip()
     inside = re.sub(r"^(torch\.)?Size|(?<=[\d)\]])\s*\.$", "", inside).strip()
     numbers = inside.strip("()[]").strip()
     if not inside or numbers in ("...", "…", "?"):

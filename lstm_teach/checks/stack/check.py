@@ -9,161 +9,293 @@ from typing import Any
 
 import torch
 
+from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
-from lstm_teach.checks.stack.mistakes import MISTAKES, Mistake
-from lstm_teach.checks.stack.results import ARRANGEMENTS, Result, complaint, first_off, same
-from lstm_teach.checks.stack.trial import CASES, Trial, try_all
+from lstm_teach.checks.stack.brought import Brought, bring
+from lstm_teach.checks.stack.mistakes import MISTAKES
+from lstm_teach.checks.stack.results import (
+    ARRANGEMENTS,
+    CONTRACT,
+    close,
+    complaint,
+    first_off,
+    same,
+)
+from lstm_teach.checks.stack.trial import Trial, try_all
+from lstm_teach.checks.stack.wiring import Result
 
 
 @leaves_no_trace
-def check_stack(run_stack: Callable[..., Any]) -> Report:
+def check_stack(run_stack: Any, call: Callable[..., Any] | None = None) -> Report:
     """Say whether a stack of cells computes what it should, and if not, name what is wrong.
 
-    It is tried with one, two and three layers, equal and different sizes, and large weights, and
-    every step and every state is held against nn.LSTMCell called layer by layer.
+    A function is lent nn.LSTMCells: one, two and three layers, of equal and different sizes. A
+    module is tried with copies of its own cells. The weights are large, and every step and every
+    state is held against the same cells called layer by layer.
 
     Args:
         run_stack: a function (cells, x) -> (output, states). cells is a list of nn.LSTMCell from
             the lowest layer up, x is `[seq_len, batch, input_size]`. output is `[seq_len, batch,
             hidden_size of the top layer]`; states holds for each layer one (h, c), each `[batch,
-            hidden_size of that layer]`, after the last step.
+            hidden_size of that layer]`, after the last step. It may be written in NumPy; then cells
+            and x have arrays inside. Or a module that owns its cells, each
+            an nn.LSTMCell or of one class of your own, and reads x, or x with the batch first; or
+            a class that takes the cells.
+        call: how to run it where that is not the way: (run_stack, cells, x) -> (output, states),
+            or (run_stack, x) -> (output, states) for a module that owns its cells.
 
     Returns:
-        A report; its verdict is "ok", "not_attempted", "raises", "unrecognised" or a mistake's
-        name, such as "stale_lower_state". It never raises because of the stack.
+        A report; its verdict is "ok", "variant" (residual, bidirectional, feeding back),
+        "not_attempted", "cannot_check", "raises", "unrecognised" or a mistake's name, such as
+        "stale_lower_state". It never raises because of the stack.
     """
     if run_stack is None or run_stack is ...:
         return Report("not_attempted", "There is no function yet: write `run_stack(cells, x)`.")
-    if isinstance(run_stack, type) or not callable(run_stack):
-        return Report("unrecognised", _not_a_function(run_stack))
-    trials, again = try_all(run_stack, torch.float64)
-    if len(trials) == len(CASES) and any(trial.raised for trial in trials):
-        coarser = try_all(run_stack, torch.float32)
-        if sum(trial.raised for trial in coarser[0]) < sum(trial.raised for trial in trials):
-            trials, again = coarser
-    with torch.no_grad():
-        report = _judge(trials, again)
-    untried = ", ".join(case.name for case in CASES[len(trials) :])
+    brought = bring(run_stack, call)
+    if isinstance(brought, Report):
+        return brought
+    trials, differs = try_all(brought, torch.float64)
+    others = [(brought, torch.float32)]
+    if not brought.owns:
+        others.append((replace(brought, numpy=True), torch.float64))
+    for other, dtype in others:
+        if len(trials) == len(brought.cases) and any(trial.raised for trial in trials):
+            again = try_all(other, dtype)
+            if sum(t.raised for t in again[0]) < sum(t.raised for t in trials):
+                trials, differs = again
+    report = replace(_judge(brought, trials, differs), of="stack")
+    untried = ", ".join(case.name for case in brought.cases[len(trials) :])
     if not untried:
         return report
-    return replace(report, not_checked=(f"{untried}: your function took too long before.",))
+    slow = f"{untried}: your code took too long before"
+    return replace(report, not_checked=(*report.not_checked, slow))
 
 
-def _not_a_function(given: Any) -> str:
-    if isinstance(given, type):
-        return (
-            f"`{given.__name__}` is a class, and the check needs a function. Where the class "
-            f"takes the cells, that is `check_stack(lambda cells, x: {given.__name__}(cells)(x))`."
-        )
-    return (
-        f"The check needs the function itself, `check_stack(run_stack)`, and got a value of type "
-        f"`{type(given).__name__}`."
-    )
-
-
-def _judge(trials: list[Trial], again: bool) -> Report:
+def _judge(brought: Brought, trials: list[Trial], differs: str) -> Report:
     raised = [trial for trial in trials if trial.raised]
     done = [trial for trial in trials if not trial.raised]
     stubs = [trial for trial in raised if trial.given.verdict == "not_attempted"]
     for trial in stubs or (raised if not done else []):
         return trial.given  # type: ignore[no-any-return]
+    if differs == "random" and not _starts_off(done[0]):
+        return Report(
+            "cannot_check",
+            "Two calls with the same cells and the same x give different numbers. If that is "
+            "dropout of your own, bring the code with it switched off. If h and c start from "
+            "random numbers, start from zeros.",
+            headline="it draws random numbers at every call",
+        )
+    report = _verdict(brought, done)
     also = list(dict.fromkeys(change for trial in trials for change in trial.changes))
-    if not again:
+    if differs:
         also.append(
             "Two calls with the same cells and the same x give different numbers: start each "
             "call from zeros, not from random numbers or from a state that was kept."
         )
-    right = _all_right(done)
     for trial in raised[:1]:
-        also.insert(0 if right else len(also), _on_an_error(trial))
-    if not right:
-        report = _name(done)
-        return replace(report, message="\n".join([report.message, *also]))
-    names = ", ".join(trial.case.name for trial in done)
-    agrees = f"Every step and every state agrees with nn.LSTMCell ({names})."
-    if also:
-        return Report("raises" if raised else "unrecognised", "\n".join([agrees, *also]))
-    notes = dict.fromkeys(note for trial in done for note in trial.notes)
-    return Report("ok", "\n".join([agrees, *notes]), {"stacks tried": len(done)})
+        also.insert(0 if report.ok else len(also), _on_an_error(trial))
+    if report.verdict == "variant":
+        return report
+    if not also:
+        return report
+    report = replace(report, message="\n".join([report.message, *also]))
+    if not report.ok:
+        return report
+    if raised:
+        headline = f"with {raised[0].case.name} it raises an error"
+        return replace(report, verdict="raises", headline=headline)
+    headline = "the numbers are right, and it changes more than it should"
+    if differs:
+        headline = "two calls give different numbers"
+    return replace(report, verdict="unrecognised", headline=headline)
 
 
 def _on_an_error(trial: Trial) -> str:
     size = f"x is {list(trial.x.shape)}"
-    said = f"With {trial.case.name} it raises an error ({size}):\n{trial.given.message}"
-    if "batch size" in trial.given.message:
-        said += "\nMake h and c for the batch of x, which is `x.shape[1]`."
-    return said
+    return f"With {trial.case.name} it raises an error ({size}):\n{trial.given.message}"
 
 
-def _all_right(trials: Iterable[Trial]) -> bool:
-    return all(same(trial.given, list(trial.right)) for trial in trials)
-
-
-def _name(done: list[Trial]) -> Report:
-    """Name what is wrong with results that are not all right."""
-    report = _named(done)
+def _verdict(brought: Brought, done: list[Trial]) -> Report:
+    """What is to be said of the numbers that came back."""
+    report = _right(brought, done)
+    report = _named(done) if report is None else report
     if report is not None:
         return report
     # A stack written for two layers has its own trouble with three, which hides its mistake.
     report = _named([trial for trial in done if len(trial.cells) == 2])
-    if report is None:
-        return _unrecognised(done)
-    other = "That is what it does with two layers; with more or fewer, more is wrong: loop over "
-    return replace(report, message=f"{report.message}\n{other}`enumerate(cells)`.")
+    if report is not None:
+        other = "That is what it does with two layers; with more or fewer, more is wrong: loop over"
+        return replace(report, message=f"{report.message}\n{other} `enumerate(cells)`.")
+    report = _seen_at_the_cells(brought, done)
+    return _unrecognised(done) if report is None else report
+
+
+def _right(brought: Brought, done: list[Trial]) -> Report | None:
+    loose = ARRANGEMENTS[:-2] if brought.owns else ARRANGEMENTS[:1]
+    for arranged in loose:
+        if not _all_same(done, arranged):
+            continue
+        names = ", ".join(trial.case.name for trial in done)
+        cells = "your own cells" if brought.owns else "the nn.LSTMCells that the check handed in"
+        lines = [f"Every step and state agrees with {cells}, called layer by layer ({names})."]
+        if brought.owns:
+            lines.append(_layout(brought))
+        if arranged.headline:
+            lines.append(f"It differs from the check's own form: {arranged.headline}.")
+        notes = dict.fromkeys(note for trial in done for note in trial.notes)
+        return Report("ok", "\n".join([*lines, *notes]), {"stacks tried": len(done)})
+    return None
+
+
+def _layout(brought: Brought) -> str:
+    axes = "[batch, seq_len, input_size]" if brought.batch_first else "[seq_len, batch, input_size]"
+    return f"Your module reads x as `{axes}`."
+
+
+def _all_same(trials: Iterable[Trial], arranged: Mistake) -> bool:
+    return all(t.right and same(t.given, arranged.how(*t.right)) for t in trials)
 
 
 def _named(trials: list[Trial]) -> Report | None:
     """An arrangement or a known mistake that fits all of these."""
-    if _all_right(trials):
+    if not trials or _all_same(trials, ARRANGEMENTS[0]):
         return None
-    for arranged, said in ARRANGEMENTS:
-        if all(same(t.given, arranged(*t.right)) for t in trials):
-            message = f"Your numbers are right. {said}"
-            return Report("unrecognised", message, headline="it is not yet what was asked for")
+    for arranged in ARRANGEMENTS[1:]:
+        if _all_same(trials, arranged):
+            report = arranged.report()
+            return replace(report, message=f"Your numbers are right. {report.message}")
     by_output = None
-    output_is_wrong = not all(same(_output(t), t.right[0]) for t in trials)
+    output_is_wrong = not all(t.right and same(t.output, t.right[0]) for t in trials)
     for mistake in MISTAKES:
         wrong = cache(partial(_run, mistake))
-        for arranged, said in ARRANGEMENTS:
-            if all((w := wrong(t)) and same(t.given, arranged(*w)) for t in trials):
-                message = f"{mistake.message}\n{said}".strip()
-                return Report(mistake.verdict, message, _difference(trials))
+        for arranged in ARRANGEMENTS:
+            if all((w := wrong(t)) and same(t.given, arranged.how(*w)) for t in trials):
+                report = mistake.report(_difference(trials))
+                besides = arranged.report().message
+                if not arranged.headline or mistake.verdict == "variant":
+                    return report
+                return replace(
+                    report, message=f"{report.message}\nAnd {arranged.headline}: {besides}"
+                )
         if output_is_wrong and not by_output:
-            fits = all((w := wrong(t)) and same(_output(t), w[0]) for t in trials)
+            fits = all((w := wrong(t)) and same(t.output, w[0]) for t in trials)
             by_output = mistake if fits else None
-    if by_output is None:
-        return None
-    return Report(by_output.verdict, by_output.message, _difference(trials))
+    return by_output.report(_difference(trials)) if by_output else None
 
 
 def _run(mistake: Mistake, trial: Trial) -> Result | None:
     """What the mistaken stack computes, or None where the sizes do not let it run."""
     try:
-        return mistake.run(trial.cells, trial.x)
+        with torch.no_grad():
+            return mistake.how(trial.cells, trial.x)  # type: ignore[no-any-return]
     except (RuntimeError, ValueError):
         return None
 
 
-def _output(trial: Trial) -> Any:
-    return trial.given[0] if isinstance(trial.given, list) and trial.given else trial.given
-
-
 def _difference(done: list[Trial]) -> dict[str, Any]:
-    wrong = next(t for t in done if not _all_right([t]))
+    wrong = next((t for t in done if not _all_same([t], ARRANGEMENTS[0])), None)
+    if wrong is None or wrong.right is None:
+        return {}
     return {"tried with": wrong.case.name, **first_off(wrong.given, wrong.right)}
+
+
+def _seen_at_the_cells(brought: Brought, done: list[Trial]) -> Report | None:
+    """What the calls of the cells tell, where no known mistake explains the numbers."""
+    for trial in done:
+        odd = list(_odd_calls(trial))
+        kinds = {kind for kind, _, _ in odd}
+        if kinds == {"reads 0"} and any(_made_of_earlier_h(trial, call) for *_, call in odd):
+            return Report(
+                "variant",
+                "It feeds back, as with attention, or where an output becomes the next input. How "
+                "layer 0's input is made is not judged; all else is wired right.",
+                {"tried with": trial.case.name},
+                headline="what layer 0 reads is made of earlier h too",
+            )
+        for kind, sentence, _ in odd:
+            return _on_a_call(brought, trial, kind, sentence)
+    if not all(_is_complete(trial) for trial in done):
+        return None
+    if brought.with_parts:
+        return Report(
+            "ok",
+            "Each layer reads h of the layer below at every step, and goes on from its own (h, c). "
+            f"{_layout(brought)}",
+            {"stacks tried": len(done)},
+            ("what your module makes of h of the top layer before it returns it.",),
+        )
+    return None
+
+
+def _is_complete(trial: Trial) -> bool:
+    return all(len(calls) == trial.case.seq_len for calls in trial.calls)
+
+
+def _odd_calls(trial: Trial) -> Iterable[tuple[str, str, Any]]:
+    """Calls of a cell that get something else than in a right stack, the first first."""
+    if not _is_complete(trial):
+        return
+    for t in range(trial.case.seq_len):
+        for layer, calls in enumerate(trial.calls):
+            call, before = calls[t], calls[t - 1].result if t else None
+            if not t and not _zero(call):
+                yield "start", f"layer {layer} does not start from zeros", call
+            elif before and not (call.state and all(map(close, call.state, before))):
+                yield "state", f"layer {layer} does not go on at step {t} from its own (h, c)", call
+            below = trial.calls[layer - 1][t].result[0] if layer else trial.x[t]
+            if not close(call.x, below.detach()):
+                what = f"h of layer {layer - 1} at that step" if layer else f"`x[{t}]`"
+                yield f"reads {layer}", f"what layer {layer} reads at step {t} is not {what}", call
+
+
+def _starts_off(trial: Trial) -> bool:
+    return any(calls and not _zero(calls[0]) for calls in trial.calls)
+
+
+def _zero(call: Any) -> bool:
+    return call.state is None or not any(part.any() for part in call.state)
+
+
+def _on_a_call(brought: Brought, trial: Trial, kind: str, sentence: str) -> Report:
+    evidence = {"tried with": trial.case.name}
+    if kind.startswith("reads") and brought.with_parts:
+        return Report(
+            "variant",
+            "Something stands between, such as a norm, a linear layer or a skip connection. What "
+            "it does is not judged.",
+            evidence,
+            headline=sentence,
+        )
+    return Report(
+        "unrecognised",
+        "That is the first call of a cell that gets something else than in a right stack. Print "
+        "both at that step, and compare.",
+        evidence,
+        headline=sentence,
+    )
+
+
+def _made_of_earlier_h(trial: Trial, call: Any) -> bool:
+    results = [part for calls in trial.calls for c in calls if c is not call for part in c.result]
+    earlier = [part for part in results if part.requires_grad]
+    if not call.x.requires_grad or not earlier:
+        return False
+    found = torch.autograd.grad(call.x.sum(), earlier, allow_unused=True, retain_graph=True)
+    return any(grad is not None and bool(grad.any()) for grad in found)
 
 
 def _unrecognised(done: list[Trial]) -> Report:
     for trial in done:
-        said = complaint(trial.given, trial.right)
+        said = complaint(trial.given, trial.right) if trial.right else None
         if said:
-            return Report("unrecognised", f"With {trial.case.name}: {said}")
+            message = f"Tried with {trial.case.name}. {CONTRACT}"
+            return Report("unrecognised", message, headline=said)
     off = _difference(done)
-    wrong = [trial.case.name for trial in done if not _all_right([trial])]
+    wrong = [trial.case.name for trial in done if not _all_same([trial], ARRANGEMENTS[0])]
     right = [trial.case.name for trial in done if trial.case.name not in wrong]
     where = f"{', '.join(wrong)}. It is right with {', '.join(right)}." if right else "every one."
-    first = off.get("first off", off.get("last states off", ""))
+    first = off.get("first off", off.get("last states off", "what it returns"))
     look = f"The first thing that is off is {first}: go through it with two cells on paper."
     if "one layer" in wrong:
         look = (
@@ -171,4 +303,5 @@ def _unrecognised(done: list[Trial]) -> Report:
             "layer starts from (zeros for h and c) and, if you wrote the step yourself, at its "
             "sums (each matrix and each bias once)."
         )
-    return Report("unrecognised", f"Of the stacks tried, yours is wrong with {where} {look}", off)
+    message = f"Of the stacks tried, yours is wrong with {where} {look}"
+    return Report("unrecognised", message, off, headline=f"{first} is off")

@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lstm_teach.cells import State
-
-Result = tuple[Tensor, list[State]]
+from lstm_teach.checks.mistake import Mistake
+from lstm_teach.checks.stack.wiring import Result, State
 
 CONTRACT = (
     "The check expects `return output, states`: `output` is one tensor "
@@ -19,79 +18,103 @@ CONTRACT = (
 )
 
 
-# Other ways to hand back what a stack computes: each from the output and the states as the check
-# expects them, and how it differs from that, with the fix.
-ARRANGEMENTS: tuple[tuple[Callable[[Tensor, list[State]], Any], str], ...] = (
-    (lambda output, states: (output, states), ""),
-    (
+def _arranged(
+    headline: str, why: str, fix: str, how: Callable[[Tensor, list[State]], Any]
+) -> Mistake:
+    return Mistake("unrecognised", headline, why, fix, how)
+
+
+# Other ways to hand back what a stack computes: each makes one of the output and the states.
+ARRANGEMENTS = (
+    _arranged("", "", "", lambda output, states: (output, states)),
+    _arranged(
+        "the states come first and the output second",
+        "You return `states, output`.",
+        "`return output, states`",
         lambda output, states: (states, output),
-        "You return the states first and the output second: write `return output, states`.",
     ),
-    (
+    _arranged(
+        "all h are returned together, and all c together",
+        "nn.LSTM does so. Different hidden sizes do not fit into one tensor, so here each layer "
+        "has its own (h, c).",
+        "`return output, list(zip(h, c))`",
         lambda output, states: (output, list(zip(*states, strict=True))),
-        "You return all h together and all c together, as nn.LSTM does. A stack with different "
-        "hidden sizes cannot put them into one tensor, so the check expects one (h, c) for each "
-        "layer: `list(zip(h, c))`.",
     ),
-    (
+    _arranged(
+        "three things are returned: output, all h, all c",
+        "The check expects two, with one (h, c) for each layer.",
+        "`return output, list(zip(h, c))`",
         lambda output, states: (output, *zip(*states, strict=True)),
-        "You return three things: output, all h, all c. The check expects two, with one (h, c) "
-        "for each layer: `return output, list(zip(h, c))`.",
     ),
-    (
+    _arranged(
+        "the pairs are returned as (c, h)",
+        "nn.LSTMCell and nn.LSTM say (h, c) everywhere.",
+        "turn each pair round",
         lambda output, states: (output, [(c, h) for h, c in states]),
-        "Your pairs are (c, h). nn.LSTMCell and nn.LSTM say (h, c) everywhere: turn each round.",
     ),
-    (
+    _arranged(
+        "the states start with the top layer",
+        "`states[0]` belongs to `cells[0]`.",
+        "`return output, states[::-1]`",
         lambda output, states: (output, states[::-1]),
-        "Your states start with the top layer. `states[0]` belongs to `cells[0]`.",
     ),
-    (
+    _arranged(
+        "each layer's (h, c) is returned as a result of its own",
+        "The check expects two results.",
+        "`return output, [(h, c), ...]`",
         lambda output, states: (output, *states),
-        "You return each layer's (h, c) as a result of its own. Put them into one list: "
-        "`return output, [(h, c), ...]`.",
     ),
-    (
-        lambda output, states: (output, states[-1]),
-        "You return the (h, c) of the top layer alone. The right edge of the drawing has one for "
-        "each layer: `return output, [(h, c), ...]`.",
+    *(
+        _arranged(
+            "the (h, c) of the top layer alone is returned",
+            "The right edge of the drawing has one for each layer.",
+            "`return output, [(h, c), ...]`",
+            how,
+        )
+        for how in (
+            lambda output, states: (output, states[-1]),
+            lambda output, states: (output, states[-1:]),
+        )
     ),
-    (
-        lambda output, states: (output, states[-1:]),
-        "You return the (h, c) of the top layer alone. The right edge of the drawing has one for "
-        "each layer.",
-    ),
-    (
+    _arranged(
+        "the states hold h without c",
+        "The next step needs both.",
+        "return one `(h, c)` for each layer",
         lambda output, states: (output, [h for h, c in states]),
-        "Your states hold h without c. The next step needs both: one `(h, c)` for each layer.",
     ),
-    (
+    _arranged(
+        "the output is returned alone",
+        "Without the states nobody can go on from the last step.",
+        "`return output, states`",
         lambda output, states: output,
-        "You return the output alone. Without the states nobody can go on from the last step: "
-        "`return output, states`.",
     ),
-    (
+    _arranged(
+        "the output is `[batch, seq_len, hidden_size]`",
+        "x has its time axis first, and so has the output.",
+        "stack the steps along axis 0: `torch.stack(steps)`",
         lambda output, states: (output.transpose(0, 1), states),
-        "Your output is `[batch, seq_len, hidden_size]`. x has its time axis first, and so does "
-        "the output: stack the steps with `torch.stack(steps)`, along axis 0.",
     ),
-    (
+    _arranged(
+        "the output has its time and batch axes in one",
+        "`torch.cat` joins the steps along the batch.",
+        "`torch.stack(steps)` gives them an axis of their own",
         lambda output, states: (output.flatten(0, 1), states),
-        "Your output has its time and batch axes in one: the steps are joined by `torch.cat`. "
-        "`torch.stack(steps)` gives them an axis of their own.",
     ),
-    (
+    _arranged(
+        "the output runs backward in time",
+        "Its first step belongs to the last step of x.",
+        "return the steps in the order of x",
         lambda output, states: (output.flip(0), states),
-        "Your output runs backward: its first step belongs to the last step of x.",
     ),
 )
 
 
 def read(result: Any) -> Any:
-    """The same result with its iterators, such as `zip` or a deque, turned into lists."""
-    whole = isinstance(result, (Tensor, str, bytes, dict)) or hasattr(result, "__array__")
-    if whole or not isinstance(result, Iterable):
+    """The same result with its iterators, such as `zip` or a deque, as lists, arrays as tensors."""
+    if isinstance(result, (Tensor, str, bytes, dict)) or not isinstance(result, Iterable):
         return result
+    if hasattr(result, "__array__"):
+        return torch.as_tensor(result)
     return [read(part) for part in result]
 
 
@@ -103,7 +126,7 @@ def same(given: Any, expected: Any) -> bool:
     if isinstance(expected, Tensor):
         if isinstance(given, list):
             return len(given) == len(expected) > 0 and all(map(same, given, expected))
-        return isinstance(given, Tensor) and _close(given, expected)
+        return isinstance(given, Tensor) and close(given, expected)
     if not isinstance(expected, (list, tuple)):
         return type(given) is type(expected)
     if isinstance(given, Tensor) and given.dim() == 0:
@@ -113,7 +136,8 @@ def same(given: Any, expected: Any) -> bool:
     return all(map(same, given, expected))
 
 
-def _close(given: Tensor, expected: Tensor) -> bool:
+def close(given: Tensor, expected: Tensor) -> bool:
+    """Whether two tensors hold the same numbers, to rounding."""
     if given.shape != expected.shape or given.is_complex() or not _holds_numbers(given):
         return False
     exact = given.dtype == expected.dtype == torch.float64
@@ -125,37 +149,36 @@ def complaint(result: Any, right: Result) -> str | None:
     """What keeps a result from being `output, [(h, c), ...]`, or None where nothing does."""
     if not isinstance(result, list) or len(result) != 2:
         what = f"{len(result)} things" if isinstance(result, list) else f"{_kind(result)} alone"
-        return f"You return {what}. {CONTRACT}"
+        return f"you return {what}"
     output, states = result
     steps = output if isinstance(output, list) else []
     if all(isinstance(step, Tensor) for step in steps) and len({s.shape for s in steps}) == 1:
         output = torch.stack(steps)
     if not isinstance(output, Tensor) or not _holds_numbers(output):
-        return f"Your output is {_kind(output)}. {CONTRACT}"
+        return f"your output is {_kind(output)}"
     if output.shape != right[0].shape:
-        return (
-            f"Your output is {list(output.shape)}, and [seq_len={len(right[0])}, "
-            f"batch={right[0].shape[1]}, hidden_size of the top layer={right[0].shape[2]}] was "
-            "expected."
-        )
+        names = ("seq_len", "batch", "hidden_size of the top layer")
+        return f"your output is {list(output.shape)}, not {_axes(names, right[0])}"
     if not isinstance(states, list):
-        return f"Your states are {_kind(states)}. {CONTRACT}"
-    layers = len(right[1])
-    if len(states) != layers:
-        return f"Your states have {len(states)} entries, and there are {layers} layers. {CONTRACT}"
+        return f"your states are {_kind(states)}"
+    if len(states) != len(right[1]):
+        return f"your states have {len(states)} entries, and there are {len(right[1])} layers"
     for layer, (state, (h, _)) in enumerate(zip(states, right[1], strict=True)):
         single = not isinstance(state, list) and not (isinstance(state, Tensor) and state.dim())
         if single or len(state) != 2:
-            return f"`states[{layer}]` is {_kind(state)}, not a pair (h, c). {CONTRACT}"
+            return f"`states[{layer}]` is {_kind(state)}, not a pair (h, c)"
         for name, value in zip("hc", state, strict=True):
             if not isinstance(value, Tensor) or not _holds_numbers(value):
-                return f"{name} of layer {layer} is {_kind(value)}, not a tensor. {CONTRACT}"
+                return f"{name} of layer {layer} is {_kind(value)}"
             if value.shape != h.shape:
-                return (
-                    f"{name} of layer {layer} is {list(value.shape)}, and [batch={h.shape[0]}, "
-                    f"hidden_size={h.shape[1]}] was expected."
-                )
+                expected = _axes(("batch", "hidden_size"), h)
+                return f"{name} of layer {layer} is {list(value.shape)}, not {expected}"
     return None
+
+
+def _axes(names: Iterable[str], tensor: Tensor) -> str:
+    sizes = (f"{name}={size}" for name, size in zip(names, tensor.shape, strict=True))
+    return f"[{', '.join(sizes)}]"
 
 
 def _holds_numbers(value: Tensor) -> bool:
@@ -179,7 +202,7 @@ def first_off(given: Any, right: Result) -> dict[str, Any]:
     pairs = [(f"output at step {t}", given[0][t], step) for t, step in enumerate(right[0])]
     for layer, (ours, theirs) in enumerate(zip(given[1], right[1], strict=True)):
         pairs += [(f"{name} of layer {layer}", ours[k], theirs[k]) for k, name in enumerate("hc")]
-    wrong = [(name, _distance(a, b)) for name, a, b in pairs if not _close(a, b)]
+    wrong = [(name, _distance(a, b)) for name, a, b in pairs if not close(a, b)]
     steps = [name for name, _ in wrong if name.startswith("output")][:1]
     states = [name for name, _ in wrong if not name.startswith("output")]
     evidence: dict[str, Any] = {"first off": steps[0]} if steps else {}

@@ -4,41 +4,20 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.cells import run_cells
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
-from lstm_teach.checks.stack.results import Result, read, same
+from lstm_teach.checks.stack.brought import Brought, Call, Case, Thing, WithoutDropout, recorded
+from lstm_teach.checks.stack.results import read, same
+from lstm_teach.checks.stack.wiring import Result, right
 
 _PATIENCE_IN_SECONDS = 3.0
-
-
-@dataclass(frozen=True)
-class Case:
-    """One stack to try: its sizes from input_size up, and those of x."""
-
-    sizes: tuple[int, ...]
-    seq_len: int
-    batch: int
-    name: str
-
-
-# At equal sizes every known mistake runs, so that case leads; else no two axes are of one size.
-CASES = (
-    Case((4, 4, 4), 6, 3, "two layers of equal sizes"),
-    Case((5, 4, 3), 7, 2, "two layers of different sizes"),
-    Case((3, 5, 4, 2), 6, 8, "three layers of different sizes"),
-    Case((4, 4, 4, 4), 5, 3, "three layers of equal sizes"),
-    Case((5, 4), 6, 3, "one layer"),
-    Case((5, 4, 3), 7, 1, "a batch of one"),
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,17 +28,19 @@ class Trial:
         case: what was tried.
         cells: the layers.
         x: the input, `[seq_len, batch, input_size]`, as it was before.
-        right: what nn.LSTMCell computes, called layer by layer.
+        right: what the cells compute, called layer by layer; None where their sizes do not fit.
         given: what the learner's stack returned, or a report where it raised.
+        calls: how each cell was called.
         changes: what it did to the cells and to x, one sentence each.
         notes: what is worth saying of a right stack too, one sentence each.
     """
 
     case: Case
-    cells: list[nn.LSTMCell]
+    cells: list[Any]
     x: Tensor
-    right: Result
+    right: Result | None
     given: Any
+    calls: list[list[Call]]
     changes: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -68,52 +49,72 @@ class Trial:
         """Whether the learner's stack raised, or is a stub."""
         return isinstance(self.given, Report)
 
+    @property
+    def output(self) -> Any:
+        """The first of what it returned."""
+        return self.given[0] if isinstance(self.given, list) and self.given else self.given
 
-def try_all(run_stack: Callable[..., Any], dtype: torch.dtype) -> tuple[list[Trial], bool]:
-    """Every case that time allows, and whether a second call gives the same as the first."""
+
+def try_all(brought: Brought, dtype: torch.dtype) -> tuple[list[Trial], str]:
+    """Every case that time allows, and why two calls differ: "kept", "random" or ""."""
     trials: list[Trial] = []
     torch.set_default_dtype(dtype)
     random = torch.Generator().manual_seed(0)
     end = time.monotonic() + _PATIENCE_IN_SECONDS
-    for case in CASES:
+    first: Thing = None
+    for case in brought.cases:
         if trials and time.monotonic() > end:
             break
-        trials.append(_try(run_stack, case, dtype, random))
-    first = trials[0]
-    if first.raised or time.monotonic() > end:
-        return trials, True
-    second = _call(run_stack, copy.deepcopy(first.cells), first.x.clone())
-    return trials, same(second, first.given)
+        thing = brought.make(case, dtype, random)
+        first = first or copy.deepcopy(thing)
+        trials.append(_try(brought, case, thing, random))
+    given, x = trials[0].given, trials[0].x
+    for seed, why in ((0, "kept"), (1, "random")):
+        if trials[0].raised or time.monotonic() > end:
+            break
+        if not same(_call(brought, copy.deepcopy(first), x.clone(), seed)[0], given):
+            return trials, why
+    return trials, ""
 
 
-def _try(
-    run_stack: Callable[..., Any], case: Case, dtype: torch.dtype, random: torch.Generator
-) -> Trial:
-    cells = [nn.LSTMCell(*sizes, dtype=dtype) for sizes in pairwise(case.sizes)]
-    for parameter in nn.ModuleList(cells).parameters():
-        parameter.data.normal_(generator=random)
+def _try(brought: Brought, case: Case, thing: Thing, random: torch.Generator) -> Trial:
+    dtype = torch.get_default_dtype()
     x = torch.randn(case.seq_len, case.batch, case.sizes[0], dtype=dtype, generator=random)
-    with torch.no_grad():
-        right = run_cells(cells, x)
-    lent_cells = copy.deepcopy(cells)
-    lent, lent_x = list(lent_cells), x.clone()
-    given = _call(run_stack, lent, lent_x)
-    return Trial(
-        case,
-        cells,
-        x,
-        right,
-        given,
-        tuple(_changes(cells, lent_cells, lent, x, lent_x)),
-        tuple(_notes(given, lent_cells)),
-    )
+    before = copy.deepcopy(thing)
+    cells = brought.cells(before)
+    try:
+        with torch.no_grad():
+            expected = right(cells, x)
+    except (RuntimeError, ValueError):
+        expected = None
+    modules, lent_x = list(brought.modules(thing)), x.clone()
+    with recorded(modules) as calls:
+        given, dropout = _call(brought, thing, lent_x, 0)
+    notes = _notes(given, modules)
+    if dropout:
+        notes.append("Dropout was left out: with it no two calls give the same numbers.")
+    changes = _changes(brought.modules(before), modules, x, lent_x)
+    if not brought.owns and list(map(id, thing)) != list(map(id, modules)):
+        changes.append(
+            "Your function changes the list `cells` (pop, reverse, append do), so a second call "
+            "gets another stack. Work on `list(cells)`."
+        )
+    called = [[brought.in_order(call) for call in calls[module]] for module in modules]
+    return Trial(case, cells, x, expected, given, called, tuple(changes), tuple(notes))
 
 
-def _call(run_stack: Callable[..., Any], cells: list[nn.LSTMCell], x: Tensor) -> Any:
-    with torch.enable_grad():
-        result = run_in_time(run_stack, cells, x)
+def _call(brought: Brought, thing: Thing, x: Tensor, seed: int) -> tuple[Any, bool]:
+    """What the stack returns, and whether it has dropout."""
+
+    def run() -> Any:
+        return brought.run(thing, x)
+
+    run.__name__ = brought.name
+    torch.manual_seed(seed)
+    with torch.enable_grad(), WithoutDropout() as dropout:
+        result = run_in_time(run)
         result = result if isinstance(result, Report) else run_in_time(read, result)
-        return _EMPTY_LOOP if _is_still_a_stub(result) else result
+    return _EMPTY_LOOP if _is_still_a_stub(result) else result, dropout.seen
 
 
 _EMPTY_LOOP = Report(
@@ -132,35 +133,24 @@ def _is_still_a_stub(result: Any) -> bool:
 
 
 def _changes(
-    cells: Sequence[nn.LSTMCell],
-    lent_cells: Sequence[nn.LSTMCell],
-    lent: Sequence[nn.LSTMCell],
-    x: Tensor,
-    lent_x: Tensor,
+    before: Sequence[nn.Module], after: Sequence[nn.Module], x: Tensor, lent_x: Tensor
 ) -> list[str]:
     changes = []
     if lent_x.shape != x.shape or not torch.equal(lent_x, x):
         changes.append(
-            "Your function changes x itself, so whoever called it has lost the input. Collect "
-            "the steps in a list, or work on `x.clone()`."
+            "Your code changes x itself, so whoever called it has lost the input. Collect the "
+            "steps in a list, or work on `x.clone()`."
         )
-    if [id(cell) for cell in lent] != [id(cell) for cell in lent_cells]:
-        changes.append(
-            "Your function changes the list `cells` (pop, reverse, append do), so a second call "
-            "gets another stack. Work on `list(cells)`."
-        )
-    before, after = (nn.ModuleList(some).state_dict() for some in (cells, lent_cells))
-    if before.keys() != after.keys() or not all(map(torch.equal, before.values(), after.values())):
-        changes.append(
-            "Your function changes the weights of the cells. Running a stack only reads them."
-        )
+    one, two = (nn.ModuleList(some).state_dict() for some in (before, after))
+    if one.keys() != two.keys() or not all(map(torch.equal, one.values(), two.values())):
+        changes.append("Your code changes the weights of the cells. Running a stack reads them.")
     return changes
 
 
-def _notes(given: Any, lent_cells: Sequence[nn.LSTMCell]) -> list[str]:
+def _notes(given: Any, cells: Sequence[nn.Module]) -> list[str]:
     notes = []
-    if not all(cell.training for cell in lent_cells):
-        notes.append("Your function switches the cells to evaluation mode and leaves them there.")
+    if not all(cell.training for cell in cells):
+        notes.append("Your code switches the cells to evaluation mode and leaves them there.")
     output = given[0] if isinstance(given, list) and given else given
     if isinstance(output, list) and output and isinstance(output[0], Tensor):
         notes.append("Your output is a list of steps: `torch.stack(output)` makes it one tensor.")

@@ -1,0 +1,644 @@
+"""Code as it is: finding what a learner brought, its weights, and how it wants to be called.
+
+    unwrapped(code)              what stands behind torch.compile, DataParallel or a bound forward
+    make(cls, 5, 4)              an instance of a class, however it calls its two sizes; or a Report
+    with to_try(code) as code:   a copy of it in float64, or the thing itself, put back afterwards
+    owned(code, call)            {name: tensor}: parameters, plain tensors and NumPy arrays, also in
+                                 dicts, lists, closures; each shares its memory with the code
+    redraw(weights, sizes, 5)    other values for them, in place
+    likely_sizes(code, None, 4)  (input_size, hidden_size) worth a try
+    callers(code, call, ["x h c", "x state"])   every way to call it, the likeliest first
+
+A `Caller` is the one thing that runs a learner's code. `caller.raw(x=..., h=..., c=...)` gives what
+came back as tensors with the batch in rows, or a Report; `caller(x=..., h=..., c=...)` gives the
+pair (h, c) out of it. A caller for a whole LSTM names what it has: `callers(lstm, None, ["x"])`.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import re
+import sys
+import time
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from lstm_teach.checks.report import Report
+from lstm_teach.checks.running import run_in_time
+from lstm_teach.undisturbed import undisturbed
+
+Sizes = tuple[int, int]
+State = tuple[Tensor, Tensor]
+Way = Callable[[dict[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]]
+"""Turns what is given by name into positional and keyword arguments."""
+
+BUDGET = 1.0
+"""Seconds after which no further call is begun that the verdict can do without."""
+
+_DEPTH = 4
+_BEHIND = ("_torchdynamo_orig_callable", "_orig_mod")
+_INPUT = re.compile(
+    r"in(put|_?features|_?dim|_?size|_?sz|_?channels|$)|n_?(in|x|inputs?|features?)$|num_(in|fea)"
+    r"|x_?(dim|size)|dim_in|emb|d_in|idim|ninp|fea|vec|[DIF]$"
+)
+_HIDDEN = re.compile(
+    r"hid|h_?(dim|size)|n_?(h|hid|hidden|units|a)$|num_(hid|unit)|units?$|out_?(feat|dim|size)"
+    r"|state_size|d_h|cell_size|rnn_size|H$"
+)
+_OTHER_ARGUMENTS = {"bias": True, "device": "cpu", "dtype": None, "dropout": 0.0, "num_layers": 1}
+_BEGINS = {
+    "x": r"x|inp|i$",
+    "h": r"h|a$|a_?(prev|t)|short|(prev|old|last)_?[ha]",
+    "c": r"c($|_|\d|ell|prev|old|last|[txyn]\d*$)|long|(prev|old|last)_?c",
+}
+_BY_NAME = "Your code takes its arguments in an order of its own; the check went by their names."
+_ONE_BY_ONE = "Your code takes one sample without a batch axis; the check called it for each."
+_COLUMNS = "Your code has the samples as columns, `[features, batch]`; PyTorch has them as rows."
+_IN_NUMPY = "It was run on NumPy arrays; PyTorch cannot train what NumPy computes."
+
+
+def unwrapped(code: Any) -> Any:
+    """What stands behind torch.compile, DataParallel and a module's bound forward."""
+    for _ in range(_DEPTH):
+        inner = [getattr(code, "__dict__", {}).get(name) for name in _BEHIND]
+        code = next((one for one in inner if one is not None), code)
+        if isinstance(code, nn.Module) and "_orig_mod" in code._modules:
+            code = code._modules["_orig_mod"]
+        if isinstance(code, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            code = code.module
+        owner = getattr(code, "__self__", None)
+        if isinstance(owner, nn.Module) and getattr(code, "__name__", "") in _THE_MODULE_ITSELF:
+            code = owner
+    return code
+
+
+_THE_MODULE_ITSELF = ("forward", "__call__", "_wrapped_call_impl")
+
+
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """What a function takes; anything, where it does not tell, as compiled ones do."""
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return inspect.signature(lambda *args: None)
+
+
+def make(cls: Callable[..., Any], input_size: int, hidden_size: int, swapped: bool = False) -> Any:
+    """An instance of a learner's class, or a report on why there is none.
+
+    Args:
+        cls: a class that takes two sizes, under any names and in any order.
+        input_size: the size of x.
+        hidden_size: the size of h and c.
+        swapped: hand the two over in the other order, where their names do not tell.
+    """
+    signature = signature_of(cls)
+    single = [p for p in signature.parameters.values() if not p.kind.name.startswith("VAR")]
+    hidden = [p.name for p in single if _HIDDEN.match(p.name)][:1]
+    inputs = [p.name for p in single if _INPUT.match(p.name) and p.name not in hidden][:1]
+    named: dict[str, Any] = dict.fromkeys(inputs, input_size) | dict.fromkeys(hidden, hidden_size)
+    named |= {
+        p.name: _OTHER_ARGUMENTS[p.name]
+        for p in single
+        if p.name in _OTHER_ARGUMENTS and p.default is p.empty
+    }
+    in_order = (hidden_size, input_size) if swapped else (input_size, hidden_size)
+    ways: list[tuple[tuple[int, ...], dict[str, Any]]] = [(in_order, {})]
+    if inputs and hidden:
+        ways.insert(0, ((), named))
+    if not any(p.default is p.empty for p in single):
+        ways.append(((), {}))
+    for args, kwargs in ways:
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError:
+            continue
+        return run_in_time(cls, *args, **kwargs)
+    name = getattr(cls, "__name__", "YourClass")
+    return Report(
+        "cannot_check",
+        f"The check makes your class as `{name}(input_size, hidden_size)`, but it takes "
+        f"`{signature}`. Give the check an instance: `{name}(...)`.",
+        headline=f"`{name}` wants other arguments than its two sizes",
+    )
+
+
+@contextmanager
+def to_try(code: Any) -> Iterator[Any]:
+    """A deep copy in float64 and evaluation mode, or the thing itself, put back afterwards."""
+    try:
+        copied = copy.deepcopy(code)
+    except Exception:
+        copied = code
+    owner = getattr(copied, "__self__", copied)
+    modules = [owner] if isinstance(owner, nn.Module) else [*_modules_in(owner)]
+    shared = [t for name, t in owned(code).items() if _is_kept(t, owned(copied).get(name))]
+    kept = [(tensor, tensor.clone()) for tensor in shared]
+    if copied is code and isinstance(code, nn.Module):
+        with undisturbed(code):
+            yield code
+        return
+    try:
+        for module in modules if not shared else []:
+            module.double().eval()
+        yield copied
+    finally:
+        for tensor, values in kept:
+            tensor.copy_(values)
+
+
+def _is_kept(tensor: Tensor, copied: Tensor | None) -> bool:
+    """Whether a copy shares a tensor with the original, as a function does with its closure."""
+    return copied is not None and tensor.data_ptr() == copied.data_ptr()
+
+
+def _modules_in(owner: Any) -> Iterator[nn.Module]:
+    for value in getattr(owner, "__dict__", {}).values():
+        if isinstance(value, nn.Module):
+            yield value
+
+
+def owned(*code: Any) -> dict[str, Tensor]:
+    """Every weight of what a learner brought, by its dotted name; each shares its memory."""
+    return {
+        name: value.detach() if isinstance(value, Tensor) else torch.from_numpy(value)
+        for name, value in _weights(code)
+    }
+
+
+def speaks_numpy(*code: Any) -> bool:
+    """Whether all the weights that the code owns are NumPy arrays, and there are some."""
+    values = [value for _, value in _weights(code)]
+    return bool(values) and not any(isinstance(value, Tensor) for value in values)
+
+
+def _weights(code: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    seen: set[int] = set()
+    for one in code:
+        yield from _inside(one, "", seen, _DEPTH)
+
+
+def _inside(value: Any, name: str, seen: set[int], depth: int) -> Iterator[tuple[str, Any]]:
+    """The floating point tensors and arrays in a value that are no buffers, each once."""
+    if id(value) in seen or depth < 0:
+        return
+    seen.add(id(value))
+    inner: Mapping[Any, Any] = {}
+    if isinstance(value, Tensor):
+        as_weight = isinstance(value, nn.Parameter) or value.dim() > 0
+        if value.is_floating_point() and not is_lazy(value) and as_weight:
+            yield name, value
+    elif _is_array(value):
+        if value.dtype.kind == "f" and value.ndim and value.flags.writeable:
+            yield name, value
+    elif isinstance(value, nn.Module):
+        seen |= {id(buffer) for buffer in value.buffers()}
+        inner = dict(value.named_parameters())
+        for path, part in value.named_modules():
+            for own, kept in vars(part).items():
+                if own not in ("_parameters", "_buffers", "_modules") and "hook" not in own:
+                    inner[f"{path}.{own}".lstrip(".")] = kept
+    elif isinstance(value, (dict, list, tuple)):
+        inner = value if isinstance(value, dict) else dict(enumerate(value))
+    elif isinstance(value, types.MethodType):
+        inner = {"": value.__self__}
+    elif isinstance(value, partial):
+        inner = {**dict(enumerate(value.args)), **value.keywords, "": value.func}
+    elif isinstance(value, types.FunctionType):
+        used = inspect.getclosurevars(value)
+        inner = {**used.globals, **used.nonlocals}
+    elif hasattr(value, "__dict__") and not isinstance(value, (type, types.ModuleType)):
+        inner = vars(value)
+    for key, part in inner.items():
+        yield from _inside(part, f"{name}.{key}".strip("."), seen, depth - 1)
+
+
+def _is_array(value: Any) -> bool:
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, numpy.ndarray)
+
+
+def normals(seed: int) -> Any:
+    """A source of normal random tensors in float64, the same on every machine: normal(*shape)."""
+    source = torch.Generator().manual_seed(seed)
+    return lambda *shape: torch.randn(shape, generator=source, dtype=torch.float64, device="cpu")
+
+
+def redraw(weights: Mapping[str, Tensor], sizes: Sizes, seed: int = 5) -> None:
+    """Large random values, in place; a module's own may be tiny, saturating or never set."""
+    normal, spread = normals(seed), 2 / sum(sizes) ** 0.5
+    with torch.no_grad():
+        for tensor in weights.values():
+            wide = spread if tensor.numel() > 4 * sizes[1] else 1.0
+            tensor.copy_(normal(*tensor.shape) * wide)
+
+
+def likely_sizes(
+    code: Any, input_size: int | None = None, hidden_size: int | None = None
+) -> Iterator[Sizes]:
+    """Pairs (input_size, hidden_size) worth a try: as told, by attributes, from the weights."""
+    told = input_size or _attribute(code, _INPUT), hidden_size or _attribute(code, _HIDDEN)
+    wide = sorted({d for tensor in owned(code).values() for d in tensor.shape if d > 0})
+    quarters = [d // 4 for d in wide if d % 4 == 0]
+    hidden = [*(d for d in quarters if d in wide), *quarters, *wide[::-1], 4]
+    tried: dict[Sizes, None] = {} if wide or any(told) else {(1, 1): None}
+    for x_told, h_told in dict.fromkeys([told, (input_size, hidden_size)]):
+        for h in [h_told] if h_told else list(dict.fromkeys(hidden))[:12]:
+            inputs = [*wide[::-1], *(d - h for d in wide if d > h), 5]
+            for x in [x_told] if x_told else list(dict.fromkeys(inputs))[:24]:
+                tried[x, h] = None
+                if x_told and not input_size and x > h:  # it may count x and h together
+                    tried[x - h, h] = None
+    yield from tried
+
+
+def _attribute(code: Any, pattern: re.Pattern[str]) -> int | None:
+    owner = getattr(code, "__self__", code)
+    usual = [name for name in ("input_size", "hidden_size") if pattern.match(name)]
+    for name in dict.fromkeys([*usual, *getattr(owner, "__dict__", {})]):
+        value = getattr(owner, name, None) if pattern.match(name) else None
+        if type(value) is int and value > 0:
+            return value
+    return None
+
+
+@dataclass
+class Caller:
+    """Calls a learner's code.
+
+    Attributes:
+        code: what the learner wrote; its name stands in reports.
+        arrange: how its arguments are handed over.
+        numpy: whether it is given NumPy arrays.
+        axes: "rows" for a batch first, "columns" for a batch last, "one" for one sample at a time.
+        remarks: what else is worth saying, whatever the verdict.
+        dtype: what the floating point tensors are cast to.
+        spent: seconds spent in the learner's code so far.
+        changed_inputs: names of the arguments that a call changed in place.
+        place: where h and c stand in what it returns, found in the first call.
+        c_first: whether (c, h) stands for (h, c), where the state comes in and where it goes out.
+        named: "h c" or "c h", the order of the arguments that are called so; "" where none are.
+    """
+
+    code: Callable[..., Any]
+    arrange: Way
+    numpy: bool = False
+    axes: str = "rows"
+    remarks: list[str] = field(default_factory=list)
+    dtype: torch.dtype = torch.float64
+    spent: float = 0.0
+    changed_inputs: dict[str, None] = field(default_factory=dict)
+    place: tuple[Path, Path] | None = None
+    c_first: tuple[bool, bool] = (False, False)
+    named: str = ""
+
+    def __call__(self, **given: Tensor) -> State | Report:
+        """The step's h and c, ``[batch, hidden_size]`` each, or a report on what is wrong."""
+        result = self.raw(**given)
+        if isinstance(result, Report):
+            return result
+        expected = given["h"].shape
+        self.place = self.place or find_state(result, expected)
+        if self.place is None:
+            return no_state(result, expected)
+        state = as_state([_at(result, path) for path in self.place], expected)
+        if isinstance(state, Report):
+            return state
+        if not _is_pair(result) and (said := _EXTRAS) not in self.remarks:
+            self.remarks.append(said)
+        return state[::-1] if self.c_first[1] else state
+
+    def pair(self, **given: Tensor) -> State | Report:
+        """As calling it, but where h and c were found before, and whatever numbers they hold."""
+        result = self.raw(**given)
+        if isinstance(result, Report):
+            return result
+        h, c = (_at(result, path) for path in self.place or ((0,), (1,)))
+        if not getattr(h, "shape", 0) == getattr(c, "shape", 1) == given["h"].shape:
+            return no_state(result, given["h"].shape)
+        h, c = h.detach(), c.detach()
+        return (c, h) if self.c_first[1] else (h, c)
+
+    def raw(self, **given: Tensor) -> Any:
+        """What the learner's code returns, as tensors with a batch first; or a report."""
+        if self.c_first[0]:
+            given = {**given, "h": given["c"], "c": given["h"]}
+        columns, one = self.axes.startswith("columns"), self.axes == "one"
+        tensors = {name: t.detach().to(self.dtype, copy=True) for name, t in given.items()}
+        if columns:
+            tensors |= {n: tensors[n].mT.contiguous() for n in ("x", "h", "c") if n in tensors}
+        if self.axes == "columns, upright":
+            tensors |= {n: t[:, None] for n, t in tensors.items() if n in ("b_ih", "b_hh")}
+        before = {name: t.clone() for name, t in tensors.items()}
+        things: dict[str, Any] = {n: t.numpy() if self.numpy else t for n, t in tensors.items()}
+        torch.set_default_dtype(self.dtype)
+        start = time.perf_counter()
+        if one:
+            batch = len(given["x"])
+            args, kwargs = self._of_sample(things, 0)
+            result = run_in_time(self.code, *args, **kwargs)
+            if not isinstance(result, Report) and batch > 1:
+                result = run_in_time(self._one_by_one, result, things, batch)
+        else:
+            args, kwargs = self.arrange(things)
+            result = run_in_time(self.code, *args, **kwargs)
+        self.spent += time.perf_counter() - start
+        for name, tensor in tensors.items():
+            if tensor.shape != before[name].shape or not torch.equal(tensor, before[name]):
+                self.changed_inputs[name] = None
+        if isinstance(result, Report):
+            return result
+        return _each(lambda part: _tensor(part, columns), result)
+
+    def _of_sample(self, things: dict[str, Any], k: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return self.arrange({n: t[k] if n in ("x", "h", "c") else t for n, t in things.items()})
+
+    def _one_by_one(self, first: Any, things: dict[str, Any], batch: int) -> Any:
+        results = [first]
+        for k in range(1, batch):
+            args, kwargs = self._of_sample(things, k)
+            results.append(self.code(*args, **kwargs))
+        return _each(lambda *parts: _stacked(parts), *results)
+
+    def attached(self, **given: Tensor) -> tuple[Tensor, Tensor]:
+        """h and c with their gradients; what the learner's code raises is raised."""
+        columns = self.axes.startswith("columns")
+        if self.c_first[0]:
+            given = {**given, "h": given["c"], "c": given["h"]}
+        things = {name: tensor.to(self.dtype).clone() for name, tensor in given.items()}
+        if self.axes == "one":
+            things |= {name: things[name][0] for name in ("x", "h", "c")}
+        if columns:
+            things |= {name: things[name].mT for name in ("x", "h", "c")}
+        if self.axes == "columns, upright":
+            things |= {n: things[n][:, None] for n in ("b_ih", "b_hh") if n in things}
+        torch.set_default_dtype(self.dtype)
+        args, kwargs = self.arrange(things)
+        result = self.code(*args, **kwargs)
+        h, c = (torch.as_tensor(_at(result, path)) for path in self.place or ((0,), (1,)))
+        return h, c
+
+    def in_a_hurry(self) -> bool:
+        """Whether the learner's code is so slow that the rest of the check is left out."""
+        return self.spent > BUDGET
+
+    def report(self, report: Report) -> Report:
+        """A report with what was noticed beside the verdict."""
+        notes = list(self.remarks)
+        if self.changed_inputs:
+            names = listed(f"`{name}`" for name in self.changed_inputs)
+            notes.append(
+                f"Note: your code changes its argument {names} in place, so it changes for the "
+                "caller too. Make a new tensor, such as `c = f * c + i * g` in place of `c *= f`."
+            )
+        if self.dtype == torch.float32:
+            notes.append("It was run in float32, because float64 raises an error in your code.")
+        left_out = (
+            f"your code took {self.spent:.1f} s for a few steps, so further sizes and a batch of "
+            "one were left out"
+        )
+        late = (left_out,) if self.in_a_hurry() else ()
+        return report.__class__(
+            **{
+                **vars(report),
+                "message": "\n".join([report.message, *notes]),
+                "not_checked": (*report.not_checked, *late),
+            }
+        )
+
+
+def callers(
+    code: Callable[..., Any], call: Callable[..., Any] | None, forms: Iterable[str]
+) -> Iterator[Caller]:
+    """Every way to call the code that its signature allows, the likeliest first.
+
+    Args:
+        code: what is called.
+        call: how to call it, `call(code, x, h, c)`, where the learner tells it.
+        forms: names of what is handed over, with spaces between; "state" stands for (h, c).
+    """
+    taken = partial(call, code) if call else code
+    function = taken.forward if isinstance(taken, nn.Module) else taken
+    ways = [*_ways(signature_of(function), [*forms])]
+    numpy = speaks_numpy(code, call)
+    for in_numpy, axes in product(
+        (numpy, not numpy), ("rows", "columns", "columns, upright", "one")
+    ):
+        for way, remarks, named in ways:
+            said = {"one": [_ONE_BY_ONE], "rows": []}.get(axes, [_COLUMNS])
+            said = [*remarks, *said, *([_IN_NUMPY] if in_numpy else [])]
+            yield Caller(taken, way, in_numpy, axes, said, named=named)
+
+
+def _ways(signature: inspect.Signature, forms: list[str]) -> Iterator[tuple[Way, list[str], str]]:
+    """Each goes to the parameter of its name, x, h and c also to one of the first three that only
+    begins so; what is left goes in order. A state is a pair, then one tensor."""
+    kinds = {name: p.kind.name for name, p in signature.parameters.items()}
+    star, stars = (
+        next((name for name, kind in kinds.items() if kind == f"VAR_{several}"), "")
+        for several in ("POSITIONAL", "KEYWORD")
+    )
+    single = [name for name, kind in kinds.items() if not kind.startswith("VAR")]
+    begun = {
+        name: parameter
+        for parameter in single[2::-1]
+        for name, begins in _BEGINS.items()
+        if re.match(begins, parameter, re.IGNORECASE)
+    }
+    own = begun | {name: name for form in forms for name in form.split() if name in single}
+    if not {"h", "c"} <= own.keys():  # one of them alone may be the pair
+        own = {name: parameter for name, parameter in own.items() if name not in "hc"}
+    apart = "c" in own or star.startswith(("h", "s"))  # as in `forward(x, *hc)`
+    free = [parameter for parameter in single if parameter not in own.values()]
+
+    def handed_over(names: list[str], state: Callable[[Any, Any], Any]) -> Way:
+        def way(given: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+            things: dict[str, Any] = dict(given)
+            if "state" in names:
+                things["state"] = state(given["h"], given["c"])
+            rest = {name: things[name] for name in names if name not in own}
+            left = dict([*rest.items()][len(free) :])
+            bound = signature.bind_partial()
+            bound.arguments |= {own[name]: things[name] for name in names if name in own}
+            bound.arguments |= zip(free, rest.values(), strict=False)
+            bound.arguments |= {star: left.values()} if star else {stars: left} if stars else {}
+            return bound.args, bound.kwargs
+
+        return way
+
+    for form, (state, how) in product(forms, _STATES.items()):
+        names = form.split()
+        if state and "state" not in names:
+            continue
+        args, kwargs = handed_over(names, lambda h, c: (h, c))({n: n for n in [*names, "h", "c"]})
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError:
+            continue
+        taken = [*args, *kwargs.values()]
+        if len(taken) != len(names) or (apart and "state" in names):
+            continue
+        in_order = taken == [("h", "c") if name == "state" else name for name in names]
+        remarks = [*([state] if state else []), *([] if in_order else [_BY_NAME])]
+        named = "" if "state" in names or not {"h", "c"} <= own.keys() else "h c"
+        if named and single.index(own["c"]) < single.index(own["h"]):
+            named = "c h"
+        yield handed_over(names, how), remarks, named
+
+
+def _side_by_side(h: Any, c: Any) -> Any:
+    if isinstance(h, Tensor):
+        return torch.cat([h, c], -1)
+    return sys.modules["numpy"].concatenate([h, c], -1)
+
+
+def _stack(h: Any, c: Any) -> Any:
+    return torch.stack([h, c]) if isinstance(h, Tensor) else sys.modules["numpy"].stack([h, c])
+
+
+_STATES: dict[str, Callable[[Any, Any], Any]] = {
+    "": lambda h, c: (h, c),
+    "Your code takes the state as one tensor, h and c side by side.": _side_by_side,
+    "Your code takes the state as one tensor, h and c stacked.": _stack,
+}
+
+Path = tuple[Any, ...]
+_EXTRAS = "Your step returns more than `h, c`; nn.LSTMCell returns `(h, c)` alone."
+
+
+def _is_pair(result: Any) -> bool:
+    return (
+        isinstance(result, (tuple, list))
+        and len(result) == 2
+        and all(isinstance(part, Tensor) for part in result)
+    )
+
+
+def _parts(result: Any) -> dict[Any, Any]:
+    if isinstance(result, dict):
+        return result
+    return dict(enumerate(result)) if isinstance(result, (tuple, list)) else {}
+
+
+def find_state(result: Any, expected: torch.Size) -> tuple[Path, Path] | None:
+    """Where h and c stand in what a step returned: a pair, beside an output, a cache or gates."""
+    if isinstance(result, dict):
+        names = {
+            n: next((k for k in result if re.match(b, str(k))), None) for n, b in _BEGINS.items()
+        }
+        if names["h"] is not None and names["c"] is not None:
+            return (names["h"],), (names["c"],)
+    parts = _parts(result)
+    flat = [k for k, part in parts.items() if getattr(part, "shape", None) == expected]
+    if len(flat) > 2 and torch.equal(parts[flat[0]], parts[flat[1]]):
+        flat = flat[1:]  # an output that is h
+    if len(flat) > 1:
+        return (flat[0],), (flat[1],)
+    for k, part in parts.items():
+        found = find_state(part, expected)
+        if found:
+            return (k, *found[0]), (k, *found[1])
+    return None
+
+
+def _at(result: Any, path: Path) -> Any:
+    for key in path:
+        result = _parts(result).get(key)
+    return result
+
+
+def as_state(pair: Iterable[Any], expected: torch.Size) -> State | Report:
+    """Two tensors as the pair h, c, or a report on what is wrong with one of them."""
+    h, c = pair
+    if not isinstance(h, Tensor) or not isinstance(c, Tensor) or not h.shape == c.shape == expected:
+        return no_state((h, c), expected)
+    for name, part in (("h", h), ("c", c)):
+        if not part.is_floating_point():
+            return Report(
+                "unrecognised",
+                f"Your {name} has the dtype `{part.dtype}`; expected a floating point number, "
+                "such as `torch.float32`. Gates lie between 0 and 1, so integers lose them.",
+                headline=f"{name} holds whole numbers",
+            )
+        if not part.isfinite().all():
+            what = "NaN (not a number)" if part.isnan().any() else "infinite values"
+            return Report(
+                "unrecognised",
+                f"Your {name} holds {what}. A right step never does on finite inputs: look for a "
+                "division by zero, a logarithm of something negative, an `exp` that overflows, "
+                "or a `torch.empty` that is never filled.",
+                headline=f"{name} holds {what}",
+            )
+    return h, c
+
+
+def no_state(result: Any, expected: torch.Size) -> Report:
+    """What keeps a result from being the pair h, c."""
+    found = f"Your step returned {described(result)}; expected: `(h, c)`, a tuple of two "
+    found += f"tensors of shape `{list(expected)}` each: [batch, hidden_size]."
+    batch, hidden_size = expected
+    shapes = [tuple(getattr(part, "shape", ())) for part in _parts(result).values()]
+    hint, headline = "Write `return h, c` at its end.", "what you return is not the pair h, c"
+    if isinstance(result, Tensor) and result.shape == (2, *expected):
+        hint = "The two are stacked into one tensor. Write `return h, c` at its end."
+    elif len(shapes) == 2 and None in _parts(result).values():
+        hint, headline = "One of the two is None: c goes to the next step too.", "c is not returned"
+    elif (hidden_size, batch) in shapes:
+        hint = "Yours is transposed: batch is the first axis."
+    elif any(shape[-1:] == (4 * hidden_size,) for shape in shapes):
+        hint = "Yours has all four blocks side by side: take it apart with `chunk(4, dim=1)`."
+    elif (1, batch, hidden_size) in shapes:
+        hint = "Yours has an axis too many: a single step has no layers and no time."
+    return Report("unrecognised", f"{found} {hint}", headline=headline)
+
+
+def _each(function: Callable[..., Any], *values: Any) -> Any:
+    """A result with a function applied to each of its leaves; of several results, to all alike."""
+    first = values[0]
+    if isinstance(first, dict):
+        return {key: _each(function, *(v[key] for v in values)) for key in first}
+    if isinstance(first, (tuple, list)):
+        parts = [_each(function, *some) for some in zip(*values, strict=False)]
+        return parts if isinstance(first, list) else tuple(parts)
+    return function(*values)
+
+
+def _tensor(part: Any, columns: bool) -> Any:
+    """An array as a tensor; a copy, for the cell may keep what it returned."""
+    if not isinstance(part, Tensor):
+        if not hasattr(part, "__array__"):
+            return part
+        part = torch.as_tensor(part)
+    part = part.clone() if part.requires_grad else part.detach().clone()
+    return part.mT if columns and part.dim() == 2 else part
+
+
+def _stacked(parts: tuple[Any, ...]) -> Any:
+    tensors = [torch.as_tensor(p) if hasattr(p, "__array__") else None for p in parts]
+    alike = all(t is not None and t.shape == tensors[0].shape for t in tensors)
+    return torch.stack(tensors) if alike else parts[0]
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in a sentence: a, b and c."""
+    return " and ".join(", ".join(names).rsplit(", ", 1))
+
+
+def described(result: Any) -> str:
+    """What a step returned, in words: types and shapes, no values."""
+    if isinstance(result, Tensor):
+        return f"one tensor of shape `{list(result.shape)}`"
+    if isinstance(result, (tuple, list)):
+        kind = type(result).__name__
+        return f"a {kind} of {len(result)}: ({', '.join(map(described, result))})"
+    return "None" if result is None else f"a `{type(result).__name__}`"

@@ -1,0 +1,191 @@
+"""A bare error of PyTorch gets a line of help for the first slips of a beginner."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from lstm_teach.checks.running import run_learner
+
+X, H, C = torch.zeros(3, 5), torch.zeros(3, 4), torch.zeros(3, 4)
+W_IH, W_HH = torch.zeros(16, 5), torch.zeros(16, 4)
+CELL = nn.LSTMCell(5, 4)
+STEPS = torch.zeros(7, 3, 5)
+
+
+def no_transpose(x, h):
+    return x @ W_IH + h @ W_HH.T
+
+
+def no_transpose_in_matmul(x, h):
+    return torch.matmul(x, W_IH)
+
+
+def one_transpose_too_many(x, h):
+    w = torch.zeros(5, 16)
+    return x @ w.T
+
+
+def no_transpose_in_numpy(x, h):
+    x, w = x.numpy(), np.zeros((16, 5))
+    return x @ w
+
+
+def at_for_times(x, h):
+    f = h.sigmoid()
+    return f @ C
+
+
+def times_for_at(x, h):
+    return x * W_IH
+
+
+def pair_goes_up(x, h):
+    below = CELL(x)
+    return nn.LSTMCell(4, 4)(below)
+
+
+def pair_in_a_product(x, h):
+    h = CELL(x)
+    return h @ W_HH.T
+
+
+def pair_in_a_gate(x, h):
+    h = CELL(x)
+    return h.sigmoid()
+
+
+def list_of_pairs(x, h):
+    steps = []
+    for _ in range(2):
+        steps.append(CELL(x))
+    return torch.stack(steps)
+
+
+def fixed_sizes(x, h):
+    h = torch.zeros(8, 20)
+    return CELL(x, (h, h))
+
+
+def cat_without_dim(x, h):
+    return torch.cat([x, h])
+
+
+class NoSuper(nn.Module):
+    def __init__(self):
+        self.cell = nn.LSTMCell(5, 4)
+
+
+def index_into_packed(x, h):
+    packed = pack_padded_sequence(STEPS, torch.tensor([7, 4, 2]))
+    output, _ = nn.LSTM(5, 4)(packed)
+    return output[:, -1]
+
+
+def state_before_x(x, h):
+    return CELL((h, C), x)
+
+
+def h_and_c_apart(x, h):
+    return CELL(x, h, C)
+
+
+def sizes_the_other_way_round(x, h):
+    cell = nn.LSTMCell(4, 5)
+    return cell(x)
+
+
+def range_of_x(x, h):
+    for t in range(x):
+        h = h + t
+    return h
+
+
+def called_a_list(x, h):
+    cells = nn.ModuleList([CELL])
+    return cells(x)
+
+
+class PlainList(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cells = [nn.LSTMCell(5, 4)]
+
+    def forward(self, x, h):
+        return self.cells[0](x)
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (no_transpose, "`x @ W_IH.T`"),
+        (no_transpose_in_matmul, "`x @ W_IH.T`"),
+        (one_transpose_too_many, "`x @ w`"),
+        (no_transpose_in_numpy, "`x @ w.T`"),
+        (at_for_times, "`f * C`"),
+        (times_for_at, "`x @ W_IH.T`"),
+        (pair_goes_up, "`below` is the pair: a cell returns (h, c)"),
+        (pair_in_a_product, "`h` is the pair"),
+        (pair_in_a_gate, "`h` is the pair"),
+        (list_of_pairs, "`steps` holds pairs"),
+        (fixed_sizes, "has a fixed size in it, 8: `torch.zeros(8, 20)`"),
+        (cat_without_dim, "`dim=1`"),
+        (lambda x, h: NoSuper(), "`super().__init__()`"),
+        (index_into_packed, "pad_packed_sequence(output)"),
+        (state_before_x, "`CELL(x, (h, c))`"),
+        (h_and_c_apart, "`CELL(x, (h, c))`"),
+        (sizes_the_other_way_round, "input_size comes first when it is made"),
+        (range_of_x, "`range(len(x))`"),
+        (called_a_list, "`cells` is a list of modules"),
+        (PlainList().double(), "Use `nn.ModuleList(...)`"),
+    ],
+    ids=lambda value: getattr(value, "__name__", type(value).__name__),
+)
+def test_a_slip_gets_its_sentence(code, sentence):
+    x, h = (X.double(), H.double()) if isinstance(code, PlainList) else (X, H)
+    report = run_learner(code, x, h)
+    assert report.verdict == "raises"
+    assert sentence in report.message.splitlines()[-1]
+
+
+def two_lines_below_a_right_product(x, h):
+    gates = x @ W_IH.T + h @ W_HH.T
+    i, f = gates.chunk(4, dim=1)
+    return i, f
+
+
+def a_name_that_is_not_there(x, h):
+    return torch.sigmoid(gate)  # noqa: F821
+
+
+def a_size_that_fits(x, h):
+    h = torch.zeros(3, 4)
+    return h.no_such_name
+
+
+@pytest.mark.parametrize(
+    "code", [two_lines_below_a_right_product, a_name_that_is_not_there, a_size_that_fits]
+)
+def test_an_error_of_another_kind_gets_no_advice(code):
+    message = run_learner(code, X, H).message
+    assert message.splitlines()[-1].startswith("This comes from line")
+
+
+def test_the_words_of_an_error_decide_nothing():
+    def raises(x, h):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied; expected 3D, batch size")
+
+    assert len(run_learner(raises, X, H).message.splitlines()) == 2
+
+
+def still_a_stub(x, h): ...
+
+
+def calls_a_stub(x, h):
+    h, c = still_a_stub(x, h)
+    return h, c
+
+
+def test_a_line_that_trips_over_another_stub_is_not_attempted():
+    assert run_learner(calls_a_stub, X, H).verdict == "not_attempted"

@@ -1,0 +1,1 @@
+"""Cells for `check_cell`: `right` and `modules`, `wrong` and `slips`, `kinds`, `brought`."""

@@ -1,0 +1,113 @@
+"""More right cells: other ways to be called, and to hand over what they return."""
+
+from __future__ import annotations
+
+import torch
+
+from tests.zoo.cell.right import TwoLinears, chunked, module, right
+
+
+@module
+class InsistsThatHIsBounded(TwoLinears):
+    """h is o * tanh(c), so it never leaves (-1, 1)."""
+
+    def forward(self, x, hidden):
+        assert hidden[0].abs().max() <= 1
+        return super().forward(x, hidden)
+
+
+@module
+class TakesAStar(TwoLinears):
+    def forward(self, x, *hc):
+        h, c = hc
+        return super().forward(x, (h, c))
+
+
+@module
+class PassesAStarOn(TwoLinears):
+    def forward(self, x, *args, **kwargs):
+        return super().forward(x, *args, **kwargs)
+
+
+@module
+class TakesXLast(TwoLinears):
+    def forward(self, h, c, x):
+        return super().forward(x, (h, c))
+
+
+@module
+class TakesTheStateFirst(TwoLinears):
+    def forward(self, state, x):
+        return super().forward(x, state)
+
+
+@module
+class TakesCBeforeHByLongNames(TwoLinears):
+    def forward(self, inputs, c_prev, h_prev, gates=None):
+        return super().forward(inputs, (h_prev, c_prev))
+
+
+@module
+class TakesAContextBesideHx(TwoLinears):
+    def forward(self, x, hx=None, context=None):
+        return super().forward(x, hx)
+
+
+@module
+class TakesNamesOnly(TwoLinears):
+    def forward(self, *, x, state):
+        return super().forward(x, state)
+
+
+@right
+def weights_first(w_ih, w_hh, b_ih, b_hh, x, h, c):
+    return chunked(x, h, c, w_ih, w_hh, b_ih, b_hh)
+
+
+@right
+def c_before_h(x, c, h, w_ih, w_hh, b_ih, b_hh, eps=0.0):
+    return chunked(x, h, c, w_ih, w_hh, b_ih, b_hh)
+
+
+@right
+def a_pair_called_h(x, h, W, U, b, d):
+    return chunked(x, *h, W, U, b, d)
+
+
+@right
+def a_star_of_weights(x, h, c, *weights):
+    return chunked(x, h, c, *weights)
+
+
+@right
+def whatever_by_name(**given):
+    return chunked(**given)
+
+
+@right
+def by_position_only(x, c, h, W, U, b, d, /):
+    return chunked(x, h, c, W, U, b, d)
+
+
+@right
+def an_output_beside_the_state(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    h, c = chunked(x, h, c, w_ih, w_hh, b_ih, b_hh)
+    return h, (h, c)
+
+
+@right
+def in_float32_with_a_tanh_that_overflows(x, h, c, *weights):
+    def tanh(z):
+        return (torch.exp(2 * z) - 1) / (torch.exp(2 * z) + 1)
+
+    x, h, c, w_ih, w_hh, b_ih, b_hh = (t.float() for t in (x, h, c, *weights))
+    i, f, g, o = (x @ w_ih.T + h @ w_hh.T + b_ih + b_hh).chunk(4, 1)
+    c = f.sigmoid() * c + i.sigmoid() * tanh(g)
+    return o.sigmoid() * tanh(c), c
+
+
+@module
+class AnOutputBesideTheState(TwoLinears):
+    def forward(self, x, hidden):
+        h, c = super().forward(x, hidden)
+        return h, (h.clone(), c)

@@ -1,0 +1,262 @@
+"""More wrong cells: wiring, state and activation slips."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from tests.zoo.cell.right import example
+from tests.zoo.cell.wrong import Cell, Fused, gates
+
+
+def activated(x, h, w_ih, w_hh, b_ih, b_hh):
+    i, f, g, o = gates(x, h, w_ih, w_hh, b_ih, b_hh)
+    return i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+
+
+def slip(verdict, name):
+    """A function and two modules that make the same slip with their activated gates."""
+
+    def keep(body):
+        def as_function(x, h, c, w_ih, w_hh, b_ih, b_hh):
+            return body(*activated(x, h, w_ih, w_hh, b_ih, b_hh), h, c)
+
+        def as_forward(self, x, state):
+            return body(*self.gates(x, state[0]), *state)
+
+        as_function.__name__ = name
+        example(verdict)(as_function)
+        for base in (Cell, Fused):
+            made = type(f"{name}_{base.__name__}", (base,), {"forward": as_forward})
+            example(verdict)(made)
+        return body
+
+    return keep
+
+
+@slip("forget_used_for_input", "forget_for_input")
+def _(i, f, g, o, h, c):
+    c = f * c + f * g
+    return o * c.tanh(), c
+
+
+@slip("output_gate_from_forget", "output_from_forget")
+def _(i, f, g, o, h, c):
+    c = f * c + i * g
+    return f * c.tanh(), c
+
+
+@slip("forget_bias_after_sigmoid", "one_after_sigmoid")
+def _(i, f, g, o, h, c):
+    c = (f + 1.0) * c + i * g
+    return o * c.tanh(), c
+
+
+@slip("no_forget_gate", "never_forgets")
+def _(i, f, g, o, h, c):
+    c = c + i * g
+    return o * c.tanh(), c
+
+
+@slip("variant", "coupled")
+def _(i, f, g, o, h, c):
+    c = (1 - i) * c + i * g
+    return o * c.tanh(), c
+
+
+@slip("add_not_mul", "adds_o")
+def _(i, f, g, o, h, c):
+    c = f * c + i * g
+    return o + c.tanh(), c
+
+
+@slip("add_not_mul", "adds_f")
+def _(i, f, g, o, h, c):
+    c = (f + c) + i * g
+    return o * c.tanh(), c
+
+
+@slip("add_not_mul", "adds_i")
+def _(i, f, g, o, h, c):
+    c = f * c + (i + g)
+    return o * c.tanh(), c
+
+
+@slip("stale_c", "h_from_the_old_c")
+def _(i, f, g, o, h, c):
+    return o * torch.tanh(c), f * c + i * g
+
+
+@slip("stale_c", "returns_the_old_c")
+def _(i, f, g, o, h, c):
+    c_new = f * c + i * g
+    return o * torch.tanh(c_new), c
+
+
+@slip("c_lost", "returns_h_twice")
+def _(i, f, g, o, h, c):
+    c = f * c + i * g
+    h = o * torch.tanh(c)
+    return h, h
+
+
+@slip("c_lost", "old_c_never_used")
+def _(i, f, g, o, h, c):
+    c = i * g
+    return o * torch.tanh(c), c
+
+
+@slip("missing_tanh_c", "no_tanh_beside_an_output")
+def _(i, f, g, o, h, c):
+    c = f * c + i * g
+    return o * c, (o * c, c)
+
+
+@slip("swapped_return", "c_first")
+def _(i, f, g, o, h, c):
+    c = f * c + i * g
+    return c, o * torch.tanh(c)
+
+
+@slip("double_activation", "tanh_of_h")
+def _(i, f, g, o, h, c):
+    c = f * c + i * g
+    return torch.tanh(o * torch.tanh(c)), c
+
+
+@slip("double_activation", "sigmoid_again")
+def _(i, f, g, o, h, c):
+    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(c), c
+
+
+@example("forget_bias_added")
+def adds_one_to_f(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    i, f, g, o = gates(x, h, w_ih, w_hh, b_ih, b_hh)
+    c = (f + 1).sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+@example("forget_bias_added")
+def sets_part_of_the_bias(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    n = h.shape[1]
+    bias = b_ih + b_hh
+    bias[n : 2 * n] += 1.0
+    i, f, g, o = (x @ w_ih.T + h @ w_hh.T + bias).chunk(4, 1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+@example("forget_bias_after_sigmoid")
+def bias_outside(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    n = h.shape[1]
+    b = b_ih + b_hh
+    i, f, g, o = (x @ w_ih.T + h @ w_hh.T).chunk(4, 1)
+    f = torch.sigmoid(f) + b[n : 2 * n]
+    c = f * c + (i + b[:n]).sigmoid() * (g + b[2 * n : 3 * n]).tanh()
+    return (o + b[3 * n :]).sigmoid() * c.tanh(), c
+
+
+@example("cell_instead_of_h_in_gates")
+def gates_from_c(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    i, f, g, o = activated(x, c, w_ih, w_hh, b_ih, b_hh)
+    c = f * c + i * g
+    return o * c.tanh(), c
+
+
+@example("cell_instead_of_h_in_gates")
+class GatesFromC(Cell):
+    def forward(self, x, state):
+        _, c = state
+        i, f, g, o = self.gates(x, c)
+        c = f * c + i * g
+        return o * c.tanh(), c
+
+
+@example("cell_instead_of_h_in_gates")
+class GatesFromCFused(Fused):
+    def forward(self, x, state):
+        _, c = state
+        i, f, g, o = self.gates(x, c)
+        c = f * c + i * g
+        return o * c.tanh(), c
+
+
+@example("hard_sigmoid")
+def keras_hard_sigmoid(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    def hard(z):
+        return torch.clamp(0.2 * z + 0.5, 0.0, 1.0)
+
+    i, f, g, o = gates(x, h, w_ih, w_hh, b_ih, b_hh)
+    c = hard(f) * c + hard(i) * g.tanh()
+    return hard(o) * c.tanh(), c
+
+
+@example("hard_sigmoid")
+class HardSigmoid(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.lin = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = self.lin(torch.cat((x, h), 1)).chunk(4, 1)
+        c = F.hardsigmoid(f) * c + F.hardsigmoid(i) * g.tanh()
+        return F.hardsigmoid(o) * c.tanh(), c
+
+
+@example("missing_transpose")
+def no_transpose(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    i, f, g, o = (x @ w_ih + h @ w_hh + b_ih + b_hh).chunk(4, 1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+@example("missing_transpose")
+def no_transpose_in_each_gate(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    b = (b_ih + b_hh).chunk(4)
+    pairs = zip(w_ih.chunk(4), w_hh.chunk(4), b, strict=True)
+    i, f, g, o = (x @ w.T + h @ u + b for w, u, b in pairs)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+@example("missing_transpose")
+def only_square(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    b = (b_ih + b_hh).chunk(4)
+    pairs = zip(w_ih.chunk(4), w_hh.chunk(4), b, strict=True)
+    i, f, g, o = (x @ w + h @ u + b for w, u, b in pairs)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+@example("missing_transpose")
+class OnlySquare(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.w = nn.ParameterList([torch.randn(hidden_size, input_size) for _ in range(4)])
+        self.u = nn.ParameterList([torch.randn(hidden_size, hidden_size) for _ in range(4)])
+
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = (x @ w + h @ u for w, u in zip(self.w, self.u, strict=True))
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+@example("squeeze_batch_of_one")
+def squeezes(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    i, f, g, o = activated(x, h, w_ih, w_hh, b_ih, b_hh)
+    c = (f * c + i * g).squeeze()
+    return (o * c.tanh()).squeeze(), c
+
+
+@example("squeeze_batch_of_one")
+class Squeezes(Fused):
+    def forward(self, x, state):
+        h, c = state
+        z = (self.x2h(x) + self.h2h(h)).squeeze()
+        i, f, g, o = z.chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c

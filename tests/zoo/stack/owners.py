@@ -1,0 +1,387 @@
+"""Modules that own their cells, and stacks of another kind."""
+
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import dropout
+
+from lstm_teach import check_stack
+from tests.zoo import examples_for
+
+function = examples_for(check_stack)
+module = examples_for(check_stack, make=True)
+
+
+def through(cells, x, up=0):
+    """A right loop over time, but for what goes up."""
+    states = [(x.new_zeros(x.shape[1], cell.hidden_size),) * 2 for cell in cells]
+    steps = []
+    for xt in x:
+        for k, cell in enumerate(cells):
+            states[k] = cell(xt, states[k])
+            xt = states[k][up]
+        steps.append(xt)
+    return torch.stack(steps), states
+
+
+class Own(nn.Module):
+    """A cell in another's hand: x, h and c go in one by one."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.both = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+
+    def forward(self, x, h, c):
+        i, f, g, o = self.both(torch.cat([x, h], dim=1)).chunk(4, dim=1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+class CFirst(Own):
+    def forward(self, x, c, h):
+        h, c = super().forward(x, h, c)
+        return c, h
+
+
+class Paired(Own):
+    def forward(self, x, state):
+        return super().forward(x, *state)
+
+
+class Layers(nn.Module):
+    kind = nn.LSTMCell
+
+    def __init__(self, sizes=(5, 4, 3)):
+        super().__init__()
+        self.cells = nn.ModuleList(self.kind(*pair) for pair in pairwise(sizes))
+
+
+@module("ok")
+class TimeFirst(Layers):
+    def forward(self, x):
+        return through(self.cells, x)
+
+
+@module("ok", says="`[batch, seq_len, input_size]`")
+class BatchFirst(Layers):
+    def forward(self, x):
+        output, states = through(self.cells, x.transpose(0, 1))
+        return output.transpose(0, 1), states
+
+
+@module("ok", says="Dropout was left out")
+class LayerByLayerWithDropout(Layers):
+    def __init__(self):
+        super().__init__()
+        self.drop = nn.Dropout(0.2)
+
+    def forward(self, x):
+        for cell in self.cells:
+            h = c = x.new_zeros(len(x), cell.hidden_size)
+            steps = []
+            for t in range(x.shape[1]):
+                h, c = cell(x[:, t], (h, c))
+                steps.append(h)
+            x = self.drop(torch.stack(steps, dim=1))
+        return x, (h, c)
+
+
+@module("ok", says="the output is returned alone")
+class OutputAlone(Layers):
+    def forward(self, x):
+        return through(self.cells, x)[0]
+
+
+@module("ok")
+class TwoNamedCells(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lower, self.upper = nn.LSTMCell(5, 4), nn.LSTMCell(4, 6)
+
+    def forward(self, x):
+        one = two = None
+        steps = []
+        for xt in x:
+            one = self.lower(xt, one)
+            two = self.upper(one[0], two)
+            steps.append(two[0])
+        return torch.stack(steps), [one, two]
+
+
+@module("ok")
+class OfOwnCells(Layers):
+    kind = Own
+
+    def forward(self, x):
+        for cell in self.cells:
+            h = c = torch.zeros(x.shape[1], cell.hidden_size)
+            steps = []
+            for xt in x:
+                h, c = cell(xt, h, c)
+                steps.append(h)
+            x = torch.stack(steps)
+        return x
+
+
+@module("ok")
+class OfPairedCells(Layers):
+    kind = Paired
+
+    def forward(self, x):
+        return through(self.cells, x)
+
+
+@module("ok")
+class OfCellsWithCFirst(Layers):
+    kind = CFirst
+
+    def forward(self, x):
+        for cell in self.cells:
+            h = c = torch.zeros(x.shape[1], cell.hidden_size)
+            steps = []
+            for xt in x:
+                c, h = cell(xt, c, h)
+                steps.append(h)
+            x = torch.stack(steps)
+        return x
+
+
+@module("ok", says="what your module makes of h of the top layer")
+class WithAReadout(Layers):
+    def __init__(self):
+        super().__init__()
+        self.readout = nn.Linear(3, 2)
+
+    def forward(self, x):
+        return self.readout(through(self.cells, x)[0])
+
+
+@function("ok")
+class TakesTheCells(nn.Module):
+    def __init__(self, cells):
+        super().__init__()
+        self.cells = nn.ModuleList(cells)
+
+    def forward(self, x):
+        return through(self.cells, x)
+
+
+@function("ok", says="Dropout was left out")
+def dropout_between_layers(cells, x):
+    states = []
+    for cell in cells:
+        x, state = through([cell], x)
+        x = dropout(x, 0.3)
+        states += state
+    return x, states
+
+
+@module("c_instead_of_h")
+class HandsUpC(Layers):
+    def forward(self, x):
+        return through(self.cells, x, up=1)
+
+
+@module("c_instead_of_h")
+class HandsUpCOfOwnCells(Layers):
+    kind = Paired
+
+    def forward(self, x):
+        return through(self.cells, x, up=1)
+
+
+@module("state_not_carried")
+class ForgetsItsState(Layers):
+    def forward(self, x):
+        return torch.stack([through(self.cells, xt[None])[0][0] for xt in x])
+
+
+@module("same_cell_reused")
+class OneCellTwice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cells = nn.ModuleList([nn.LSTMCell(4, 4), nn.LSTMCell(4, 4)])
+
+    def forward(self, x):
+        return through([self.cells[0], self.cells[0]], x)[0]
+
+
+@module("raises", says="fields")
+class Misspelt(Layers):
+    def forward(self, x):
+        return through(self.cells, x.fields)
+
+
+@module("variant", says="Another stack: it is bidirectional")
+class Bidirectional(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.there = nn.ModuleList([nn.LSTMCell(5, 4), nn.LSTMCell(8, 4)])
+        self.back = nn.ModuleList([nn.LSTMCell(5, 4), nn.LSTMCell(8, 4)])
+
+    def forward(self, x):
+        for there, back in zip(self.there, self.back, strict=True):
+            forward, backward = through([there], x)[0], through([back], x.flip(0))[0].flip(0)
+            x = torch.cat([forward, backward], dim=-1)
+        return x
+
+
+@module("variant", says="each layer's h is added to what it has read")
+class Residual(Layers):
+    def __init__(self):
+        super().__init__((4, 4, 4, 4))
+
+    def forward(self, x):
+        for cell in self.cells:
+            x = x + through([cell], x)[0]
+        return x
+
+
+@function("variant", says="each layer's h is added to what it has read")
+def residual(cells, x):
+    states = []
+    for cell in cells:
+        above, state = through([cell], x)
+        x = x + above
+        states += state
+    return x, states
+
+
+@module("variant", says="what layer 1 reads at step 0 is not h of layer 0")
+class NormsBetweenLayers(Layers):
+    def __init__(self):
+        super().__init__((4, 4, 4))
+        self.norm = nn.LayerNorm(4)
+
+    def forward(self, x):
+        for cell in self.cells:
+            x = self.norm(through([cell], x)[0])
+        return x
+
+
+@function("variant", says="made of earlier h")
+def attends(cells, x):
+    states = [(x.new_zeros(x.shape[1], cell.hidden_size),) * 2 for cell in cells]
+    steps = []
+    for xt in x:
+        weights = torch.softmax((x[..., :1] * states[0][0][:, :1]).sum(-1), dim=0)
+        below = xt + (weights[..., None] * x).sum(0)
+        for k, cell in enumerate(cells):
+            states[k] = cell(below, states[k])
+            below = states[k][0]
+        steps.append(below)
+    return torch.stack(steps), states
+
+
+@function("variant", says="layer 0 reads x plus the top layer's h")
+def feeds_back(cells, x):
+    states = [(x.new_zeros(x.shape[1], cell.hidden_size),) * 2 for cell in cells]
+    steps = []
+    for xt in x:
+        below = xt + states[-1][0]
+        for k, cell in enumerate(cells):
+            states[k] = cell(below, states[k])
+            below = states[k][0]
+        steps.append(below)
+    return torch.stack(steps), states
+
+
+@function("cannot_check", says="draws random numbers")
+def dropout_of_its_own(cells, x):
+    output, states = through(cells, x)
+    return output * (torch.rand_like(output) > 0.3) / 0.7, states
+
+
+@function("unrecognised", says="layer 0 does not start from zeros")
+def starts_from_random_numbers(cells, x):
+    states = [torch.randn(2, x.shape[1], cell.hidden_size).unbind() for cell in cells]
+    steps = []
+    for xt in x:
+        for k, cell in enumerate(cells):
+            states[k] = cell(xt, states[k])
+            xt = states[k][0]
+        steps.append(xt)
+    return torch.stack(steps), states
+
+
+@function("unrecognised", says="what layer 1 reads at step 0 is not h of layer 0")
+def squashes_h_on_its_way_up(cells, x):
+    states = []
+    for cell in cells:
+        x, state = through([cell], x)
+        states += state
+        x = x.tanh()
+    return x, states
+
+
+@function("cannot_check", says="`check_stack(TakesSizes(...))`")
+class TakesSizes(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+
+
+@module("cannot_check", says="no cell")
+class OfAnLSTM(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(5, 4)
+
+    def forward(self, x):
+        return self.lstm(x)
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def numpy_stack(cells, x, up):
+    """A stack as one writes it without torch."""
+    h = [np.zeros((x.shape[1], cell.hidden_size)) for cell in cells]
+    c = [np.zeros((x.shape[1], cell.hidden_size)) for cell in cells]
+    output = np.zeros((*x.shape[:2], cells[-1].hidden_size))
+    for t in range(x.shape[0]):
+        below = x[t]
+        for k, cell in enumerate(cells):
+            gates = np.dot(below, cell.weight_ih.T) + cell.bias_ih
+            gates = gates + np.dot(h[k], cell.weight_hh.T) + cell.bias_hh
+            i, f, g, o = np.split(gates, 4, axis=1)
+            c[k] = sigmoid(f) * c[k] + sigmoid(i) * np.tanh(g)
+            h[k] = sigmoid(o) * np.tanh(c[k])
+            below = up(h[k], c[k])
+        output[t] = h[-1]
+    return output, list(zip(h, c, strict=True))
+
+
+@function("ok")
+def in_numpy(cells, x):
+    return numpy_stack(cells, x, lambda h, c: h)
+
+
+@function("c_instead_of_h")
+def in_numpy_with_c_up(cells, x):
+    return numpy_stack(cells, x, lambda h, c: c)
+
+
+@function("ok")
+def cells_called_with_arrays(cells, x):
+    states, steps = [None] * len(cells), []
+    for xt in np.asarray(x):
+        for k, cell in enumerate(cells):
+            states[k] = cell(xt, states[k])
+            xt = states[k][0]
+        steps.append(xt)
+    return np.stack(steps), states
+
+
+@function("ok", call=lambda cells_at_the_end, cells, x: cells_at_the_end(x, *cells))
+def cells_at_the_end(x, *cells):
+    return through(cells, x)
+
+
+@module("ok", call=lambda net, x: net.run(x))
+class CalledOtherwise(Layers):
+    def run(self, x):
+        return through(self.cells, x)

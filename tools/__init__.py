@@ -1,0 +1,1 @@
+"""What is run beside the tests: the notebooks' normaliser, the cheat sheet, figures, a class."""

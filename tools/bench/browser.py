@@ -1,0 +1,171 @@
+"""From a key press to the new picture on the screen, in a real JupyterLab."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
+
+from tests.browser.lab import CHROMIUM, Notebook, chromium, open_notebook, serve
+from tools.normalise import METADATA
+
+PRESSES, BURST = 40, 30
+PAUSE = 150  # ms between a new picture and the next press: about four presses a second
+EXPLORERS = (
+    "ShapeExplorer",
+    "GateExplorer",
+    "LoopExplorer",
+    "StackExplorer",
+    "LayoutExplorer",
+    "InfluenceExplorer",
+)
+SETUP = """
+from functools import lru_cache
+import ipywidgets as widgets
+from IPython import get_ipython
+from IPython.core.pylabtools import select_figure_formats
+from IPython.display import display
+import lstm_teach
+select_figure_formats(get_ipython(), {"png"})
+
+def slider_of(explorer):
+    # The slider with the most positions, so that most presses show something new.
+    kinds = (widgets.IntSlider, widgets.FloatSlider)
+    sliders = [(n, c) for n, c in explorer.controls.items() if isinstance(c, kinds)]
+    name, slider = max(sliders, key=lambda each: (each[1].max - each[1].min) / each[1].step)
+    slider.add_class("moved")
+    return name, slider
+
+def floor():
+    slider, text = widgets.IntSlider(0, 0, 200), widgets.HTML("<b>0</b>")
+    slider.add_class("moved")
+    slider.observe(lambda change: setattr(text, "value", f"<b>{change.new}</b>"), "value")
+    return widgets.VBox([slider, text])
+
+def ours(name):
+    explorer = getattr(lstm_teach, name)()
+    # Only the newest picture is remembered: the next one, if the pause sufficed to draw it ahead.
+    explorer._seen = lru_cache(maxsize=1)(explorer._render)
+    slider_of(explorer)
+    return explorer.widget
+
+def theirs(name):
+    explorer = getattr(lstm_teach, name)()
+    control, slider = slider_of(explorer)
+    own = type(slider)(slider.value, min=slider.min, max=slider.max, step=slider.step)
+    own.add_class("moved")
+    def draw(value):
+        display(explorer.look(**{**explorer.values, control: value}).figure)
+    return widgets.VBox([own, widgets.interactive_output(draw, {"value": own})])
+"""
+PROBE = """root => {
+    const seen = window.seen = { keys: [], frames: [], heights: new Set(), tops: new Set() };
+    const handle = root.querySelector('.moved .noUi-handle');
+    let mutated = 0;
+    const watch = new MutationObserver(changes => {
+        if (changes.every(c => handle.contains(c.target) || c.target.closest?.('.widget-slider')
+                || c.target.closest?.('.widget-text'))) return;
+        seen.heights.add(root.offsetHeight);
+        const mine = ++mutated;
+        const images = [...root.querySelectorAll('img')];
+        if (root.classList.contains('draws') && !images.length) return;
+        Promise.all(images.map(i => i.decode().catch(() => null))).then(() =>
+            requestAnimationFrame(() => requestAnimationFrame(() => {
+                if (mine === mutated) seen.frames.push(performance.now());
+            })));
+    });
+    watch.observe(root, { subtree: true, childList: true, attributes: true, characterData: true });
+    root.addEventListener('keydown', () => {
+        seen.keys.push(performance.now()); seen.tops.add(root.getBoundingClientRect().top);
+    }, true);
+}"""
+
+
+def rows() -> Iterator[tuple[str, float, str, float, float | None]]:
+    """Each explorer over the floor, and over interactive_output that draws the same figure."""
+    if CHROMIUM is None:
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "notebooks"
+        folder.mkdir()
+        _write(folder / "latency.ipynb")
+        with serve(folder, Path(scratch)) as lab, chromium() as browser:
+            opened = open_notebook(browser, lab, "latency.ipynb", width=1700)
+            opened.run_all()
+            floor = _measure(opened, "floor")
+            yield "floor: a ready string into HTML", floor["median"], "itself", 1.0, None
+            for name in EXPLORERS:
+                ours, theirs = _measure(opened, name), _measure(opened, f"{name}-reference")
+                yield from _rows(name, ours, theirs, floor)
+
+
+def _rows(
+    name: str, ours: dict[str, Any], theirs: dict[str, Any], floor: dict[str, Any]
+) -> Iterator[tuple[str, float, str, float, float | None]]:
+    mine = ours["median"]
+    yield f"{name}: key to picture, median", mine, "the floor", mine / floor["median"], 1.5
+    reference = "interactive_output, same figure"
+    yield f"{name}: key to picture, median", mine, reference, mine / theirs["median"], 0.9
+    yield f"{name}: key to picture, p95", ours["p95"], "the floor", ours["p95"] / floor["p95"], 2
+    yield f"{name}: end of {BURST} presses", ours["burst"], "250 ms", ours["burst"] / 250, 1
+    moved = ours["moves"]
+    yield f"{name}: pixels that the page moves", moved, "none (1 = still)", 1 + moved, 1
+
+
+def _write(path: Path) -> None:
+    cells = [new_code_cell(SETUP), new_code_cell(_tagged("floor", "floor()"))]
+    for name in EXPLORERS:
+        cells.append(new_code_cell(_tagged(name, f"ours({name!r})")))
+        cells.append(new_code_cell(_tagged(f"{name}-reference", f"theirs({name!r})")))
+    nbformat.write(new_notebook(cells=cells, metadata=METADATA), path)
+
+
+def _tagged(tag: str, code: str) -> str:
+    draws = "" if tag == "floor" else '; w.add_class("draws")'
+    return f'w = {code}; w.add_class("probe-{tag}"){draws}; w'
+
+
+def _measure(opened: Notebook, tag: str) -> dict[str, Any]:
+    """Press an arrow key `PRESSES` times, then `BURST` times as fast as it can be sent."""
+    page = opened.page
+    root = page.locator(f".probe-{tag}")
+    root.scroll_into_view_if_needed()
+    opened.settle()
+    handle = root.locator(".moved .noUi-handle").first
+    root.evaluate(PROBE)
+    waits, key = [], "ArrowRight"
+    for _ in range(PRESSES):
+        key = _onward(handle, key)
+        handle.focus()
+        page.evaluate("() => { seen.frames.length = seen.keys.length = 0 }")
+        page.keyboard.press(key)
+        page.wait_for_function("() => seen.frames.length", polling=5, timeout=20_000)
+        page.wait_for_timeout(PAUSE)
+        waits.append(page.evaluate("() => seen.frames[0] - seen.keys[0]"))
+    page.evaluate("() => { seen.frames.length = seen.keys.length = 0 }")
+    for _ in range(BURST):
+        page.keyboard.press(_onward(handle, key))
+    page.wait_for_timeout(1500)
+    burst = page.evaluate("() => Math.max(0, (seen.frames.at(-1) ?? 0) - seen.keys.at(-1))")
+    heights, tops = page.evaluate("() => [[...seen.heights], [...seen.tops]]")
+    spread = [max(values) - min(values) for values in (heights, tops) if values]
+    waits.sort()
+    p95 = waits[round(0.95 * (PRESSES - 1))]
+    return {"median": median(waits), "p95": p95, "burst": burst, "moves": max(spread)}
+
+
+def _onward(handle: Any, key: str) -> str:
+    """The same key, or the other one where the slider is at its end."""
+    now, low, high = (
+        float(handle.get_attribute(f"aria-value{each}")) for each in ("now", "min", "max")
+    )
+    if key == "ArrowRight" and now >= high:
+        return "ArrowLeft"
+    if key == "ArrowLeft" and now <= low:
+        return "ArrowRight"
+    return key
