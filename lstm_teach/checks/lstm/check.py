@@ -107,7 +107,7 @@ def check_lstm(
         return Report("not_attempted", "There is no LSTM yet: give the check your class.")
     for kind, name in ((nn.GRU, "gru"), (nn.RNN, "rnn"), (nn.LSTM, "projection")):
         same = isinstance(code, kind) or (isinstance(code, type) and issubclass(code, kind))
-        if same and (kind is not nn.LSTM or getattr(code, "proj_size", 0)):
+        if same and (kind is not nn.LSTM or getattr(code, "proj_size", None)):
             return WORDS[name].report(seen="fewer features than c")
     if not (call or callable(code)) or isinstance(code, (nn.LSTMCell, Tensor)):
         return _cannot("this does not read a sequence", f"`check_cell` is for one step. {_CALL}")
@@ -182,7 +182,7 @@ class _Check:
     def _run(self, x: Tensor, reader: Reader | None = None, state: Any = None) -> list[Tensor]:
         found = (reader or self.reader)(x, state)
         if isinstance(found, Report):
-            _tell(found)
+            raise _Told(found)
         return [one.double() for one in found]
 
     def _same(self, one: Tensor, two: Tensor) -> bool:

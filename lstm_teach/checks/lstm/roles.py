@@ -329,7 +329,7 @@ class Search:
         form = layers, any(roles.b), batch_first, 0.0, self.directions == 2
         with torch.random.fork_rng(devices=[]):
             lstm = nn.LSTM(*self.sizes, *form, device="cpu", dtype=dtype)
-        values = {}
+        values: dict[str, Tensor] = {}
         for k in range(len(self.lanes)):
             cell = Cell(self.of_lane(k, weights), [roles], self.sizes[1])
             end = f"l{k // self.directions}" + "_reverse" * (k % self.directions)
