@@ -77,7 +77,7 @@ def pieces(weights: Sequence[Tensor], width: int, hidden: int) -> list[Piece]:
     for slot, weight in enumerate(weights):
         for turned, joined in product((False, True)[: weight.dim()], _JOINED):
             rows, wide = as_rows(weight, turned).shape
-            if wide != sum(map(widths.__getitem__, joined)) or rows % hidden or rows > 8 * hidden:
+            if wide != sum(map(widths.__getitem__, joined)) or rows % hidden or rows > 4 * hidden:
                 continue
             blocks = rows // hidden
             for interleaved in (False, True)[: min(blocks, 2)]:
@@ -103,7 +103,9 @@ class Roles:
 class Cell:
     """A cell for many roles at once: the first axis of what it computes is that of the roles."""
 
-    def __init__(self, weights: Sequence[Tensor], roles: Sequence[Roles], hidden: int) -> None:
+    def __init__(
+        self, weights: Sequence[Tensor], roles: Sequence[Roles], hidden: int, added: float = 0.0
+    ) -> None:
         """Put the weights together as nn.LSTM has them: `[roles, 4 * hidden_size, ...]`."""
         self.hidden_size = hidden
         self.changed: Mapping[str, str] = {}
@@ -124,7 +126,8 @@ class Cell:
 
         self.w_ih = joined("x", [[(p, 1)] for role in roles for p in role.x])
         self.w_hh = joined("h", [[(p, 1)] for role in roles for p in role.h])
-        self.bias = joined("b", [gate for role in roles for gate in role.b])[:, :, 0]
+        self.bias = joined("b", [gate for role in roles for gate in role.b])[:, :, 0].clone()
+        self.bias[:, hidden : 2 * hidden] += added
 
     def __call__(self, xt: Tensor, state: State) -> State:
         """One step: h and c `[roles, batch, hidden_size]`."""
@@ -192,6 +195,7 @@ class Search:
         sizes: input_size and hidden_size.
         directions: 1 or 2.
         limit: how far equal numbers may be apart.
+        added: what the code adds to the sum of f by itself.
     """
 
     weights: Weights
@@ -199,6 +203,7 @@ class Search:
     sizes: Sizes
     directions: int
     limit: float
+    added: float = 0.0
 
     def __post_init__(self) -> None:
         """Keep the pieces that exist in every lane."""
@@ -222,7 +227,8 @@ class Search:
         return self._made(roles, sum(w._version for w in self.weights.values()))
 
     def _make(self, roles: tuple[Roles, ...], version: int) -> list[Cell]:
-        return [Cell(self.of_lane(k), roles, self.sizes[1]) for k in range(len(self.lanes))]
+        lanes = map(self.of_lane, range(len(self.lanes)))
+        return [Cell(own, roles, self.sizes[1], self.added) for own in lanes]
 
     def biases(self) -> list[int]:
         """The slots of the weights that are biases."""
@@ -326,12 +332,12 @@ class Search:
     def as_torch(self, roles: Roles, weights: Weights, batch_first: bool) -> nn.LSTM:
         """An nn.LSTM with a learner's own weights."""
         layers, dtype = len(self.lanes) // self.directions, weights[self.lanes[0][0]].dtype
-        form = layers, any(roles.b), batch_first, 0.0, self.directions == 2
+        form = layers, bool(any(roles.b) or self.added), batch_first, 0.0, self.directions == 2
         with torch.random.fork_rng(devices=[]):
             lstm = nn.LSTM(*self.sizes, *form, device="cpu", dtype=dtype)
         values: dict[str, Tensor] = {}
         for k in range(len(self.lanes)):
-            cell = Cell(self.of_lane(k, weights), [roles], self.sizes[1])
+            cell = Cell(self.of_lane(k, weights), [roles], self.sizes[1], self.added)
             end = f"l{k // self.directions}" + "_reverse" * (k % self.directions)
             values |= {f"weight_ih_{end}": cell.w_ih[0], f"weight_hh_{end}": cell.w_hh[0]}
             values |= {f"bias_ih_{end}": cell.bias[0], f"bias_hh_{end}": 0 * cell.bias[0]}
