@@ -198,7 +198,7 @@ def changed(change):
         (lambda cells, x: "output, states", ["`str`"]),
         (lambda cells, x: ("output", x), ["(`str`, [6, 3, 4])"]),
         (changed(lambda o, s: (o, dict(enumerate(s)))), ["`dict`"]),
-        (changed(lambda o, s: (o, [*s, s[0]])), ["([3, 4], [3, 4])), not"]),
+        (changed(lambda o, s: (o, [*s, s[0]])), ["([3, 4], [3, 4]))), not"]),
         (changed(lambda o, s: (o, [(*p, p[0]) for p in s])), ["(([3, 4], [3, 4], [3, 4]),"]),
         (changed(lambda o, s: (o, [(h.tolist(), c) for h, c in s])), ["`float`"]),
         (changed(lambda o, s: (o, [(h, c[None]) for h, c in s])), ["([3, 4], [1, 3, 4])"]),

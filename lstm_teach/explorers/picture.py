@@ -6,6 +6,7 @@ import base64
 import html
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import ipywidgets as widgets
@@ -41,12 +42,19 @@ class Picture:
 
     def __init__(self, drawing: Shown, words: str = "", details: str = "") -> None:
         """Show `drawing` with `words` below it."""
-        # One widget for all that changes: a new picture is one message to the browser.
-        self._page = widgets.HTML()
-        self._page.add_class("lstm-figure")
-        style = widgets.HTML(STYLE, layout={"display": "none"})
-        self.widget = widgets.VBox([style, self._page])
         self.update(drawing, words, details)
+
+    @cached_property
+    def widget(self) -> widgets.Widget:
+        """The living face, made when it is first shown."""
+        return widgets.VBox([widgets.HTML(STYLE, layout={"display": "none"}), self._page])
+
+    @cached_property
+    def _page(self) -> widgets.HTML:
+        """One widget for all that changes: a new picture is one message to the browser."""
+        page = widgets.HTML(self._html)
+        page.add_class("lstm-figure")
+        return page
 
     def update(self, drawing: Shown, words: str = "", details: str = "") -> None:
         """Show another drawing in the same place, such as the next point of a curve."""
@@ -55,11 +63,13 @@ class Picture:
         self.drawing: Drawing | Figure = (
             drawing.drawing if isinstance(drawing, Picture) else drawing
         )
-        self._page.value = (
+        self._html = (
             f'<div class="lstm-picture">{svg(self.drawing, self.words)}</div>'
             '<p class="lstm-sentence" role="status" style="margin:4px 0;max-width:68em;'
             f'min-height:2.9em;font-size:14px;line-height:1.45">{rich(self.words)}</p>{details}'
         )
+        if "_page" in self.__dict__:
+            self._page.value = self._html
 
     def figure(self) -> Figure:
         """The picture as a matplotlib Figure."""

@@ -60,10 +60,9 @@ def check_stack(run_stack: Any, call: Callable[..., Any] | None = None) -> Repor
     if not brought.owns:
         others.append((replace(brought, numpy=True), torch.float64))
     for other, dtype in others:
-        if len(trials) == len(brought.cases) and any(trial.raised for trial in trials):
-            again = try_all(other, dtype)
-            if sum(t.raised for t in again[0]) < sum(t.raised for t in trials):
-                trials, differs = again
+        first = replace(other, cases=other.cases[:1])
+        if trials[0].raised and not try_all(first, dtype)[0][0].raised:
+            trials, differs = try_all(other, dtype)
     report = replace(_judge(brought, trials, differs), of="stack")
     untried = ", ".join(case.name for case in brought.cases[len(trials) :])
     if not untried:

@@ -212,7 +212,7 @@ class OneCellTwice(nn.Module):
 @module("raises", says="fields")
 class Misspelt(Layers):
     def forward(self, x):
-        return through(self.cells, x.fields)
+        return through(self.cells, x)[0].fields
 
 
 @module("variant", says="Another stack: it is bidirectional")
