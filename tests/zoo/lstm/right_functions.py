@@ -1,5 +1,7 @@
 """Right whole LSTMs that are functions, and are handed their weights."""
 
+# ruff: noqa: NPY002, RUF059 (as people write)
+
 import numpy as np
 import torch
 

@@ -1,5 +1,7 @@
 """More right whole LSTMs, of other kinds."""
 
+# ruff: noqa: NPY002, RUF059 (as people write)
+
 from collections import namedtuple
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Right whole LSTMs in torch, as different hands write them."""
 
+# ruff: noqa: NPY002, RUF059 (as people write)
+
 import math
 
 import torch
@@ -353,7 +355,10 @@ def square_without_bias():
         def __init__(self, d):
             super().__init__()
             self.d = d
-            make = lambda: nn.Parameter(torch.randn(d, d) / d)
+
+            def make():
+                return nn.Parameter(torch.randn(d, d) / d)
+
             self.wi, self.ui, self.wf, self.uf = make(), make(), make(), make()
             self.wg, self.ug, self.wo, self.uo = make(), make(), make(), make()
 

@@ -1,5 +1,7 @@
 """More wrong whole LSTMs, of other kinds, and some of another kind than an LSTM."""
 
+# ruff: noqa: NPY002, RUF059 (as people write)
+
 import numpy as np
 import torch
 from torch import nn
