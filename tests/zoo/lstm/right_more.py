@@ -1,6 +1,6 @@
 """More right whole LSTMs, of other kinds."""
 
-# ruff: noqa: NPY002, RUF059 (as people write)
+# ruff: noqa: NPY002 (as people write)
 
 from collections import namedtuple
 

@@ -1,7 +1,5 @@
 """Right whole LSTMs in torch, as different hands write them."""
 
-# ruff: noqa: NPY002, RUF059 (as people write)
-
 import math
 
 import torch

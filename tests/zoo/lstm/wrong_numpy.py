@@ -1,6 +1,6 @@
 """Wrong whole LSTMs in NumPy, and functions that are handed their weights."""
 
-# ruff: noqa: NPY002, RUF059 (as people write)
+# ruff: noqa: NPY002 (as people write)
 
 import numpy as np
 import torch

@@ -1,7 +1,5 @@
 """Wrong whole LSTMs in torch: one mistake each, in code that would be right without it."""
 
-# ruff: noqa: NPY002, RUF059 (as people write)
-
 import torch
 from torch import nn
 
