@@ -146,8 +146,11 @@ def _with_weights(function: Any, sizes: Sizes) -> Iterator[Callable[..., Any]]:
         return function(**kept.bind(*args, **kwargs).arguments, **weights)
 
     shapes = {"x": (4 * sizes[1], sizes[0]), "h": (4 * sizes[1], sizes[1]), "b": (4 * sizes[1],)}
-    for order, numpy in product((1, -1), (False, True)):
-        tensors = {n: torch.ones(shapes[part][::order]).double() for n, part in part_of.items()}
+    likely = bool({"np", "numpy"} & {*function.__code__.co_names})  # then they are turned, mostly
+    for numpy, turned in product((likely, not likely), (likely, not likely)):
+        tensors = {
+            n: torch.ones(shapes[part][:: 1 - 2 * turned]).double() for n, part in part_of.items()
+        }
         run = partial(handed, weights={n: t.numpy() if numpy else t for n, t in tensors.items()})
         run.__signature__ = kept  # type: ignore[attr-defined]
         yield run
@@ -318,12 +321,15 @@ class _Check:
             return self._by_cell()
         for added, search in product((0.0, 1.0, 2.0, 0.5, 3.0, 5.0), searches):
             search = replace(search, added=added)
-            if roles := search.right(x, first, seen):
+            if roles := search.right(x, first, seen, shared=False):
                 return self._right(search, roles)
         known = [*(BOTH_WAYS if self.directions == 2 else ONE_WAY), *OTHER_KINDS, *FORMS]
         for search in searches:
             if found := search.wrong(x, first, seen, known):
                 return found.report(seen="")
+        for search in searches:
+            if roles := search.right(x, first, seen, shared=True):
+                return self._right(search, roles)
         return self._by_cell()
 
     def _searches(self) -> Iterator[Search]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import permutations, product
 from typing import Any
 
@@ -215,18 +214,14 @@ class Search:
         self.pieces = [p for p in first if all(p in other for other in others)]
         # All these weights are in memory at once.
         self.at_once = max(1, 10**7 // (4 * self.sizes[1] * (max(widths) + self.sizes[1])))
-        self._made = lru_cache(1)(self._make)
 
     def of_lane(self, lane: int, weights: Weights | None = None) -> list[Tensor]:
         """The weights of one lane, its biases with one axis."""
         weights = weights or self.weights
         return [flat(weights[name].double(), self.sizes) for name in self.lanes[lane]]
 
-    def cells(self, roles: tuple[Roles, ...]) -> list[Cell]:
-        """One for each lane; the last ones are kept until weights change."""
-        return self._made(roles, sum(w._version for w in self.weights.values()))
-
-    def _make(self, roles: tuple[Roles, ...], version: int) -> list[Cell]:
+    def cells(self, roles: Sequence[Roles]) -> list[Cell]:
+        """One for each lane."""
         lanes = map(self.of_lane, range(len(self.lanes)))
         return [Cell(own, roles, self.sizes[1], self.added) for own in lanes]
 
@@ -246,7 +241,7 @@ class Search:
         return [*found.values()]
 
     def agreeing(
-        self, roles: Sequence[Roles], x: Tensor, seen: Tensor, how: Any = None
+        self, roles: Sequence[Roles], x: Tensor, seen: Tensor, how: Any = None, made: Any = None
     ) -> list[Roles]:
         """Those roles that give the output that was seen: in a right LSTM, or in a mistaken one.
 
@@ -255,11 +250,12 @@ class Search:
             x: `[seq_len, batch, input_size]`.
             seen: the output.
             how: what a mistake does: equations that it changes, or a stack that it makes.
+            made: the cells of these roles, where they are made.
         """
         found: list[Roles] = []
         for start in range(0, len(roles), self.at_once):
-            some = tuple(roles[start : start + self.at_once])
-            cells = self.cells(some)
+            some = roles[start : start + self.at_once]
+            cells = made or self.cells(some)
             for cell in cells:
                 cell.changed = {} if callable(how) else how or {}
             output, _ = how(cells, x) if callable(how) else read(cells, x, self.directions)
@@ -268,16 +264,17 @@ class Search:
                 found += [role for role, fits in zip(some, off, strict=True) if fits]
         return found
 
-    def right(self, x: Tensor, first: Tensor, seen: Tensor) -> Roles | None:
+    def right(self, x: Tensor, first: Tensor, seen: Tensor, shared: bool) -> Roles | None:
         """The roles in which the weights, all biases being zero, give what was seen.
 
         Args:
             x: `[seq_len, batch, input_size]`.
             first: the output for the first step of x alone.
             seen: the output for all of x.
+            shared: whether gates may share their weights, which is a mistake with a name, and
+                those of h stand in another order than those of x.
         """
-        for shared, some in product((False, True), self.families("x")):
-            # Gates may share their weights: that is a mistake with a name.
+        for some in self.families("x"):
             for roles in self._with_h(self.agreeing(_ways(some, shared), x[:1], first), shared):
                 for role in self.agreeing(roles, x, seen):
                     return role
@@ -289,9 +286,10 @@ class Search:
         """The mistake that gives what was seen, in any roles; as `right`."""
         for some in self.families("x"):
             for roles in self._with_h(_ways(some, shared=len(some) < 4)):
+                cells = self.cells(roles) if len(roles) <= self.at_once else None
                 for mistake in mistakes:
                     try:
-                        kept = self.agreeing(roles, x[:1], first, mistake.how)
+                        kept = self.agreeing(roles, x[:1], first, mistake.how, cells)
                         if kept and self.agreeing(kept, x, seen, mistake.how):
                             return mistake
                     except (RuntimeError, NameError):
