@@ -584,7 +584,7 @@ def _tensor(upright: bool, part: Any) -> Any:
     """An array as a tensor; a copy, for the cell may keep what it returned."""
     if not hasattr(part, "__array__"):
         return part
-    part = torch.as_tensor(part).detach().clone()
+    part = torch.as_tensor(part).clone()
     return part.mT if upright and part.dim() == 2 else part
 
 
