@@ -209,7 +209,7 @@ def _methods(cell: Any) -> Iterator[Any]:
     kinds = (cell if isinstance(cell, type) else type(cell)).__mro__
     own = [name for kind in kinds if not kind.__module__.startswith("torch") for name in vars(kind)]
     for name in sorted(dict.fromkeys(own), key=lambda name: "step" not in name):
-        method = getattr(cell, name, None)
+        method: Any = getattr(cell, name, None)
         public = callable(method) and not name.startswith("_")
         if public and len(signature_of(method).parameters) in (2, 3, 4):
             yield method

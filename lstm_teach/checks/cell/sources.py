@@ -328,7 +328,8 @@ def of_biases(eye: Eye, layout: Layout) -> Finding | None:
         one_gate = eye.weights[name].numel() == eye.sizes[1] and not eye.is_function
         if without and (not one_gate if fed else beside):
             counted.setdefault((without, "left out"), []).append(name)
-        doubled = "".join(gate for gate, source in fed.items() if source.times == 2)
+        # Where the whole sum is taken twice, its weights are none of the rows.
+        doubled = "".join(g for g, s in fed.items() if s.times == 2 and (g, "x") in layout.weights)
         if doubled:
             counted.setdefault((doubled, "added twice"), []).append(name)
     twice, never = (counted.get((GATES, done), [""])[0] for done in ("added twice", "left out"))

@@ -184,7 +184,7 @@ class OneSampleAndNoOldC(nn.Module):
         self.gates = nn.Linear(n_in + n_hidden, 4 * n_hidden)
 
     def forward(self, x, h, c):
-        i, f, g, o = self.gates(torch.cat((x, h))).chunk(4)
+        i, _, g, o = self.gates(torch.cat((x, h))).chunk(4)
         c = i.sigmoid() * g.tanh()
         return o.sigmoid() * c.tanh(), c
 
