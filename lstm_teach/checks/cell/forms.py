@@ -63,7 +63,7 @@ def find_form(eye: Eye) -> Form:
         return Form(known=False, saturates=False)
     if _same(seen, table({}), limit):
         return Form()
-    rows, moves = eye.far_rows(1e5)
+    rows, moves = eye.far_rows(1e8)
     if _same(rows[~moves.any(1)], table({}), limit):
         return Form()  # an activation that takes its time, which the lines will show
     for mistake, found in _tables():

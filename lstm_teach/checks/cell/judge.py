@@ -278,8 +278,9 @@ def _near(eye: Eye, few: dict[str, Tensor], lines: Lines) -> Report | None:
     if lines.unread():
         return Report(
             "cannot_check",
-            f"For these sizes {the_gates(lines.unread())} could not be read off what comes back. "
-            "Take a larger one: `check_cell(YourClass, input_size=5, hidden_size=4)`.",
+            f"{the_gates(lines.unread()).capitalize()} could not be read off what comes back: the "
+            "sizes are too small (`check_cell(YourClass, input_size=5, hidden_size=4)`), or g goes "
+            "through something that is never quite 1, as tanh is.",
             headline="i and g could not be told apart",
         )
     return None
