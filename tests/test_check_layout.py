@@ -50,7 +50,7 @@ def test_every_verdict_has_three_differently_written_examples():
 
 def test_the_table_holds_every_verdict_of_the_contract():
     named = {mistake.verdict for mistake in (*MISTAKES, LEAK)}
-    assert named == LAYOUT_VERDICTS | {"unrecognised", "cannot_check"}
+    assert named == LAYOUT_VERDICTS | {"unrecognised"}
 
 
 class Turned(nn.Module):
@@ -150,15 +150,20 @@ def test_the_check_works_where_the_caller_has_switched_gradients_off(context):
         (nn.LSTM(6, 8), features(), {"input_axes": None}, "input_axes"),
         (nn.LSTM(6, 8), features(), {"output_axes": ("time",)}, "output_axes"),
         (nn.LSTM(6, 8), features(), {"output_axes": [["batch"]]}, "output_axes"),
-        (nn.LSTM(6, 8), features(), {"lengths": [3, 2]}, "2 lengths for 4 samples"),
+        (
+            nn.LSTM(6, 8),
+            features(),
+            {"lengths": [3, 2]},
+            "There are 2 lengths up to 3, and x is [batch=4, time=7, 6]",
+        ),
         (nn.LSTM(6, 8), features(), {"lengths": 5}, "lengths"),
         (nn.LSTM(6, 8), features(), {"lengths": "long"}, "lengths"),
         (nn.LSTM(6, 8), features(), {"lengths": [[4], [7, 5], [6]]}, "lengths"),
-        (nn.LSTM(6, 8), features(), {"lengths": [0, 2, 3, 4]}, "length is 0"),
-        (nn.LSTM(6, 8), features(), {"lengths": [9, 2, 3, 4]}, "longer than x"),
+        (nn.LSTM(6, 8), features(), {"lengths": [0, 2, 3, 4]}, "It is [0, 2, 3, 4]"),
+        (nn.LSTM(6, 8), features(), {"lengths": [9, 2, 3, 4]}, "There are 4 lengths up to 9"),
         (nn.LSTM(6, 8), features(), {"lengths": [1.0, 0.5, 0.4, 0.3]}, "relative"),
         (nn.LSTM(6, 8), features(), {"call": 3}, "call"),
-        (nn.LSTM(6, 8), torch.tensor(1.0), {}, "shape"),
+        (nn.LSTM(6, 8), torch.tensor(1.0), {}, "x is []"),
         (nn.LSTM(6, 8), torch.randn(0, 3, 6), {}, "empty"),
         (nn.Sequential(nn.Flatten(), nn.LazyLinear(3)), features(), {}, "lazy"),
     ],
@@ -217,13 +222,13 @@ def test_a_model_that_cannot_be_judged_is_never_called_right():
 def test_a_model_that_returns_no_tensor_is_never_called_right():
     report = check_layout(Net(lambda self, x: "done", lstm=nn.LSTM(IN, 8)), features())
     assert report.verdict == "cannot_check"
-    assert "no tensor" in report.headline
+    assert "no tensor" in report.message
 
 
 def test_a_layer_that_is_the_model_itself_is_called_by_its_class():
     report = check_layout(nn.LSTM(IN, 8), features(), output_axes=("batch", "time"))
     assert report.headline == "`nn.LSTM` walks along your batch, not along time"
-    assert "Fix: `nn.LSTM(..., batch_first=True)`; then" in report.message
+    assert "Fix: `nn.LSTM(..., batch_first=True)`; the last step is" in report.message
 
 
 def test_a_layer_in_a_list_is_called_as_python_calls_it():
@@ -280,12 +285,12 @@ class Laid(nn.Module):
 @pytest.mark.parametrize(
     ("model", "lengths", "fix"),
     [
-        (Laid(nn.LSTM), [4, 7, 5, 6], "take `h_n[-1]`, which is each sample's own last step."),
+        (Laid(nn.LSTM), [4, 7, 5, 6], "take `h_n[-1]`, where each sample ends."),
         (Laid(nn.LSTMCell), None, "take the `h` that the loop ends with."),
         (
             Laid(nn.LSTM, batch_first=True, bidirectional=True),
             None,
-            "take `torch.cat((h_n[-2], h_n[-1]), dim=1)`, where both directions end.",
+            "take `torch.cat((h_n[-2], h_n[-1]), dim=1)`, where each direction ends.",
         ),
     ],
 )
