@@ -109,7 +109,8 @@ def make(cls: Callable[..., Any], input_size: int, hidden_size: int, swapped: bo
     others = {name: value for name, value in _OTHER_ARGUMENTS.items() if name in needed}
     in_order = (hidden_size, input_size) if swapped else (input_size, hidden_size)
     by_name = [((), {**named, **others})] if inputs and hidden else []
-    for args, kwargs in [*by_name, (in_order, others), ((), {})]:
+    ways: list[Any] = [*by_name, (in_order, others), ((), {})]
+    for args, kwargs in ways:
         try:
             signature.bind(*args, **kwargs)
         except TypeError:
@@ -234,9 +235,11 @@ def likely_sizes(
 ) -> Iterator[Sizes]:
     """Pairs (input_size, hidden_size) worth a try: as told, by attributes, from the weights."""
     told = input_size or _attribute(code, _INPUT), hidden_size or _attribute(code, _HIDDEN)
-    wide = sorted({d for tensor in owned(code).values() for d in tensor.shape if d > 0})
+    shapes = [tuple(tensor.shape) for tensor in owned(code).values()]
+    wide = sorted({d for shape in shapes for d in shape if d > 0})
     quarters = [d // 4 for d in wide if d % 4 == 0]
-    hidden = [*(d for d in quarters if d in wide), *quarters, *wide[::-1], 4]
+    square = [shape[0] for shape in shapes if len(shape) == 2 and shape[0] == shape[1]]
+    hidden = [*square, *(d for d in quarters if d in wide), *quarters, *wide[::-1], 4]
     tried: dict[Sizes, None] = {} if wide or any(told) else {(1, 1): None}
     both = [told] if all(told) else [told, (input_size, hidden_size)]
     for x_told, h_told in dict.fromkeys(both):
@@ -321,6 +324,7 @@ class Caller:
         result, expected = self.raw(**given), given["h"].shape
         if isinstance(result, Report):
             return result
+        result = _taken_apart(result, expected) if self.joined else result
         self.place = self.place or find_state(result, expected)
         h, c = (_at(result, path) for path in self.place or (("h",), ("c",)))
         if not getattr(h, "shape", 0) == getattr(c, "shape", 0) == expected:
@@ -328,6 +332,11 @@ class Caller:
         if not isinstance(result, (tuple, list)) or len(result) > 2 or self.place != ((0,), (1,)):
             self.remarks += [] if _EXTRAS in self.remarks else [_EXTRAS]
         return (c, h) if self.c_first[1] else (h, c)
+
+    @property
+    def joined(self) -> bool:
+        """Whether the state is handed over as one tensor, h and c side by side."""
+        return _SIDE_BY_SIDE in self.remarks
 
     def raw(self, **given: Tensor) -> Any:
         """What the learner's code returns, as tensors with a batch first; or a report."""
@@ -351,6 +360,7 @@ class Caller:
     def attached(self, **given: Tensor) -> State:
         """h and c with their gradients; what the learner's code raises is raised."""
         result = self._call(self._laid(given))
+        result = _taken_apart(result, given["h"].shape) if self.joined else result
         h, c = (torch.as_tensor(_at(result, path)) for path in self.place or ((0,), (1,)))
         return h, c
 
@@ -478,18 +488,23 @@ def _ways(signature: inspect.Signature, forms: list[str]) -> Iterator[tuple[Way,
         )
 
 
-def _joined(join: Callable[..., Tensor], h: Any, c: Any) -> Any:
+_SIDE_BY_SIDE = "Your code has the state as one tensor, h and c side by side."
+
+
+def _joined(h: Any, c: Any) -> Any:
     """h and c as one tensor, or as one array."""
-    both = join([torch.as_tensor(h), torch.as_tensor(c)])
+    both = torch.cat([torch.as_tensor(h), torch.as_tensor(c)], -1)
     return both if isinstance(h, Tensor) else both.numpy()
+
+
+def _taken_apart(result: Any, expected: torch.Size) -> Any:
+    alone = getattr(result, "shape", ())[-1:] == (2 * expected[-1],)
+    return torch.as_tensor(result).chunk(2, -1) if alone else result
 
 
 _STATES: dict[str, Callable[[Any, Any], Any]] = {
     "": lambda h, c: (h, c),
-    "Your code takes the state as one tensor, h and c side by side.": partial(
-        _joined, partial(torch.cat, dim=-1)
-    ),
-    "Your code takes the state as one tensor, h and c stacked.": partial(_joined, torch.stack),
+    _SIDE_BY_SIDE: _joined,
 }
 _COLUMNS = "Your code has the samples as columns, `[features, batch]`; PyTorch has them as rows."
 _AXES = {

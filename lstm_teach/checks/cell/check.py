@@ -97,7 +97,7 @@ def _no_cell(cell: Any) -> Report | None:
             return WORDS[kind].report({"cell": WORDS[kind].headline})
     if isinstance(cell, nn.LSTM) or cell is nn.LSTM:
         return _WHOLE
-    if getattr(getattr(cell, "forward", None), "__name__", "") == "_forward_unimplemented":
+    if _without_forward(cell) and not [*_methods(cell)]:
         return Report("not_attempted", "Your module has no `forward` yet. Write it, then check.")
     if isinstance(cell, Tensor) or not (callable(cell) or hasattr(cell, "__dict__")):
         kind = f"a `{type(cell).__name__}`"
@@ -152,7 +152,8 @@ def _of(
             for module in modules if tried is not cell else []:
                 module.to(dtype)
 
-        methods = [tried] if call or callable(tried) else [*_methods(tried)]
+        alone = call or (callable(tried) and not _without_forward(tried))
+        methods = [tried] if alone else [*_methods(tried)]
         forms = _HANDED if handed else _OWNED
         ways = [way for method in methods for way in callers(method, call, forms)]
         sizes = [*likely_sizes(cell, input_size, hidden_size)]
@@ -193,18 +194,24 @@ def _takes_weights(cell: Any, call: Callable[..., Any] | None) -> bool:
     if call:
         return len(signature_of(call).parameters) > 6
     if isinstance(cell, nn.Module) or not callable(cell):
-        function = cell.forward if isinstance(cell, nn.Module) else len
+        function: Any = cell.forward if isinstance(cell, nn.Module) else len
         parameters = signature_of(function).parameters.values()
         return sum(p.default is p.empty and p.kind is not p.VAR_KEYWORD for p in parameters) >= 7
     return next(callers(cell, None, _HANDED), None) is not None
 
 
+def _without_forward(cell: Any) -> bool:
+    return getattr(getattr(cell, "forward", None), "__name__", "") == "_forward_unimplemented"
+
+
 def _methods(cell: Any) -> Iterator[Any]:
     """What of an object can be called as a step, the likeliest first."""
-    names = [name for name in dir(type(cell)) if not name.startswith("_")]
-    for name in sorted(names, key=lambda name: (name != "forward", "step" not in name)):
-        method = getattr(cell, name, None)
-        if callable(method) and len(signature_of(method).parameters) in (2, 3, 4):
+    kinds = (cell if isinstance(cell, type) else type(cell)).__mro__
+    own = [name for kind in kinds if not kind.__module__.startswith("torch") for name in vars(kind)]
+    for name in sorted(dict.fromkeys(own), key=lambda name: "step" not in name):
+        method: Any = getattr(cell, name, None)
+        public = callable(method) and not name.startswith("_")
+        if public and len(signature_of(method).parameters) in (2, 3, 4):
             yield method
 
 
@@ -233,7 +240,7 @@ def _find(
         plain = caller.axes == "rows" and caller.numpy == ways[0].numpy
         for caller.dtype in (torch.float64, torch.float32)[: 1 + plain]:
             cast(caller.dtype)
-            for one in sizes if n == 0 else sizes[:4]:
+            for one in sizes if n == 0 else sizes[:6]:
                 caller.place = None
                 found = caller(**given(one))
                 if not isinstance(found, Report):
@@ -254,7 +261,7 @@ def _judged(eye: Eye, few: dict[str, Tensor], own: dict[str, Tensor], cell: Any)
     report = judge(eye, few, own, cell)
     if report.verdict == "swapped_return" and caller.named == "c h":
         caller.c_first, said = (False, True), "It takes c before h, and hands them back so."
-    elif not caller.named and (
+    elif not (caller.named or eye.is_function) and (
         report.headline.endswith(" off") or "the state is (c, h)" in report.headline
     ):
         caller.c_first, said = (True, True), "It has the state as (c, h); PyTorch has (h, c)."

@@ -171,6 +171,8 @@ def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor], cell: Any
     if all(eye.same(one, other) for one, other in zip(*turned, strict=True)):
         return _told_source(("reach", "x never reaches the gates"))
     form = find_form(eye)
+    if form.mistakes == (WORDS["layer norm"],) and not _couples(eye, few):
+        return unknown(form.off or ("f", "i*g", "o"))
     if form.mistakes:
         shown = _sources(eye)[2] if form.inside else None
         if shown and shown[0] != "missing_bias":
@@ -276,8 +278,9 @@ def _near(eye: Eye, few: dict[str, Tensor], lines: Lines) -> Report | None:
     if lines.unread():
         return Report(
             "cannot_check",
-            f"For these sizes {the_gates(lines.unread())} could not be read off what comes back. "
-            "Take a larger one: `check_cell(YourClass, input_size=5, hidden_size=4)`.",
+            f"{the_gates(lines.unread()).capitalize()} could not be read off what comes back: the "
+            "sizes are too small (`check_cell(YourClass, input_size=5, hidden_size=4)`), or g goes "
+            "through something that is never quite 1, as tanh is.",
             headline="i and g could not be told apart",
         )
     return None
@@ -289,6 +292,16 @@ def _crosses(eye: Eye, few: dict[str, Tensor]) -> bool:
     pushed[:, 0] += 1.0
     pairs = zip(eye.step(**few), eye.step(**{**few, "c": pushed}), strict=True)
     return not all(eye.same(one[:, 1:], other[:, 1:]) for one, other in pairs)
+
+
+def _couples(eye: Eye, few: dict[str, Tensor]) -> bool:
+    """Whether one entry of a weight reaches more than one unit, as where sums are normalised."""
+    tensor = max(eye.weights.values(), key=Tensor.numel)
+    before = eye.step(**few)[1]
+    tensor[(0,) * tensor.dim()] += 1.0
+    moved = (eye.step(**few)[1] - before).abs().amax(0) > eye.limit
+    tensor[(0,) * tensor.dim()] -= 1.0
+    return bool(moved.sum() > 1)
 
 
 def _multiplies(eye: Eye, few: dict[str, Tensor]) -> bool:

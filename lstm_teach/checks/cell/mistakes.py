@@ -275,7 +275,6 @@ _FORMS: tuple[tuple[str, str, str, str | Iterator[str]], ...] = (
         "Every one of i, f and o has weights of its own in nn.LSTMCell.",
         "if nn.LSTMCell is what you want, `c = f * c + i * g` and `h = o * torch.tanh(c)`",
         """no output gate, h is `tanh(c)` | h = tanh(c)
-        no output gate, h is c | h = c
         no input gate, c is `f * c + g` | c = f * c_0 + g""",
     ),
     (

@@ -114,9 +114,12 @@ def find_layout(eye: Eye, lines: Lines) -> Layout:
     for part, found, columns in zip("xh", (lines.x, lines.h), eye.columns, strict=True):
         width = eye.sizes["xh".index(part)]
         for gate, mine in zip(GATES, found, strict=True):
-            source = _look_up(eye, mine, width, columns)
-            if source:
-                layout.weights[gate, part] = source
+            matches = [*_look_up(eye, mine, width, columns)]
+            # With one unit an entry may match by chance; the others say how the weight is laid.
+            laid = {(source.name, source.way) for source in layout.weights.values()}
+            matches.sort(key=lambda source: (source.name, source.way) not in laid)
+            if matches:
+                layout.weights[gate, part] = matches[0]
     used = {source.name for source in layout.weights.values()}
     hidden = eye.sizes[1]
     like_bias = [
@@ -155,16 +158,15 @@ def _close(eye: Eye, one: Tensor, other: Tensor) -> bool:
     return bool(known.any()) and eye.same(one[known], other[known], 100)
 
 
-def _look_up(eye: Eye, mine: Tensor, width: int, columns: Tensor) -> Source | None:
+def _look_up(eye: Eye, mine: Tensor, width: int, columns: Tensor) -> Iterator[Source]:
+    """The blocks of the parameters that are these rows."""
     for name, p in eye.weights.items():
         for way, (laid, blocks) in enumerate(_blocks(p, eye.sizes[1], eye.is_function)):
-            if blocks.shape[2] not in (width, sum(eye.sizes)):
-                continue
-            for start in sorted({0, blocks.shape[2] - width}):
+            starts = sorted({0, blocks.shape[2] - width})
+            for start in starts if blocks.shape[2] in (width, sum(eye.sizes)) else ():
                 for k, block in enumerate(blocks[:, eye.units][:, :, start + columns]):
                     if _close(eye, block, mine):
-                        return Source(name, k, 1, laid, start, way)
-    return None
+                        yield Source(name, k, 1, laid, start, way)
 
 
 def _place(eye: Eye, name: str, move: Tensor, by: Tensor) -> Source:
@@ -326,12 +328,13 @@ def of_biases(eye: Eye, layout: Layout) -> Finding | None:
         one_gate = eye.weights[name].numel() == eye.sizes[1] and not eye.is_function
         if without and (not one_gate if fed else beside):
             counted.setdefault((without, "left out"), []).append(name)
-        doubled = "".join(gate for gate, source in fed.items() if source.times == 2)
+        # Where the whole sum is taken twice, its weights are none of the rows.
+        doubled = "".join(g for g, s in fed.items() if s.times == 2 and (g, "x") in layout.weights)
         if doubled:
             counted.setdefault((doubled, "added twice"), []).append(name)
-    twice = counted.get((GATES, "added twice")), counted.get((GATES, "left out"))
-    if all(twice):
-        return "bias_twice", f"`{twice[0][0]}` is added twice, `{twice[1][0]}` never"
+    twice, never = (counted.get((GATES, done), [""])[0] for done in ("added twice", "left out"))
+    if twice and never:
+        return "bias_twice", f"`{twice}` is added twice, `{never}` never"
     for (gates, done), names in counted.items():
         which = "both biases are" if len(names) == 2 else f"`{names[0]}` is"
         where = "" if gates == GATES else f"in {the_gates(gates)} only, "
