@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from lstm_teach.checks.layout import calling, check_layout
 from lstm_teach.checks.layout.mistakes import LEAK, MISTAKES
+from tests.random_layouts import random_right
 from tests.zoo import load
 from tests.zoo.layout.common import ENTRIES, IN, Net, features
 from tests.zoo.layout.right_frames import FramesClassifier
@@ -331,3 +332,10 @@ def test_pads_that_reach_an_answer_are_said(reads_pads):
     report = check_layout(OwnLastStep(), x, lengths=[3, 7, 5, 4])
     assert report.ok
     assert ("the pads reach answers" in report.message) == reads_pads
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_right_model_drawn_at_random_is_called_right(seed):
+    drawn, given = random_right(seed)
+    report = check_layout(**given)
+    assert report.ok, (drawn, report)
