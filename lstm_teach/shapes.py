@@ -152,7 +152,12 @@ def predict_shapes(
         raise TypeError(not_an_lstm("predict_shapes", module))
     sizes = _read_sizes("input_shape", input_shape)
     if (h_0 is None) != (c_0 is None):
-        raise ShapeError(_say_one_state_only("c_0" if h_0 is None else "h_0"))
+        given, missing = ("c_0", "h_0") if h_0 is None else ("h_0", "c_0")
+        raise ShapeError(
+            f"You gave `{given}` but no `{missing}`. PyTorch takes both, as one pair `(h_0, c_0)`, "
+            "or neither, and then starts from zeros. Here they are two arguments: give "
+            f"`{missing}` too, or leave `{given}` out."
+        )
     state = None
     if h_0 is not None and c_0 is not None:
         state = _read_sizes("h_0", h_0), _read_sizes("c_0", c_0)
@@ -285,18 +290,31 @@ def _one_layer(
 
 
 def _read_sizes(name: str, value: Any) -> Sizes:
+    if isinstance(value, torch.Tensor):
+        raise ShapeError(f"`{name}` is the tensor itself. Give its `.shape`.")
     if not isinstance(value, tuple | list):
-        raise ShapeError(_say_not_a_shape(name, value))
-    sizes = []
-    for axis, size in enumerate(value):
-        try:
-            number = operator.index(size)
-        except Exception:
-            number = -1
-        if not 0 <= number < 2**63 or isinstance(size, bool):
-            raise ShapeError(_say_not_a_size(name, axis, size))
-        sizes.append(number)
-    return tuple(sizes)
+        raise ShapeError(
+            f"`{name}` must be a shape: a tuple, a list or a torch.Size of whole numbers, such as "
+            f"`(10, 3, 100)`. You gave a value of type `{type(value).__name__}`."
+        )
+    return tuple(read_size(size, f"Axis {axis} of `{name}`") for axis, size in enumerate(value))
+
+
+def read_size(size: Any, what: str) -> int:
+    """The size of one axis as an int.
+
+    Raises:
+        ShapeError: it is no whole number from 0 up to what PyTorch can count; it says `what` is.
+    """
+    try:
+        number = operator.index(size)
+    except Exception:
+        number = -1
+    if 0 <= number < 2**63 and not isinstance(size, bool):
+        return number
+    plain = isinstance(size, bool | float) or (isinstance(size, int) and abs(size) < 2**63)
+    given = f"`{size}`" if plain else f"a value of type `{type(size).__name__}`"
+    raise ShapeError(f"{what} must be a whole number, 0 or more. You gave {given}.")
 
 
 # What a ShapeError says: what was given, what was expected, and what to change.
@@ -318,33 +336,6 @@ def not_an_lstm(function: str, module: Any) -> str:
         f"`{function}` needs an nn.LSTM or an nn.LSTMCell that has been made, such as "
         f"`nn.LSTM(100, 20)`. You gave {made} `{kind}`."
     )
-
-
-def _say_one_state_only(given: str) -> str:
-    """Say that the states come in a pair."""
-    missing = "c_0" if given == "h_0" else "h_0"
-    return (
-        f"You gave `{given}` but no `{missing}`. PyTorch takes both, as one pair `(h_0, c_0)`, or "
-        "neither, and then starts from zeros. Here they are two arguments: give "
-        f"`{missing}` too, or leave `{given}` out."
-    )
-
-
-def _say_not_a_shape(name: str, value: Any) -> str:
-    """Say what a shape looks like."""
-    if isinstance(value, torch.Tensor):
-        return f"`{name}` must be a shape, and you gave the tensor itself. Give its `.shape`."
-    return (
-        f"`{name}` must be a shape: a tuple, a list or a torch.Size of whole numbers, such as "
-        f"`(10, 3, 100)`. You gave a value of type `{type(value).__name__}`."
-    )
-
-
-def _say_not_a_size(name: str, axis: int, size: Any) -> str:
-    """Say what the size of an axis can be."""
-    plain = type(size) in (bool, float) or (type(size) is int and -(2**63) <= size < 2**63)
-    given = f"`{size}`" if plain else f"no such number (its type: `{type(size).__name__}`)"
-    return f"Axis {axis} of `{name}` must be a whole number, 0 or more. You gave {given}."
 
 
 def _say_lstm_input_axes(lstm: nn.LSTM, given: Sizes) -> str:

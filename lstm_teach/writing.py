@@ -9,8 +9,7 @@ import codecs
 import contextlib
 import io
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +60,7 @@ class Cell(nn.Module):
     def __init__(self, input_size: int, hidden_size: int) -> None:
         """Draw the parameters as nn.LSTMCell does."""
         super().__init__()
-        self.input_size, self.hidden_size = input_size, hidden_size
+        self.hidden_size = hidden_size
         self.weight_ih = nn.Parameter(torch.empty(4 * hidden_size, input_size))
         self.weight_hh = nn.Parameter(torch.empty(4 * hidden_size, hidden_size))
         self.bias_ih = nn.Parameter(torch.empty(4 * hidden_size))
@@ -71,7 +70,8 @@ class Cell(nn.Module):
 
     def forward(self, x: Tensor, state: State | None = None) -> State:
         """Go one step: x `[batch, input_size]`, h and c `[batch, hidden_size]`, to (h, c)."""
-        h, c = state or (x.new_zeros(len(x), self.hidden_size),) * 2
+        zeros = x.new_zeros(len(x), self.hidden_size)
+        h, c = state or (zeros, zeros)
         gates = x @ self.weight_ih.T + self.bias_ih + h @ self.weight_hh.T + self.bias_hh
         i, f, g, o = gates.chunk(4, dim=1)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
@@ -79,17 +79,18 @@ class Cell(nn.Module):
 
 
 def run_stack(
-    cells: Sequence[Any] | nn.ModuleList, x: Tensor, states: Iterable[State] | None = None
+    cells: Sequence[Any] | nn.ModuleList, x: Tensor, states: Any = None
 ) -> tuple[Tensor, list[State]]:
     """Run cells over x `[seq_len, batch, input_size]`: h goes up, (h, c) goes to the next step."""
-    now: list[Any] = list(states) if states else [None] * len(cells)
-    steps = []
+    states = list(states) if states else [None] * len(cells)
+    output = []
     for below in x:
-        for k, cell in enumerate(cells):
-            now[k] = cell(below, now[k])
-            below = now[k][0]
-        steps.append(below)
-    return torch.stack(steps), now
+        for layer, cell in enumerate(cells):
+            h, c = cell(below, states[layer])
+            states[layer] = (h, c)
+            below = h
+        output.append(below)
+    return torch.stack(output), states
 
 
 class OwnLSTM(nn.Module):
@@ -99,15 +100,19 @@ class OwnLSTM(nn.Module):
         """Make the cells, the lowest first."""
         super().__init__()
         self.input_size, self.hidden_size = input_size, hidden_size
-        sizes = [input_size] + [hidden_size] * num_layers
-        self.cells = nn.ModuleList(Cell(*pair) for pair in pairwise(sizes))
+        sizes = [input_size] + [hidden_size] * (num_layers - 1)
+        self.cells = nn.ModuleList(Cell(size, hidden_size) for size in sizes)
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Run x `[batch, seq_len, input_size]`; h and c are `[num_layers, batch, hidden_size]`."""
-        states: Any = None if state is None else zip(*state, strict=True)
+        states = None
+        if state is not None:
+            h_0, c_0 = state
+            states = [(h_0[k], c_0[k]) for k in range(len(self.cells))]
         output, states = run_stack(self.cells, x.transpose(0, 1), states)
-        h, c = (torch.stack(each) for each in zip(*states, strict=True))
-        return output.transpose(0, 1), (h, c)
+        h_n = torch.stack([h for h, c in states])
+        c_n = torch.stack([c for h, c in states])
+        return output.transpose(0, 1), (h_n, c_n)
 
 
 def to_torch(own: OwnLSTM) -> nn.LSTM:
@@ -158,10 +163,7 @@ def windows(text: str, batch: int = 9, seq_len: int = 19) -> list[Window]:
     """
     count = (len(text) - 1) // (batch * seq_len)
     if count < 1:
-        raise ValueError(
-            f"The text has {len(text)} characters. {batch} streams of {seq_len} and the one that "
-            f"follows need {batch * seq_len + 1}: take a longer text, or a smaller batch."
-        )
+        raise ValueError(f"{len(text)} characters are too few: {batch * seq_len + 1} are needed.")
     tokens = encode(text, sorted(set(text)))
     length = count * seq_len
     x = tokens[: batch * length].view(batch, length)
@@ -174,7 +176,7 @@ def train(
     pairs: Sequence[Window],
     steps: int = 300,
     name: str = "training",
-    show: Callable[[list[float]], None] = lambda losses: None,
+    show: Callable[[list[float]], None] | None = None,
 ) -> list[float]:
     """Train on the windows in turn, the state carried and detached; returns each step's loss."""
     optimizer = torch.optim.Adam(model.parameters(), lr=0.007)
@@ -184,14 +186,14 @@ def train(
         x, y = pairs[step % len(pairs)]
         if step % len(pairs) == 0:
             state = None
-        scores, state = model(x, state)
-        state = [each.detach() for each in state]
+        scores, (h, c) = model(x, state)
+        state = (h.detach(), c.detach())
         loss = cross_entropy(scores.flatten(0, 1), y.flatten())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-        if step % 20 == 19:
+        if show and step % 20 == 19:
             show(losses)
     return losses
 

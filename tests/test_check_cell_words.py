@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from lstm_teach import check_cell
-from tests.cell_zoo_right import TwoLinears, chunked
-from tests.cell_zoo_wrong import Fused
+from tests.zoo.cell.right import TwoLinears, chunked
+from tests.zoo.cell.wrong import Fused
 
 
 class HAndCOptional(TwoLinears):
@@ -73,15 +73,6 @@ def test_a_state_kept_to_be_looked_at_is_no_weight():
     assert "plain tensors" not in report.message
 
 
-class PassesCOn(nn.Module):
-    def __init__(self, input_size, hidden_size):
-        super().__init__()
-        self.gru = nn.GRUCell(input_size, hidden_size)
-
-    def forward(self, x, state):
-        return self.gru(x, state[0]), state[1]
-
-
 class TakesCFirst(TwoLinears):
     def forward(self, x, hidden):
         return super().forward(x, hidden[::-1])
@@ -120,12 +111,10 @@ class CopiedRecurrentWeights(Fused):
 @pytest.mark.parametrize(
     ("cell", "said"),
     [
-        (PassesCOn, "h does not depend on c"),
         (TakesCFirst, "Fix: `h, c = state`"),
-        (TakesAndReturnsCFirst, "state is (c, h)"),
         (lambda x, h, c, *w: chunked(x, c, h, *w)[::-1], "state is (c, h)"),
         (lambda *a: [t.bfloat16().float() for t in chunked(*a)], "a lower precision"),
-        (WithoutForgetGateButElu, "no f in it"),
+        (WithoutForgetGateButElu, "f, i*g and c are off"),
         (SumsOverTheBatch, "samples are mixed"),
         (CopiedRecurrentWeights, "the recurrent weights in common; each needs its own"),
         (lambda *a: tuple(nn.functional.dropout(t, 0.5) for t in chunked(*a)), "Two calls"),
@@ -134,7 +123,13 @@ class CopiedRecurrentWeights(Fused):
 def test_what_has_no_name_is_told_in_words(cell, said):
     report = check_cell(cell)
     assert report.verdict == "unrecognised"
-    assert said in report.message
+    assert said in str(report)
+
+
+def test_a_state_that_is_c_and_h_in_and_out_is_right_and_told():
+    report = check_cell(TakesAndReturnsCFirst)
+    assert report.ok
+    assert "PyTorch has (h, c)" in report.message
 
 
 def test_chunk_along_the_batch_gets_its_hint():
@@ -187,9 +182,10 @@ class WholeAround(nn.Module):
 )
 def test_a_whole_lstm_is_told_how_to_be_checked(whole):
     report = check_cell(whole)
-    assert report.verdict == "unrecognised"
-    assert "reads a whole sequence" in report.message
-    assert "reads a whole sequence" in check_cell(nn.LSTM).message
+    assert report.verdict == "cannot_check"
+    assert "reads a whole sequence" in report.headline
+    assert "check_lstm" in report.message
+    assert "reads a whole sequence" in check_cell(nn.LSTM).headline
 
 
 def test_an_order_of_ones_own_is_told():
@@ -199,24 +195,25 @@ def test_an_order_of_ones_own_is_told():
     assert "went by their names" not in check_cell(chunked).message
 
 
-def test_a_function_with_one_bias_is_told_which_arguments_are_given():
+def test_a_function_with_one_bias_is_told_how_to_be_called():
     def one_bias(x, h, c, w_ih, w_hh, b):
         return chunked(x, h, c, w_ih, w_hh, b, 0 * b)
 
     report = check_cell(one_bias)
-    assert report.verdict == "raises"
-    assert "takes `(x, h, c, w_ih, w_hh, b)`" in report.message
-    assert "`(x, h, c, w_ih, w_hh, b_ih, b_hh)`" in report.message
+    assert report.verdict == "cannot_check"
+    line = report.message.split("`")[-2]
+    assert line.startswith("check_cell(cell, call=")
+    assert eval(line, {"check_cell": check_cell, "cell": one_bias})
 
 
-def test_samples_as_columns_are_told_to_be_rows():
+def test_samples_as_columns_are_right_and_told():
     def columns(x, h, c, w_ih, w_hh, b_ih, b_hh):
         i, f, g, o = (w_ih @ x + w_hh @ h + (b_ih + b_hh)[:, None]).chunk(4)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
         return o.sigmoid() * c.tanh(), c
 
     report = check_cell(columns)
-    assert report.verdict == "raises"
+    assert report.ok
     assert "samples as columns" in report.message
 
 
@@ -226,7 +223,7 @@ def test_bare_sums_are_told():
         c = f * c + i * g
         return o * c, c
 
-    assert "the bare sums are used" in check_cell(bare).message
+    assert "the bare sums are used" in check_cell(bare).headline
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no alarm to stop it with")

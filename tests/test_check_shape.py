@@ -217,7 +217,7 @@ def test_where_mistakes_agree_the_message_says_them_all(q, mistake):
     for wrong in mistake.how(q):
         if wrong != q.right:
             report = check_shape(wrong, q.module, q.shapes.input, q.which)
-            assert mistake.report(**q.words()).message in report.message
+            assert mistake.report(**q.facts()).message in report.message
 
 
 @settings(max_examples=300, deadline=None)
@@ -374,7 +374,7 @@ def test_the_report_names_the_axis_that_is_missing_or_too_many():
 
 def test_a_size_that_is_no_whole_number_is_named_by_its_type():
     report = check_shape((10, "3", 20), PLAIN, TIME, "output")
-    assert "One of the sizes, of type `str`" in report.message
+    assert "You gave a value of type `str`" in report.message
 
 
 def test_empty_brackets_are_a_shape_without_axes_and_a_tensor_has_its_shape():
@@ -424,4 +424,4 @@ def test_a_long_text_is_refused_at_once():
 
 def test_a_size_that_is_no_size_is_quoted():
     assert "`-1`" in check_shape((-1, 3, 20), PLAIN, TIME, "output").message
-    assert "One of the sizes, `5.0`" in check_shape((5.0, 3, 20), PLAIN, TIME, "output").message
+    assert "You gave `5.0`" in check_shape((5.0, 3, 20), PLAIN, TIME, "output").message

@@ -63,6 +63,15 @@ def list_of_pairs(x, h):
     return torch.stack(steps)
 
 
+def all_of_an_lstm(x, h):
+    out = nn.LSTM(5, 4)(x)
+    return nn.Linear(4, 2)(out)
+
+
+def no_transpose_in_a_method(x, h):
+    return x.mm(W_IH)
+
+
 def fixed_sizes(x, h):
     h = torch.zeros(8, 20)
     return CELL(x, (h, h))
@@ -125,10 +134,12 @@ class PlainList(nn.Module):
         (no_transpose_in_numpy, "`x @ w.T`"),
         (at_for_times, "`f * C`"),
         (times_for_at, "`x @ W_IH.T`"),
-        (pair_goes_up, "`below` is the pair: a cell returns (h, c)"),
+        (pair_goes_up, "`below` is the pair (h, c) that a cell returns"),
         (pair_in_a_product, "`h` is the pair"),
         (pair_in_a_gate, "`h` is the pair"),
-        (list_of_pairs, "`steps` holds pairs"),
+        (list_of_pairs, "`steps` holds the pair (h, c)"),
+        (all_of_an_lstm, "`out` is all that nn.LSTM returns"),
+        (no_transpose_in_a_method, "`x @ W_IH.T`"),
         (fixed_sizes, "has a fixed size in it, 8: `torch.zeros(8, 20)`"),
         (cat_without_dim, "`dim=1`"),
         (lambda x, h: NoSuper(), "`super().__init__()`"),

@@ -30,13 +30,13 @@ def test_words_are_right_or_their_mistake_has_a_name(answer, verdict):
 
 def test_who_counts_from_one_is_told_so():
     report = check_words(["small", "remembers", "is"], word_grid(), 2)
-    assert "That is `x[1]`. The right axis, and counting starts at 0" in report.message
+    assert report.headline == "that is `x[1]`, one position too early"
     assert "`x[2]` is word number 3 of each sentence" in report.message
 
 
 def test_the_first_word_counted_from_one_is_the_one_at_index_0():
     report = check_words(word_grid()[0], word_grid(), 1)
-    assert "counting starts at 0" in report.message
+    assert "Counting starts at 0" in report.message
 
 
 def test_the_first_and_the_last_sentence_are_sentences_too():
@@ -53,7 +53,7 @@ def test_where_there_is_no_such_sentence_none_is_looked_for():
 
 def test_another_number_of_words_is_counted():
     report = check_words(["dog"], word_grid(), 2)
-    assert "`x[2]` has 3 words, one of each sentence; you gave 1." in report.message
+    assert "`x[2]` has 3 words, one of each sentence; you gave 1." in str(report)
 
 
 def test_the_first_index_has_none_before_it():

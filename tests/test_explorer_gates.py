@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from lstm_teach.explorers.gates import PRESETS, GateExplorer
-from lstm_teach.figures.gates import STRONG
+from lstm_teach.figures.palette import LIGHT
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def heights_of_strong_boxes(view):
     return [
         path.get_extents().height
         for shape in view.figure.findobj(PolyCollection)
-        if to_hex(shape.get_facecolor()[0]) == STRONG
+        if to_hex(shape.get_facecolor()[0]) == LIGHT["features"]
         for path in shape.get_paths()
     ]
 
@@ -75,9 +75,9 @@ def test_a_preset_does_what_its_name_says(explorer, preset, words):
 
 def test_moving_a_control_changes_the_picture_and_the_sentence(explorer):
     for name, control in explorer.controls.items():
-        picture, sentence = explorer._picture.png, explorer.describe()
+        picture, sentence = explorer._picture.drawing.shapes, explorer.describe()
         control.value -= 0.5
-        assert explorer._picture.png != picture, name
+        assert explorer._picture.drawing.shapes != picture, name
         assert explorer.describe() != sentence, name
 
 

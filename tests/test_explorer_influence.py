@@ -3,14 +3,12 @@
 from itertools import product
 
 import pytest
-from matplotlib.collections import PolyCollection
-from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
 from lstm_teach.explorers.influence import POSITION, READS, InfluenceExplorer
-from lstm_teach.figures.palette import AXIS_COLORS
+from lstm_teach.figures.drawing import Boxes
 
-OWN, OTHER = to_rgb(AXIS_COLORS["seq_len"]), to_rgb(AXIS_COLORS["batch"])
+OWN, OTHER = "seq_len", "batch"
 SWEEP = [
     dict(zip(("x_is", "read", "batch_first", "bidirectional", "packed"), values, strict=True))
     for values in product(
@@ -38,13 +36,11 @@ def texts(explorer):
 def framed(explorer, color):
     """The (left, bottom) corners of the cells that light up in a colour."""
     return [
-        tuple(path.vertices[0])
-        for shape in explorer.figure().findobj(PolyCollection)
-        if len(shape.get_linewidths()) and shape.get_linewidths()[0] == 1.8
-        and len(shape.get_edgecolors()) and tuple(shape.get_edgecolors()[0][:3]) == color
-        for path in shape.get_paths()
-        if path.vertices[0][1] > 30
-    ]  # fmt: skip
+        box[:2]
+        for shape in explorer._picture.drawing.shapes
+        if isinstance(shape, Boxes) and shape.fill == shape.edge == color
+        for box in shape.boxes
+    ]
 
 
 def test_in_the_right_layout_a_position_sees_its_own_past(show):
@@ -90,6 +86,25 @@ def test_the_first_sentence_is_not_praised_for_having_nothing_before_it(show):
 
 def test_two_directions_see_the_whole_sentence(show):
     assert len(framed(show(bidirectional=True, sentence=0), OWN)) == 10
+
+
+def bars(explorer):
+    """How many bars stand below the words."""
+    shapes = explorer._picture.drawing.shapes
+    return sum(isinstance(s, Boxes) and s.edge == "none" and s.boxes[0][3] == 5 for s in shapes)
+
+
+def test_the_last_step_of_two_directions_has_read_one_word_backward(show):
+    explorer = show(bidirectional=True, read="output[:, -1]", sentence=0)
+    assert (
+        "first half, forward, sees 10 steps; its second, backward, 1 step." in explorer.describe()
+    )
+    assert bars(explorer) == 10 + 1
+    both_ends = show(bidirectional=True, read="cat((h_n[-2], h_n[-1]), 1)", sentence=0)
+    assert "sees 10 steps; its second, backward, 10 steps." in both_ends.describe()
+    assert bars(both_ends) == 10 + 10
+    two_layers = show(bidirectional=True, read="output[:, -1]", sentence=0, num_layers=2)
+    assert "sees 10 steps; its second, backward, 10 steps." in two_layers.describe()
 
 
 def test_packing_keeps_the_pads_from_the_last_state(show):

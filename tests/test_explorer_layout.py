@@ -37,7 +37,7 @@ def test_the_words_taken_are_framed_where_they_stood(explorer):
         frames = [
             path
             for shape in view.figure.findobj(PolyCollection)
-            if shape.get_linewidths()[0] == 2.4
+            if shape.get_linewidths()[0] == pytest.approx(3.3 * 0.72)
             for path in shape.get_paths()
         ]
         assert len(frames) == number
@@ -71,10 +71,10 @@ def test_no_combination_of_controls_raises(explorer):
 
 def test_moving_a_control_changes_picture_and_sentence():
     explorer = LayoutExplorer()
-    before = explorer.describe(), explorer._picture.png
+    before = explorer.describe(), explorer._picture.drawing.shapes
     explorer.controls["i"].value = 4
     assert explorer.describe() != before[0]
-    assert explorer._picture.png != before[1]
+    assert explorer._picture.drawing.shapes != before[1]
 
 
 def test_it_has_three_faces(explorer):
@@ -91,7 +91,8 @@ def test_a_word_knows_its_sentence_and_a_pad_has_none():
 
 
 def test_a_curve_is_drawn_as_the_mean_of_its_last_values_under_its_name():
-    figure = draw_curves({"right": [0.0] * 15 + [1.0] * 15, "wrong": []}, steps=30)
-    line = figure.axes[0].lines[-1]
+    figure = draw_curves({"right": [0.0] * 15 + [1.0] * 15, "wrong": []}, 30, 0.5)
+    assert figure.get_label() == "Accuracy, up to step 30: right ends above 95 %."
+    line = figure.axes[0].lines[0]
     assert torch.tensor(line.get_ydata())[[0, 14, 29]].tolist() == [0, 0, 1]
     assert "right" in [text.get_text() for text in figure.findobj(Text)]

@@ -9,6 +9,7 @@ from matplotlib.text import Text
 from lstm_teach import StackExplorer, run_cells
 from lstm_teach.explorers.picture import VIEW
 from lstm_teach.explorers.stack import ORDERS, SEQ_LEN, _model, _needs, _run
+from lstm_teach.figures.drawing import Words
 from lstm_teach.figures.stack import Look
 
 every_order = pytest.mark.parametrize("order", ORDERS)
@@ -77,7 +78,7 @@ def test_no_setting_raises_and_the_sentence_fits_two_lines(explorer):
 
 def test_a_move_selects_the_box_in_work_and_draws_once(explorer):
     shown = []
-    explorer._picture.widget.observe(shown.append, "value")
+    explorer._picture._page.observe(shown.append, "value")
     explorer.controls["order"].value = "layer by layer"
     explorer.controls["step"].value = 14
     explorer.controls["cells"].value = 3
@@ -104,7 +105,7 @@ def test_nothing_is_written_outside_the_picture_or_over_other_words(explorer):
 
 
 def test_boxes_that_differ_in_progress_differ_in_mark_line_and_colour():
-    for part in ("mark", "face", "words"):
+    for part in ("mark", "fill", "words"):
         assert len({getattr(look, part) for look in (Look.DONE, Look.WORK, Look.WAITING)}) == 3
     assert len({(look.style, look.line_width) for look in Look}) == len(Look)
     assert len({look.mark for look in Look}) == len(Look)
@@ -114,6 +115,25 @@ def test_the_picture_has_as_many_boxes_done_as_the_control_says(explorer):
     explorer.set(step=13)
     assert marked(explorer.figure(), "✓") == sorted(["✓", *(f"✓{n}" for n in range(1, 14))])
     assert marked(explorer.figure(), "▶") == ["▶", "▶14"]
+
+
+def test_what_is_in_work_has_given_nothing_yet(explorer):
+    explorer.set(step=7)  # layer 1 at t = 3 is in work, the top layer has given three
+    assert "7 of 20 turns done. In work, turn 8: layer 1, t = 3." in explorer.describe()
+    assert "takes [3, 30] and will give [3, 20]" in explorer.describe()
+    words = [t.get_text() for t in texts(explorer.figure())]
+    assert not [each for each in words if "the first three features" in each]
+    done = [each for each in explorer._picture.drawing.shapes if isinstance(each, Words)]
+    steps = [each.text for each in done if each.parts[0][1] == "seq_len" and each.text.isdigit()]
+    assert steps == [*map(str, range(10)), "0", "1", "2"]
+
+
+def test_fewer_cells_leave_no_layer_that_is_not_there(explorer):
+    explorer.set(cells=3)
+    assert explorer.controls["layer"].max == 2
+    explorer.set(cells=2)
+    assert explorer.controls["layer"].max == 1
+    assert explorer.controls["layer"].value <= 1
 
 
 def test_a_wave_has_one_box_in_work_in_each_layer(explorer):
@@ -130,7 +150,7 @@ def test_the_selected_box_shows_the_shapes_that_go_in_and_out(explorer):
     assert "layer 0, t = 1: done" in words
     assert words.count("hidden_size=30") == 4
     assert words.count("input_size=100") == 1
-    assert "takes [3, 100] and gives [3, 30]" in explorer.describe()
+    assert "has taken [3, 100] and given [3, 30]" in explorer.describe()
 
 
 def test_a_box_that_cannot_run_says_what_it_waits_for(explorer):
@@ -140,15 +160,15 @@ def test_a_box_that_cannot_run_says_what_it_waits_for(explorer):
 
 def test_the_buttons_go_one_turn_and_stop_at_the_ends(explorer):
     step, both = explorer.controls["step"], buttons(explorer)
-    both["Next"].click()
+    both["Next turn"].click()
     assert step.value == 8
-    both["Previous"].click()
+    both["Previous turn"].click()
     assert step.value == 7
     explorer.set(step=0)
-    both["Previous"].click()
+    both["Previous turn"].click()
     assert step.value == 0
     explorer.set(step=20)
-    both["Next"].click()
+    both["Next turn"].click()
     assert step.value == 20
     assert "The same numbers in all three orders: True" in explorer.describe()
 

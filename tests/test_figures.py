@@ -2,7 +2,9 @@
 
 import io
 import itertools
+import re
 import warnings
+from xml.etree import ElementTree
 
 import pytest
 import torch
@@ -13,13 +15,19 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
-from matplotlib.transforms import Affine2D
 from PIL import Image, ImageChops
 from torch import nn
 
-from lstm_teach.figures.canvas import Canvas, png
-from lstm_teach.figures.palette import AXIS_COLORS, AXIS_TINTS, axis_color
-from lstm_teach.figures.unrolled import MOST_CARDS, MOST_STEPS, draw_unrolled, shown_steps
+import lstm_teach
+from lstm_teach import ShapeQuiz
+from lstm_teach.figures.cards import MOST_CARDS, MOST_STEPS, shown_steps
+from lstm_teach.figures.curves import draw_losses
+from lstm_teach.figures.drawing import Drawing as Sheet
+from lstm_teach.figures.palette import COLORS, LIGHT, axis_kind
+from lstm_teach.figures.raster import figure, png
+from lstm_teach.figures.svg import svg
+from lstm_teach.figures.unrolled import draw_unrolled
+from lstm_teach.figures.written import draw_written
 from lstm_teach.shapes import predict_shapes
 
 LSTMS = {
@@ -35,6 +43,18 @@ LSTMS = {
 }
 
 
+PICTURES = {
+    name: lambda name=name: getattr(lstm_teach, name)()._picture.drawing
+    for name in lstm_teach.__all__
+    if name.endswith("Explorer") and name != "WritingExplorer"
+}
+PICTURES |= {
+    "ShapeQuiz": lambda: ShapeQuiz()._picture.drawing,
+    "draw_written": lambda: draw_written("ab\nc", [1.0, -2.0, 0.1, 0.0], "c"),
+    "both ways": lambda: draw_unrolled(nn.LSTM(5, 4, 2, bidirectional=True), torch.zeros(20, 2, 5)),
+}
+
+
 class Drawing:
     """An nn.LSTM, what it returned, and the drawing of it."""
 
@@ -45,7 +65,8 @@ class Drawing:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # LSTM with projections has no oneDNN kernel
             self.output, (self.h_n, self.c_n) = self.lstm(self.x)
-            self.figure = draw_unrolled(self.lstm, self.x)
+            self.drawn = draw_unrolled(self.lstm, self.x)
+        self.figure = figure(self.drawn)
         batched = self.x.dim() == 3
         self.directions = 2 if self.lstm.bidirectional else 1
         self.lanes = self.lstm.num_layers * self.directions
@@ -70,7 +91,7 @@ class Drawing:
         return [
             (int(text.get_text()), text.get_position())
             for text in self.texts
-            if text.get_color() == AXIS_COLORS[kind] and text.get_text().isdigit()
+            if text.get_color() == LIGHT[kind] and text.get_text().isdigit()
         ]
 
     def paths(self, points):
@@ -109,7 +130,7 @@ def test_each_axis_is_written_in_its_colour(drawing):
     axes = [text for text in drawing.texts if "=" in text.get_text()]
     for text in axes:
         name = text.get_text().strip(" [").split("=")[0]
-        assert text.get_color() == axis_color(name)
+        assert text.get_color() == LIGHT[axis_kind(name)]
 
 
 def test_time_runs_to_the_right_through_input_and_output(drawing):
@@ -126,9 +147,9 @@ def test_output_is_the_top_edge_and_input_the_bottom(drawing):
 
 
 def test_every_sentence_of_the_batch_is_a_card_and_at_most_five_are_drawn(drawing):
-    tint = AXIS_TINTS["seq_len"]
-    front = drawing.boxes(tint, AXIS_COLORS["seq_len"])
-    behind = drawing.boxes(tint, AXIS_COLORS["batch"])
+    tint = LIGHT["pale seq_len"]
+    front = drawing.boxes(tint, LIGHT["seq_len"])
+    behind = drawing.boxes(tint, LIGHT["batch"])
     cards = (len(front) + len(behind)) // len(front)
     assert cards == min(drawing.batch, MOST_CARDS)
     assert all(card.x0 > min(box.x0 for box in front) for card in behind)
@@ -150,7 +171,7 @@ def test_the_first_and_the_last_step_are_always_shown(seq_len):
 
 
 def test_each_direction_ends_in_a_card_of_h_n_on_its_own_side(drawing):
-    cards = drawing.boxes(AXIS_TINTS["layers"], AXIS_COLORS["layers"])
+    cards = drawing.boxes(LIGHT["pale layers"], LIGHT["layers"])
     numbers = drawing.numbered("layers")
     columns = [place[0] for _, place in drawing.numbered("seq_len")]
     assert len(cards) == len(drawing.h_n) == len(numbers)
@@ -232,51 +253,95 @@ def test_nothing_leaves_the_sheet_and_no_words_cover_others(
 
 
 def test_a_png_has_the_size_of_its_sheet():
-    image = Image.open(io.BytesIO(png(Canvas(321, 123).figure)))
-    assert (image.format, image.size, image.mode) == ("PNG", (321, 123), "RGB")
+    image = Image.open(io.BytesIO(png(Sheet(321, 123))))
+    assert (image.format, image.size) == ("PNG", (321, 123))
 
 
 def test_a_notebook_shows_a_drawing_whole():
-    figure = Drawing(*LSTMS["one layer"]).figure
-    pictures = [print_figure(figure), png(figure)]
+    drawing = Drawing(*LSTMS["one layer"])
+    pictures = [print_figure(drawing.figure), png(drawing.drawn)]
     shown, whole = (Image.open(io.BytesIO(picture)).convert("L") for picture in pictures)
     sizes = [image.crop(ImageChops.invert(image).getbbox()).size for image in (shown, whole)]
     assert sizes[0] == pytest.approx(sizes[1], abs=2)
 
 
 def test_an_arrow_ends_where_it_should():
-    canvas = Canvas(100, 100)
-    canvas.arrows([((10, 10), (10, 60)), ((20, 30), (80, 30))])
-    (heads,) = canvas.figure.findobj(PolyCollection)
+    sheet = Sheet(100, 100)
+    sheet.arrows([((10, 10), (10, 60)), ((20, 30), (80, 30))])
+    (heads,) = figure(sheet).findobj(PolyCollection)
     assert [tuple(head.vertices[0]) for head in heads.get_paths()] == [(10, 60), (80, 30)]
 
 
-@pytest.mark.parametrize("words", ["output[t]", "…", "Åg_|", "$x_1$"])
-@pytest.mark.parametrize("size", [8, 12.5])
-def test_words_drawn_from_memory_look_as_matplotlib_draws_them(words, size):
-    kept, plain = Canvas(200, 60), Canvas(200, 60)
-    for _ in range(2):
-        kept.text(20, 30, words, size=size, color="#0069d2", align="left", bold=True)
-    text = Text(20, 30, words, fontsize=size, color="#0069d2", va="center", fontweight="bold")
-    text.set(fontfamily="DejaVu Sans", parse_math=False, transform=Affine2D())
-    for _ in range(2):
-        plain.figure.add_artist(text)
-    assert png(kept.figure) == png(plain.figure)
+def test_letters_that_the_font_lacks_are_boxes_and_words_stay_words():
+    sheet = Sheet(100, 40)
+    sheet.text(50, 20, "c_n \N{FAMILY}")
+    assert [text.get_text() for text in figure(sheet).findobj(Text)] == ["c_n □"]
+    assert ">c_n \N{FAMILY}<" in svg(sheet, "")
 
 
-def test_the_same_words_in_another_colour_or_size_are_drawn_anew():
-    def drawn(**look):
-        canvas = Canvas(100, 40)
-        canvas.text(50, 20, "h_n", **look)
-        return png(canvas.figure)
-
-    looks = [{}, {"color": "#b84a00"}, {"size": 12}, {"bold": True}, {"mono": True}]
-    assert len({drawn(**look) for look in looks}) == len(looks)
-    assert drawn() == drawn()
+# --- both renderers say the same ---------------------------------------------------------------
 
 
-def test_a_drawing_without_pixels_keeps_its_words_as_words():
-    canvas, buffer = Canvas(100, 40), io.BytesIO()
-    canvas.text(50, 20, "c_n")
-    canvas.figure.savefig(buffer, format="svg", metadata={"Date": None})
-    assert b"<!-- c_n -->" in buffer.getvalue()
+def path_points(path):
+    """The corners of an SVG path of ours, in pixels from the upper left."""
+    x = y = 0.0
+    for command, numbers in re.findall(r"([MLhvz])([-\d. ]*)", path):
+        values = [float(number) for number in numbers.split()]
+        if command in "ML":
+            x, y = values
+        elif command == "h":
+            x += values[0]
+        elif command == "v":
+            y += values[0]
+        yield x, y
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_svg_and_the_figure_say_the_same_in_the_same_places(name):
+    sheet = PICTURES[name]()
+    page, drawn = ElementTree.fromstring(svg(sheet, "what it shows")), figure(sheet)
+    words = ["".join(text.itertext()) for text in page.iter("text")]
+    shown = "".join(text.get_text() for text in drawn.findobj(Text) if text.get_text())
+    assert "".join(words) == shown
+    single = [text for text in page.iter("text") if not len(text)]
+    places = {(t.get_text(), *t.get_position()) for t in drawn.findobj(Text) if t.get_text()}
+    for text in single:
+        size = float(text.get("font-size"))
+        x, y = float(text.get("x")), sheet.height - float(text.get("y")) + 0.35 * size
+        near = [place for place in places if place[0] == text.text]
+        assert min(abs(a - x) + abs(b - y) for _, a, b in near) < 0.2, text.text
+    ours = [point for path in page.iter("path") for point in path_points(path.get("d"))]
+    for artist in drawn.findobj(PolyCollection) + drawn.findobj(LineCollection):
+        assert len(artist.get_paths())
+    theirs = [
+        corner
+        for kind in (PolyCollection, LineCollection)
+        for artist in drawn.findobj(kind)
+        for path in artist.get_paths()
+        for corner in path.vertices
+    ]
+    rounded = {(round(x), round(sheet.height - y)) for x, y in ours}
+    near = {(x + dx, y + dy) for x, y in rounded for dx in (-1, 0, 1) for dy in (-1, 0, 1)}
+    assert {(round(x), round(y)) for x, y in theirs} <= near
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_svg_is_an_image_with_a_name_and_every_colour_follows_the_theme(name):
+    text = svg(PICTURES[name](), 'what "it" shows & <more>')
+    page = ElementTree.fromstring(text)
+    assert (page.get("role"), page.get("aria-label")) == ("img", 'what "it" shows & <more>')
+    used = [each for e in page.iter() for each in (e.get("fill"), e.get("stroke")) if each]
+    names = {f"var(--lstm-{color.replace(' ', '-')})" for color in COLORS}
+    assert set(used) <= {*names, "none"}
+    assert not re.search("#[0-9a-f]{6}", text)
+
+
+def test_a_figure_of_matplotlib_becomes_svg_in_the_colours_of_the_theme():
+    drawn = draw_losses({"mine": [3.0, 2.0], "theirs": [3.0, 1.0]}, 3, 3.5)
+    words = drawn.get_label()
+    text = svg(drawn, words)
+    page = ElementTree.fromstring(text.replace("xlink:", ""))  # HTML knows this prefix
+    assert page.get("aria-label") == words
+    assert "var(--lstm-batch)" in text
+    assert {"mine", "theirs", "loss"} <= {"".join(t.itertext()).strip() for t in page.iter()}
+    assert "<style" not in text

@@ -34,6 +34,7 @@ def committed(tmp_path_factory):
         new_code_cell("print('one')\nprint('two')\n1 + 1"),
         new_code_cell(EXPLORER),
         raising,
+        new_code_cell("print(4)", metadata={"tags": ["predict"]}),
     )
     normalise(path)
     return path
@@ -63,7 +64,16 @@ def test_an_error_keeps_its_message_and_loses_the_paths_of_the_machine(committed
 
 
 def test_cells_are_counted_from_one(committed):
-    assert [cell.execution_count for cell in nbformat.read(committed, 4).cells] == [1, 2, 3]
+    assert [cell.execution_count for cell in nbformat.read(committed, 4).cells] == [1, 2, 3, 4]
+
+
+def test_the_answer_to_a_prediction_is_hidden_and_its_first_line_too(committed):
+    """JupyterLab shows the first line of the first output of a cell that is folded."""
+    asked = nbformat.read(committed, 4).cells[3]
+    assert asked.metadata == {"tags": ["predict"], "jupyter": {"outputs_hidden": True}}
+    empty, answer = asked.outputs
+    assert not empty.data
+    assert answer.text == "4\n"
 
 
 def test_a_cell_that_raises_without_being_meant_to_is_not_fit(tmp_path):

@@ -6,15 +6,8 @@ import numpy as np
 import pytest
 from torch import nn
 
-from lstm_teach.figures.palette import (
-    AXIS_COLORS,
-    AXIS_TINTS,
-    INK,
-    MUTED,
-    PAPER,
-    axis_color,
-    axis_kind,
-)
+from lstm_teach.figures import influence, loop
+from lstm_teach.figures.palette import AXES, DARK, LIGHT, STYLE, axis_kind, css
 from lstm_teach.shapes import parameter_shapes, predict_shapes
 
 READABLE = 4.5  # WCAG 2.2, success criterion 1.4.3
@@ -79,21 +72,49 @@ def test_red_and_green_of_one_lightness_come_close_without_green_cones():
     assert distance(red, green, "normal") > 3 * distance(red, green, "deutan")
 
 
-@pytest.mark.parametrize("axis", AXIS_COLORS)
-def test_an_axis_can_be_read_on_paper_and_on_its_own_tint(axis):
-    assert contrast(AXIS_COLORS[axis], PAPER) >= READABLE
-    assert contrast(AXIS_COLORS[axis], AXIS_TINTS[axis]) >= READABLE
+every_page = pytest.mark.parametrize("page", [LIGHT, DARK], ids=["light", "dark"])
 
 
-@pytest.mark.parametrize("words", [INK, MUTED])
-def test_all_other_words_can_be_read_on_paper(words):
-    assert contrast(words, PAPER) >= READABLE
+def blend(fill, paper, strength):
+    """What `strength` of one colour over another looks like."""
+    pairs = zip(bytes.fromhex(fill[1:]), bytes.fromhex(paper[1:]), strict=True)
+    return "#" + bytes(round(a * strength + b * (1 - strength)) for a, b in pairs).hex()
 
 
+@every_page
+@pytest.mark.parametrize("axis", AXES)
+def test_an_axis_can_be_read_on_paper_and_on_its_own_tint(axis, page):
+    assert contrast(page[axis], page["paper"]) >= READABLE
+    assert contrast(page[axis], page["panel"]) >= READABLE
+    assert contrast(page[axis], page[f"pale {axis}"]) >= READABLE
+
+
+@every_page
+@pytest.mark.parametrize("words", ["ink", "muted"])
+def test_all_other_words_can_be_read_where_they_stand(words, page):
+    for behind in ("paper", "panel", *(f"sentence {place}" for place in range(3))):
+        assert contrast(page[words], page[behind]) >= READABLE, behind
+
+
+@every_page
+def test_ink_can_be_read_on_the_strongest_shade_of_the_heat_maps(page):
+    for strength in (loop.STRONGEST, influence.STRONGEST):
+        for axis in AXES[:3]:
+            behind = blend(page[axis], page["paper"], strength)
+            assert contrast(page["ink"], behind) >= READABLE, axis
+
+
+@every_page
 @pytest.mark.parametrize("sight", SIGHT)
-@pytest.mark.parametrize(("one", "other"), list(itertools.combinations(AXIS_COLORS, 2)))
-def test_two_axes_never_look_alike(one, other, sight):
-    assert distance(AXIS_COLORS[one], AXIS_COLORS[other], sight) >= APART
+@pytest.mark.parametrize(("one", "other"), list(itertools.combinations(AXES, 2)))
+def test_two_axes_never_look_alike(one, other, sight, page):
+    assert distance(page[one], page[other], sight) >= APART
+
+
+def test_the_style_has_every_colour_for_light_and_for_dark_pages():
+    for colors in (LIGHT, DARK):
+        for name, color in colors.items():
+            assert f"{css(name)[4:-1]}:{color};" in STYLE
 
 
 def test_every_axis_that_a_shape_can_name_has_its_own_kind():
@@ -107,7 +128,7 @@ def test_every_axis_that_a_shape_can_name_has_its_own_kind():
         "num_layers * num_directions": "layers",
     }
     assert {name: axis_kind(name) for name in kinds} == kinds
-    assert {axis_color(name) for name in kinds} == set(AXIS_COLORS.values())
+    assert set(kinds.values()) == set(AXES)
 
 
 @pytest.mark.parametrize("options", [{}, {"bidirectional": True, "proj_size": 2}])

@@ -4,20 +4,22 @@ import html
 import re
 
 import pytest
+import torch
+from torch import nn
 
-from lstm_teach import Picture
+from lstm_teach import Picture, draw_curves, draw_loop, draw_unrolled
 from lstm_teach.explorers.picture import VIEW, rich
-from lstm_teach.figures.canvas import Canvas
+from lstm_teach.figures.drawing import Drawing
 
 WICKED = ['<script>alert("x")</script>', "<img src=x onerror=alert(1)>", '"><b>', "`<i>`", "a & b"]
 
 
 @pytest.mark.parametrize("words", WICKED)
 def test_words_are_shown_and_never_rendered(words):
-    picture = Picture(Canvas(20, 20).figure, words)
-    shown = picture.widget.value
-    assert set(re.findall(r"<(\w+)", shown)) <= {"div", "img", "p", "code"}
-    assert f'alt="{html.escape(words)}"' in shown
+    picture = Picture(Drawing(20, 20), words)
+    shown = picture._page.value
+    assert set(re.findall(r"<(\w+)", shown)) <= {"div", "svg", "p", "code"}
+    assert f'aria-label="{html.escape(words)}"' in shown
     assert picture._repr_mimebundle_()["text/plain"] == repr(picture) == words
 
 
@@ -27,11 +29,41 @@ def test_what_stands_in_backticks_is_code_and_a_lonely_backtick_stays():
 
 
 def test_a_picture_can_be_shown_anew_in_the_same_place():
-    picture = Picture(Canvas(20, 20).figure, "first")
+    picture = Picture(Drawing(20, 20), "first")
     before = picture._repr_mimebundle_()
-    picture.update(Canvas(30, 20).figure, "second", "<em>more</em>")
+    picture.update(Drawing(30, 20), "second", "<em>more</em>")
     after = picture._repr_mimebundle_()
     assert after[VIEW] == before[VIEW]
     assert after["image/png"] != before["image/png"]
     assert after["text/plain"] == "second"
-    assert picture.widget.value.endswith("<em>more</em>")
+    assert picture._page.value.endswith("<em>more</em>")
+
+
+def test_a_drawing_brings_its_own_words_and_can_grow_in_place():
+    live = draw_curves({"mine": []}, 30)
+    assert repr(live) == "Accuracy, up to step 30: no step yet."
+    live.update(draw_curves({"mine": [1.0] * 30}, 30))
+    assert repr(live) == "Accuracy, up to step 30: mine ends above 95 %."
+    assert 'aria-label="Accuracy, up to step 30: mine ends' in live._page.value
+
+
+def test_an_unrolled_lstm_shows_itself_in_words_that_give_no_shape_away():
+    picture = draw_unrolled(nn.LSTM(100, 20, 2, bidirectional=True), torch.zeros(10, 3, 100))
+    assert repr(picture).startswith("Time runs to the right: 10 time steps. Going up: 2 layers")
+    assert "In depth: 3 samples." in repr(picture)
+    assert "20" not in repr(picture)
+
+
+def test_a_loop_over_words_shows_itself():
+    values = {name: torch.ones(2, 1) for name in "ifgoch"}
+    assert repr(draw_loop("not small", values)) == (
+        "The loop over 'not small', 2 of 2 steps taken. The newest c: 1.0."
+    )
+
+
+def test_where_no_widget_lives_the_image_is_the_next_best():
+    assert list(Picture(Drawing(20, 20), "w")._repr_mimebundle_()) == [
+        VIEW,
+        "image/png",
+        "text/plain",
+    ]

@@ -12,14 +12,15 @@ from lstm_teach import (
     Picture,
     Report,
     ShapeQuiz,
+    WritingExplorer,
     check_cell,
     check_layout,
     check_shape,
     check_stack,
+    draw_curves,
+    draw_losses,
 )
 from lstm_teach.checks.words import check_words
-from lstm_teach.explorers.writing import WritingExplorer
-from lstm_teach.figures.curves import draw_curves, draw_losses
 from lstm_teach.words import word_grid
 from lstm_teach.writing import ZEN, Writer, encode, read_text
 
@@ -33,8 +34,12 @@ WICKED = {
     "escaped before": "&lt;img src=x onerror=alert(1)&gt; &#60;script&#62;",
     "a table's end": "</td></tr></table></p></div><iframe src=//x>",
 }
-OURS = {"div", "p", "strong", "code", "br", "img", "pre", "span", "b", "table", "tr", "th", "td"}
-ATTRIBUTES = {"style", "class", "role", "alt", "width", "height", "src", "scope", "aria-label"}
+OURS = {"div", "p", "strong", "code", "br", "pre", "span", "b", "table", "tr", "th", "td", "style"}
+OURS |= {"svg", "path", "text", "tspan", "g", "defs", "use", "clippath", "rect"}
+ATTRIBUTES = {"style", "class", "role", "width", "height", "scope", "aria-label", "id"}
+ATTRIBUTES |= {"viewbox", "d", "x", "y", "fill", "fill-opacity", "stroke", "stroke-width"}
+ATTRIBUTES |= {"stroke-dasharray", "text-anchor", "textlength", "font-size", "font-weight"}
+ATTRIBUTES |= {"xlink:href", "transform", "clip-path"}
 
 wicked = pytest.mark.parametrize("text", WICKED.values(), ids=WICKED)
 
@@ -175,8 +180,9 @@ def test_words_and_texts_of_a_learner_are_shown_as_text(text, tmp_path):
     assert len(encode(text, symbols)) == len(text)
     explorer = WritingExplorer(model, symbols, start=text)
     assert text in is_text(page_of(explorer.widget))
-    for figure in (draw_curves({text: [0.5]}, 2), draw_losses({text: [0.5]}, 2, 1.0)):
-        assert bare(text) in bare(is_text(page_of(Picture(figure, text).widget)))
+    for picture in (draw_curves({text: [0.5]}, 2), draw_losses({text: [0.5]}, 2, 1.0)):
+        assert bare(text) in bare(is_text(page_of(picture.widget)))
+        assert bare(text) in bare(is_text(page_of(Picture(picture.drawing, text).widget)))
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_no_slip_is_named_that_was_not_made(module, shapes, words):
 @pytest.mark.parametrize(
     ("junk", "words"),
     [
-        (torch.zeros(5, 2, 4), "the tensor itself. Give its `.shape`"),
+        (torch.zeros(5, 2, 4), "is the tensor itself. Give its `.shape`"),
         ("5, 2, 4", "a value of type `str`"),
         ((5, 2.0, 4), "Axis 1 of `input_shape` must be a whole number, 0 or more. You gave `2.0`"),
         (
@@ -99,9 +99,9 @@ def test_no_slip_is_named_that_was_not_made(module, shapes, words):
             "Axis 2 of `input_shape` must be a whole number, 0 or more. You gave `True`",
         ),
         ((-1, 2, 4), "You gave `-1`"),
-        (("5", 2, 4), "You gave no such number (its type: `str`)"),
-        ((10**6000, 2, 4), "You gave no such number (its type: `int`)"),
-        ((-(10**6000), 2, 4), "You gave no such number (its type: `int`)"),
+        (("5", 2, 4), "You gave a value of type `str`"),
+        ((10**6000, 2, 4), "You gave a value of type `int`"),
+        ((-(10**6000), 2, 4), "You gave a value of type `int`"),
     ],
 )
 def test_the_sentence_says_what_stood_where_a_size_belongs(junk, words):

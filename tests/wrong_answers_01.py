@@ -1,36 +1,33 @@
 """Wrong answers to the exercises of notebook 01."""
 
-LSTM = "lstm = nn.LSTM(8, 6, num_layers=2, bidirectional=True, batch_first=True)\n"
+LSTM = "lstm = nn.LSTM(8, 9, num_layers=3, bidirectional=True, batch_first=True)\n"
+H_N = "def h_n_shape(lstm, seq_len, batch):\n    return "
+OUTPUT = "def output_shape(lstm, seq_len, batch):\n"
 
 WRONG = {
     "one-shape": [
-        (LSTM + "guess = (5, 4, 6)", "batch_first_moves_state"),
-        (LSTM + "guess = (2, 5, 6)", "forgot_directions"),
-        (LSTM + "guess = (2, 7, 6)", "unrecognised"),
-        (LSTM + "guess = '4, 5, 8'", "input_size_for_hidden_size"),
+        (LSTM + "guess = (5, 6, 9)", "batch_first_moves_state"),
+        (LSTM + "guess = (3, 5, 9)", "forgot_directions"),
+        (LSTM + "guess = (2, 5, 9)", "forgot_layers"),
+        (LSTM + "guess = (6, 7, 9)", "time_batch_swapped"),
+        (LSTM + "guess = '6, 5, 8'", "input_size_for_hidden_size"),
+        (LSTM + "guess = (6, 9)", "wrong_rank"),
     ],
     "right-edge": [
-        (
-            "def h_n_shape(lstm, batch):\n    return lstm.num_layers, batch, lstm.hidden_size",
-            "forgot_directions",
-        ),
-        (
-            "def h_n_shape(lstm, batch):\n"
-            "    return lstm.num_layers * (1 + lstm.bidirectional), batch, lstm.hidden_size",
-            "proj_size_ignored",
-        ),
-        ("def h_n_shape(lstm, batch):\n    return 1, batch, lstm.hidden_size", "forgot_layers"),
+        (H_N + "lstm.num_layers, batch, lstm.hidden_size", "forgot_directions"),
+        (H_N + "1, batch, lstm.hidden_size", "forgot_layers"),
+        (H_N + "1 + lstm.bidirectional, batch, lstm.hidden_size", "forgot_layers"),
+        (H_N + "1, 3, 20", "unrecognised"),
+        (H_N + "num_layers, batch, hidden_size", "raises"),
     ],
     "top-edge": [
+        (OUTPUT + "    return seq_len, batch, lstm.hidden_size", "time_batch_swapped"),
         (
-            "def output_shape(lstm, seq_len, batch):\n    return seq_len, batch, lstm.hidden_size",
-            "time_batch_swapped",
-        ),
-        (
-            "def output_shape(lstm, seq_len, batch):\n"
-            "    leading = (batch, seq_len) if lstm.batch_first else (seq_len, batch)\n"
+            OUTPUT + "    leading = (batch, seq_len) if lstm.batch_first else (seq_len, batch)\n"
             "    return *leading, lstm.hidden_size",
             "forgot_directions",
         ),
+        (OUTPUT + "    return lstm.num_layers, batch, lstm.hidden_size", "last_step_only"),
+        (OUTPUT + "    return seq_len, batch, lstm.input_size", "input_size_for_hidden_size"),
     ],
 }

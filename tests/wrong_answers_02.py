@@ -16,6 +16,8 @@ MODULE = (
     "        i, f, g, o = self.linear(torch.cat([x, h], dim=1)).chunk(4, dim=1)\n"
 )
 
+MENDED = "mended_1, mended_2, mended_3 = "
+
 WRONG = {
     "one-step": [
         (STEP + SUMS + CUT + NEW_C + "    return torch.sigmoid(o) * c, c", "missing_tanh_c"),
@@ -23,6 +25,9 @@ WRONG = {
         (STEP + SUMS.replace(" + b_hh", "") + CUT + NEW_C + NEW_H, "missing_bias"),
         (STEP + SUMS + CUT + NEW_C + "    return c, torch.sigmoid(o) * torch.tanh(c)",
          "swapped_return"),
+        (STEP + SUMS + CUT + NEW_C.replace("f) * c", "f) @ c") + NEW_H, "raises"),
+        (STEP + "    h = c = torch.zeros(3, 20)\n" + SUMS + CUT + NEW_C + NEW_H, "raises"),
+        (STEP + SUMS + CUT.replace(", dim=1", "") + NEW_C + NEW_H, "raises"),
         (STEP + SUMS.replace("w_ih.T", "w_ih") + CUT + NEW_C + NEW_H, "missing_transpose"),
     ],
     "own-module": [
@@ -44,10 +49,17 @@ WRONG = {
             + "        return torch.sigmoid(o) * torch.tanh(c), torch.tanh(c)",
             "extra_tanh_c",
         ),
+        (MODULE.replace("[x, h], dim=1", "[x, h]") + "    " + NEW_C + "    " + NEW_H, "raises"),
+        (MODULE.replace("super().__init__()", "pass") + "    " + NEW_C + "    " + NEW_H, "raises"),
+        (
+            MODULE.replace("input_size + hidden_size, 4 * hidden_size", "120, 80")
+            + "    " + NEW_C + "    " + NEW_H,
+            "raises",
+        ),
     ],
     "find-the-bug": [
-        ("mended = [first, second, third]", "missing_tanh_c"),
-        ("mended = [second, third, first]", "gate_order"),
-        ("mended = [third, second, first]", "stale_c"),
+        (MENDED + "first, second, third", "missing_tanh_c"),
+        (MENDED + "second, third, first", "gate_order"),
+        (MENDED + "third, second, first", "stale_c"),
     ],
 }  # fmt: skip

@@ -96,6 +96,54 @@ def stack(name, **changed):
     return STACK.format(name=name, **{**RIGHT, **changed})
 
 
+NO_ROOM = """
+def {name}(cells, x):
+    states, output = [None] * len(cells), []
+    for below in x:
+        for layer in range(cells):
+            states[layer] = cells[layer](below, states[layer])
+            below = states[layer][0]
+        output.append(below)
+    return torch.stack(output), states
+"""
+OVER_NUMBERS = """
+def {name}(cells, x):
+    states, output = [None] * len(cells), []
+    for below in range(x):
+        for layer, cell in enumerate(cells):
+            states[layer] = cell(below, states[layer])
+            below = states[layer][0]
+        output.append(below)
+    return torch.stack(output), states
+"""
+FIXED_SIZES = """
+def {name}(cells, x):
+    states = [(torch.zeros(3, 20), torch.zeros(3, 20)) for cell in cells]
+    output = []
+    for below in x:
+        for layer, cell in enumerate(cells):
+            states[layer] = cell(below, states[layer])
+            below = states[layer][0]
+        output.append(below)
+    return torch.stack(output), states
+"""
+KEPT = """
+class Stack(nn.Module):
+    def __init__(self, cells):
+        super().__init__()
+        self.cells = nn.ModuleList(cells)
+        self.states = [None] * len(cells)
+
+    def forward(self, x):
+        output = []
+        for below in x:
+            for layer, cell in enumerate(self.cells):
+                self.states[layer] = cell(below, self.states[layer])
+                below = self.states[layer][0]
+            output.append(below)
+        return torch.stack(output), list(self.states)
+"""
+
 WRONG = {
     "run_stack": [
         (stack("run_stack", up="states[layer][1]"), "c_instead_of_h"),
@@ -105,15 +153,27 @@ WRONG = {
         (ONE_CELL.format(name="run_stack"), "same_cell_reused"),
         (FROM_THE_TOP.format(name="run_stack"), "layers_swapped"),
         (stack("run_stack", up="stats[layer][0]"), "raises"),
+        (stack("run_stack", up="states[layer]"), "raises"),  # the pair goes up
+        (NO_ROOM.format(name="run_stack"), "raises"),
+        (OVER_NUMBERS.format(name="run_stack"), "raises"),
+        (FIXED_SIZES.format(name="run_stack"), "raises"),
+        (stack("run_stack", result="torch.cat(output)"), "unrecognised"),
     ],
     "module": [
-        (MODULE.format(kept="list(cells)", up=0, result=BOTH), "raises"),
-        (MODULE.format(kept=MADE_ANEW, up=0, result=BOTH), "raises"),
+        (MODULE.format(kept="list(cells)", up=0, result=BOTH), "unrecognised"),
+        (MODULE.format(kept=MADE_ANEW, up=0, result=BOTH), "unrecognised"),
         (MODULE.format(kept="nn.ModuleList(cells)", up=1, result=BOTH), "c_instead_of_h"),
         (
             MODULE.format(kept="nn.ModuleList(cells)", up=0, result="torch.stack(output)"),
             "unrecognised",
         ),
+        (
+            MODULE.format(kept="nn.ModuleList(cells)", up=0, result=BOTH).replace(
+                "super().__init__()", "pass"
+            ),
+            "raises",
+        ),
+        (KEPT, "unrecognised"),
     ],
     "bug a": [
         (ONE_STATE.format(name="repaired_a"), "state_shared_across_layers"),

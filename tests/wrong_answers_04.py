@@ -27,34 +27,70 @@ WRONG = {
             ),
             "view_scramble",
         ),
+        (
+            forward(
+                "Mended1",
+                "output, _ = self.lstm(x.view(10, 3, 16))",
+                "return self.readout(output[-1])",
+            ),
+            "view_scramble",
+        ),
+        (
+            forward(
+                "Mended1",
+                "output, _ = self.lstm(x.transpose(0, 1))",
+                "return self.readout(output[:, -1])",
+            ),
+            "last_step_wrong_axis",
+        ),
+        (
+            forward(
+                "Mended1",
+                "output = self.lstm(x.transpose(0, 1))",
+                "return self.readout(output[-1])",
+            ),
+            "raises",
+        ),
+        (
+            forward("Mended1", "return self.readout(self.lstm(x.transpose(0, 1)))"),
+            "raises",
+        ),
     ],
-    "model 2": [
+    "two directions": [
+        (
+            forward(
+                "Mended2", "_, (h_n, _) = self.lstm(x)", "return self.readout(h_n.view(len(x), -1))"
+            ),
+            "hidden_view_scramble",
+        ),
+        (
+            forward("Mended2", "output, _ = self.lstm(x)", "return self.readout(output[:, -1])"),
+            "bidir_last_step",
+        ),
         (
             forward(
                 "Mended2",
+                "_, (h_n, _) = self.lstm(x)",
+                "return self.readout(torch.cat((h_n[-2], h_n[-1])))",
+            ),
+            "raises",
+        ),
+    ],
+    "last step": [
+        (
+            forward(
+                "Mended3",
                 "output, _ = self.lstm(x)",
                 "return self.readout(output.reshape(x.shape[1], x.shape[0], 8)[-1])",
             ),
             "view_scramble",
         ),
         (
-            forward("Mended2", "output, _ = self.lstm(x)", "return self.readout(output[-1])"),
+            forward("Mended3", "output, _ = self.lstm(x)", "return self.readout(output[-1])"),
             "last_step_wrong_axis",
         ),
     ],
-    "model 3": [
-        (
-            forward(
-                "Mended3", "_, (h_n, _) = self.lstm(x)", "return self.readout(h_n.view(len(x), -1))"
-            ),
-            "hidden_view_scramble",
-        ),
-        (
-            forward("Mended3", "output, _ = self.lstm(x)", "return self.readout(output[:, -1])"),
-            "bidir_last_step",
-        ),
-    ],
-    "model 4": [
+    "lengths": [
         (
             forward(
                 "Mended4",
@@ -73,6 +109,26 @@ WRONG = {
                 lengths=True,
             ),
             "padded_last_step",
+        ),
+        (
+            forward(
+                "Mended4",
+                "packed = pack_padded_sequence(x, lengths, batch_first=True)",
+                "_, (h_n, _) = self.lstm(packed)",
+                "return self.readout(h_n[-1])",
+                lengths=True,
+            ),
+            "raises",
+        ),
+        (
+            forward(
+                "Mended4",
+                "packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)",
+                "output, _ = self.lstm(packed)",
+                "return self.readout(output[:, -1])",
+                lengths=True,
+            ),
+            "raises",
         ),
     ],
 }

@@ -3,7 +3,7 @@
 CELL = """class MyCell(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()
-        self.input_size, self.hidden_size = input_size, hidden_size
+        self.hidden_size = hidden_size
         self.weight_ih = nn.Parameter(torch.randn(4 * hidden_size, input_size))
         self.weight_hh = nn.Parameter(torch.randn(4 * hidden_size, hidden_size))
         self.bias_ih = nn.Parameter(torch.randn(4 * hidden_size))
@@ -13,6 +13,9 @@ CELL = """class MyCell(nn.Module):
         h, c = state or (x.new_zeros(len(x), self.hidden_size),) * 2
         gates = x @ self.weight_ih.T + self.bias_ih + h @ self.weight_hh.T + self.bias_hh
         i, f, g, o = gates.chunk(4, dim=1)
+"""
+END = """        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
 """
 MODEL = """class {name}(nn.Module):
     def __init__(self):
@@ -63,6 +66,10 @@ WRONG = {
             "        return c, o.sigmoid() * c.tanh()",
             "swapped_return",
         ),
+        (CELL.replace("self.weight_ih.T", "self.weight_ih") + END, "raises"),
+        (CELL.replace("h @ self.weight_hh.T", "h * self.weight_hh.T") + END, "raises"),
+        (CELL.replace("        super().__init__()\n", "") + END, "raises"),
+        (CELL.replace("x @ self.weight_ih.T", "h @ self.weight_ih.T") + END, "raises"),
     ],
     "next-symbol": [
         (
@@ -74,16 +81,6 @@ WRONG = {
             NEXT + "        output, (h_n, c_n) = self.lstm(self.embedding(x).transpose(0, 1))\n"
             "        return self.readout(output[-1])",
             "time_batch_swapped",
-        ),
-        (
-            NEXT + "        output, (h_n, c_n) = self.lstm(self.embedding(x))\n"
-            "        return self.readout(output)",
-            "unrecognised",
-        ),
-        (
-            NEXT + "        output, (h_n, c_n) = self.lstm(self.embedding(x))\n"
-            "        return self.readout(output[:, 0])",
-            "unrecognised",
         ),
     ],
     "time-first": [

@@ -18,6 +18,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
+from nbformat.v4 import new_output
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 METADATA = {
@@ -29,6 +30,7 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 KEPT_OF_A_CELL = ("exercise", "tags")
+FOLDED = NotebookNode(outputs_hidden=True)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -74,6 +76,8 @@ def tidy(notebook: NotebookNode) -> None:
         cell.id = _name(cell, seen)
         for output in cell.get("outputs", []):
             _tidy_output(output, cell)
+        if "predict" in cell.metadata.get("tags", []):
+            _fold(cell)
 
 
 def _name(cell: NotebookNode, seen: Counter[str]) -> str:
@@ -95,6 +99,17 @@ def _tidy_output(output: NotebookNode, cell: NotebookNode) -> None:
             raise NotFit(f"{_start(cell)} shows a widget that a reader without a kernel cannot see")
     if "image/png" in data:
         output.metadata = NotebookNode({"image/png": {"alt": data.get("text/plain", "")}})
+
+
+def _fold(cell: NotebookNode) -> None:
+    """Hide the output until the cell is run: the reader is to guess first.
+
+    JupyterLab shows the first line of the first output beside the dots of a hidden one, and that
+    line is often the whole answer. So an output without data stands before it.
+    """
+    cell.metadata.jupyter = FOLDED
+    if cell.outputs and cell.outputs[0].get("data") != {}:
+        cell.outputs.insert(0, new_output("display_data"))
 
 
 def _elsewhere(part: str) -> bool:

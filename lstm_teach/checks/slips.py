@@ -13,6 +13,7 @@ import linecache
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from types import FrameType
 from typing import Any
 
@@ -21,7 +22,11 @@ from torch.nn.utils.rnn import PackedSequence
 
 _NOTHING = object()
 _MAKERS = ("zeros", "ones", "full", "randn", "rand", "empty", "new_zeros", "view", "reshape")
+_PRODUCTS = ("matmul", "mm", "dot")
 _JOINERS = ("cat", "concat", "concatenate")
+_CUTTERS = ("chunk", "split", "tensor_split")
+WITHOUT_DIM = "cuts along the first axis, which is the batch"
+"""Stands in the sentence for a line that cuts a batch of gates along its samples."""
 
 
 @dataclass(frozen=True)
@@ -88,23 +93,27 @@ def _is_stub(function: Any) -> bool:
     return any(isinstance(part, ast.Constant) and part.value is ... for part in values)
 
 
+_parsed = lru_cache(maxsize=4)(ast.parse)  # a check runs into one error many times
+
+
 def place_of(frame: FrameType, line: int) -> Place | None:
     """The syntax and the values of a line, or None where its source is not known."""
     source = "".join(linecache.getlines(frame.f_code.co_filename, frame.f_globals))
     try:
-        tree = ast.parse(source)
+        tree = _parsed(source)
     except (SyntaxError, ValueError):
         return None
-    around: list[ast.AST] = [
+    around: list[ast.stmt] = [
         node
         for node in ast.walk(tree)
         if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or line)
     ]
     if not around:
         return None
-    statement = around[-1]
+    statements = [node for node in around if node.lineno == line] or around[-1:]
+    nodes = tuple(node for statement in statements for node in _own_nodes(statement))
     functions = [node for node in around if isinstance(node, ast.FunctionDef)]
-    return Place(tuple(_own_nodes(statement)), functions[-1] if functions else tree, frame)
+    return Place(nodes, functions[-1] if functions else tree, frame)
 
 
 def _own_nodes(statement: ast.AST) -> Iterator[ast.AST]:
@@ -130,115 +139,127 @@ def helped(place: Place | None) -> str:
 Found = dict[str, Any] | None
 
 
-def _operands(place: Place, node: ast.AST, operator: type[ast.operator]) -> Found:
-    """Both sides of an operator, with their shapes, where they are tensors or arrays."""
-    left: ast.AST
-    right: ast.AST
-    if isinstance(node, ast.BinOp) and isinstance(node.op, operator):
-        left, right = node.left, node.right
-    elif operator is ast.MatMult and isinstance(node, ast.Call) and len(node.args) == 2:
-        left, right = node.args
-        if not _calls(node, ("matmul", "mm", "dot")):
-            return None
-    else:
-        return None
-    one, two = place.shape(left), place.shape(right)
-    if not one or not two:
-        return None
-    return {"a": ast.unparse(left), "b": ast.unparse(right), "one": list(one), "two": list(two)}
-
-
 def _calls(node: ast.AST, names: tuple[str, ...]) -> bool:
     function = node.func if isinstance(node, ast.Call) else None
     return getattr(function, "attr", getattr(function, "id", "")) in names
 
 
-def _is_pair(value: Any) -> bool:
-    pair = isinstance(value, tuple) and len(value) == 2
-    return pair and all(isinstance(part, Tensor) for part in value)
+def _operands(place: Place, node: ast.AST, operator: type[ast.operator]) -> Found:
+    """Both sides of an operator, with their shapes, where they are tensors or arrays."""
+    sides: list[ast.expr] = []
+    if isinstance(node, ast.BinOp) and isinstance(node.op, operator):
+        sides = [node.left, node.right]
+    elif operator is ast.MatMult and isinstance(node, ast.Call) and _calls(node, _PRODUCTS):
+        sides = node.args
+        if len(sides) == 1 and isinstance(node.func, ast.Attribute):
+            sides = [node.func.value, *sides]
+    shapes = [list(place.shape(side)) for side in sides]
+    if len(sides) != 2 or not all(shapes):
+        return None
+    a, b = map(ast.unparse, sides)
+    return {"a": a, "b": b, "one": shapes[0], "two": shapes[1]}
 
 
 def _no_transpose(place: Place, node: ast.AST) -> Found:
     found = _operands(place, node, ast.MatMult)
-    if found and len(found["two"]) == 2:
-        wide, (rows, columns) = found["one"][-1], found["two"]
-        if wide == columns != rows:
-            turned = found["b"].endswith(".T")
-            return found | {"right": found["b"][:-2] if turned else f"{found['b']}.T"}
-    return None
+    if not found or len(found["two"]) != 2 or found["one"][-1] == found["two"][0]:
+        return None
+    b = found["b"]
+    turned = b[:-2] if b.endswith(".T") else f"{b}.T"
+    return found | {"turned": turned} if found["one"][-1] == found["two"][1] else None
 
 
-def _matrix_product_of_gates(place: Place, node: ast.AST) -> Found:
+def _product_of_gates(place: Place, node: ast.AST) -> Found:
     found = _operands(place, node, ast.MatMult)
     return found if found and found["one"] == found["two"] != found["two"][::-1] else None
 
 
 def _number_by_number(place: Place, node: ast.AST) -> Found:
     found = _operands(place, node, ast.Mult)
-    if found and len(found["one"]) == len(found["two"]) == 2:
-        fit = all(a == b or 1 in (a, b) for a, b in zip(found["one"], found["two"], strict=True))
-        if not fit and found["one"][1] in found["two"]:
-            turned = ".T" * (found["one"][1] == found["two"][1])
-            return found | {"turned": turned}
-    return None
+    if not found or not len(found["one"]) == len(found["two"]) == 2:
+        return None
+    (rows, inner), two = found["one"], found["two"]
+    fit = all(a == b or 1 in (a, b) for a, b in zip((rows, inner), two, strict=True))
+    return found | {"turned": ".T" * (inner == two[1])} if not fit and inner in two else None
+
+
+_RETURNED = {
+    "cell": "the pair (h, c) that a cell returns. Take it apart: `h, c = cell(x, (h, c))`",
+    "lstm": "all that nn.LSTM returns. Take it apart: `output, (h_n, c_n) = lstm(x)`",
+}
+
+
+def _returned(value: Any) -> str:
+    """Which kind of recurrent module returns such a tuple; "" for anything else."""
+    if not isinstance(value, tuple) or len(value) != 2 or not isinstance(value[0], Tensor):
+        return ""
+    return "cell" if isinstance(value[1], Tensor) else "lstm" if _returned(value[1]) else ""
 
 
 def _pair_passed_up(place: Place, node: ast.AST) -> Found:
-    used: list[ast.AST] = []
+    used: list[ast.expr] = []
     if isinstance(node, ast.BinOp):
         used = [node.left, node.right]
     elif isinstance(node, ast.Attribute):
         used = [node.value]
     elif isinstance(node, ast.Call):
-        used = list(node.args[:1])
-        inside = place.value(used[0]) if used else None
-        if isinstance(inside, list) and any(map(_is_pair, inside)):
-            return {"name": ast.unparse(used[0]), "what": "holds pairs"}
-    pairs = [part for part in used if _is_pair(place.value(part))]
-    return {"name": ast.unparse(pairs[0]), "what": "is the pair"} if pairs else None
+        used = node.args[:1]
+    for part in used:
+        value, name = place.value(part), ast.unparse(part)
+        if kind := _returned(value):
+            return {"name": name, "what": f"is {_RETURNED[kind]}"}
+        if isinstance(node, ast.Call) and isinstance(value, list) and any(map(_returned, value)):
+            return {"name": name, "what": f"holds {_RETURNED['cell']}"}
+    return None
 
 
 def _exchanged(place: Place, node: ast.AST) -> Found:
     if not isinstance(node, ast.Call) or len(node.args) < 2:
         return None
     cell, first, second = map(place.value, (node.func, *node.args[:2]))
-    alone = isinstance(second, Tensor)
-    apart = alone and (isinstance(first, tuple | list) or len(node.args) == 3)
-    recurrent = isinstance(cell, nn.RNNCellBase | nn.RNNBase)
+    apart = isinstance(first, tuple | list) or len(node.args) == 3
+    recurrent = isinstance(cell, nn.RNNCellBase | nn.RNNBase) and isinstance(second, Tensor)
     return {"cell": ast.unparse(node.func)} if recurrent and apart else None
 
 
 def _made_the_other_way_round(place: Place, node: ast.AST) -> Found:
     cell = place.value(node.func) if isinstance(node, ast.Call) and node.args else None
-    if isinstance(cell, nn.RNNCellBase | nn.RNNBase):
-        width = (place.shape(node.args[0]) or (0,))[-1]  # type: ignore[attr-defined]
+    if isinstance(cell, nn.RNNCellBase | nn.RNNBase) and isinstance(node, ast.Call):
+        width = (place.shape(node.args[0]) or (0,))[-1]
         if width == cell.hidden_size != cell.input_size:
             return {"width": width, "kind": type(cell).__name__, "input_size": cell.input_size}
     return None
 
 
 def _range_of_a_tensor(place: Place, node: ast.AST) -> Found:
-    if _calls(node, ("range",)):
-        for argument in node.args:  # type: ignore[attr-defined]
-            if isinstance(place.value(argument), Tensor | list | tuple | nn.ModuleList):
-                return {"name": ast.unparse(argument)}
+    for argument in node.args if isinstance(node, ast.Call) and _calls(node, ("range",)) else ():
+        if isinstance(place.value(argument), Tensor | list | tuple | nn.ModuleList):
+            return {"name": ast.unparse(argument)}
     return None
 
 
 def _cat_without_dim(place: Place, node: ast.AST) -> Found:
-    if not _calls(node, _JOINERS) or len(node.args) != 1 or node.keywords:  # type: ignore[attr-defined]
+    if not isinstance(node, ast.Call) or not _calls(node, _JOINERS) or len(node.args) != 1:
         return None
-    parts = place.value(node.args[0])  # type: ignore[attr-defined]
-    each = parts if isinstance(parts, list) else []
-    shapes = [tuple(getattr(part, "shape", ())) for part in each]
-    alike = len({shape[:-1] for shape in shapes}) == 1 and len(set(shapes)) > 1
-    return {"shapes": " and ".join(str(list(shape)) for shape in shapes)} if alike else None
+    parts = place.value(node.args[0])
+    each = parts if isinstance(parts, list) and not node.keywords else []
+    shapes = [list(getattr(part, "shape", ())) for part in each]
+    alike = shapes and all(shape[:-1] == shapes[0][:-1] for shape in shapes)
+    differ = any(shape != shapes[0] for shape in shapes)
+    return {"shapes": " and ".join(map(str, shapes))} if alike and differ else None
+
+
+def _cut_without_dim(place: Place, node: ast.AST) -> Found:
+    method = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    alone = method and _calls(node, _CUTTERS) and not node.keywords  # type: ignore[attr-defined]
+    if not alone or len(node.args) != 1 or place.shape(node):  # type: ignore[attr-defined]
+        return None
+    return {"name": node.func.attr, "count": ast.unparse(node.args[0])}  # type: ignore[attr-defined]
 
 
 def _packed(place: Place, node: ast.AST) -> Found:
-    if isinstance(node, ast.Name) and isinstance(place.value(node), PackedSequence):
-        return {"name": node.id}
-    return None
+    packed = isinstance(node, ast.Name) and isinstance(place.value(node), PackedSequence)
+    return {"name": ast.unparse(node)} if packed else None
 
 
 def _no_super(place: Place, node: ast.AST) -> Found:
@@ -247,8 +268,7 @@ def _no_super(place: Place, node: ast.AST) -> Found:
 
 
 def _called_a_list(place: Place, node: ast.AST) -> Found:
-    called = place.value(node.func) if isinstance(node, ast.Call) else None
-    if isinstance(called, list | nn.ModuleList) and isinstance(node, ast.Call):
+    if isinstance(node, ast.Call) and isinstance(place.value(node.func), list | nn.ModuleList):
         return {"name": ast.unparse(node.func)}
     return None
 
@@ -262,22 +282,23 @@ def _plain_list(place: Place, node: ast.AST) -> Found:
 
 
 def _fixed_size(place: Place, node: ast.AST) -> Found:
-    computes = isinstance(node, ast.Call | ast.BinOp)
-    if not computes or not isinstance(place.function, ast.FunctionDef):
+    """A number in `torch.zeros(3, 20)` and the like that no argument has, and this line meets."""
+    if not isinstance(node, ast.Call | ast.BinOp) or not isinstance(
+        place.function, ast.FunctionDef
+    ):
         return None
-    used = {size for part in ast.walk(node) for size in place.shape(part)}
-    names = [node for node in ast.walk(place.function) if isinstance(node, ast.Name)]
+    met = {size for part in ast.walk(node) for size in place.shape(part)}
+    names = [part for part in ast.walk(place.function) if isinstance(part, ast.Name)]
     own = {name.id for name in names if isinstance(name.ctx, ast.Store)}
-    arguments = {each.arg for each in place.function.args.args} - own
-    given = [place.frame.f_locals.get(name) for name in arguments]
-    sizes = {size for value in given for size in getattr(value, "shape", ())}
+    given = {each.arg for each in place.function.args.args} - own
+    values = [place.frame.f_locals.get(name) for name in given]
+    fit = {1} | {size for value in values for size in getattr(value, "shape", ())}
     for call in ast.walk(place.function):
-        if isinstance(call, ast.Call) and _calls(call, _MAKERS):
-            for part in ast.walk(call):
-                size = part.value if isinstance(part, ast.Constant) else None
-                fits = call is not node and size not in used
-                if type(size) is int and size > 1 and size not in sizes and not fits:
-                    return {"size": size, "code": ast.unparse(call), "line": call.lineno}
+        for part in ast.walk(call) if _calls(call, _MAKERS) else ():
+            size = part.value if isinstance(part, ast.Constant) else None
+            if type(size) is int and size > 0 and size not in fit and (size in met or call is node):
+                line = getattr(call, "lineno", 0)
+                return {"size": size, "code": ast.unparse(call), "line": line}
     return None
 
 
@@ -301,13 +322,12 @@ SLIPS: tuple[tuple[Callable[[Place, ast.AST], Found], str], ...] = (
         "`{name}` is a list of modules and cannot be called. Loop over it, and call each one.",
     ),
     (
-        _pair_passed_up,
-        "`{name}` {what}: a cell returns (h, c). Take it apart, `h, c = cell(x, (h, c))`, and go "
-        "on with h alone.",
-    ),
-    (
         _exchanged,
         "The order is x first, then h and c as one pair: `{cell}(x, (h, c))`.",
+    ),
+    (
+        _pair_passed_up,
+        "`{name}` {what}, and go on with the tensor that you need.",
     ),
     (
         _made_the_other_way_round,
@@ -315,14 +335,14 @@ SLIPS: tuple[tuple[Callable[[Place, ast.AST], Found], str], ...] = (
         "hidden_size={width}. input_size comes first when it is made.",
     ),
     (
-        _matrix_product_of_gates,
+        _product_of_gates,
         "`@` multiplies matrices. Gates act number by number, on equal shapes, here {one}: "
         "`{a} * {b}`.",
     ),
     (
         _no_transpose,
         "`{b}` is {two}, and `{a}` is {one}. In `@` the inner sizes must be equal: "
-        "`{a} @ {right}`.",
+        "`{a} @ {turned}`.",
     ),
     (
         _number_by_number,
@@ -333,6 +353,10 @@ SLIPS: tuple[tuple[Callable[[Place, ast.AST], Found], str], ...] = (
         _cat_without_dim,
         "Without `dim`, `cat` joins along the first axis, which is the batch. {shapes} fit side by "
         "side: `dim=1`, or `dim=-1`.",
+    ),
+    (
+        _cut_without_dim,
+        f"Alone it {WITHOUT_DIM}. The four gates lie side by side: `{{name}}({{count}}, dim=1)`.",
     ),
     (
         _plain_list,

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
+from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
 from lstm_teach.words import PAD, Words
 
-# What a wrong answer would be right for: verdict, the axes to swap first, a shift of the index,
-# and what to say.
+# Of each: whether the axes are swapped, and how far the index is shifted.
 MISTAKES = (
-    (
+    Mistake(
         "time_batch_swapped",
-        True,
-        0,
-        "That is `x[:, {index}]`, a whole sentence. A plain index takes from the first axis, and x "
-        "is {shape}: its first axis is time. `x[{index}]` is one word of each sentence.",
+        "that is a whole sentence, `x[:, {index}]`",
+        "A plain index takes from the first axis, and x is {shape}: its first axis is time.",
+        "`x[{index}]` is one word of each sentence",
+        (True, 0),
     ),
-    (
-        "unrecognised",
-        False,
-        -1,
-        "That is `x[{before}]`. The right axis, and counting starts at 0: `x[{index}]` is word "
-        "number {after} of each sentence.",
-    ),
-    (
-        "unrecognised",
-        False,
-        1,
-        "That is `x[{after}]`. The right axis, one position too far: `x[{index}]` is word number "
-        "{after} of each sentence, because counting starts at 0.",
+    *(
+        Mistake(
+            "unrecognised",
+            headline,
+            "The axis is right. Counting starts at 0.",
+            "`x[{index}]` is word number {after} of each sentence",
+            (False, shift),
+        )
+        for headline, shift in (
+            ("that is `x[{before}]`, one position too early", -1),
+            ("that is `x[{after}]`, one position too far", 1),
+        )
     ),
 )
 
@@ -58,23 +57,24 @@ def check_words(answer: Any, words: Words, index: int) -> Report:
             f"`x[{index}]` takes from the first axis, time: word {index} of each sentence, "
             "counted from 0.",
         )
-    names = {"index": index, "before": index - 1, "after": index + 1, "shape": list(words.shape)}
-    for verdict, swapped, shift, message in MISTAKES:
-        place = index + shift
+    places = {"index": index, "before": index - 1, "after": index + 1}
+    for mistake in MISTAKES:
+        swapped, shift = mistake.how
         table = words.transpose(0, 1) if swapped else words
-        if 0 <= place < len(table) and given == _as_words(table[place]):
-            return Report(verdict, message.format(**names))
+        if 0 <= index + shift < len(table) and given == _as_words(table[index + shift]):
+            return mistake.report(**places, shape=list(words.shape))
     expected = right or []
-    counted = (
-        f"`x[{index}]` has {len(expected)} words, one of each sentence; you gave {len(given)}."
-    )
+    counted = f"`x[{index}]` has {len(expected)} words, one of each sentence; you gave "
+    counted += str(len(given))
     if len(given) == len(expected):
         wrong = next(
             k for k, pair in enumerate(zip(given, expected, strict=True)) if len({*pair}) > 1
         )
-        counted = f"`{given[wrong]}` is not the word of sentence {wrong} there."
+        counted = f"`{given[wrong]}` is not the word of sentence {wrong} there"
     return Report(
-        "unrecognised", f"{counted} Take the same position of every sentence, counted from 0."
+        "unrecognised",
+        "Take the same position of every sentence, counted from 0.",
+        headline=counted,
     )
 
 

@@ -1,1 +1,1 @@
-"""Ipywidgets controls around the figures."""
+"""Ipywidgets controls around the figures. To read: `picture`, `base`, then any explorer."""

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import ipywidgets as widgets
 from matplotlib.figure import Figure
 from traitlets import link
 
-from ..figures.canvas import png
-from .picture import Picture
+from ..figures import raster
+from ..figures.drawing import Drawing
+from ..figures.palette import css
+from .picture import Picture, bundle
 
 LABEL = {"description_width": "110px"}
-PAUSE = 0.03  # seconds without a move before the next picture is drawn ahead
+PANEL = (
+    f"background:{css('paper')};color:{css('ink')};padding:8px 12px;font-size:13px;"
+    "line-height:1.45;max-width:1076px;overflow-x:auto"
+)
 
 
 @dataclass(frozen=True)
 class View:
     """What an explorer shows for one setting of its controls."""
 
-    figure: Figure
+    drawing: Drawing
     words: str
     details: str = ""
+
+    @property
+    def figure(self) -> Figure:
+        """The picture as a matplotlib Figure."""
+        return raster.figure(self.drawing)
 
 
 class Explorer(ABC):
@@ -36,16 +44,18 @@ class Explorer(ABC):
 
     Attributes:
         controls: the widget behind each name; set its `value` to move it.
+        preview: moves whose outcome stands below the first picture where no kernel runs.
     """
+
+    preview: ClassVar[Sequence[Mapping[str, Any]]] = ()
 
     def __init__(self, controls: Mapping[str, widgets.ValueWidget], *extra: widgets.Widget) -> None:
         """Lay out `controls` (and `extra` widgets such as buttons) above the picture."""
         self.controls = dict(controls)
-        self._seen = lru_cache(maxsize=64)(self._render)
+        self._labels = {name: control.description for name, control in controls.items()}
         self._quiet = False
-        self._ahead: asyncio.TimerHandle | None = None
         view = self.look(**self.values)
-        self._picture = Picture(view.figure, view.words, view.details)
+        self._picture = Picture(view.drawing, view.words, view.details)
         rows = [_with_number_field(control) for control in self.controls.values()]
         panel = widgets.Box([*rows, *extra], layout={"flex_flow": "row wrap"})
         self.widget = widgets.VBox([panel, self._picture.widget])
@@ -78,41 +88,30 @@ class Explorer(ABC):
         return self._picture.words
 
     def figure(self) -> Figure:
-        """The picture as a matplotlib Figure, drawn anew."""
+        """The picture as a matplotlib Figure."""
         return self.look(**self.values).figure
 
-    def _render(self, *values: Any) -> tuple[bytes, str, str]:
-        view = self.look(**dict(zip(self.controls, values, strict=True)))
-        return png(view.figure), view.words, view.details
-
-    def _redraw(self, change: Any = None) -> None:
-        if self._quiet:
-            return
-        self._picture.show(*self._seen(*self.values.values()))
-        if change is not None and hasattr(change.owner, "step"):
-            self._look_ahead(change.owner, change.new - change.old)
-
-    def _look_ahead(self, slider: Any, by: float) -> None:
-        """Draw what the next press of the same key will show, while the kernel is idle."""
-        if self._ahead:
-            self._ahead.cancel()
-        upcoming = _rounded(slider.value + by)
-        if not slider.min <= upcoming <= slider.max:
-            return
-        moved = next(name for name, control in self.controls.items() if control is slider)
-        values = self.following({**self.values, moved: upcoming})
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # outside of a kernel nobody presses keys
-            return
-        self._ahead = loop.call_later(PAUSE, self._seen, *values.values())
-
-    def following(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The values after a move, where one control moves others with it."""
-        return values
+    def _redraw(self, _: Any = None) -> None:
+        if not self._quiet:
+            view = self.look(**self.values)
+            self._picture.update(view.drawing, view.words, view.details)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return self._picture.bundle(self.widget)
+        values = self.values
+        pictures = [(self._said(values), self.look(**values).drawing)]
+        for move in self.preview:
+            if move.items() - values.items():
+                moved = self._said({name: move[name] for name in move})
+                pictures.append((moved, self.look(**{**values, **move}).drawing))
+        return bundle(self.widget, raster.contact_sheet(pictures), self.describe())
+
+    def _said(self, values: Mapping[str, Any]) -> str:
+        """Where the controls stand, in words."""
+        said = []
+        for name, value in values.items():
+            named = {option: label for label, option in getattr(self.controls[name], "options", ())}
+            said.append(f"{self._labels[name]}: {named.get(value, value)}")
+        return ", ".join(said)
 
     def __repr__(self) -> str:
         """The sentence."""
@@ -134,15 +133,24 @@ def switch(name: str, value: bool = False) -> widgets.Checkbox:
     return widgets.Checkbox(value, description=name, indent=False, layout={"width": "150px"})
 
 
-def choice(name: str, options: Any, value: Any = None) -> widgets.ToggleButtons:
-    """One of several options.
+def choice(name: str, options: Mapping[str, Any], value: Any = None) -> widgets.ToggleButtons:
+    """One of several options, each under its label.
 
     Buttons, because JupyterLab keeps the arrow keys and letters that would move a drop-down list or
     radio buttons for its own commands; a focused button takes the space bar.
     """
     chosen = {} if value is None else {"value": value}
     style = {**LABEL, "button_width": "auto"}
-    return widgets.ToggleButtons(options=options, description=name, style=style, **chosen)
+    return widgets.ToggleButtons(
+        options=tuple(options.items()), description=name, style=style, **chosen
+    )
+
+
+def button(label: str, press: Any) -> widgets.Button:
+    """A button that calls `press` without arguments."""
+    made = widgets.Button(description=label)
+    made.on_click(lambda _: press())
+    return made
 
 
 def _rounded(value: Any) -> Any:
@@ -172,7 +180,6 @@ def _with_number_field(control: widgets.ValueWidget) -> widgets.Widget:
     )
     control.description = ""
     control.layout.width = "150px"
-    link((control, "value"), (field, "value"))
-    link((control, "disabled"), (field, "disabled"))
-    link((control, "max"), (field, "max"))
+    for trait in ("value", "disabled", "max"):
+        link((control, trait), (field, trait))
     return widgets.HBox([field, control], layout={"margin": "0 12px 0 0"})

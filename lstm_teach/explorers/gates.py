@@ -1,4 +1,4 @@
-"""One unit of an LSTM: move what goes into its gates, and see what it keeps and what it says."""
+"""One unit of an LSTM: move what goes into its gates, and see what it keeps and what it shows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from ..cells import Step, lstm_step
 from ..figures.gates import draw_gates
-from .base import Explorer, View, real_number
+from .base import Explorer, View, button, real_number
 
 GATES = ("i", "f", "g", "o")
 LATER = 10  # steps that are looked ahead
@@ -28,15 +28,17 @@ class GateExplorer(Explorer):
     Four buttons set the gates to a use that has a name: keep, write, erase, read.
     """
 
+    preview = (PRESETS["keep"], PRESETS["write"])
+
     def __init__(self) -> None:
         """Start halfway: half of the old c stays, most of the candidate comes in."""
         sums = {"i": 1.0, "f": 0.0, "g": 1.0, "o": 1.0}
         controls = {gate: real_number(f"into {gate}", sums[gate], -8, 8, 0.1) for gate in GATES}
         controls["c"] = real_number("old c", 1.5, -4, 4, 0.1)
-        self.presets = {name: widgets.Button(description=name) for name in PRESETS}
+        self.presets = {
+            name: button(name, partial(self.set, **preset)) for name, preset in PRESETS.items()
+        }
         super().__init__(controls, widgets.HBox([*self.presets.values()]))
-        for name, button in self.presets.items():
-            button.on_click(partial(self._press, name))
 
     def look(self, **values: Any) -> View:
         """Run one step with these sums, and ten more with the same gates."""
@@ -47,9 +49,6 @@ class GateExplorer(Explorer):
         made = {name: value.item() for name, value in steps[0]._asdict().items()}
         later = [step.c.item() for step in steps[1:]]
         return View(draw_gates(sums, made, c, later), _words(made, c, later[-1]))
-
-    def _press(self, name: str, _: Any) -> None:
-        self.set(**PRESETS[name])
 
 
 def _step(sums: dict[str, float], c: float) -> Step:

@@ -16,6 +16,7 @@ from ..layouts import PAD, influence, lengths_of, word_grid
 from .base import Explorer, View, choice, switch, whole_number
 
 FEATURES, HIDDEN = 16, 8
+LAYOUTS = ("[batch, seq_len]", "[seq_len, batch]")
 POSITION = "one position of output"
 READS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     POSITION: lambda output, h_n: output,
@@ -29,9 +30,9 @@ READS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 class _Reader(nn.Module):
     """An nn.LSTM and the way in which its results are read."""
 
-    def __init__(self, lstm: nn.LSTM, read: str, packed: bool) -> None:
+    def __init__(self, lstm: nn.LSTM, read: str, packed: bool, part: int | None = None) -> None:
         super().__init__()
-        self.lstm, self.read, self.packed = lstm, READS[read], packed
+        self.lstm, self.read, self.packed, self.part = lstm, READS[read], packed, part
 
     def forward(self, x: Tensor) -> Tensor:
         first = self.lstm.batch_first
@@ -39,7 +40,8 @@ class _Reader(nn.Module):
         output, (h_n, _) = self.lstm(given)
         if self.packed:
             output = pad_packed_sequence(output, batch_first=first)[0]
-        return self.read(output, h_n)
+        result = self.read(output, h_n)
+        return result if self.part is None else result.split(HIDDEN, -1)[self.part]
 
 
 class InfluenceExplorer(Explorer):
@@ -50,11 +52,13 @@ class InfluenceExplorer(Explorer):
             packed, num_layers, read, sentence, step.
     """
 
+    preview = ({"batch_first": False}, {"read": "output[-1]"})
+
     def __init__(self, **start: Any) -> None:
         """Start at a batch-first x in a batch-first nn.LSTM, unless told otherwise."""
         controls = {
-            "x_is": choice("x is", ["[batch, seq_len]", "[seq_len, batch]"]),
-            "read": choice("look at", list(READS)),
+            "x_is": choice("x is", {each: each for each in LAYOUTS}),
+            "read": choice("look at", {each: each for each in READS}),
             "batch_first": switch("batch_first", True),
             "bidirectional": switch("bidirectional"),
             "packed": switch("packed"),
@@ -77,7 +81,7 @@ class InfluenceExplorer(Explorer):
         names = ("x_is", "read", "packed", "sentence", "step")
         x_is, read, packed, sentence, step = (values.pop(name) for name in names)
         lstm = _lstm(**values)
-        batch_first_x = x_is == "[batch, seq_len]"
+        batch_first_x = x_is == LAYOUTS[0]
         x = _features() if batch_first_x else _features().transpose(0, 1)
         at = (sentence, step) if batch_first_x else (step, sentence)
         model = _Reader(lstm, read, packed)
@@ -86,28 +90,33 @@ class InfluenceExplorer(Explorer):
         try:
             with torch.no_grad():
                 shape = model(x).shape
-            strengths = influence(model, x, index)
         except (RuntimeError, IndexError) as error:
             message = f"{type(error).__name__}: {error}"
             return View(draw_refusal(code, message, HEIGHT), f"{_refusal(message)} {_said(code)}")
+        both = lstm.bidirectional and shape[-1] == 2 * HIDDEN
+        parts = [_Reader(lstm, read, packed, half) for half in (0, 1)] if both else [model]
+        strengths = [influence(part, x, index) for part in parts]
+        if not batch_first_x:
+            strengths = [each.t() for each in strengths]
         axes = x_is.strip("[]").split(", ")
         everything = read == POSITION
         reach = Reach(
             words=word_grid(batch_first=True).tolist(),
-            strengths=strengths if batch_first_x else strengths.t(),
+            strengths=torch.stack(strengths).sum(0),
+            halves=tuple(strengths) if both else (),
             sentence=sentence,
             made="output" if everything else f"answer = {read}",
             result=f"output[{at[0]}, {at[1]}]" if everything else f"answer[{sentence}]",
             shape=shape,
             axes=[*axes, "features"] if everything else [_left(axes, read, lstm), "features"],
-            target=(sentence, step if everything else None),
+            step=step if everything else None,
             x_axes=[*axes, "features"],
             x_shape=x.shape,
         )
         along_time = lstm.batch_first == batch_first_x
         right = along_time and not reach.others
-        figure = draw_influence(reach, code, _title(reach, along_time), right, _arrows(reach))
-        return View(figure, f"{_words(reach, along_time)} {_said(code)}")
+        drawing = draw_influence(reach, code, _title(reach, along_time), right, _arrows(reach))
+        return View(drawing, f"{_words(reach, along_time)} {_said(code)}")
 
 
 @cache
@@ -169,6 +178,9 @@ def _title(reach: Reach, along_time: bool) -> str:
         return f"{reach.result} sees no word: pad_packed_sequence has filled in zeros"
     if not along_time:
         return f"{reach.result} sees one word: the past of its sentence is missing"
+    if reach.halves:
+        forward, backward = (_count(int(half.count_nonzero()), "step") for half in reach.halves)
+        return f"{reach.result}: first half (forward) sees {forward}, second (backward) {backward}"
     words, pads = _split(reach)
     padding = f", and {_count(pads, 'pad')}" if pads else ""
     return f"{reach.result} sees {_count(len(words), 'word')} of its own sentence{padding}"
@@ -186,7 +198,11 @@ def _words(reach: Reach, along_time: bool) -> str:
         return f"{start}no word: it is zero, filled in by `pad_packed_sequence`."
     if not reach.others:
         first = "" if along_time else f", with sentence {reach.sentence} as its first step"
-        return f"{start}only its own sentence: {own}. {walk}{first}."
+        halves = ""
+        if reach.halves:
+            forward, backward = (_count(int(half.count_nonzero()), "step") for half in reach.halves)
+            halves = f" Its first half, forward, sees {forward}; its second, backward, {backward}."
+        return f"{start}only its own sentence: {own}.{halves} {walk}{first}."
     others = " ".join(reach.words[row][step] for row, step in reach.others)
     if along_time:
         walk += f", but `{reach.made.split(' = ')[1]}` takes the wrong axis"

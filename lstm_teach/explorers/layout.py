@@ -9,15 +9,10 @@ from typing import Any
 import torch
 
 from ..figures.layout import draw_layout, draw_refusal
-from ..figures.palette import INK, PAPER
 from ..layouts import Words, word_grid
-from .base import Explorer, View, choice, whole_number
+from .base import PANEL, Explorer, View, choice, whole_number
 
 TAKE = ("x[i]", "x[:, i]", "x.transpose(0, 1)", "x.view(the other shape)")
-PANEL = (
-    f"background:{PAPER};color:{INK};padding:8px 12px;font-size:12px;line-height:1.35;"
-    "max-width:1076px;overflow-x:auto;display:flex;gap:48px;flex-wrap:wrap"
-)
 
 
 class LayoutExplorer(Explorer):
@@ -29,13 +24,15 @@ class LayoutExplorer(Explorer):
         i: the index to begin with; -1 is the last.
     """
 
+    preview = ({"batch_first": True}, {"take": TAKE[3]})
+
     def __init__(self, batch_first: bool = False, take: str = TAKE[0], i: int = 0) -> None:
         """Start at the layout and the expression that are given."""
-        layouts = [("[seq_len, batch]", False), ("[batch, seq_len]", True)]
+        layouts = {"[seq_len, batch]": False, "[batch, seq_len]": True}
         super().__init__(
             {
                 "batch_first": choice("x is", layouts, batch_first),
-                "take": choice("take", TAKE, take),
+                "take": choice("take", {each: each for each in TAKE}, take),
                 "i": whole_number("i", i, -1, 9),
             }
         )
@@ -105,8 +102,8 @@ def _refusal(code: str, error: Exception, words: Words) -> str:
 def _details(words: Words, code: str, result: Words) -> str:
     """Both tensors in nested brackets."""
     blocks = "".join(
-        f'<pre style="margin:0;background:{PAPER};color:{INK}"><b>{html.escape(name)}</b>\n'
+        f'<pre style="margin:0;font-size:12px"><b>{html.escape(name)}</b>\n'
         f"{html.escape(str(shown))}</pre>"
         for name, shown in (("x", words), (code, result))
     )
-    return f'<div style="{PANEL}">{blocks}</div>'
+    return f'<div style="{PANEL};display:flex;gap:48px;flex-wrap:wrap">{blocks}</div>'

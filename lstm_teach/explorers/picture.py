@@ -1,16 +1,22 @@
-"""A figure together with its words: a widget while it lives, a PNG and a sentence afterwards."""
+"""A drawing together with its words: a widget while it lives, a PNG and a sentence afterwards."""
 
 from __future__ import annotations
 
 import base64
 import html
 import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import ipywidgets as widgets
 from matplotlib.figure import Figure
+from torch import Tensor, nn
 
-from ..figures.canvas import png
+from ..figures import curves, loop, raster, unrolled
+from ..figures.drawing import Drawing
+from ..figures.palette import STYLE
+from ..figures.svg import svg
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -21,49 +27,117 @@ def rich(words: str) -> str:
 
 
 class Picture:
-    """A figure with the sentence that says what it shows.
+    """A drawing with the sentence that says what it shows.
 
-    In a running notebook the figure is an `<img>` whose alt text is the sentence, with the same
-    sentence below it. In a notebook that nobody has run, it is the PNG. In plain text, it is the
-    sentence.
+    In a running notebook it is inline SVG whose name is the sentence, with the same sentence below
+    it. In a notebook that nobody has run, or that is not trusted, it is a PNG. In plain text, it
+    is the sentence.
 
     Args:
-        figure: what to show.
-        words: one or two sentences that say what the figure shows; plain text.
+        drawing: what to show: a Drawing, a matplotlib Figure, or what another Picture shows.
+        words: one or two sentences that say what it shows; plain text. Left out, the drawing's
+            own, of a Figure its label.
         details: further HTML, shown below; the caller escapes what a learner typed.
     """
 
-    def __init__(self, figure: Figure, words: str, details: str = "") -> None:
-        """Show `figure` with `words` below it."""
-        # One widget for all three: a new picture is one message to the browser.
-        self.widget = widgets.HTML()
-        self.widget.add_class("lstm-figure")
-        self.show(png(figure), words, details)
+    def __init__(self, drawing: Shown, words: str = "", details: str = "") -> None:
+        """Show `drawing` with `words` below it."""
+        self.update(drawing, words, details)
 
-    def update(self, figure: Figure, words: str, details: str = "") -> None:
-        """Show another figure in the same place, such as the next point of a curve."""
-        self.show(png(figure), words, details)
+    @cached_property
+    def widget(self) -> widgets.Widget:
+        """The living face, made when it is first shown."""
+        return widgets.VBox([widgets.HTML(STYLE, layout={"display": "none"}), self._page])
 
-    def show(self, image: bytes, words: str, details: str) -> None:
-        """Show an image that is ready: PNG bytes, its sentence, and further HTML."""
-        self.png, self.words = base64.b64encode(image).decode(), words
-        width, height = (int.from_bytes(image[at : at + 4], "big") for at in (16, 20))
-        self.widget.value = (
-            f'<div class="lstm-picture" style="line-height:0"><img alt="{html.escape(words)}" '
-            f'width="{width}" height="{height}" style="max-width:100%;height:auto" '
-            f'src="data:image/png;base64,{self.png}"></div>'
-            '<p class="lstm-sentence" role="status" style="margin:4px 0;max-width:68em;'
-            f'min-height:2.9em;font-size:14px;line-height:1.45">{rich(words)}</p>{details}'
+    @cached_property
+    def _page(self) -> widgets.HTML:
+        """One widget for all that changes: a new picture is one message to the browser."""
+        page = widgets.HTML(self._html)
+        page.add_class("lstm-figure")
+        return page
+
+    def update(self, drawing: Shown, words: str = "", details: str = "") -> None:
+        """Show another drawing in the same place, such as the next point of a curve."""
+        own = drawing.get_label() if isinstance(drawing, Figure) else drawing.words
+        self.words: str = words or str(own)
+        self.drawing: Drawing | Figure = (
+            drawing.drawing if isinstance(drawing, Picture) else drawing
         )
+        self._html = (
+            f'<div class="lstm-picture">{svg(self.drawing, self.words)}</div>'
+            '<p class="lstm-sentence" role="status" style="margin:4px 0;max-width:68em;'
+            f'min-height:2.9em;font-size:14px;line-height:1.45">{rich(self.words)}</p>{details}'
+        )
+        if "_page" in self.__dict__:
+            self._page.value = self._html
+
+    def figure(self) -> Figure:
+        """The picture as a matplotlib Figure."""
+        return raster.figure(self.drawing)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return self.bundle(self.widget)
-
-    def bundle(self, widget: widgets.Widget) -> dict[str, Any]:
-        """The three faces, with `widget` as the living one."""
-        view = widget._repr_mimebundle_()[VIEW]
-        return {VIEW: view, "image/png": self.png, "text/plain": self.words}
+        return bundle(self.widget, raster.png(self.drawing), self.words)
 
     def __repr__(self) -> str:
         """The sentence."""
         return self.words
+
+
+Shown = Drawing | Figure | Picture
+
+
+def bundle(widget: widgets.Widget, png: bytes, words: str) -> dict[str, Any]:
+    """The three faces of what shows itself in a notebook, with `widget` as the living one.
+
+    Where the widget cannot live, JupyterLab and VS Code fall back to the image. There is no
+    text/html: both would prefer it to the image, and take the SVG out of it in an untrusted
+    notebook. The view is spelled out, since ipywidgets 7, which Colab has, makes none for others.
+    """
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    return {VIEW: view, "image/png": base64.b64encode(png).decode(), "text/plain": words}
+
+
+def draw_unrolled(lstm: nn.LSTM, x: Tensor) -> Picture:
+    """Show an nn.LSTM unrolled over x: time to the right, layers up, the batch in depth."""
+    return Picture(unrolled.draw_unrolled(lstm, x))
+
+
+def draw_loop(
+    words: str | Sequence[str], values: Mapping[str, Tensor], step: int | None = None
+) -> Picture:
+    """Show the loop over time: words go up into the cell, which hands (h, c) to the right.
+
+    Args:
+        words: the sentence, one word a step.
+        values: i, f, g, o, c and h by name, each `[seq_len, units]`.
+        step: how many steps have been taken; all of them where it is left out.
+    """
+    words = words.split() if isinstance(words, str) else words
+    return Picture(loop.draw_loop(words, values, len(words) if step is None else step))
+
+
+def draw_curves(
+    accuracies: Mapping[str, Sequence[float]], steps: int, chance: float = 0.5
+) -> Picture:
+    """Show the accuracy of models at every step so far; `live.update(draw_curves(...))` goes on.
+
+    Args:
+        accuracies: the accuracy at every step so far, by the model's name.
+        steps: how many steps the whole training has.
+        chance: the accuracy of guessing.
+    """
+    return Picture(curves.draw_curves(accuracies, steps, chance))
+
+
+def draw_losses(
+    losses: Mapping[str, Sequence[float]], steps: int, guess: float, window: int = 5
+) -> Picture:
+    """Show the loss of up to four models at every step so far, as `draw_curves` does.
+
+    Args:
+        losses: the loss at every step so far, by the model's name.
+        steps: how many steps the whole training has.
+        guess: the loss of a model that knows nothing.
+        window: over how many steps to take the mean.
+    """
+    return Picture(curves.draw_losses(losses, steps, guess, window))

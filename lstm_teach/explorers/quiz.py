@@ -13,11 +13,12 @@ from torch import nn
 
 from ..checks.report import Report
 from ..checks.shape import check_shape
-from ..figures.canvas import Canvas
-from ..figures.palette import PAPER
+from ..figures import raster
+from ..figures.drawing import Drawing
 from ..figures.unrolled import draw_unrolled
 from ..shapes import predict_shapes
-from .picture import Picture
+from .base import button
+from .picture import Picture, bundle
 
 # What is asked about, and the arguments that make it harder than the round before.
 LEVELS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -48,11 +49,12 @@ class Round(NamedTuple):
 class ShapeQuiz:
     """Rounds of one question each: type a shape, and a wrong one is told its mistake.
 
+    A first wrong answer gets the mistake, a second one the shape. What is no shape is no try.
+
     Args:
         seed: chooses the sizes; the same seed asks the same questions.
 
     Attributes:
-        score: how many questions were answered right at the first try.
         controls: the answer field and the two buttons, by name.
     """
 
@@ -60,80 +62,106 @@ class ShapeQuiz:
         """Draw the questions and show the first."""
         chosen = random.Random(seed)
         self.rounds = [_draw(chosen, which, harder) for which, harder in LEVELS]
-        self.number, self.score, self.tries = 0, 0, 0
-        self._answered = False
         field = widgets.Text(
             description="shape", placeholder="such as 10, 3, 20", continuous_update=False
         )
-        check = widgets.Button(description="Check")
-        following = widgets.Button(description="Next question")
-        self.controls = {"answer": field, "check": check, "next": following}
+        check = button("Check", lambda: self.answer(field.value))
+        self.controls = {"answer": field, "check": check, "next": button("Next", self.next)}
+        self._begin()
         self._picture = Picture(*self._question())
-        self.widget = widgets.VBox([widgets.HBox([field, check, following]), self._picture.widget])
+        self.widget = widgets.VBox([widgets.HBox([*self.controls.values()]), self._picture.widget])
         self.widget.add_class("lstm-quiz")
         field.observe(lambda change: change["new"] and self.answer(change["new"]), "value")
-        check.on_click(lambda _: self.answer(field.value))
-        following.on_click(lambda _: self.next())
+
+    def _begin(self) -> None:
+        self.number = 0
+        self._tries: list[list[str]] = [[] for _ in self.rounds]  # what was typed, by question
+        self._right = [False] * len(self.rounds)
 
     @property
     def round(self) -> Round:
         """The question that is asked now."""
         return self.rounds[self.number]
 
+    @property
+    def score(self) -> int:
+        """How many questions were answered right at the first try."""
+        return sum(len(t) == 1 and ok for t, ok in zip(self._tries, self._right, strict=True))
+
     def answer(self, text: str) -> Report:
         """Judge an answer to the question asked now, show the verdict, and keep the score."""
-        question = self.round
+        question, tries = self.round, self._tries[self.number]
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             # PyTorch says once that projections run without oneDNN; no shape depends on it.
             warnings.simplefilter("ignore")
             lstm = nn.LSTM(**question.arguments)
-            report = check_shape(text, lstm, question.input_shape, question.which)
-            if report.verdict != "not_attempted" and not self._answered:
-                self.tries += 1
-                self.score += report.ok and self.tries == 1
-                self._answered = report.ok
-            figure, words = self._question()
+            # The field and the button tell the same answer twice.
+            again = bool(tries) and tries[-1] == text
+            reveal = len(tries) > (1 if again else 0)
+            report = check_shape(text, lstm, question.input_shape, question.which, reveal)
+            done = self._right[self.number] or len(tries) > 1
+            if (report.ok or "given" in report.evidence) and not (again or done):
+                tries.append(text)
+                self._right[self.number] = report.ok
+            drawing, words = self._question()
             if report.ok:
-                figure = draw_unrolled(lstm, torch.zeros(question.input_shape))
-                last = self.number == len(self.rounds) - 1
-                words = self._score() + (" That was the last one." if last else "")
-        self._picture.update(figure, words, report._repr_html_())
+                drawing = draw_unrolled(lstm, torch.zeros(question.input_shape))
+                words = self._score()
+        self._picture.update(drawing, words, report._repr_html_())
         return report
 
     def next(self) -> None:
-        """Go on to the next question; after the last one, start again."""
-        self.number += 1
-        if self.number == len(self.rounds):
-            self.number, self.score = 0, 0
-        self.tries, self._answered = 0, False
+        """Go on to the next question; after the last one to the result, and then start again."""
+        if self.number == len(self.rounds) - 1 and any(self._tries):
+            self._picture.update(*self._result())
+            self._begin()
+            self.number = -1
+            return
+        self.number = (self.number + 1) % len(self.rounds)
         self.controls["answer"].value = ""
         self._picture.update(*self._question())
 
-    def _question(self) -> tuple[Any, str]:
+    def _question(self) -> tuple[Drawing, str]:
         which, number = self.round.which, f"Question {self.number + 1} of {len(self.rounds)}"
-        canvas = Canvas(1100, 140)
-        canvas.text(24, 120, number, size=10, align="left")
+        drawing = Drawing(1100, 140)
+        drawing.text(24, 120, number, size=10, align="left")
         parts = (
             (24, 176, [str(list(self.round.input_shape))], "input"),
             (256, 588, textwrap.wrap(self.round.code, 60), ""),
             (900, 176, ["[ ? ]"], which),
         )
         for left, width, lines, below in parts:
-            canvas.boxes([(left, 42, width, 56)], PAPER)
+            drawing.boxes([(left, 42, width, 56)], "paper")
             for line, words in enumerate(lines):
                 y = 70 + 10 * (len(lines) - 1) - 20 * line
-                canvas.text(left + width / 2, y, words, size=9.5, mono=True)
-            canvas.text(left + width / 2, 22, below, size=11, bold=True)
-        canvas.arrows([((200, 70), (256, 70)), ((844, 70), (900, 70))])
+                drawing.text(left + width / 2, y, words, size=9.5, mono=True)
+            drawing.text(left + width / 2, 22, below, size=11, bold=True)
+        drawing.arrows([((200, 70), (256, 70)), ((844, 70), (900, 70))])
         given = f"`{self.round.code}` on an input of shape `{list(self.round.input_shape)}`"
         words = f"{number}: {given}. What is the shape of `{which}`? {self._score()}"
-        return canvas.figure, words
+        return drawing, words
+
+    def _result(self) -> tuple[Drawing, str]:
+        """Every question with how it went."""
+        drawing, marks = Drawing(1100, 140), {1: "✓ first try", 2: "✓ second try"}
+        drawing.text(24, 120, self._score(), size=11, align="left", bold=True)
+        missed = []
+        for place, (question, tries) in enumerate(zip(self.rounds, self._tries, strict=True)):
+            right, x = self._right[place], 24 + 132 * place
+            drawing.boxes([(x, 42, 120, 56)], "pale features" if right else "paper")
+            drawing.text(x + 60, 82, f"{place + 1}. {question.which}", bold=True)
+            mark = marks[len(tries)] if right else "✗ missed" if tries else "left out"
+            drawing.text(x + 60, 58, mark, color="features" if right else "muted")
+            if not right or len(tries) > 1:
+                missed.append(str(place + 1))
+        look = f"Look again at {', '.join(missed)}." if missed else "Nothing was missed."
+        return drawing, f"The result. {self._score()} {look} Next starts again."
 
     def _score(self) -> str:
         return f"Score: {self.score} of {len(self.rounds)} at the first try."
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return self._picture.bundle(self.widget)
+        return bundle(self.widget, raster.png(self._picture.drawing), repr(self))
 
     def __repr__(self) -> str:
         """The question."""

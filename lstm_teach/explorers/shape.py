@@ -10,21 +10,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..figures.canvas import Canvas
-from ..figures.palette import INK, PAPER, axis_color
-from ..figures.unrolled import draw_unrolled
+from ..figures.layout import draw_refusal
+from ..figures.palette import axis_kind, css
+from ..figures.unrolled import HEIGHT, draw_unrolled
 from ..shapes import Shape, parameter_shapes, predict_shapes
-from .base import Explorer, View, switch, whole_number
+from .base import PANEL, Explorer, View, switch, whole_number
 
 CELL = 'style="text-align:left;padding:3px 14px 3px 0;vertical-align:top"'
-PANEL = (
-    f"background:{PAPER};color:{INK};padding:8px 12px;font-size:13px;line-height:1.5;"
-    "max-width:1076px;overflow-x:auto"
-)
 
 
 class ShapeExplorer(Explorer):
     """Every argument that changes a shape, the drawing of what it changes, and the code."""
+
+    preview = ({"num_layers": 2, "bidirectional": True}, {"batch_first": True})
 
     def __init__(self) -> None:
         """Start at the example with ten words, three sentences and four layers."""
@@ -47,18 +45,15 @@ class ShapeExplorer(Explorer):
         seq_len, batch, unbatched = (values.pop(name) for name in ("seq_len", "batch", "unbatched"))
         code = _code(values)
         try:
-            with torch.random.fork_rng(devices=[]):
-                lstm = nn.LSTM(**values)
+            lstm = _Zeros(**values)
         except ValueError as error:
             return _refusal(f"{type(error).__name__}: {error}", code)
         leading = [batch, seq_len] if lstm.batch_first else [seq_len, batch]
-        x = torch.zeros([seq_len] if unbatched else leading, dtype=torch.float32)
-        x = x.unsqueeze(-1).expand(*x.shape, lstm.input_size)
+        x = torch.zeros(*([seq_len] if unbatched else leading), lstm.input_size)
         with torch.no_grad(), warnings.catch_warnings():
             # PyTorch says once that projections run without oneDNN; no shape depends on it.
             warnings.simplefilter("ignore")
             output, (h_n, c_n) = lstm(x)
-            figure = draw_unrolled(lstm, x)
         names = predict_shapes(lstm, x.shape)
         code += f"\noutput, (h_n, c_n) = lstm(torch.randn({', '.join(map(str, x.shape))}))"
         rows = [
@@ -67,7 +62,21 @@ class ShapeExplorer(Explorer):
             ("h_n", h_n, names.h_n, "h of every layer, where it ends"),
             ("c_n", c_n, names.c_n, "c of every layer, where it ends"),
         ]
-        return View(figure, _words(lstm, output, h_n, c_n), _details(rows, lstm, code))
+        words = _words(lstm, output, h_n, c_n)
+        if unbatched:
+            words += (
+                f" `unbatched`: x is one sample without a batch axis, so batch={batch} is unused."
+            )
+        drawing = draw_unrolled(lstm, x, (output, (h_n, c_n)))
+        return View(drawing, words, _details(rows, lstm, code))
+
+
+class _Zeros(nn.LSTM):
+    """An nn.LSTM full of zeros: no shape depends on its weights, and drawing them takes long."""
+
+    def reset_parameters(self) -> None:
+        for weight in self.parameters():
+            nn.init.zeros_(weight)
 
 
 def _code(values: dict[str, Any]) -> str:
@@ -90,15 +99,11 @@ def _words(lstm: nn.LSTM, output: Tensor, h_n: Tensor, c_n: Tensor) -> str:
 
 def _refusal(error: str, code: str) -> View:
     """What is shown where PyTorch itself refuses to build the model."""
-    canvas = Canvas(1100, 560)
-    canvas.text(550, 320, "PyTorch would say", size=12)
-    canvas.text(550, 280, error, size=12, bold=True, mono=True)
-    canvas.text(550, 240, code, size=10, mono=True)
     words = (
         f"PyTorch would say: `{error}`. The projection is there to make h smaller: "
         "lower proj_size, or raise hidden_size above it."
     )
-    return View(canvas.figure, words, _panel(f"<pre>{html.escape(code)}</pre>"))
+    return View(draw_refusal(code, error, HEIGHT), words, _panel(f"<pre>{html.escape(code)}</pre>"))
 
 
 def _details(rows: Sequence[tuple[str, Tensor, Shape, str]], lstm: nn.LSTM, code: str) -> str:
@@ -119,7 +124,7 @@ def _details(rows: Sequence[tuple[str, Tensor, Shape, str]], lstm: nn.LSTM, code
     return _panel(
         f"<table>{head.format('tensor')}<th scope='col' {CELL}>what it holds</th></tr>"
         f"{tensors}</table>"
-        f'<pre style="margin:8px 0;background:#f4f4f4;color:{INK};padding:6px">'
+        f'<pre style="margin:8px 0;background:{css("panel")};color:inherit;padding:6px">'
         f"{html.escape(code)}</pre>"
         f"<details><summary>{len(named)} parameter tensors</summary><table>"
         f"{head.format('parameter')}<th scope='col' {CELL}>numbers</th></tr>{weights}</table>"
@@ -130,7 +135,7 @@ def _details(rows: Sequence[tuple[str, Tensor, Shape, str]], lstm: nn.LSTM, code
 def _named(sizes: Sequence[int], axes: Sequence[str]) -> str:
     """A shape as HTML, each axis with its name in its colour."""
     parts = (
-        f'<span style="color:{axis_color(axis)}"><b>{size}</b> {axis}</span>'
+        f'<span style="color:{css(axis_kind(axis))}"><b>{size}</b> {axis}</span>'
         for axis, size in zip(axes, sizes, strict=True)
     )
     return f"[{', '.join(parts)}]"

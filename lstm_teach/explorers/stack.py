@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
-import ipywidgets as widgets
 import torch
 from torch import Tensor, nn
 
 from ..cells import State
 from ..figures.stack import Look, Note, Place, draw_stack
-from .base import Explorer, View, choice, whole_number
+from .base import Explorer, View, button, choice, whole_number
 
 SIZES = (100, 30, 20, 10)
 SEQ_LEN, BATCH = 10, 3
@@ -86,28 +85,28 @@ def _orders_agree(layers: int) -> bool:
 class StackExplorer(Explorer):
     """The stack of the lesson, or a higher one, on its way through ten time steps."""
 
+    preview = (
+        {"order": "layer by layer", "step": 14, "t": 4},
+        {"order": "wave front", "step": 5, "t": 4},
+    )
+
     def __init__(self) -> None:
         """Start at the blog's two cells, with seven boxes done."""
         stacks = {" → ".join(map(str, SIZES[: n + 1])): n for n in (2, 3)}
         controls = {
             "cells": choice("cells", stacks),
-            "order": choice("order", ORDERS.keys()),
+            "order": choice("order", {name: name for name in ORDERS}),
             "step": whole_number("turns done", 7, 0, 2 * SEQ_LEN),
-            "layer": choice("look at layer", (0, 1), 1),
+            "layer": whole_number("look at layer", 1, 0, 1),
             "t": whole_number("look at t", 3, 0, SEQ_LEN - 1),
         }
-        # Wide enough for a third layer, so that nothing beside it moves.
-        controls["layer"].layout.width = "150px"
         # These come before the redraw, so that one move is one new picture.
         for name in ("cells", "order", "step"):
             controls[name].observe(self._follow, "value")
-        moves = []
-        for label, icon, by in (("Previous", "arrow-left", -1), ("Next", "arrow-right", 1)):
-            moves.append(widgets.Button(description=label, icon=icon))
-            moves[-1].on_click(partial(self._move, by))
-        super().__init__(controls, *moves)
+        moves = (("Previous turn", -1), ("Next turn", 1))
+        super().__init__(controls, *(button(label, partial(self._move, by)) for label, by in moves))
 
-    def _move(self, by: int, _: Any) -> None:
+    def _move(self, by: int) -> None:
         step = self.controls["step"]
         step.value = min(max(step.value + by, 0), step.max)
 
@@ -117,38 +116,30 @@ class StackExplorer(Explorer):
         try:
             cells, order, step, layer, t = self.controls.values()
             turns = ORDERS[order.value](cells.value)
-            step.max = len(turns)
-            if len(layer.options) != cells.value:
-                layer.options = tuple(range(cells.value))
+            step.max, layer.max = len(turns), cells.value - 1
             layer.value, t.value = _in_work(turns, step.value)
         finally:
             self._quiet = quiet
 
-    def following(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The box in work is the one that is looked at."""
-        layer, t = _in_work(ORDERS[values["order"]](values["cells"]), values["step"])
-        return {**values, "layer": layer, "t": t}
-
     def look(self, **values: Any) -> View:
-        """Run the boxes that are done or in work, and show where that leaves the others."""
+        """Run the boxes that are done, and show where that leaves the others."""
         layers, order = values["cells"], values["order"]
         turns = ORDERS[order](layers)
         count = min(values["step"], len(turns))
         done = {place for turn in turns[:count] for place in turn}
         work = turns[count] if count < len(turns) else []
-        states = _run(layers, turns[: count + 1])
+        states = _run(layers, turns[:count])
         looks = {place: _look(place, done, work) for turn in turns for place in turn}
         numbers = {place: turn for turn, places in enumerate(turns, 1) for place in places}
         selected = (min(values["layer"], layers - 1), values["t"])
-        figure = draw_stack(
-            looks, numbers, selected, BATCH, _notes(layers, selected, looks, states)
-        )
+        notes = _notes(layers, selected, looks, states)
+        drawing = draw_stack(looks, numbers, selected, BATCH, notes)
         words = [
             _progress(order, layers, turns, count),
             _about(selected, looks, states),
             _others(looks),
         ]
-        return View(figure, " ".join(filter(None, words)))
+        return View(drawing, " ".join(filter(None, words)))
 
 
 def _in_work(turns: Turns, count: int) -> Place:
@@ -210,7 +201,7 @@ def _notes(
     h, c = states[place]
     return [
         *notes,
-        Note("sentence 0, the first three features:", heading=True),
+        Note("sample 0, the first three features:", heading=True),
         Note(f"   h   {_first(h)}"),
         Note(f"   c   {_first(c)}"),
     ]
@@ -223,21 +214,20 @@ def _progress(order: str, layers: int, turns: Turns, count: int) -> str:
             f"The same numbers in all three orders: {_orders_agree(layers)}."
         )
     names = "; ".join(map(_name, turns[count]))
-    return f"{order.capitalize()}, {count} of {len(turns)} turns done. In work: {names}."
+    done = f"{count} of {len(turns)} turns done"
+    return f"{order.capitalize()}, {done}. In work, turn {count + 1}: {names}."
 
 
 def _about(place: Place, looks: dict[Place, Look], states: dict[Place, State]) -> str:
     box = f"{_name(place).capitalize()}, `{_code(place)}`,"
-    if place not in states:
-        lacking = _missing(place, looks)
-        return (
-            f"{box} waits for {lacking}." if lacking else f"{box} could run: all it reads is there."
-        )
-    h, _ = states[place]
-    return (
-        f"{box} takes [{BATCH}, {SIZES[place[0]]}] and gives {list(h.shape)}; "
-        f"h[0, :3] is {_first(h)}."
-    )
+    takes, gives = [BATCH, SIZES[place[0]]], [BATCH, SIZES[place[0] + 1]]
+    if place in states:
+        first = _first(states[place][0])
+        return f"{box} has taken {takes} and given {gives}; h[0, :3] is {first}."
+    if looks[place] is Look.WORK:
+        return f"{box} takes {takes} and will give {gives}."
+    lacking = _missing(place, looks)
+    return f"{box} waits for {lacking}." if lacking else f"{box} could run: all it reads is there."
 
 
 def _others(looks: dict[Place, Look]) -> str:

@@ -11,10 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from ..cells import Trace, trace
-from ..figures.palette import INK, PAPER
 from ..figures.written import draw_written
 from ..writing import Writer, encode, to_torch, write
-from .base import Explorer, View, choice, real_number, whole_number
+from .base import PANEL, Explorer, View, choice, real_number, whole_number
 
 LENGTH = 239  # with the symbol to start from, three full rows
 SHOWN = {
@@ -25,7 +24,6 @@ SHOWN = {
     "g": "g, the candidate",
     "o": "o, the output gate",
 }
-PANEL = f"background:{PAPER};color:{INK};padding:8px 12px;max-width:1076px;white-space:pre-wrap"
 
 
 class WritingExplorer(Explorer):
@@ -38,6 +36,8 @@ class WritingExplorer(Explorer):
         unit: the unit to begin with.
         show: which of its values to begin with: i, f, g, o, c or h.
     """
+
+    preview = ({"temperature": 0.7}, {"show": "c"})
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class WritingExplorer(Explorer):
                 "temperature": real_number("temperature", 0.0, 0.0, 2.0, 0.1),
                 "seed": whole_number("seed", 0, 0, 99),
                 "unit": whole_number("unit", unit, 0, units - 1),
-                "show": choice("show", [(words, name) for name, words in SHOWN.items()], show),
+                "show": choice("show", {words: name for name, words in SHOWN.items()}, show),
             }
         )
 
@@ -68,7 +68,7 @@ class WritingExplorer(Explorer):
         numbers = getattr(steps, show)[-1, :, 0, unit].tolist()
         drawn = f"temperature {temperature:.1f}, seed {seed}"
         title = f"{SHOWN[show]}, of unit {unit}   ({drawn})"
-        details = f'<pre style="{PANEL}">{html.escape(text)}</pre>'
+        details = f'<pre style="{PANEL};white-space:pre-wrap">{html.escape(text)}</pre>'
         words = f"With {drawn}: {_words(text, numbers, show, unit)}"
         return View(draw_written(text, numbers, title), words, details)
 

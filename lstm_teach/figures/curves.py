@@ -5,70 +5,61 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .canvas import new_figure
-from .palette import AXIS_COLORS, FAINT, INK, MUTED
+from .palette import AXES, LIGHT
+from .raster import new_figure
 
-LOOKS = ((AXIS_COLORS["seq_len"], "-"), (AXIS_COLORS["batch"], "--"))
-
-LOSS_LOOKS = (
-    (AXIS_COLORS["seq_len"], "-", 6),
-    (AXIS_COLORS["batch"], "--", 1.8),
-    (AXIS_COLORS["features"], "-.", 1.8),
-    (AXIS_COLORS["layers"], ":", 2.2),
-)
+INK, MUTED, FAINT = (LIGHT[name] for name in ("ink", "muted", "faint"))
+# The colour, the style and the width of each curve; the first is broad, so that others may lie
+# on it.
+LOOKS = [
+    (LIGHT[axis], *look)
+    for axis, look in zip(AXES, (("-", 6), ("--", 1.8), ("-.", 1.8), (":", 2.2)), strict=True)
+]
 
 
 def draw_curves(
     accuracies: Mapping[str, Sequence[float]], steps: int, chance: float = 0.5
 ) -> Figure:
-    """Draw the accuracy of up to two models over the steps of their training.
-
-    Args:
-        accuracies: the accuracy at every step so far, by the model's name.
-        steps: how many steps the whole training has.
-        chance: the accuracy of guessing.
-    """
-    figure = new_figure(900, 300)
-    axes = figure.add_axes((0.1, 0.17, 0.64, 0.77))
+    """Draw the accuracy of models over the steps of their training; its label is its words."""
+    figure, axes = _axes(accuracies, steps, "accuracy", 15)
     axes.axhline(chance, color=FAINT, linewidth=1)
-    axes.text(steps * 1.01, chance, "chance", va="center", color=MUTED)
-    for (name, curve), (color, style) in zip(accuracies.items(), LOOKS, strict=False):
-        if curve:
-            smooth = _smooth(curve)
-            axes.plot(smooth, color=color, linestyle=style, linewidth=1.8)
-            axes.text(
-                len(smooth) + steps * 0.01, smooth[-1] + 0.06, name, color=color, weight="bold"
-            )
-    axes.set(xlim=(0, steps), ylim=(0.3, 1.05), xlabel="step", ylabel="accuracy")
+    axes.text(steps * 0.99, chance, "chance", ha="right", va="top", color=MUTED)
+    axes.set_ylim(0.3, 1.05)
     axes.set_yticks([0.5, 0.75, 1], ["50 %", "75 %", "100 %"])
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=INK)
+    ends = [
+        f"{name} ends {'above 95 %' if np.mean(curve[-15:]) > 0.95 else 'below 95 %'}"
+        for name, curve in accuracies.items()
+        if len(curve)
+    ]
+    figure.set_label(f"Accuracy, up to step {steps}: {'; '.join(ends) or 'no step yet'}.")
     return figure
 
 
 def draw_losses(
     losses: Mapping[str, Sequence[float]], steps: int, guess: float, window: int = 5
 ) -> Figure:
-    """Draw the loss of up to four models; the first as a broad line that others may lie on.
-
-    Args:
-        losses: the loss at every step so far, by the model's name.
-        steps: how many steps the whole training has.
-        guess: the loss of a model that knows nothing.
-        window: over how many steps to take the mean.
-    """
-    figure = new_figure(1000, 360)
-    axes = figure.add_axes((0.06, 0.14, 0.68, 0.82))
-    top = max(guess * 1.1, 1)
+    """Draw the loss of models over the steps of their training; its label is its words."""
+    figure, axes = _axes(losses, steps, "loss", window, max(guess * 1.1, 1))
     axes.axhline(guess, color=MUTED, linewidth=1)
     axes.text(steps * 0.99, guess, "knows nothing", ha="right", va="bottom", color=MUTED)
+    shown = [name for name, curve in losses.items() if len(curve)]
+    figure.set_label(f"Loss, up to step {steps}: {'; '.join(shown) or 'no step yet'}.")
+    return figure
+
+
+def _axes(
+    curves: Mapping[str, Sequence[float]], steps: int, what: str, window: int, top: float = 1.05
+) -> tuple[Figure, Axes]:
+    """A figure with the curves, each with its name at its end."""
+    figure = new_figure(1000, 340)
+    axes = figure.add_axes((0.07, 0.15, 0.67, 0.8))
     ends = []
-    for (name, curve), (color, style, width) in zip(losses.items(), LOSS_LOOKS, strict=False):
+    for (name, curve), (color, style, width) in zip(curves.items(), LOOKS, strict=False):
         if len(curve):
-            smooth = _smooth(curve, window)
-            alpha = 0.45 if width > 3 else 1
+            smooth, alpha = _smooth(curve, window), 0.45 if width > 3 else 1
             axes.plot(smooth, color=color, linestyle=style, linewidth=width, alpha=alpha)
             ends.append((float(smooth[-1]), len(smooth), name, color))
     height = 0.0
@@ -84,13 +75,16 @@ def draw_losses(
             annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8, "relpos": (0, 0.5)},
         )
-    axes.set(xlim=(0, steps), ylim=(0, top), xlabel="step", ylabel="loss")
+    axes.set(xlim=(0, steps), ylim=(0, top), xlabel="step", ylabel=what)
     axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(INK)
     axes.tick_params(colors=INK)
-    return figure
+    axes.xaxis.label.set_color(INK)
+    axes.yaxis.label.set_color(INK)
+    return figure, axes
 
 
-def _smooth(curve: Sequence[float], window: int = 15) -> np.ndarray:
+def _smooth(curve: Sequence[float], window: int) -> np.ndarray:
     """The mean of the last `window` values at every step."""
     sums = np.cumsum([0.0, *curve])
     ends = np.arange(1, len(curve) + 1)

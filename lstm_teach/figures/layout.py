@@ -6,17 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from ..layouts import Words
-from .canvas import Box, Canvas, Point
-from .palette import FAINT, INK, MUTED, PAPER, axis_color
+from .drawing import Box, Drawing, Point
+from .palette import axis_kind
 
-# Sentences are no axis, so they get fills of their own; a number stands with each.
 HEIGHT = 430
-SENTENCE_FILLS = ("#fff1c2", "#e2e2e2", "#ffffff")
-SENTENCE_EDGES = ("#8a6d00", "#5f5f5f", "#1b1b1b")
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,7 @@ def draw_layout(
     result: Words,
     result_axes: Sequence[str],
     sentence_of: Callable[[int], int],
-) -> Figure:
+) -> Drawing:
     """Draw a table of words, mark those that an expression takes, and show what comes out.
 
     Args:
@@ -69,21 +65,21 @@ def draw_layout(
         result_axes: the names of its axes; "mixed" where an axis is neither.
         sentence_of: the sentence that a word's number belongs to; -1 for the pad.
     """
-    canvas = Canvas(1100, HEIGHT)
+    drawing = Drawing(1100, HEIGHT)
     tall = words.shape[0] > words.shape[1]
-    _draw_words(canvas, (40, 390), "x", words, axes, sentence_of, taken)
+    _draw_words(drawing, (40, 390), "x", words, axes, sentence_of, taken)
     place = (320, 390) if tall else (40, 240)
-    _draw_words(canvas, place, code, result, result_axes, sentence_of)
-    for sentence, (fill, edge) in enumerate(zip(SENTENCE_FILLS, SENTENCE_EDGES, strict=True)):
-        x = canvas.width - 420 + 135 * sentence
-        canvas.boxes([(x, 8, 22, 16)], fill, edge)
-        canvas.text(x + 11, 16, str(sentence), size=8, mono=True)
-        canvas.text(x + 30, 16, f"sentence {sentence}", size=9, align="left")
-    return canvas.figure
+    _draw_words(drawing, place, code, result, result_axes, sentence_of)
+    for sentence in range(3):
+        x = drawing.width - 420 + 135 * sentence
+        drawing.boxes([(x, 8, 22, 16)], f"sentence {sentence}", f"edge {sentence}")
+        drawing.text(x + 11, 16, str(sentence), size=8, mono=True)
+        drawing.text(x + 30, 16, f"sentence {sentence}", align="left")
+    return drawing
 
 
 def _draw_words(
-    canvas: Canvas,
+    drawing: Drawing,
     corner: Point,
     name: str,
     words: Words,
@@ -95,39 +91,37 @@ def _draw_words(
     left, top = corner
     ids = words.ids.reshape(1, -1) if words.ids.dim() == 1 else words.ids
     rows, columns = ids.shape
-    high = 27 if rows <= 3 or top > 300 else 19
-    table = Table(left, top - 18, 76, high, (3, 3))
-    canvas.shape(left, top + 22, name, words.shape, axes, size=10)
+    table = Table(left, top - 18, 76, 27 if rows <= 3 or top > 300 else 19, (3, 3))
+    drawing.shape(left, top + 22, name, words.shape, axes, size=10)
     for column in range(columns):
-        x = table.centre(0, column)[0]
-        canvas.text(x, top - 7, str(column), size=8, color=axis_color(axes[-1]), mono=True)
+        x, color = table.centre(0, column)[0], axis_kind(axes[-1])
+        drawing.text(x, top - 7, str(column), size=8, color=color, mono=True)
     for row in range(rows if words.ids.dim() == 2 else 0):
-        y = table.centre(row, 0)[1]
-        canvas.text(left - 12, y, str(row), size=8, color=axis_color(axes[0]), mono=True)
-    places = [(row, column) for row in range(rows) for column in range(columns)]
+        y, color = table.centre(row, 0)[1], axis_kind(axes[0])
+        drawing.text(left - 12, y, str(row), size=8, color=color, mono=True)
+    numbers = {
+        (row, column): int(ids[row, column]) for row in range(rows) for column in range(columns)
+    }
     for sentence in (-1, 0, 1, 2):
-        mine = [at for at in places if sentence_of(int(ids[at])) == sentence]
-        fill = SENTENCE_FILLS[sentence] if sentence >= 0 else PAPER
-        edge = SENTENCE_EDGES[sentence] if sentence >= 0 else FAINT
-        canvas.boxes([table.box(*at) for at in mine], fill, edge)
-    for at in places:
-        number = int(ids[at])
+        look = ("paper", "faint") if sentence < 0 else (f"sentence {sentence}", f"edge {sentence}")
+        mine = [at for at, number in numbers.items() if sentence_of(number) == sentence]
+        drawing.boxes([table.box(*at) for at in mine], *look)
+    for at, number in numbers.items():
         x, y = table.centre(*at)
         sentence, lit = sentence_of(number), taken is None or bool(taken[at])
-        word = words.vocabulary[number]
-        canvas.text(x + 5, y, word, size=7.2, color=INK if lit else MUTED, bold=lit)
+        word, color = words.vocabulary[number], "ink" if lit else "muted"
+        drawing.text(x + 5, y, word, size=7.2, color=color, bold=lit)
         if sentence >= 0:
-            canvas.text(x - 32, y, str(sentence), size=6.5, color=MUTED, mono=True)
+            drawing.text(x - 32, y, str(sentence), size=6.5, color="muted", mono=True)
     if taken is not None and not bool(taken.all()):
-        frames = [table.box(*at) for at in places if bool(taken[at])]
-        canvas.boxes(frames, "none", INK, width=2.4)
+        drawing.boxes([table.box(*at) for at in numbers if bool(taken[at])], "none", width=3.3)
 
 
-def draw_refusal(code: str, error: str, height: int = HEIGHT) -> Figure:
+def draw_refusal(code: str, error: str, height: int = HEIGHT) -> Drawing:
     """Draw what PyTorch answers where it refuses an expression or an input."""
-    canvas, middle = Canvas(1100, height), height / 2
-    canvas.text(550, middle + 35, code, size=11, mono=True)
-    canvas.text(550, middle, "PyTorch would say", size=11, color=MUTED)
+    drawing, middle = Drawing(1100, height), height / 2
+    drawing.text(550, middle + 35, code, size=11, mono=True)
+    drawing.text(550, middle, "PyTorch would say", size=11, color="muted")
     for line, words in enumerate(wrap(error, 100)):
-        canvas.text(550, middle - 35 - 24 * line, words, size=11, bold=True, mono=True)
-    return canvas.figure
+        drawing.text(550, middle - 35 - 24 * line, words, size=11, bold=True, mono=True)
+    return drawing

@@ -1,26 +1,60 @@
-"""One colour for each axis, the same in figures, tables and text."""
+"""Every colour of the pictures by name, for light and for dark pages; one for each axis."""
 
-INK = "#1b1b1b"
-MUTED = "#5f5f5f"
-FAINT = "#c9c9c9"
-PAPER = "#ffffff"
+AXES = ("seq_len", "batch", "features", "layers")
 
-# Chosen so that every pair stays apart for the three kinds of colour blindness, and each has a
-# contrast of at least 4.5:1 on PAPER.
-AXIS_COLORS = {
-    "seq_len": "#0069d2",
-    "batch": "#b84a00",
-    "features": "#00694b",
-    "layers": "#5b1a66",
+# (light, dark). The four axes stay apart for the three kinds of colour blindness, and each has a
+# contrast of at least 4.5:1 on "paper" and on its own pale hue.
+COLORS = {
+    "ink": ("#1b1b1b", "#ebebeb"),
+    "muted": ("#5f5f5f", "#b4b4b4"),
+    "faint": ("#c9c9c9", "#565656"),
+    "paper": ("#ffffff", "#111111"),
+    "panel": ("#f4f4f4", "#1f1f1f"),
+    "seq_len": ("#0069d2", "#4ea3ff"),
+    "batch": ("#b84a00", "#ff9d5c"),
+    "features": ("#00694b", "#35c794"),
+    "layers": ("#5b1a66", "#e9c3f7"),
+    "pale seq_len": ("#e6f1fc", "#10283f"),
+    "pale batch": ("#fdeee4", "#3a2413"),
+    "pale features": ("#d9efe7", "#0f2f24"),
+    "pale layers": ("#ece0ef", "#33223a"),
+    # Sentences are no axis, so they have hues of their own; a number stands with each.
+    "sentence 0": ("#fff1c2", "#443700"),
+    "sentence 1": ("#e2e2e2", "#3d3d3d"),
+    "sentence 2": ("#ffffff", "#111111"),
+    "edge 0": ("#8a6d00", "#d9b63f"),
+    "edge 1": ("#5f5f5f", "#b4b4b4"),
+    "edge 2": ("#1b1b1b", "#ebebeb"),
 }
+LIGHT, DARK = ({name: pair[place] for name, pair in COLORS.items()} for place in (0, 1))
 
-# The same four hues, pale enough to write on in the colour itself, at 4.5:1 too.
-AXIS_TINTS = {
-    "seq_len": "#e6f1fc",
-    "batch": "#fdeee4",
-    "features": "#d9efe7",
-    "layers": "#ece0ef",
-}
+# Where a page says that it is dark: JupyterLab, VS Code, Colab and what copies them.
+DARK_PAGES = (
+    "[data-jp-theme-light=false]",
+    ".vscode-dark",
+    ".vscode-high-contrast:not(.vscode-high-contrast-light)",
+    "html[theme=dark]",
+    "html[data-theme=dark]",
+)
+
+
+def css(name: str) -> str:
+    """The CSS variable of a colour."""
+    return f"var(--lstm-{name.replace(' ', '-')})"
+
+
+def _variables(colors: dict[str, str]) -> str:
+    return "".join(f"{css(name)[4:-1]}:{color};" for name, color in colors.items())
+
+
+STYLE = (
+    f"<style>.lstm-figure{{{_variables(LIGHT)}}}"
+    f"{','.join(f'{page} .lstm-figure' for page in DARK_PAGES)}{{{_variables(DARK)}}}"
+    # A theme of JupyterLab knows its own paper.
+    "[data-jp-theme-light] .lstm-figure{--lstm-paper:var(--jp-layout-color0)}"
+    ".lstm-figure{color:var(--lstm-ink)}.lstm-figure svg{background:var(--lstm-paper)}"
+    ".lstm-figure text{white-space:pre}.lstm-figure table{color:inherit}</style>"
+)
 
 
 def axis_kind(name: str) -> str:
@@ -33,8 +67,3 @@ def axis_kind(name: str) -> str:
     if name == "batch":
         return "batch"
     return "layers" if "num_layers" in name else "features"
-
-
-def axis_color(name: str) -> str:
-    """The colour of the axis of that name."""
-    return AXIS_COLORS[axis_kind(name)]

@@ -55,6 +55,7 @@ def lesson(request, driver, lab, browser):
     seen = SimpleNamespace(
         pictures=images.evaluate_all("images => images.filter(i => i.naturalWidth > 1).length"),
         text=opened.page.locator(".jp-Notebook").inner_text(),
+        folded=opened.page.locator(".jp-OutputPlaceholder").all_inner_texts(),
     )
     opened.run_all()
     opened.pieces(shots, "after")

@@ -18,9 +18,9 @@ KINDS = (
     ("button", "Space", ""),
 )
 SHOWN = """explorer => {
-    const image = explorer.querySelector('.lstm-picture img');
+    const image = explorer.querySelector('.lstm-picture svg');
     const sentence = explorer.querySelector('.lstm-sentence');
-    return [image && image.src, sentence && sentence.innerText];
+    return [image && image.innerHTML, sentence && sentence.innerText];
 }"""
 
 

@@ -49,11 +49,19 @@ def findings(page):
 
 def test_the_pictures_are_there_before_anything_runs(lesson):
     committed = [
-        output for _, output in lesson.file.outputs if "image/png" in output.get("data", {})
+        output
+        for cell, output in lesson.file.outputs
+        if "image/png" in output.get("data", {}) and not tagged(cell, "predict")
     ]
     assert lesson.before.pictures >= len(committed)
     assert "model not found" not in lesson.before.text
     assert "Error displaying widget" not in lesson.before.text
+
+
+def test_the_answer_to_a_prediction_is_seen_only_after_its_cell_was_run(lesson):
+    asked = [cell for cell in lesson.file.code if tagged(cell, "predict")]
+    assert [text.strip() for text in lesson.before.folded] == [""] * len(asked)
+    assert lesson.page.locator(".jp-OutputPlaceholder").count() == 0
 
 
 def test_run_all_ends_with_no_error_that_is_not_meant(lesson):
@@ -150,7 +158,7 @@ def test_nothing_is_said_on_the_console_and_nobody_outside_is_asked(lesson):
 
 def test_a_saved_notebook_opens_again_with_its_pictures(lesson, driver):
     opened, page = lesson.opened, lesson.page
-    pictures = page.locator(".jp-Notebook .lstm-picture img")
+    pictures = page.locator(".jp-Notebook .lstm-picture svg")
     shown = pictures.count()
     opened.command("docmanager:save")
     page.goto("about:blank")

@@ -36,7 +36,7 @@ def run_first_explorer(opened, file):
     for each in (file.imports, cell):
         opened.run_cell(file.cells.index(each))
     explorer = opened.cell(file.cells.index(cell)).locator(".lstm-explorer")
-    explorer.locator(".lstm-picture img").wait_for(timeout=20_000)
+    explorer.locator(".lstm-picture svg").wait_for(timeout=20_000)
     return explorer
 
 

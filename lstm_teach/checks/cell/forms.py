@@ -66,7 +66,7 @@ def find_form(eye: Eye) -> Form:
     for mistake, found in _tables():
         if _same(seen, found, limit):
             inside = (torch.cdist(seen, table({}), p=torch.inf).amin(1) < limit).double().mean()
-            return Form((mistake,), inside=bool(inside > 0.95))
+            return Form((mistake,), off=_off(seen, limit), inside=bool(inside > 0.95))
     for name, said, changed in _measured(seen, limit):
         if changed is None or _same(seen, table(changed), limit):
             return Form((_worded(name),), {"seen": said})
@@ -159,7 +159,8 @@ def _off(seen: Tensor, limit: float) -> tuple[str, ...]:
     """Which parts of a cell of no known form are not an LSTM's."""
     h, c = seen.unflatten(1, (len(OLD_C), 2)).unbind(-1)
     old = torch.tensor(OLD_C, dtype=seen.dtype)
-    write, slope = c[:, 0], (c[:, 1] - c[:, 0]) / OLD_C[1]
+    write = c[:, 0]
+    slope = ((c[:, 1] - write) / OLD_C[1]).where(c.abs().amax(1) < 500, torch.nan)
     squashed = torch.tanh(c.clamp(-50, 50))
     o = (h / squashed.where(squashed.abs() > 1e-2, torch.nan)).nanmedian(1, keepdim=True).values
     straight = (write[:, None] + slope[:, None] * old - c).abs() < limit
@@ -169,7 +170,8 @@ def _off(seen: Tensor, limit: float) -> tuple[str, ...]:
         return bool((near | values.isnan()).double().mean() > 0.95)
 
     right = {
-        "f": bool(straight.double().mean() > 0.95) and among(slope, 0, 1),
+        "f": bool(straight[~slope.isnan()].double().mean() > 0.95 and (slope < 0.5).any())
+        and among(slope, 0, 1),
         "i*g": among(write, 0, 1, -1),
         "o": among(o, 0, 1),
         "c": bool(straight.double().mean() > 0.95)

@@ -29,6 +29,7 @@ class Failed(Exception):
     """The cell could not be run; the report says why."""
 
     def __init__(self, report: Report) -> None:
+        """Keep the report beside the message."""
         super().__init__(report.message)
         self.report = report
 
@@ -70,6 +71,7 @@ class Eye:
         sizes: input_size and hidden_size.
         is_function: whether the weights are handed over.
         exact: whether it computes in float64.
+        free: whether other sizes may be tried, where the weights are handed over.
     """
 
     caller: Caller
@@ -77,6 +79,7 @@ class Eye:
     sizes: Sizes
     is_function: bool = False
     exact: bool = True
+    free: bool = True
     _away: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list)
 
     @property
@@ -174,8 +177,10 @@ class Eye:
         return self._sums(_zeros(2, self.sizes[0]), _zeros(2, self.sizes[1]))[0][:, 0]
 
     def _sums(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor, str]:
-        """The sums and values of the gates at some places, ``[4, places, units]`` each, i * g there,
-        and what is not straight in the old c."""
+        """The sums and values of the gates at some places, ``[4, places, units]`` each.
+
+        Beside them i * g there, and what is not straight in the old c, "c", "h" or "".
+        """
         n, normal, units = len(x), normals(9), self.units
         plus = 0.4 + torch.sigmoid(normal(n, self.sizes[1]))
         minus = -0.4 - torch.sigmoid(normal(n, self.sizes[1]))

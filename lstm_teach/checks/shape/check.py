@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from typing import Any
 
@@ -11,7 +10,14 @@ from torch import nn
 
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.shape.mistakes import STATE, Question, mistakes_giving
-from lstm_teach.shapes import ShapeError, Sizes, differing_axes, not_an_lstm, predict_shapes
+from lstm_teach.shapes import (
+    ShapeError,
+    Sizes,
+    differing_axes,
+    not_an_lstm,
+    predict_shapes,
+    read_size,
+)
 
 _WHICH = {
     nn.LSTM: {name: name for name in ("output", *STATE)},
@@ -91,7 +97,7 @@ def _judge(sizes: Sizes, q: Question, reveal: bool) -> Report:
         return Report("ok", named, not_checked=tuple(hidden))
     evidence = {"given": str(list(sizes))}
     if found:
-        first, *others = [mistake.report(evidence, **q.words()) for mistake in found]
+        first, *others = [mistake.report(evidence, **q.facts()) for mistake in found]
         told = [first.message, *(f"Or {m.headline}: {m.message}" for m in others)]
         verdict, headline, message = first.verdict, first.headline, "\n".join(told)
     else:
@@ -157,7 +163,7 @@ def read_answer(answer: Any) -> Sizes | None:
         raise ShapeError(f"A value of type `{type(answer).__name__}` is not a shape.")
     if any(size is ... or size is None for size in sizes):
         return None
-    return tuple(map(_read_size, sizes))
+    return tuple(read_size(size, "A size") for size in sizes)
 
 
 def _read_text(text: str) -> Sizes | None:
@@ -171,15 +177,3 @@ def _read_text(text: str) -> Sizes | None:
     if numbers and not _NUMBERS.fullmatch(numbers):
         raise ShapeError("That text is not a shape.")
     return tuple(int(number) for number in re.findall(r"\d+", numbers))
-
-
-def _read_size(size: Any) -> int:
-    try:
-        number = operator.index(size)
-    except Exception:
-        number = -1
-    if not 0 <= number < 2**63 or isinstance(size, bool):
-        short = isinstance(size, float) or (isinstance(size, int) and abs(size) < 10**9)
-        what = f"`{size}`" if short else f"of type `{type(size).__name__}`"
-        raise ShapeError(f"One of the sizes, {what}, is not a whole number, 0 or more.")
-    return number

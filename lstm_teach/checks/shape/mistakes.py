@@ -78,9 +78,9 @@ class Question:
             return (*self.right[:-1], features)
         return (self.right[0] if layers is None else layers, *self.batch, features)
 
-    def words(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """The numbers of this question, and phrases made of them, for a mistake to use."""
-        words: dict[str, Any] = {
+        facts: dict[str, Any] = {
             "which": self.which,
             "input_size": self.module.input_size,
             "hidden_size": self.module.hidden_size,
@@ -89,12 +89,12 @@ class Question:
             "each_direction": "",
         }
         if self.is_cell:
-            return words
+            return facts
         layers = f"num_layers, {self.layers}"
         if self.directions == 2:
             layers = f"num_layers * num_directions, {self.layers} * 2 = {2 * self.layers}"
         first, second, *_ = self.shapes.input.names
-        return words | {
+        return facts | {
             "batch_first": self.module.batch_first,
             "other_batch_first": not self.module.batch_first,
             "order": f"[{first}, {second}, ...]",

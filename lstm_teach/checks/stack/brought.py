@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +23,7 @@ Thing = Any
 """A list of cells, or a module that owns them."""
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """One stack to try: its sizes from input_size up, and those of x."""
 
     sizes: tuple[int, ...]
@@ -42,6 +41,14 @@ CASES = (
     Case((5, 4), 6, 3, "one layer"),
     Case((5, 4, 3), 7, 1, "a batch of one"),
 )
+
+
+class Call(NamedTuple):
+    """One call of a cell: what it read, what it went on from, and what it returned."""
+
+    x: Tensor
+    state: State | None
+    result: State
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,15 +85,6 @@ class ArrayCell:
         return h.detach().numpy(), c.detach().numpy()
 
 
-@dataclass(frozen=True, eq=False)
-class Call:
-    """One call of a cell: what it read, what it went on from, and what it returned."""
-
-    x: Tensor
-    state: State | None
-    result: State
-
-
 @dataclass(frozen=True)
 class Brought:
     """What was brought, made ready to be tried.
@@ -103,30 +101,27 @@ class Brought:
     """
 
     code: Any
-    call: Callable[[Thing, Tensor], Any]
+    call: Callable[[Thing, Any], Any]
     cases: tuple[Case, ...] = CASES
     owns: tuple[str, ...] = ()
-    own: dict[str, Any] = field(default_factory=dict)
+    own: dict[str, bool] = field(default_factory=dict)
     batch_first: bool = False
     with_parts: bool = False
     numpy: bool = False
-
-    def make(self, case: Case, dtype: torch.dtype, random: torch.Generator) -> Thing:
-        """Cells of these sizes, or the module copied, its cells with large random weights."""
-        thing: Any
-        if self.owns:
-            thing = copy.deepcopy(self.code).to("cpu", dtype)
-        else:
-            thing = [nn.LSTMCell(*sizes, dtype=dtype) for sizes in pairwise(case.sizes)]
-        for cell in self.modules(thing):
-            for parameter in cell.parameters():
-                parameter.data.normal_(generator=random)
-        return thing
 
     @property
     def name(self) -> str:
         """What a report calls the code."""
         return getattr(self.code, "__name__", f"{type(self.code).__name__}.forward")
+
+    def make(self, case: Case, dtype: torch.dtype, random: torch.Generator) -> Thing:
+        """Cells of these sizes, or the module copied, its cells with large random weights."""
+        thing: Thing = [nn.LSTMCell(*sizes, dtype=dtype) for sizes in pairwise(case.sizes)]
+        if self.owns:
+            thing = copy.deepcopy(self.code).to("cpu", dtype)
+        for parameter in nn.ModuleList(self.modules(thing)).parameters():
+            parameter.data.normal_(generator=random)
+        return thing
 
     def modules(self, thing: Thing) -> list[nn.Module]:
         """The cells, as modules, from the lowest up."""
@@ -134,45 +129,36 @@ class Brought:
 
     def cells(self, thing: Thing) -> list[Any]:
         """The cells, each called as nn.LSTMCell is called."""
-        modules = self.modules(thing)
         if not self.own:
-            return modules
-        widths = self.cases[0].sizes[1:]
-        return [Cell(*pair, **self.own) for pair in zip(modules, widths, strict=True)]
+            return self.modules(thing)
+        pairs = zip(self.modules(thing), self.cases[0].sizes[1:], strict=True)
+        return [Cell(module, width, **self.own) for module, width in pairs]
 
     def in_order(self, call: Call) -> Call:
         """The same call, its states as (h, c)."""
-        state, result = call.state, call.result
-        if state and self.own.get("takes_c_first"):
-            state = state[::-1]
-        return Call(call.x, state, result[::-1] if self.own.get("gives_c_first") else result)
+        x, state, result = call
+        state = state[::-1] if state and self.own.get("takes_c_first") else state
+        return Call(x, state, result[::-1] if self.own.get("gives_c_first") else result)
 
     def run(self, thing: Thing, x: Tensor) -> Any:
         """What the code returns for x `[seq_len, batch, input_size]`, output with time first."""
         if self.numpy:
-            return self.call([ArrayCell(cell) for cell in thing], x.numpy())  # type: ignore[arg-type]
+            return self.call([ArrayCell(cell) for cell in thing], x.numpy())
         if not self.batch_first:
             return self.call(thing, x)
         result = self.call(thing, x.transpose(0, 1))
-        return _first_turned(result)
-
-
-def _first_turned(result: Any) -> Any:
-    if isinstance(result, Tensor):
-        return result.transpose(0, 1) if result.dim() > 1 else result
-    if isinstance(result, (tuple, list)) and result:
-        return [_first_turned(result[0]), *result[1:]]
-    return result
+        parts = list(result) if isinstance(result, (tuple, list)) else [result]
+        if parts and isinstance(parts[0], Tensor) and parts[0].dim() > 2:
+            parts[0] = parts[0].transpose(0, 1)
+        return parts if isinstance(result, (tuple, list)) else parts[0]
 
 
 def tensors_in(*values: Any) -> list[Tensor]:
     """All tensors in nested tuples and lists."""
     found: list[Tensor] = []
     for value in values:
-        if isinstance(value, (tuple, list)):
-            found += tensors_in(*value)
-        elif isinstance(value, Tensor):
-            found.append(value)
+        found += tensors_in(*value) if isinstance(value, (tuple, list)) else []
+        found += [value] if isinstance(value, Tensor) else []
     return found
 
 
@@ -183,10 +169,9 @@ def recorded(modules: list[nn.Module]) -> Iterator[dict[nn.Module, list[Call]]]:
 
     def note(module: nn.Module, args: Any, kwargs: dict[str, Any], result: Any) -> None:
         given, got = tensors_in(*args, *kwargs.values()), tensors_in(result)[-2:]
-        flat = [*given, *got]
-        if given and len(got) == 2 and all(t.dim() == 2 for t in flat) and len(given) in (1, 3):
-            x, *state = given
-            calls[module].append(Call(x, (state[0], state[1]) if state else None, (got[0], got[1])))
+        if len(given) in (1, 3) and len(got) == 2 and {t.dim() for t in [*given, *got]} == {2}:
+            state = (given[1], given[2]) if given[1:] else None
+            calls[module].append(Call(given[0], state, (got[0], got[1])))
 
     handles = [m.register_forward_hook(note, with_kwargs=True) for m in modules]
     try:
@@ -217,26 +202,25 @@ class WithoutDropout(TorchFunctionMode):
 def bring(code: Any, call: Callable[..., Any] | None) -> Brought | Report:
     """Find out how to run what was brought, and where its cells are."""
     torch.set_default_dtype(torch.float64)
-    if isinstance(code, type):
-        return _a_class(code, call)
-    if call is not None:
-        if _required(call) == 3:
-            return Brought(code, lambda cells, x: call(code, cells, x))
-        return _an_owner(code, call)
-    if isinstance(code, nn.Module) and _required(code) != 2:
-        return _an_owner(code, lambda module, x: module(x))
-    if not callable(code):
+    needed = _required(code) if call is None else _required(call) - 1
+    owner, name = getattr(code, "__self__", code), getattr(code, "__name__", "")
+    if call is not None and needed == 2:
+        return Brought(code, lambda cells, x: call(code, cells, x))
+    if isinstance(code, type) and needed == 1:
+        return Brought(code, lambda cells, x: code(cells)(x))
+    if isinstance(code, type) or not callable(code):
         return _cannot(
-            f"a value of type `{type(code).__name__}` cannot be called",
-            "The check needs the function itself, `check_stack(run_stack)`, or a module that owns "
-            "its cells.",
+            f"`{name or type(code).__name__}` takes no `(cells, x)`",
+            "The check needs the function itself, `check_stack(run_stack)`, or an object that owns "
+            f"its cells, `check_stack({name}(...))`. Where a class takes the cells, that is "
+            f"`check_stack(lambda cells, x: {name}(cells)(x))`.",
         )
-    owner = getattr(code, "__self__", None)
-    if isinstance(owner, nn.Module) and _required(code) == 1:
-        name = code.__name__
-        return _an_owner(owner, lambda module, x: getattr(module, name)(x))
-    needed = _required(code)
-    if needed not in (2, None):
+    if isinstance(owner, nn.Module) and needed != 2:
+        if call is not None:
+            return _owner(code, call)
+        method = "forward" if owner is code else name
+        return _owner(owner, lambda module, x: getattr(module, method)(x))
+    if needed not in (2, -1):
         return _cannot(
             f"`run_stack(cells, x)` takes two arguments, and this takes {needed}",
             "Say how to call it: `check_stack(code, call=lambda code, cells, x: code(...))`. Where "
@@ -249,105 +233,81 @@ def _cannot(headline: str, message: str) -> Report:
     return Report("cannot_check", message, headline=headline)
 
 
-def _required(function: Any) -> int | None:
-    """How many arguments a function cannot do without; None where it does not tell."""
+def _required(function: Any) -> int:
+    """How many arguments a function cannot do without; -1 where it does not tell."""
     try:
         forward = function.forward if isinstance(function, nn.Module) else function
         parameters = inspect.signature(forward).parameters.values()
     except (TypeError, ValueError):
-        return None
+        return -1
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        return None
+        return -1
     return sum(p.default is p.empty and p.kind is not p.VAR_KEYWORD for p in parameters)
 
 
-def _a_class(cls: type, call: Callable[..., Any] | None) -> Brought | Report:
-    name = cls.__name__
-    if _required(cls) == 1:
-        return Brought(cls, lambda cells, x: (call or _apply)(cls(cells), x))
-    example = f"check_stack({name}(...))"
-    return _cannot(
-        f"`{name}` is a class whose arguments are not known",
-        f"Bring an object made of it, `{example}`. Where it takes the cells, "
-        f"that is `check_stack(lambda cells, x: {name}(cells)(x))`.",
-    )
-
-
-def _apply(made: Any, x: Tensor) -> Any:
-    return made(x)
-
-
-def _an_owner(code: Any, call: Callable[[Thing, Tensor], Any]) -> Brought | Report:
+def _owner(code: nn.Module, call: Callable[[Thing, Tensor], Any]) -> Brought | Report:
     """Find the cells of a module, their sizes and the layout of x by running it once."""
-    if not isinstance(code, nn.Module):
-        return _cannot(
-            "the check finds cells only inside an nn.Module",
-            "Let the cells be handed in: `check_stack(code, call=lambda code, cells, x: ...)`.",
-        )
-    try:
-        module = copy.deepcopy(code).to("cpu", torch.float64)
-    except Exception as error:
-        return _cannot("the module cannot be copied", f"The copy fails: `{type(error).__name__}`.")
-    wide = _width(module)
-    if wide is None:
-        return _cannot(
-            "there is no cell to be found in it",
-            "The check looks for nn.LSTMCells, or for parts of your own that tell their "
-            "`input_size` and `hidden_size`. An nn.LSTM has its cells inside: `check_layout` "
-            "judges a model around one.",
-        )
-    x = torch.randn(6, 3, wide, dtype=torch.float64)
+    none = _cannot(
+        "no cells were found in it",
+        "The check looks for parts that go from x and (h, c) to the next (h, c), called as "
+        "`self.cell(x, (h, c))`: nn.LSTMCells, or modules of your own with an `input_size`. Where "
+        "yours are kept otherwise, let them be handed in: `call=lambda code, cells, x: ...`. A "
+        "model around an nn.LSTM is for `check_layout`.",
+    )
+    module = run_in_time(lambda: copy.deepcopy(code).to("cpu", torch.float64))
+    if isinstance(module, Report):
+        return module
+    for name, value in vars(module).items():
+        if isinstance(value, list) and any(isinstance(part, nn.Module) for part in value):
+            return Report(
+                "unrecognised",
+                "So the module does not know them: its `parameters()` leave them out, and no "
+                f"optimizer trains them.\nFix: `self.{name} = nn.ModuleList(...)`.",
+                headline=f"the cells stand in a plain list, `self.{name}`",
+            )
     parts = {name: part for name, part in module.named_modules() if name}
+    told = [p for p in (*parts.values(), module) if isinstance(getattr(p, "input_size", 0.0), int)]
+    told = sorted(told, key=lambda part: not isinstance(part, nn.LSTMCell))
+    if not told:
+        return none
+    wide: int = told[0].input_size  # type: ignore[assignment]
     with recorded(list(parts.values())) as calls, torch.no_grad():
-        result = run_in_time(call, module, x)
-    if isinstance(result, Report):
-        return result
+        result = run_in_time(call, module, torch.randn(6, 3, wide))
     called = {name: calls[part] for name, part in parts.items() if calls[part]}
-    kinds = [nn.LSTMCell] if any(isinstance(parts[n], nn.LSTMCell) for n in called) else []
-    kinds = kinds or [type(parts[name]) for name in called][:1]
-    names = tuple(name for name, part in parts.items() if type(part) in kinds)
-    if not names:
-        return _cannot(
-            "no part of it goes from x and (h, c) to the next (h, c)",
-            "Such a part, `h, c = self.cell(x, (h, c))`, is what this check looks at. Call your "
-            "cells as `self.cell(...)`, not `self.cell.forward(...)`.",
-        )
-    first = called[next(name for name in called if name in names)]
-    rows = len(first[0].x)
-    own = {} if kinds == [nn.LSTMCell] else _way_of(parts[names[0]], first)
-    known = {part for name in names for part in parts[name].modules()}
-    containers = (nn.ModuleList, nn.ModuleDict, nn.Sequential, nn.Dropout)
-    spare = [p for p in parts.values() if p not in known and not isinstance(p, containers)]
+    if isinstance(result, Report) and not called:
+        message = f"It was run on an x `[6, 3, {wide}]` that the check made up.\n{result.message}"
+        where = "\nWhere it reads something else, bring the part that reads features."
+        return _cannot("it does not run on such an x", f"{message}{where}")
+    if not called:
+        return none
+    kind = next((type(parts[n]) for n in called if isinstance(parts[n], nn.LSTMCell)), None)
+    kind = kind or type(parts[next(iter(called))])
+    names = tuple(name for name, part in parts.items() if type(part) is kind)
+    first = next(called[name] for name in names if name in called)
     widths = {name: some[0].result[0].shape[1] for name, some in called.items()}
     sizes = (wide, *(widths.get(n) or getattr(parts[n], "hidden_size", 0) for n in names))
-    layers = "one layer" if len(names) == 1 else f"{len(names)} layers"
-    cases = tuple(
-        Case(sizes, seq_len, batch, f"its own {layers}, batch {batch}")
-        for seq_len, batch in ((6, 3), (7, 2), (5, 1))
+    inside = {part for name in names for part in parts[name].modules()}
+    frames = (nn.ModuleList, nn.ModuleDict, nn.Sequential, nn.Dropout)
+    return Brought(
+        code,
+        call,
+        tuple(Case(sizes, t, b, f"a batch of {b}") for t, b in ((6, 3), (7, 2), (5, 1))),
+        names,
+        {} if kind is nn.LSTMCell else _way_of(parts[names[0]], first[0]),
+        len(first[0].x) == 6 != len(first),
+        any(p not in inside and not isinstance(p, frames) for p in parts.values()),
     )
-    return Brought(code, call, cases, names, own, rows == 6 != len(first), bool(spare))
 
 
-def _width(module: nn.Module) -> int | None:
-    """input_size, as the module, its first cell or any of its parts tells it."""
-    told = [part for part in module.modules() if isinstance(part, nn.LSTMCell)]
-    for part in [*told, *module.modules()]:
-        if isinstance(getattr(part, "input_size", None), int) and not isinstance(part, nn.RNNBase):
-            return part.input_size  # type: ignore[return-value]
-    return None
-
-
-def _way_of(cell: nn.Module, calls: list[Call]) -> dict[str, Any]:
+def _way_of(cell: nn.Module, call: Call) -> dict[str, bool]:
     """How to call a learner's own cell: with the pair or not, and where in it h and c stand."""
     for parameter in cell.parameters():
         parameter.data.normal_(generator=torch.Generator().manual_seed(0))
-    x, state = calls[0].x, calls[0].result
-    takes_a_pair = not isinstance(run_in_time(cell, x, state), Report)
-    way = {"takes_a_pair": takes_a_pair}
+    way = {"takes_a_pair": not isinstance(run_in_time(cell, call.x, call.result), Report)}
     # Only a large c makes a large c: h is a sigmoid times a tanh, and the gates end at 1.
     for given in (0, 1):
-        pair = [1e6 * torch.ones_like(part) if k == given else part for k, part in enumerate(state)]
-        result = run_in_time(cell, x, pair) if takes_a_pair else run_in_time(cell, x, *pair)
+        pair = tuple(part + 1e6 * (k == given) for k, part in enumerate(call.result))
+        result = run_in_time(cell, call.x, *([pair] if way["takes_a_pair"] else pair))
         large = [float(part.abs().max()) > 1e3 for part in tensors_in(result)[-2:]]
         if any(large):
             return way | {"takes_c_first": given == 0, "gives_c_first": large[0]}

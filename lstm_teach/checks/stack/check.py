@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any
@@ -12,13 +12,13 @@ import torch
 from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
-from lstm_teach.checks.stack.brought import Brought, bring
+from lstm_teach.checks.stack.brought import Brought, Call, bring
 from lstm_teach.checks.stack.mistakes import MISTAKES
 from lstm_teach.checks.stack.results import (
     ARRANGEMENTS,
-    CONTRACT,
+    OF_OWNERS,
     close,
-    complaint,
+    described,
     first_off,
     same,
 )
@@ -60,10 +60,9 @@ def check_stack(run_stack: Any, call: Callable[..., Any] | None = None) -> Repor
     if not brought.owns:
         others.append((replace(brought, numpy=True), torch.float64))
     for other, dtype in others:
-        if len(trials) == len(brought.cases) and any(trial.raised for trial in trials):
-            again = try_all(other, dtype)
-            if sum(t.raised for t in again[0]) < sum(t.raised for t in trials):
-                trials, differs = again
+        first = replace(other, cases=other.cases[:1])
+        if trials[0].raised and not try_all(first, dtype)[0][0].raised:
+            trials, differs = try_all(other, dtype)
     report = replace(_judge(brought, trials, differs), of="stack")
     untried = ", ".join(case.name for case in brought.cases[len(trials) :])
     if not untried:
@@ -78,7 +77,7 @@ def _judge(brought: Brought, trials: list[Trial], differs: str) -> Report:
     stubs = [trial for trial in raised if trial.given.verdict == "not_attempted"]
     for trial in stubs or (raised if not done else []):
         return trial.given  # type: ignore[no-any-return]
-    if differs == "random" and not _starts_off(done[0]):
+    if differs == "random" and not any(calls and not _zero(calls[0]) for calls in done[0].calls):
         return Report(
             "cannot_check",
             "Two calls with the same cells and the same x give different numbers. If that is "
@@ -87,73 +86,58 @@ def _judge(brought: Brought, trials: list[Trial], differs: str) -> Report:
             headline="it draws random numbers at every call",
         )
     report = _verdict(brought, done)
-    also = list(dict.fromkeys(change for trial in trials for change in trial.changes))
-    if differs:
-        also.append(
-            "Two calls with the same cells and the same x give different numbers: start each "
-            "call from zeros, not from random numbers or from a state that was kept."
-        )
-    for trial in raised[:1]:
-        also.insert(0 if report.ok else len(also), _on_an_error(trial))
     if report.verdict == "variant":
         return report
-    if not also:
-        return report
-    report = replace(report, message="\n".join([report.message, *also]))
-    if not report.ok:
-        return report
-    if raised:
-        headline = f"with {raised[0].case.name} it raises an error"
-        return replace(report, verdict="raises", headline=headline)
+    also = list(dict.fromkeys(change for trial in trials for change in trial.changes))
     headline = "the numbers are right, and it changes more than it should"
     if differs:
-        headline = "two calls give different numbers"
-    return replace(report, verdict="unrecognised", headline=headline)
-
-
-def _on_an_error(trial: Trial) -> str:
-    size = f"x is {list(trial.x.shape)}"
-    return f"With {trial.case.name} it raises an error ({size}):\n{trial.given.message}"
+        headline = "two calls with the same cells and the same x give different numbers"
+        also.append("Start each call from zeros, not from a state that was kept or drawn.")
+    for trial in raised[:1]:
+        headline = f"with {trial.case.name} it raises an error"
+        size = f"x is {list(trial.x.shape)}"
+        said = f"With {trial.case.name} it raises an error ({size}):\n{trial.given.message}"
+        also.insert(0 if report.ok else len(also), said)
+    if not also:
+        return report
+    verdict = "raises" if raised else "unrecognised"
+    report = replace(report, message="\n".join([report.message, *also]))
+    return replace(report, verdict=verdict, headline=headline) if report.ok else report
 
 
 def _verdict(brought: Brought, done: list[Trial]) -> Report:
     """What is to be said of the numbers that came back."""
-    report = _right(brought, done)
-    report = _named(done) if report is None else report
-    if report is not None:
-        return report
-    # A stack written for two layers has its own trouble with three, which hides its mistake.
-    report = _named([trial for trial in done if len(trial.cells) == 2])
-    if report is not None:
-        other = "That is what it does with two layers; with more or fewer, more is wrong: loop over"
-        return replace(report, message=f"{report.message}\n{other} `enumerate(cells)`.")
-    report = _seen_at_the_cells(brought, done)
+    for arranged in OF_OWNERS if brought.owns else ARRANGEMENTS[:1]:
+        if _all_same(done, arranged):
+            return _right(brought, done, arranged)
+    report = _named(done)
+    if report is None:
+        # A stack written for two layers has its own trouble with three, which hides its mistake.
+        report = _named([trial for trial in done if len(trial.cells) == 2])
+        other = "\nThat is with two layers. With more or fewer, more is wrong: loop over"
+        if report is not None:
+            return replace(report, message=f"{report.message}{other} `enumerate(cells)`.")
+        report = _seen_at_the_cells(brought, done)
     return _unrecognised(done) if report is None else report
 
 
-def _right(brought: Brought, done: list[Trial]) -> Report | None:
-    loose = ARRANGEMENTS[:-2] if brought.owns else ARRANGEMENTS[:1]
-    for arranged in loose:
-        if not _all_same(done, arranged):
-            continue
-        names = ", ".join(trial.case.name for trial in done)
-        cells = "your own cells" if brought.owns else "the nn.LSTMCells that the check handed in"
-        lines = [f"Every step and state agrees with {cells}, called layer by layer ({names})."]
-        if brought.owns:
-            lines.append(_layout(brought))
-        if arranged.headline:
-            lines.append(f"It differs from the check's own form: {arranged.headline}.")
-        notes = dict.fromkeys(note for trial in done for note in trial.notes)
-        return Report("ok", "\n".join([*lines, *notes]), {"stacks tried": len(done)})
-    return None
+def _right(brought: Brought, done: list[Trial], arranged: Mistake) -> Report:
+    names = ", ".join(trial.case.name for trial in done)
+    cells = "its own cells" if brought.owns else "the nn.LSTMCells that the check handed in"
+    lines = [f"Every step and state agrees with {cells}, called layer by layer ({names})."]
+    lines += [_layout(brought)] if brought.owns else []
+    if arranged.headline:
+        lines.append(f"It differs from the check's own form: {arranged.headline}.")
+    notes = dict.fromkeys(note for trial in done for note in trial.notes)
+    return Report("ok", "\n".join([*lines, *notes]), {"stacks tried": len(done)})
 
 
 def _layout(brought: Brought) -> str:
     axes = "[batch, seq_len, input_size]" if brought.batch_first else "[seq_len, batch, input_size]"
-    return f"Your module reads x as `{axes}`."
+    return f"It reads x as `{axes}`."
 
 
-def _all_same(trials: Iterable[Trial], arranged: Mistake) -> bool:
+def _all_same(trials: list[Trial], arranged: Mistake) -> bool:
     return all(t.right and same(t.given, arranged.how(*t.right)) for t in trials)
 
 
@@ -163,25 +147,23 @@ def _named(trials: list[Trial]) -> Report | None:
         return None
     for arranged in ARRANGEMENTS[1:]:
         if _all_same(trials, arranged):
-            report = arranged.report()
-            return replace(report, message=f"Your numbers are right. {report.message}")
+            return arranged.report()
     by_output = None
     output_is_wrong = not all(t.right and same(t.output, t.right[0]) for t in trials)
+    evidence = _evidence(trials)
     for mistake in MISTAKES:
         wrong = cache(partial(_run, mistake))
         for arranged in ARRANGEMENTS:
             if all((w := wrong(t)) and same(t.given, arranged.how(*w)) for t in trials):
-                report = mistake.report(_difference(trials))
-                besides = arranged.report().message
+                report = mistake.report(evidence)
                 if not arranged.headline or mistake.verdict == "variant":
                     return report
-                return replace(
-                    report, message=f"{report.message}\nAnd {arranged.headline}: {besides}"
-                )
+                besides = f"\nAnd {arranged.headline}: {arranged.fix}."
+                return replace(report, message=f"{report.message}{besides}")
         if output_is_wrong and not by_output:
             fits = all((w := wrong(t)) and same(t.output, w[0]) for t in trials)
             by_output = mistake if fits else None
-    return by_output.report(_difference(trials)) if by_output else None
+    return by_output.report(evidence) if by_output else None
 
 
 def _run(mistake: Mistake, trial: Trial) -> Result | None:
@@ -193,90 +175,69 @@ def _run(mistake: Mistake, trial: Trial) -> Result | None:
         return None
 
 
-def _difference(done: list[Trial]) -> dict[str, Any]:
-    wrong = next((t for t in done if not _all_same([t], ARRANGEMENTS[0])), None)
-    if wrong is None or wrong.right is None:
-        return {}
-    return {"tried with": wrong.case.name, **first_off(wrong.given, wrong.right)}
+def _evidence(done: list[Trial]) -> dict[str, Any]:
+    """With what the first wrong numbers came, and which they are."""
+    wrong = next(t for t in done if not _all_same([t], ARRANGEMENTS[0]))
+    first = first_off(wrong.given, wrong.right) if wrong.right else ""
+    return {"tried with": wrong.case.name, **({"first off": first} if first else {})}
 
 
 def _seen_at_the_cells(brought: Brought, done: list[Trial]) -> Report | None:
     """What the calls of the cells tell, where no known mistake explains the numbers."""
-    for trial in done:
-        odd = list(_odd_calls(trial))
-        kinds = {kind for kind, _, _ in odd}
-        if kinds == {"reads 0"} and any(_made_of_earlier_h(trial, call) for *_, call in odd):
-            return Report(
-                "variant",
-                "It feeds back, as with attention, or where an output becomes the next input. How "
-                "layer 0's input is made is not judged; all else is wired right.",
-                {"tried with": trial.case.name},
-                headline="what layer 0 reads is made of earlier h too",
-            )
-        for kind, sentence, _ in odd:
-            return _on_a_call(brought, trial, kind, sentence)
-    if not all(_is_complete(trial) for trial in done):
+    if not all(len(calls) == trial.case.seq_len for trial in done for calls in trial.calls):
         return None
-    if brought.with_parts:
+    trial = done[0]
+    evidence = {"tried with": trial.case.name}
+    odd = list(_odd_calls(trial))
+    if not odd and brought.with_parts:
         return Report(
             "ok",
             "Each layer reads h of the layer below at every step, and goes on from its own (h, c). "
             f"{_layout(brought)}",
             {"stacks tried": len(done)},
-            ("what your module makes of h of the top layer before it returns it.",),
+            ("what your module makes of h of the top layer before it returns it",),
         )
-    return None
+    if not odd:
+        return None
+    if all(layer == 0 for layer, *_ in odd) and any(_fed_back(trial, call) for *_, call in odd):
+        return Report(
+            "variant",
+            "It feeds back, as with attention, or where an output becomes the next input. How "
+            "layer 0's input is made is not judged; all else is wired right.",
+            evidence,
+            headline="what layer 0 reads is made of earlier h too",
+        )
+    layer, sentence, _ = odd[0]
+    if layer is not None and brought.with_parts:
+        what = "Something stands between, such as a norm or a linear layer. It is not judged."
+        return Report("variant", what, evidence, headline=sentence)
+    what = (
+        "Every call of a cell before that one gets what it should. Print both there, and compare."
+    )
+    return Report("unrecognised", what, evidence, headline=sentence)
 
 
-def _is_complete(trial: Trial) -> bool:
-    return all(len(calls) == trial.case.seq_len for calls in trial.calls)
-
-
-def _odd_calls(trial: Trial) -> Iterable[tuple[str, str, Any]]:
-    """Calls of a cell that get something else than in a right stack, the first first."""
-    if not _is_complete(trial):
-        return
+def _odd_calls(trial: Trial) -> Iterator[tuple[int | None, str, Call]]:
+    """Calls of a cell that get something else than in a right stack, and which layer reads it."""
     for t in range(trial.case.seq_len):
         for layer, calls in enumerate(trial.calls):
-            call, before = calls[t], calls[t - 1].result if t else None
-            if not t and not _zero(call):
-                yield "start", f"layer {layer} does not start from zeros", call
-            elif before and not (call.state and all(map(close, call.state, before))):
-                yield "state", f"layer {layer} does not go on at step {t} from its own (h, c)", call
+            call, before = calls[t], calls[t - 1].result
+            if t == 0 and not _zero(call):
+                yield None, f"layer {layer} does not start from zeros", call
+            elif t and not (call.state and all(map(close, call.state, before))):
+                yield None, f"layer {layer} does not go on at step {t} from its own (h, c)", call
             below = trial.calls[layer - 1][t].result[0] if layer else trial.x[t]
             if not close(call.x, below.detach()):
                 what = f"h of layer {layer - 1} at that step" if layer else f"`x[{t}]`"
-                yield f"reads {layer}", f"what layer {layer} reads at step {t} is not {what}", call
+                yield layer, f"what layer {layer} reads at step {t} is not {what}", call
 
 
-def _starts_off(trial: Trial) -> bool:
-    return any(calls and not _zero(calls[0]) for calls in trial.calls)
-
-
-def _zero(call: Any) -> bool:
+def _zero(call: Call) -> bool:
     return call.state is None or not any(part.any() for part in call.state)
 
 
-def _on_a_call(brought: Brought, trial: Trial, kind: str, sentence: str) -> Report:
-    evidence = {"tried with": trial.case.name}
-    if kind.startswith("reads") and brought.with_parts:
-        return Report(
-            "variant",
-            "Something stands between, such as a norm, a linear layer or a skip connection. What "
-            "it does is not judged.",
-            evidence,
-            headline=sentence,
-        )
-    return Report(
-        "unrecognised",
-        "That is the first call of a cell that gets something else than in a right stack. Print "
-        "both at that step, and compare.",
-        evidence,
-        headline=sentence,
-    )
-
-
-def _made_of_earlier_h(trial: Trial, call: Any) -> bool:
+def _fed_back(trial: Trial, call: Call) -> bool:
+    """Whether what this call reads is made of what other calls returned."""
     results = [part for calls in trial.calls for c in calls if c is not call for part in c.result]
     earlier = [part for part in results if part.requires_grad]
     if not call.x.requires_grad or not earlier:
@@ -286,22 +247,23 @@ def _made_of_earlier_h(trial: Trial, call: Any) -> bool:
 
 
 def _unrecognised(done: list[Trial]) -> Report:
-    for trial in done:
-        said = complaint(trial.given, trial.right) if trial.right else None
-        if said:
-            message = f"Tried with {trial.case.name}. {CONTRACT}"
-            return Report("unrecognised", message, headline=said)
-    off = _difference(done)
-    wrong = [trial.case.name for trial in done if not _all_same([trial], ARRANGEMENTS[0])]
-    right = [trial.case.name for trial in done if trial.case.name not in wrong]
-    where = f"{', '.join(wrong)}. It is right with {', '.join(right)}." if right else "every one."
-    first = off.get("first off", off.get("last states off", "what it returns"))
-    look = f"The first thing that is off is {first}: go through it with two cells on paper."
-    if "one layer" in wrong:
-        look = (
-            f"Even one layer alone is off, and the first thing is {first}. So look at what a "
-            "layer starts from (zeros for h and c) and, if you wrote the step yourself, at its "
-            "sums (each matrix and each bias once)."
+    wrong = [trial for trial in done if not _all_same([trial], ARRANGEMENTS[0])]
+    evidence = _evidence(done)
+    first = evidence.get("first off", "")
+    if not first:
+        given, expected = described(wrong[0].given), described(wrong[0].right)
+        return Report(
+            "unrecognised",
+            "Write `return output, states`: output is one tensor `[seq_len, batch, hidden_size of "
+            "the top layer]`, states a list with one `(h, c)`, each `[batch, hidden_size]`, for "
+            "each layer.",
+            evidence,
+            headline=f"you return {given}, not {expected}",
         )
-    message = f"Of the stacks tried, yours is wrong with {where} {look}"
-    return Report("unrecognised", message, off, headline=f"{first} is off")
+    names = ", ".join(trial.case.name for trial in done if trial not in wrong)
+    look = f"It is right with {names}. " if names else ""
+    look += "Go through that step with two cells on paper."
+    if any(len(trial.cells) == 1 for trial in wrong):
+        look = "Even one layer alone is off. Look at what a layer starts from (zeros for h and c)"
+        look += " and, if you wrote the step yourself, at its sums (each matrix and bias once)."
+    return Report("unrecognised", look, evidence, headline=f"{first} is off")

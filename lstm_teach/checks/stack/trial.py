@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +25,7 @@ class Trial:
 
     Attributes:
         case: what was tried.
-        cells: the layers.
+        cells: the layers, as they were before.
         x: the input, `[seq_len, batch, input_size]`, as it was before.
         right: what the cells compute, called layer by layer; None where their sizes do not fit.
         given: what the learner's stack returned, or a report where it raised.
@@ -41,8 +40,8 @@ class Trial:
     right: Result | None
     given: Any
     calls: list[list[Call]]
-    changes: tuple[str, ...]
-    notes: tuple[str, ...]
+    changes: list[str]
+    notes: list[str]
 
     @property
     def raised(self) -> bool:
@@ -68,11 +67,11 @@ def try_all(brought: Brought, dtype: torch.dtype) -> tuple[list[Trial], str]:
         thing = brought.make(case, dtype, random)
         first = first or copy.deepcopy(thing)
         trials.append(_try(brought, case, thing, random))
-    given, x = trials[0].given, trials[0].x
     for seed, why in ((0, "kept"), (1, "random")):
         if trials[0].raised or time.monotonic() > end:
             break
-        if not same(_call(brought, copy.deepcopy(first), x.clone(), seed)[0], given):
+        again, _ = _call(brought, copy.deepcopy(first), trials[0].x.clone(), seed)
+        if not same(again, trials[0].given):
             return trials, why
     return trials, ""
 
@@ -80,27 +79,32 @@ def try_all(brought: Brought, dtype: torch.dtype) -> tuple[list[Trial], str]:
 def _try(brought: Brought, case: Case, thing: Thing, random: torch.Generator) -> Trial:
     dtype = torch.get_default_dtype()
     x = torch.randn(case.seq_len, case.batch, case.sizes[0], dtype=dtype, generator=random)
-    before = copy.deepcopy(thing)
+    before, lent_x, modules = copy.deepcopy(thing), x.clone(), list(brought.modules(thing))
     cells = brought.cells(before)
     try:
         with torch.no_grad():
             expected = right(cells, x)
     except (RuntimeError, ValueError):
         expected = None
-    modules, lent_x = list(brought.modules(thing)), x.clone()
     with recorded(modules) as calls:
         given, dropout = _call(brought, thing, lent_x, 0)
+    one, two = (nn.ModuleList(some).state_dict() for some in (brought.modules(before), modules))
+    found = {
+        "x itself": lent_x.shape != x.shape or not torch.equal(lent_x, x),
+        "the list `cells`": not brought.owns and list(map(id, thing)) != list(map(id, modules)),
+        "the weights of the cells": one.keys() != two.keys()
+        or not all(map(torch.equal, one.values(), two.values())),
+    }
+    changes = [
+        f"Your code changes {what}, so a second call gets something else. Work on a copy."
+        for what, changed in found.items()
+        if changed
+    ]
     notes = _notes(given, modules)
     if dropout:
         notes.append("Dropout was left out: with it no two calls give the same numbers.")
-    changes = _changes(brought.modules(before), modules, x, lent_x)
-    if not brought.owns and list(map(id, thing)) != list(map(id, modules)):
-        changes.append(
-            "Your function changes the list `cells` (pop, reverse, append do), so a second call "
-            "gets another stack. Work on `list(cells)`."
-        )
-    called = [[brought.in_order(call) for call in calls[module]] for module in modules]
-    return Trial(case, cells, x, expected, given, called, tuple(changes), tuple(notes))
+    in_order = [[brought.in_order(call) for call in calls[module]] for module in modules]
+    return Trial(case, cells, x, expected, given, in_order, changes, notes)
 
 
 def _call(brought: Brought, thing: Thing, x: Tensor, seed: int) -> tuple[Any, bool]:
@@ -114,40 +118,12 @@ def _call(brought: Brought, thing: Thing, x: Tensor, seed: int) -> tuple[Any, bo
     with torch.enable_grad(), WithoutDropout() as dropout:
         result = run_in_time(run)
         result = result if isinstance(result, Report) else run_in_time(read, result)
-    return _EMPTY_LOOP if _is_still_a_stub(result) else result, dropout.seen
+    if isinstance(result, list) and len(result) == 2 and result[0] == []:
+        result = Report("not_attempted", "Nothing happens in the loop yet: write its body.")
+    return result, dropout.seen
 
 
-_EMPTY_LOOP = Report(
-    "not_attempted",
-    "Your output is an empty list and no layer has a state: nothing happens in the loop yet. "
-    "Write its body, then run the check again.",
-)
-
-
-def _is_still_a_stub(result: Any) -> bool:
-    if not isinstance(result, list) or len(result) != 2:
-        return False
-    output, states = result
-    nothing = isinstance(output, list) and not output
-    return nothing and isinstance(states, list) and all(each is None for each in states)
-
-
-def _changes(
-    before: Sequence[nn.Module], after: Sequence[nn.Module], x: Tensor, lent_x: Tensor
-) -> list[str]:
-    changes = []
-    if lent_x.shape != x.shape or not torch.equal(lent_x, x):
-        changes.append(
-            "Your code changes x itself, so whoever called it has lost the input. Collect the "
-            "steps in a list, or work on `x.clone()`."
-        )
-    one, two = (nn.ModuleList(some).state_dict() for some in (before, after))
-    if one.keys() != two.keys() or not all(map(torch.equal, one.values(), two.values())):
-        changes.append("Your code changes the weights of the cells. Running a stack reads them.")
-    return changes
-
-
-def _notes(given: Any, cells: Sequence[nn.Module]) -> list[str]:
+def _notes(given: Any, cells: list[nn.Module]) -> list[str]:
     notes = []
     if not all(cell.training for cell in cells):
         notes.append("Your code switches the cells to evaluation mode and leaves them there.")

@@ -212,7 +212,7 @@ class OneCellTwice(nn.Module):
 @module("raises", says="fields")
 class Misspelt(Layers):
     def forward(self, x):
-        return through(self.cells, x.fields)
+        return through(self.cells, x)[0].fields
 
 
 @module("variant", says="Another stack: it is bidirectional")
@@ -385,3 +385,29 @@ def cells_at_the_end(x, *cells):
 class CalledOtherwise(Layers):
     def run(self, x):
         return through(self.cells, x)
+
+
+@module("ok", says="the last step of the output is returned alone")
+class LastStepAlone(Layers):
+    def forward(self, x):
+        return through(self.cells, x.transpose(0, 1))[0][-1]
+
+
+@module("cannot_check", says="that the check made up")
+class ReadsTokens(Layers):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(10, 5)
+
+    def forward(self, x):
+        return through(self.cells, self.embedding(x))
+
+
+@module("unrecognised", says="`self.layers = nn.ModuleList(...)`")
+class InAPlainList(Layers):
+    def __init__(self):
+        super().__init__()
+        self.layers = list(self.cells)
+
+    def forward(self, x):
+        return through(self.layers, x)

@@ -1,0 +1,13 @@
+"""Is this a whole LSTM, and if not, what went wrong?
+
+The learner's code is called in every usual way until one runs. Which axis is time is seen by
+replacing one step of one sample. Then its weights are drawn anew, and every way to give them the
+roles of an LSTM's weights is run and compared; in the way that agrees they are an nn.LSTM's.
+
+Read `forms` (how it is called, and what comes back), `roles` (which weight does what), `mistakes`
+(of a whole layer), `backward` (gradients), `check` (the verdict).
+"""
+
+from lstm_teach.checks.lstm.check import check_lstm
+
+__all__ = ["check_lstm"]

@@ -1,0 +1,131 @@
+"""Gradients: those that autograd finds in a module, and those of a backward pass by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lstm_teach.checks.bringing import normals
+from lstm_teach.checks.cell.equations import GATES
+from lstm_teach.checks.lstm.forms import Reader
+from lstm_teach.checks.lstm.mistakes import told
+from lstm_teach.checks.lstm.roles import Roles, Search, read
+from lstm_teach.checks.report import Report
+from lstm_teach.checks.running import run_in_time
+
+
+def wrong_gradient(
+    code: Any, reader: Reader, search: Search, roles: Roles, x: Tensor, backward: Any
+) -> Report | None:
+    """The first gradient that is not nn.LSTM's.
+
+    Args:
+        code: what the learner brought.
+        reader: runs it.
+        search: knows its weights.
+        roles: what each of them does.
+        x: `[seq_len, batch, input_size]`.
+        backward: the learner's backward pass, `backward(d_output, cache)`, where there is one.
+    """
+    x = x[:, :1] if reader.axes.alone else x
+    h, c = normals(23)(2, len(search.lanes), x.shape[1], search.sizes[1]).tanh()
+    state = (h, c * (reader.form != "x h")) if reader.verified else (0 * h, 0 * c)
+    if backward is None and not isinstance(code, nn.Module):
+        return None
+    # In one step alone a slip stays in the rows of its gate; in more, it reaches all.
+    for xs in (x[:1], x) if backward else (x,):
+        with torch.enable_grad():
+            given = xs.clone().requires_grad_()
+            leaves = {n: w.clone().requires_grad_() for n, w in search.weights.items()}
+            cells = replace(search, weights=leaves).cells((roles,))
+            output, _ = read(cells, given, search.directions, state)
+            pull = normals(22)(*output[:, 0].shape)
+            (output[:, 0] * pull).sum().backward()  # type: ignore[no-untyped-call]
+        right = {n: leaf.grad for n, leaf in leaves.items() if leaf.grad is not None}
+        if backward is None:
+            return _by_autograd(code, reader, xs, state, pull, right, search.limit)
+        assert given.grad is not None
+        right["x"] = reader.axes.lay(given.grad)
+        found = _by_hand(reader, xs, state, pull, backward)
+        if isinstance(found, Report):
+            return found
+        wrong = _first_wrong(found, right, search, roles)
+        if wrong is not None:
+            return wrong
+    return None
+
+
+def _close(mine: Tensor, right: Tensor, limit: float) -> bool:
+    return mine.shape == right.shape and torch.allclose(mine.double(), right, 1e-5, 100 * limit)
+
+
+def _by_autograd(
+    code: Any, reader: Reader, x: Tensor, state: Any, pull: Tensor, right: Any, limit: float
+) -> Report | None:
+    own = {n: p for n, p in code.named_parameters() if n in right and p.requires_grad}
+    with torch.enable_grad():
+        found = reader(x, state)
+        if isinstance(found, Report):
+            return found
+        got: Any = [None] * len(own)
+        if own and found[0].requires_grad:
+            loss = (found[0] * pull).sum()
+            got = torch.autograd.grad(loss, [*own.values()], allow_unused=True)
+    for name, mine in zip(own, got, strict=True):
+        if mine is None:
+            return told("gradient_cut", f"no gradient reaches `{name}`")
+        if not _close(mine, right[name], limit):
+            return told("gradient_cut", f"the gradient of `{name}` is cut")
+    return None
+
+
+def _by_hand(reader: Reader, x: Tensor, state: Any, pull: Tensor, backward: Any) -> Any:
+    """What a backward pass by hand returns: gradients by name or number; or a report."""
+    caller, place = reader.listing(), reader.places[0]
+    given = reader.given(x, state).items()
+    args, kwargs = caller.arrange({n: t.numpy() if caller.numpy else t for n, t in given})
+    result = run_in_time(caller.code, *args, **kwargs)
+    pull = pull.movedim((0, 1), (place.time or 0, place.batch)).contiguous()
+    cache = result[-1] if isinstance(result, tuple) else result
+    found = run_in_time(backward, pull.numpy() if caller.numpy else pull, cache)
+    if isinstance(found, (Report, dict)):
+        return found
+    flat = [part for one in found for part in (one if isinstance(one, (tuple, list)) else [one])]
+    return dict(enumerate(flat))
+
+
+def _first_wrong(found: Any, right: Any, search: Search, roles: Roles) -> Report | None:
+    """The first gradient that differs from autograd's: by name, else by shape and in order."""
+    left = {str(key).lower(): torch.as_tensor(value) for key, value in found.items()}
+    for name, wanted in right.items():
+        short = name.rpartition(".")[2]
+        fits = [k for k, mine in left.items() if mine.shape == wanted.shape]
+        named = [k for k in fits if k in (f"d{short}".lower(), short.lower())]
+        exact = [k for k in fits if _close(left[k], wanted, search.limit)]
+        if not fits:
+            return told("wrong_gradient", f"no gradient has the shape of `{short}`")
+        key = [*named, *exact, *fits][0]
+        off = left.pop(key) - wanted
+        if not _close(off, 0 * off, search.limit):
+            evidence = {"largest difference": off.abs().max().item()}
+            where = _gates(search, roles, name, off)
+            return told("wrong_gradient", f"the gradient of `{short}` is wrong{where}", evidence)
+    return None
+
+
+def _gates(search: Search, roles: Roles, name: str, off: Tensor) -> str:
+    """In which gates' rows of a gradient is it off; "" where in all, or where it has no rows."""
+    lane = next((lane for lane in search.lanes if name in lane), [])
+    if not lane:
+        return ""
+    weights = search.of_lane(search.lanes.index(lane), {**search.weights, name: off})
+    wrong, slot = [], lane.index(name)
+    for gate, x, h, fed in zip(GATES, roles.x, roles.h, roles.b, strict=True):
+        feeds = [("x", x), ("h", h), *(("b", p) for p, _ in fed)]
+        own = [p.of(weights, part, search.sizes[1]) for part, p in feeds if p.slot == slot]
+        if any((one.abs() > 1e-6).any() for one in own):
+            wrong.append(gate)
+    return f" in the rows of {' and '.join(wrong)}" if 0 < len(wrong) < 4 else ""

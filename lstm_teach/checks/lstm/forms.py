@@ -1,0 +1,208 @@
+"""How a whole LSTM is called, and what it hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from lstm_teach.checks.bringing import Caller, callers, speaks_numpy
+from lstm_teach.checks.report import Report
+
+State = tuple[Tensor, Tensor]
+Path = tuple[Any, ...]
+EACH = "each"
+"""In a path: one for every time step, in a list."""
+
+
+class Axes(NamedTuple):
+    """A way to lay out x: its axes in words, and t, b and f in their order.
+
+    Where it is `alone`, x holds one sample; with no b, it has no axis for it. Where it is `listed`,
+    the first axis is that of a list.
+    """
+
+    said: str
+    order: str
+    alone: bool = False
+    listed: bool = False
+
+    @property
+    def upright(self) -> bool:
+        """Whether the samples stand in columns; then those of h and c do, too."""
+        return "fb" in self.order
+
+    def lay(self, x: Tensor) -> Tensor:
+        """x so laid out, from `[seq_len, batch, input_size]`."""
+        given = "tbf" if "b" in self.order else "tf"
+        x = x if "b" in self.order else x[:, 0]
+        return x.permute([given.index(axis) for axis in self.order])
+
+
+TIME_FIRST = Axes("`[seq_len, batch, input_size]`: time is the first axis", "tbf")
+BATCH_FIRST = Axes(
+    "`[batch, seq_len, input_size]`: batch is the first axis, time the second", "btf"
+)
+_AXES = (
+    TIME_FIRST,
+    BATCH_FIRST,
+    Axes("`[seq_len, input_size]`: one sample, time first", "tf", alone=True),
+    Axes("`[input_size, batch, seq_len]`: samples in columns, time last", "fbt"),
+    Axes("a list of `[batch, input_size]`, one for each time step", "tbf", listed=True),
+    Axes("a list of vectors, one for each time step", "tf", True, True),
+    Axes("a list of columns `[input_size, 1]`, one for each time step", "tfb", True, True),
+    Axes("a list of columns `[input_size, batch]`, one for each time step", "tfb", listed=True),
+    Axes("`[seq_len, input_size, batch]`: time first, samples in columns", "tfb"),
+)
+
+
+class Place(NamedTuple):
+    """Where a result stands in what came back, and which of its axes are time (None in a state),
+    batch and features."""
+
+    path: Path
+    time: int | None
+    batch: int
+    features: int
+
+
+@dataclass
+class Reader:
+    """Runs a learner's whole LSTM on x `[seq_len, batch, input_size]`.
+
+    Attributes:
+        caller: calls it.
+        axes: how it wants x.
+        hidden_size: the size of h and c.
+        form: what it is handed, such as "x state".
+        lanes: how many layers x directions its state has.
+        layered: whether its state has an axis for these.
+        places: what it hands back, the output first.
+        verified: whether it is known to go on from the state that it is given.
+    """
+
+    caller: Caller
+    axes: Axes
+    hidden_size: int
+    form: str = "x"
+    lanes: int = 1
+    layered: bool = False
+    places: tuple[Place, ...] = ()
+    verified: bool = False
+
+    def given(self, x: Tensor, state: State | None = None) -> dict[str, Tensor]:
+        """x, h and c, laid out as the code wants them."""
+        laid = {"x": self.axes.lay(x).contiguous()}
+        zeros = x.new_zeros(self.lanes, x.shape[1], self.hidden_size)
+        for name, value in zip("hc", state or (zeros, zeros), strict=True):
+            value = value.mT if self.axes.upright else value
+            value = value if "b" in self.axes.order else value[:, 0]
+            laid[name] = (value if self.layered else value[0]).contiguous()
+        return laid
+
+    def listing(self) -> Caller:
+        """The caller, handing over x as a list where the code wants one."""
+        arrange = self.caller.arrange
+        if not self.axes.listed:
+            return self.caller
+        return replace(self.caller, arrange=lambda given: arrange({**given, "x": list(given["x"])}))
+
+    def raw(self, x: Tensor, state: State | None = None) -> Any:
+        """What comes back; where it takes one sample, a list of what came back for each."""
+        results = []
+        for k in range(x.shape[1]) if self.axes.alone else [None]:
+            own = slice(k, k if k is None else k + 1)
+            part = state and (state[0][:, own], state[1][:, own])
+            results.append(self.listing().raw(**self.given(x[:, own], part)))
+            if isinstance(results[-1], Report):
+                return results[-1]
+        return results if self.axes.alone else results[0]
+
+    def __call__(self, x: Tensor, state: State | None = None) -> list[Tensor] | Report:
+        """The output `[seq_len, batch, features]`, then what else came back in the same manner.
+
+        A state is `[lanes, batch, hidden_size]`, one lane for a layer in a direction.
+        """
+        result = self.raw(x, state)
+        try:
+            return (
+                result
+                if isinstance(result, Report)
+                else [self._take(result, p) for p in self.places]
+            )
+        except (LookupError, RuntimeError, TypeError, AttributeError):
+            said = "the form of what comes back changes with the size of x"
+            found = f"x for {x.shape[0]} steps and {x.shape[1]} samples gives another form."
+            return Report("unrecognised", found, headline=said)
+
+    def _take(self, result: Any, place: Place) -> Tensor:
+        if self.axes.alone:
+            found = torch.stack([_at(one, place.path) for one in result], place.batch)
+        else:
+            found = _at(result, place.path)
+        if place.time is not None:
+            return found.movedim((place.time, place.batch), (0, 1)).flatten(2)
+        found = found.movedim((place.batch, place.features), (-2, -1))
+        return found.reshape(-1, *found.shape[-2:])
+
+    def find_places(self, result: Any, steps: int, batch: int, widths: set[int]) -> None:
+        """Find what came back: all that has time and batch, then what has batch alone."""
+        outputs, states, good = [], [], False
+        for path in _leaves(result[0] if self.axes.alone else result, steps):
+            shape = list(_at(result[0] if self.axes.alone else result, path).shape)
+            if self.axes.alone:
+                shape.insert(int(shape[:1] == [steps]), batch)
+            if batch not in shape or len(shape) < 2:
+                continue
+            b, last = shape.index(batch), len(shape) - 1
+            wide = [k for k, size in enumerate(shape) if size in widths and k != b] or [last]
+            if steps not in shape:
+                states.append(Place(path, None, b, wide[-1]))
+            elif len(shape) > 2:
+                outputs.append(Place(path, shape.index(steps), b, wide[-1]))
+                if prod(shape) // (steps * batch) in widths:  # not what a layer behind it made
+                    outputs = [outputs[-1], *outputs[:-1]] if not good else outputs
+                    good = True
+        self.places = (*outputs, *states) if outputs else ()
+
+
+def readers(code: Any, call: Any, hidden_size: int, lanes: int) -> Iterator[Reader]:
+    """How it may be called: without a state, and where it takes one, with it."""
+    for form in ("x", "x state", "x h c", "x h"):
+        for caller in callers(code, call, [form]):
+            if caller.axes != "rows" or caller.numpy != speaks_numpy(code, call):
+                continue
+            for axes in _AXES:
+                if form != "x":
+                    for layered in (True, False) if lanes > 1 else (False, True):
+                        yield Reader(caller, axes, hidden_size, form, lanes, layered)
+                elif axes is not BATCH_FIRST:  # nothing yet tells it from time first
+                    yield Reader(caller, axes, hidden_size)
+
+
+def _at(result: Any, path: Path) -> Tensor:
+    for k, key in enumerate(path):
+        if key is EACH:
+            return torch.stack([_at(one, path[k + 1 :]) for one in result])
+        result = result[key] if isinstance(result, (dict, list, tuple)) else getattr(result, key)
+    return result  # type: ignore[no-any-return]
+
+
+def _leaves(result: Any, steps: int, path: Path = ()) -> Iterator[Path]:
+    """The paths to all floating point tensors; a list as long as time is one tensor."""
+    if isinstance(result, Tensor):
+        if result.is_floating_point():
+            yield path
+        return
+    parts: Any = result if isinstance(result, dict) else getattr(result, "__dict__", {})
+    if isinstance(result, (list, tuple)):
+        parts = dict(enumerate(result))
+        if len(result) == steps:
+            alike = len({getattr(part, "shape", type(part)) for part in result}) == 1
+            parts, steps = {EACH: result[0]} if alike else {}, -1
+    for key, part in parts.items():
+        yield from _leaves(part, steps, (*path, key))

@@ -1,0 +1,353 @@
+"""Which weight of a learner's code does what: every way to give them roles, run and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import permutations, product
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lstm_teach.checks.cell.equations import GATES, _solved
+from lstm_teach.checks.mistake import Mistake
+
+Weights = Mapping[str, Tensor]
+State = tuple[Tensor, Tensor]
+Sizes = tuple[int, int]
+
+# What may lie side by side in one weight: a part for x, one for h, a bias.
+_JOINED = ("x", "h", "b", "xh", "hx", "bxh", "bhx", "xhb", "hxb")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some rows of one weight: those that feed one gate.
+
+    Attributes:
+        slot: which of the weights of a layer.
+        block: which of its blocks of hidden_size rows.
+        turned: whether the rows stand in columns.
+        interleaved: whether the rows of the gates take turns.
+        joined: the parts that lie side by side in it.
+    """
+
+    slot: int
+    block: int
+    turned: bool
+    interleaved: bool
+    joined: str
+
+    def of(self, weights: Sequence[Tensor], part: str, hidden: int) -> Tensor:
+        """The piece's part for "x", "h" or "b": `[hidden_size, width]`."""
+        rows = as_rows(weights[self.slot], self.turned)
+        split = (hidden, -1) if self.interleaved else (-1, hidden)
+        block = rows.unflatten(0, split).select(int(self.interleaved), self.block)
+        widths = {"h": hidden, "b": 1}
+        widths["x"] = block.shape[1] - sum(widths[one] for one in self.joined if one != "x")
+        start = sum(widths[one] for one in self.joined[: self.joined.index(part)])
+        return block[:, start : start + widths[part]]
+
+
+def as_rows(weight: Tensor, turned: bool = False) -> Tensor:
+    """A weight as a matrix, the gates' rows being its rows; a bias has one column."""
+    if weight.dim() < 2:
+        return weight[:, None]
+    return (weight.mT if turned else weight).flatten(0, -2)
+
+
+def is_bias(weight: Tensor, sizes: Sizes) -> bool:
+    """Whether a weight has the shape of a bias, of one gate or of all."""
+    upright = 1 in weight.shape and min(sizes) > 1
+    one_each = tuple(weight.shape) == (4, sizes[1]) and not {1, 4} & {*sizes}
+    return weight.dim() == 1 or upright or one_each
+
+
+def flat(weight: Tensor, sizes: Sizes) -> Tensor:
+    """A weight, with one axis where it is a bias."""
+    return weight.flatten() if is_bias(weight, sizes) else weight
+
+
+def pieces(weights: Sequence[Tensor], width: int, hidden: int) -> list[Piece]:
+    """The pieces of a layer's weights that may feed a gate, for an input so wide."""
+    widths = {"x": width, "h": hidden, "b": 1}
+    found = []
+    for slot, weight in enumerate(weights):
+        for turned, joined in product((False, True)[: weight.dim()], _JOINED):
+            rows, wide = as_rows(weight, turned).shape
+            if wide != sum(map(widths.__getitem__, joined)) or rows % hidden or rows > 4 * hidden:
+                continue
+            blocks = rows // hidden
+            for interleaved in (False, True)[: min(blocks, 2)]:
+                found += [Piece(slot, k, turned, interleaved, joined) for k in range(blocks)]
+    return found
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which piece feeds i, f, g and o; the same in every layer and direction.
+
+    Attributes:
+        x: what multiplies x.
+        h: what multiplies h.
+        b: what is added to each, and how often.
+    """
+
+    x: tuple[Piece, ...]
+    h: tuple[Piece, ...] = ()
+    b: tuple[tuple[tuple[Piece, int], ...], ...] = ((), (), (), ())
+
+
+class Cell:
+    """A cell for many roles at once: the first axis of what it computes is that of the roles."""
+
+    def __init__(
+        self, weights: Sequence[Tensor], roles: Sequence[Roles], hidden: int, added: float = 0.0
+    ) -> None:
+        """Put the weights together as nn.LSTM has them: `[roles, 4 * hidden_size, ...]`."""
+        self.hidden_size = hidden
+        self.changed: Mapping[str, str] = {}
+        zeros = weights[0].new_zeros(1, 4 * hidden, hidden)
+
+        def joined(part: str, fed: list[Any]) -> Tensor:
+            used = dict.fromkeys(p for gate in fed for p, _ in gate)
+            if not used:
+                return zeros
+            columns = {p: k for k, p in enumerate(used)}
+            times = [[0] * len(columns) for _ in fed]
+            for row, gate in zip(times, fed, strict=True):
+                for p, often in gate:
+                    row[columns[p]] += often
+            made = torch.stack([p.of(weights, part, hidden) for p in used])
+            rows = torch.tensor(times, dtype=zeros.dtype) @ made.flatten(1)
+            return rows.view(len(roles), 4 * hidden, -1)
+
+        self.w_ih = joined("x", [[(p, 1)] for role in roles for p in role.x])
+        self.w_hh = joined("h", [[(p, 1)] for role in roles for p in role.h])
+        self.bias = joined("b", [gate for role in roles for gate in role.b])[:, :, 0].clone()
+        self.bias[:, hidden : 2 * hidden] += added
+
+    def __call__(self, xt: Tensor, state: State) -> State:
+        """One step: h and c `[roles, batch, hidden_size]`."""
+        h, c = state
+        sums = xt @ self.w_ih.mT + h @ self.w_hh.mT + self.bias[:, None]
+        known = {f"z_{gate}": z for gate, z in zip(GATES, sums.chunk(4, -1), strict=True)}
+        return _solved(self.changed, {**known, "h_0": h.expand_as(known["z_i"]), "c_0": c})
+
+
+def read(
+    cells: Sequence[Cell],
+    x: Tensor,
+    directions: int = 1,
+    state: State | None = None,
+    flip_back: bool = True,
+) -> tuple[Tensor, list[list[State]]]:
+    """A right LSTM: cells layer by layer, both directions of a layer side by side.
+
+    Args:
+        cells: one for each layer and direction.
+        x: `[seq_len, batch, input_size]`.
+        directions: 1 or 2.
+        state: h and c, `[len(cells), batch, hidden_size]`; zeros where it is None.
+        flip_back: whether the backward direction's output is put in the order of time.
+
+    Returns:
+        The output, and of each cell its (h, c) at every step, in the order in which it walked.
+    """
+    walked = []
+    zeros = x.new_zeros(len(cells), x.shape[1], cells[0].hidden_size)
+    h_0, c_0 = state or (zeros, zeros)
+    for layer in range(0, len(cells), directions):
+        sides = []
+        for way in range(directions):
+            now, lane = (h_0[layer + way], c_0[layer + way]), []
+            for xt in x.flip(0) if way else x:
+                now = cells[layer + way](xt, now)
+                lane.append(now)
+            steps = [h for h, c in lane]
+            sides.append(torch.stack(steps[::-1] if way and flip_back else steps))
+            walked.append(lane)
+        x = torch.cat(sides, -1)
+    return x, walked
+
+
+def groupings(weights: Weights, layers: int, directions: int) -> Iterator[list[list[str]]]:
+    """The names of the weights of each layer and direction: one lane after another in the code, or
+    one kind of weight after another."""
+    lanes, names = layers * directions, list(weights)
+    each, rest = divmod(len(names), lanes)
+    by_direction = [way * layers + k for k in range(layers) for way in range(directions)]
+    for order in [] if rest else dict.fromkeys([tuple(range(lanes)), tuple(by_direction)]):
+        yield [names[k * each : (k + 1) * each] for k in order]
+        if lanes > 1 and each > 1:
+            yield [names[k::lanes] for k in order]
+
+
+@dataclass
+class Search:
+    """The search for the roles of the weights.
+
+    Attributes:
+        weights: all weights, as they are drawn now.
+        lanes: the names of the weights of each layer and direction.
+        sizes: input_size and hidden_size.
+        directions: 1 or 2.
+        limit: how far equal numbers may be apart.
+        added: what the code adds to the sum of f by itself.
+    """
+
+    weights: Weights
+    lanes: list[list[str]]
+    sizes: Sizes
+    directions: int
+    limit: float
+    added: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Keep the pieces that exist in every lane."""
+        widths = [self.sizes[0]] * self.directions
+        widths += [self.directions * self.sizes[1]] * (len(self.lanes) - self.directions)
+        first, *others = (
+            pieces(self.of_lane(k), width, self.sizes[1]) for k, width in enumerate(widths)
+        )
+        self.pieces = [p for p in first if all(p in other for other in others)]
+        # All these weights are in memory at once.
+        self.at_once = max(1, 10**7 // (4 * self.sizes[1] * (max(widths) + self.sizes[1])))
+
+    def of_lane(self, lane: int, weights: Weights | None = None) -> list[Tensor]:
+        """The weights of one lane, its biases with one axis."""
+        weights = weights or self.weights
+        return [flat(weights[name].double(), self.sizes) for name in self.lanes[lane]]
+
+    def cells(self, roles: Sequence[Roles]) -> list[Cell]:
+        """One for each lane."""
+        lanes = map(self.of_lane, range(len(self.lanes)))
+        return [Cell(own, roles, self.sizes[1], self.added) for own in lanes]
+
+    def biases(self) -> list[int]:
+        """The slots of the weights that are biases."""
+        own = self.of_lane(0)
+        return sorted({p.slot for p in self.pieces if p.joined == "b" and own[p.slot].dim() < 2})
+
+    def families(self, part: str, without: frozenset[int] = frozenset()) -> list[list[Piece]]:
+        """The pieces among which the gates choose: blocks of one weight, or several weights."""
+        found: dict[Any, list[Piece]] = {}
+        some = [p for p in self.pieces if part in p.joined and p.slot not in without]
+        for p in some:
+            large = sum(q.slot == p.slot and q == replace(p, block=q.block) for q in some) > 2
+            style = (p.turned, p.interleaved, p.joined, p.slot if large else None)
+            found.setdefault(style, []).append(p)
+        return [*found.values()]
+
+    def agreeing(
+        self, roles: Sequence[Roles], x: Tensor, seen: Tensor, how: Any = None, made: Any = None
+    ) -> list[Roles]:
+        """Those roles that give the output that was seen: in a right LSTM, or in a mistaken one.
+
+        Args:
+            roles: the roles to try.
+            x: `[seq_len, batch, input_size]`.
+            seen: the output.
+            how: what a mistake does: equations that it changes, or a stack that it makes.
+            made: the cells of these roles, where they are made.
+        """
+        found: list[Roles] = []
+        for start in range(0, len(roles), self.at_once):
+            some = roles[start : start + self.at_once]
+            cells = made or self.cells(some)
+            for cell in cells:
+                cell.changed = {} if callable(how) else how or {}
+            output, _ = how(cells, x) if callable(how) else read(cells, x, self.directions)
+            if output.shape[-2:] == seen.shape[-2:]:
+                off = (output - seen[:, None]).abs().flatten(2).amax((0, 2)) < self.limit
+                found += [role for role, fits in zip(some, off, strict=True) if fits]
+        return found
+
+    def right(self, x: Tensor, first: Tensor, seen: Tensor, shared: bool) -> Roles | None:
+        """The roles in which the weights, all biases being zero, give what was seen.
+
+        Args:
+            x: `[seq_len, batch, input_size]`.
+            first: the output for the first step of x alone.
+            seen: the output for all of x.
+            shared: whether gates may share their weights, which is a mistake with a name, and
+                those of h stand in another order than those of x.
+        """
+        for some in self.families("x"):
+            for roles in self._with_h(self.agreeing(_ways(some, shared), x[:1], first), shared):
+                for role in self.agreeing(roles, x, seen):
+                    return role
+        return None
+
+    def wrong(
+        self, x: Tensor, first: Tensor, seen: Tensor, mistakes: Sequence[Mistake]
+    ) -> Mistake | None:
+        """The mistake that gives what was seen, in any roles; as `right`."""
+        for some in self.families("x"):
+            for roles in self._with_h(_ways(some, shared=len(some) < 4)):
+                cells = self.cells(roles) if len(roles) <= self.at_once else None
+                for mistake in mistakes:
+                    try:
+                        kept = self.agreeing(roles, x[:1], first, mistake.how, cells)
+                        if kept and self.agreeing(kept, x, seen, mistake.how):
+                            return mistake
+                    except (RuntimeError, NameError):
+                        continue  # it does not run with these sizes, or needs a single weight
+        return None
+
+    def _with_h(self, roles: list[Roles], shared: bool = False) -> Iterator[list[Roles]]:
+        """The same with the weights of h: in the order of those of x, or in any."""
+        if roles and "h" in roles[0].x[0].joined:
+            yield [replace(role, h=role.x) for role in roles]
+            return
+        for slots in dict.fromkeys(frozenset(p.slot for p in role.x) for role in roles):
+            mine = [role for role in roles if slots == {p.slot for p in role.x}]
+            among = sorted({p for role in mine for p in role.x}, key=lambda p: (p.slot, p.block))
+            for own in self.families("h", slots):
+                if own[0].joined == "h" and shared and len(own) < 5:
+                    yield [replace(r, h=h) for r in mine for h in product(own, repeat=4)]
+                elif own[0].joined == "h" and len(own) == len(among):
+                    yield [replace(r, h=tuple(own[among.index(p)] for p in r.x)) for r in mine]
+
+    def find_bias(self, roles: Roles, slot: int, x: Tensor, seen: Tensor) -> Roles | None:
+        """What one bias is added to, the likeliest ways first; the others are zero."""
+        for some in self.families("b"):
+            own = [p for p in some if p.slot == slot]
+            if not own:
+                continue
+            in_order = [own[p.block % len(own)] for p in roles.x]
+            ways = [[replace(roles, b=tuple(((p, k),) for p in in_order)) for k in (1, 2)]]
+            if len(own) < 5:
+                times = (1, 2) if len(own) == 1 else (1,)
+                each = [(), *(((p, k),) for p in own for k in times)]
+                ways.append([replace(roles, b=four) for four in product(each, repeat=4)])
+            for way in ways:
+                for role in self.agreeing(way, x, seen):
+                    return role
+        return None
+
+    def as_torch(self, roles: Roles, weights: Weights, batch_first: bool) -> nn.LSTM:
+        """An nn.LSTM with a learner's own weights."""
+        layers, dtype = len(self.lanes) // self.directions, weights[self.lanes[0][0]].dtype
+        form = layers, bool(any(roles.b) or self.added), batch_first, 0.0, self.directions == 2
+        with torch.random.fork_rng(devices=[]):
+            lstm = nn.LSTM(*self.sizes, *form, device="cpu", dtype=dtype)
+        values: dict[str, Tensor] = {}
+        for k in range(len(self.lanes)):
+            cell = Cell(self.of_lane(k, weights), [roles], self.sizes[1], self.added)
+            end = f"l{k // self.directions}" + "_reverse" * (k % self.directions)
+            values |= {f"weight_ih_{end}": cell.w_ih[0], f"weight_hh_{end}": cell.w_hh[0]}
+            values |= {f"bias_ih_{end}": cell.bias[0], f"bias_hh_{end}": 0 * cell.bias[0]}
+        lstm.load_state_dict({name: values[name] for name in lstm.state_dict()})
+        return lstm
+
+
+def _ways(some: list[Piece], shared: bool) -> list[Roles]:
+    """The ways in which four gates may choose among these pieces for x."""
+    ways = permutations(some, 4)
+    if shared:
+        ways = product(some, repeat=4) if len(some) < 5 else iter(())  # type: ignore[assignment]
+    bias = (((p, 1),) if "b" in p.joined else () for p in some)
+    fed = dict(zip(some, bias, strict=True))
+    return [Roles(four, (), tuple(fed[p] for p in four)) for four in ways]

@@ -1,0 +1,150 @@
+"""A drawing in matplotlib, and its PNG.
+
+A Figure without an Axes: a drawing has no scales.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from matplotlib.transforms import Affine2D
+from PIL import Image
+
+from .drawing import DASHES, NONE, Boxes, Drawing, Lines, Shape, Words
+from .palette import LIGHT
+
+DPI = 100
+CAPTION = 26  # pixels
+MONO = "DejaVu Sans Mono"
+MONO_ADVANCE = 0.602  # width of one character of MONO, in units of the font size
+
+
+def new_figure(width: int, height: int, dpi: float = DPI) -> Figure:
+    """An empty Figure of so many pixels, with a canvas of its own and no global state."""
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=dpi, facecolor=LIGHT["paper"])
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def figure(drawing: Drawing | Figure, dpi: float = DPI) -> Figure:
+    """The drawing as a matplotlib Figure; what is one stays as it is."""
+    if isinstance(drawing, Figure):
+        return drawing
+    sheet = new_figure(drawing.width, drawing.height, dpi)
+    # IPython shows nothing for a figure that has neither axes nor lines.
+    sheet.lines.append(Line2D([], []))
+    pixels = Affine2D().scale(1 / drawing.width, 1 / drawing.height) + sheet.transFigure
+    for shape in drawing.shapes:
+        for artist in _artists(shape):
+            artist.set_transform(pixels)
+            sheet.add_artist(artist)
+    return sheet
+
+
+def _artists(shape: Shape) -> Sequence[PolyCollection | LineCollection | Text]:
+    if isinstance(shape, Words):
+        return _texts(shape)
+    width = shape.width * 72 / DPI
+    if isinstance(shape, Boxes):
+        corners = [((x, y), (x + w, y), (x + w, y + h), (x, y + h)) for x, y, w, h in shape.boxes]
+        dashes = [length / shape.width for length in DASHES[shape.style]]
+        look: dict[str, Any] = {"linewidths": width, "linestyles": (0, dashes) if dashes else "-"}
+        fill = NONE if shape.fill == NONE else to_rgba(LIGHT[shape.fill], shape.strength)
+        edge = NONE if shape.edge == NONE else LIGHT[shape.edge]
+        return [PolyCollection(corners, facecolors=fill, edgecolors=edge, **look)]
+    color = LIGHT[shape.color]
+    if isinstance(shape, Lines):
+        return [LineCollection([*shape.paths], colors=color, linewidths=width)]
+    shafts, heads = shape.shafts_and_heads
+    return [
+        LineCollection(shafts, colors=color, linewidths=width),
+        PolyCollection(heads, facecolors=color, edgecolors=NONE),
+    ]
+
+
+def _texts(shape: Words) -> list[Text]:
+    """One Text for each part; only words in MONO have several, for their width is known."""
+    look: dict[str, Any] = {
+        "fontsize": shape.size,
+        "fontweight": "bold" if shape.bold else "normal",
+        "fontfamily": MONO if shape.mono else "DejaVu Sans",
+        "va": "center",
+        "parse_math": False,
+    }
+    if len(shape.parts) == 1:
+        ((words, color),) = shape.parts
+        return [Text(shape.x, shape.y, _known(words), color=LIGHT[color], ha=shape.align, **look)]
+    # The renderer sets every character of MONO a whole number of pixels wide.
+    advance = round(MONO_ADVANCE * shape.size * DPI / 72)
+    x = shape.x - {"left": 0, "center": 0.5, "right": 1}[shape.align] * advance * len(shape.text)
+    drawn = []
+    for words, color in shape.parts:
+        drawn.append(Text(x, shape.y, words, color=LIGHT[color], ha="left", **look))
+        x += advance * len(words)
+    return drawn
+
+
+@cache
+def _letters() -> frozenset[int]:
+    return frozenset(get_font(findfont(MONO)).get_charmap())
+
+
+def _known(words: str) -> str:
+    """The words in characters that the font has."""
+    return "".join(each if each.isascii() or ord(each) in _letters() else "□" for each in words)
+
+
+def png(drawing: Drawing | Figure) -> bytes:
+    """The picture as PNG bytes."""
+    return _encoded(_pixels(drawing))
+
+
+def contact_sheet(pictures: Sequence[tuple[str, Drawing]]) -> bytes:
+    """Several pictures under their captions as one PNG: the first large, the others half as wide.
+
+    Args:
+        pictures: caption and drawing of each, all of one size.
+    """
+    (caption, large), *others = pictures
+    width, height = large.width, large.height
+    rows = -(-len(others) // 2)
+    sheet = Image.new("RGB", (width, CAPTION + height + rows * (CAPTION + height // 2)), "white")
+    sheet.paste(_pixels(_caption(caption, width)), (0, 0))
+    sheet.paste(_pixels(large), (0, CAPTION))
+    for place, (caption, drawing) in enumerate(others):
+        x = place % 2 * (width // 2)
+        y = CAPTION + height + place // 2 * (CAPTION + height // 2)
+        sheet.paste(_pixels(_caption(caption, width // 2)), (x, y))
+        sheet.paste(_pixels(drawing, DPI / 2), (x, y + CAPTION))
+    return _encoded(sheet)
+
+
+def _caption(words: str, width: int) -> Drawing:
+    drawing = Drawing(width, CAPTION)
+    drawing.boxes([(0, 0, width, CAPTION)], "panel", "none")
+    drawing.text(20, CAPTION / 2, words, size=8.5, align="left")
+    return drawing
+
+
+def _pixels(drawing: Drawing | Figure, dpi: float = DPI) -> Image.Image:
+    canvas = FigureCanvasAgg(figure(drawing, dpi))
+    canvas.draw()
+    size = canvas.get_width_height()
+    return Image.frombuffer("RGBA", size, canvas.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
+
+
+def _encoded(image: Image.Image) -> bytes:
+    """PNG bytes in few colours, a third of the size: a notebook carries them."""
+    buffer = io.BytesIO()
+    image.quantize(256, dither=Image.Dither.NONE).save(buffer, "PNG")
+    return buffer.getvalue()

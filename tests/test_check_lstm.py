@@ -1,0 +1,132 @@
+"""What check_lstm gives beside a verdict: an nn.LSTM, axes in words, and gradients by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lstm_teach import check_lstm
+from tests.zoo import EXAMPLES, load
+
+load()
+D, H = 7, 3
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {},
+        {"bias": False},
+        {"num_layers": 2, "batch_first": True},
+        {"num_layers": 2, "bidirectional": True},
+    ],
+    ids=str,
+)
+def test_the_weights_read_off_give_the_same_output_and_states(layout):
+    lstm = nn.LSTM(6, 5, **layout)
+    x = torch.randn(4, 3, 6)
+    own, (h, c) = lstm(x)
+    read_off, (h_n, c_n) = check_lstm(lstm).as_torch()(x)
+    for one, two in ((own, read_off), (h, h_n), (c, c_n)):
+        torch.testing.assert_close(one, two)
+
+
+@pytest.mark.parametrize("sizes", [(1, 4), (4, 1), (1, 1), (4, 4), (3, 4), (4, 3), (20, 20)])
+def test_a_right_one_is_right_in_every_size(sizes):
+    assert check_lstm(nn.LSTM(*sizes, num_layers=2))
+
+
+def test_it_leaves_what_it_was_given_as_it_was():
+    lstm = nn.LSTM(3, 4)
+    before = {name: value.clone() for name, value in lstm.state_dict().items()}
+    check_lstm(lstm)
+    for name, value in lstm.state_dict().items():
+        assert torch.equal(value, before[name])
+    assert lstm.training
+    assert all(p.grad is None for p in lstm.parameters())
+
+
+def test_arrays_are_put_back():
+    source = np.random.default_rng(0)
+    weights = {"W": source.normal(size=(7, 12)), "b": source.normal(size=12)}
+
+    def lstm(x):
+        h = c = np.zeros((x.shape[1], 3))
+        out = []
+        for xt in x:
+            i, f, o, g = np.split(np.hstack([xt, h]) @ weights["W"] + weights["b"], 4, 1)
+            c = c / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
+            h = np.tanh(c) / (1 + np.exp(-o))
+            out.append(h)
+        return np.stack(out)
+
+    before = {name: array.copy() for name, array in weights.items()}
+    report = check_lstm(lstm)
+    assert report, report
+    assert all(np.array_equal(weights[name], before[name]) for name in weights)
+    x = source.normal(size=(5, 2, 4))
+    assert np.allclose(report.as_torch()(torch.from_numpy(x))[0].detach(), lstm(x))
+
+
+@pytest.mark.parametrize("example", [e for e in EXAMPLES if e.check == "check_lstm"])
+def test_every_report_says_in_a_headline_what_is_wrong(example):
+    report = example.run()
+    assert report.headline or report.verdict in ("ok", "not_attempted", "raises")
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def lstm_forward(x, h0, Wx, Wh, b):
+    T = x.shape[1]
+    h, c, hs, cache = h0, np.zeros_like(h0), [], []
+    for t in range(T):
+        i, f, o, g = np.split(x[:, t] @ Wx + h @ Wh + b, 4, axis=1)
+        i, f, o, g = sigmoid(i), sigmoid(f), sigmoid(o), np.tanh(g)
+        new = f * c + i * g
+        cache.append((x[:, t], h, c, new, i, f, o, g, Wx, Wh))
+        c, h = new, o * np.tanh(new)
+        hs.append(h)
+    return np.stack(hs, 1), cache
+
+
+def backward_with(slip):
+    def lstm_backward(dout, cache):
+        T = dout.shape[1]
+        dx, dh, dc = [], np.zeros_like(dout[:, 0]), np.zeros_like(dout[:, 0])
+        dWx, dWh, db = 0.0, 0.0, 0.0
+        for t in reversed(range(T)):
+            x, h, c, new, i, f, o, g, Wx, Wh = cache[t]
+            dh = dh + dout[:, t]
+            dc = dc + dh * o * (1 - np.tanh(new) ** 2)
+            slope = 1 - g if slip == "g" else 1 - g**2
+            parts = [dc * g * i * (1 - i), dc * c * f * (1 - f)]
+            parts += [dh * np.tanh(new) * o * (1 - o), dc * i * slope]
+            dz = np.hstack(parts)
+            dx.append(dz @ Wx.T)
+            dWx = x.T @ dz + (0 if slip == "Wx" else dWx)
+            dWh = dWh + h.T @ dz
+            db = db + dz.sum(0)
+            dh, dc = dz @ Wh.T, dc if slip == "dc" else dc * f
+        return np.stack(dx[::-1], 1), dh, dWx, dWh, db
+
+    return lstm_backward
+
+
+def test_a_right_backward_pass_by_hand():
+    report = check_lstm(lstm_forward, backward=backward_with(None))
+    assert report, report
+    assert "gradients" in report.message
+
+
+@pytest.mark.parametrize(
+    ("slip", "says"), [("g", "`Wx`"), ("g", "rows of g"), ("Wx", "`Wx`"), ("dc", "`Wx`")]
+)
+def test_a_wrong_backward_pass_is_told_by_its_first_wrong_gradient(slip, says):
+    report = check_lstm(lstm_forward, backward=backward_with(slip))
+    assert report.verdict == "wrong_gradient", report
+    if slip != "g" or says.startswith("rows"):
+        assert says in report.headline, report

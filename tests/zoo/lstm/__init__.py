@@ -1,0 +1,1 @@
+"""Whole LSTMs, right and wrong."""
