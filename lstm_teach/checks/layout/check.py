@@ -182,9 +182,11 @@ def _lengths(lengths: Any) -> torch.Tensor | None:
     """Lengths as a tensor on the CPU; CannotTell what is wrong with them."""
     if lengths is None:
         return None
-    given = torch.zeros(())
+    given = torch.zeros((), device="cpu")
     with suppress(TypeError, ValueError, RuntimeError):
-        given = lengths if isinstance(lengths, torch.Tensor) else torch.as_tensor(list(lengths))
+        given = torch.as_tensor(
+            lengths if torch.is_tensor(lengths) else list(lengths), device="cpu"
+        )
     given = given.detach().cpu()
     is_row = given.dim() == 1 and len(given) > 0 and given.dtype is not torch.bool
     if is_row and (given == given.round()).all() and given.min() >= 1 and given.max() > 1:
