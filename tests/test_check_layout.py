@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from lstm_teach.checks.layout import calling, check_layout
 from lstm_teach.checks.layout.mistakes import LEAK, MISTAKES
+from tests.random_layouts import random_right
 from tests.zoo import load
 from tests.zoo.layout.common import ENTRIES, IN, Net, features
 from tests.zoo.layout.right_frames import FramesClassifier
@@ -67,7 +68,8 @@ class Turned(nn.Module):
 def turned(given):
     axes = given.get("input_axes", ("batch", "time"))
     takes_more = len(inspect.signature(given["model"].forward).parameters) > 1
-    if len(axes) != 2 or "call" in given or 1 in given["x"].shape[:2]:
+    x = given["x"]
+    if len(axes) != 2 or "call" in given or not torch.is_tensor(x) or 1 in x.shape[:2]:
         return None
     if takes_more and not isinstance(given["model"], nn.RNNBase):
         return None
@@ -331,3 +333,18 @@ def test_pads_that_reach_an_answer_are_said(reads_pads):
     report = check_layout(OwnLastStep(), x, lengths=[3, 7, 5, 4])
     assert report.ok
     assert ("the pads reach answers" in report.message) == reads_pads
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_right_model_drawn_at_random_is_called_right(seed):
+    drawn, given = random_right(seed)
+    report = check_layout(**given)
+    assert report.ok, (drawn, report)
+
+
+def test_another_default_device_is_the_learners_alone():
+    model, x = BatchFirstClassifier(), features()
+    with torch.device("meta"):  # as a GPU would be: what the check makes must not go there
+        assert check_layout(model, x)
+        assert check_layout(model, x, lengths=[3, 7, 5, 4]).verdict == "padded_last_step"
+        assert torch.empty(1).is_meta

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import torch
@@ -113,7 +113,10 @@ def examine(
         run = calling(model, x, taken, call)
         if isinstance(run, Report):
             return run
-        with undisturbed(model) as rewind:
+        default = torch.get_default_device()
+        elsewhere = default.type != "cpu"  # the learner's tensors are made there, and ours here
+        with undisturbed(model) as rewind, torch.device("cpu") if elsewhere else nullcontext():
+            run = _on(default, run) if elsewhere else run
             if own.is_folded:
                 own = _sized(own, x, taken, model, run)
             padding = {m.padding_idx for m in model.modules() if isinstance(m, nn.Embedding)}
@@ -138,6 +141,14 @@ def examine(
     except CannotTell as error:
         headline, message = error.args
         return Report("cannot_check", message, headline=headline)
+
+
+def _on(device: torch.device, run: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def on_device(value: Any) -> Any:
+        with device:
+            return run(value)
+
+    return on_device
 
 
 def _sized(axes: Axes, x: Any, lengths: Any, model: nn.Module, run: Callable[[Any], Any]) -> Axes:
@@ -171,9 +182,11 @@ def _lengths(lengths: Any) -> torch.Tensor | None:
     """Lengths as a tensor on the CPU; CannotTell what is wrong with them."""
     if lengths is None:
         return None
-    given = torch.zeros(())
+    given = torch.zeros((), device="cpu")
     with suppress(TypeError, ValueError, RuntimeError):
-        given = lengths if isinstance(lengths, torch.Tensor) else torch.as_tensor(list(lengths))
+        given = torch.as_tensor(
+            lengths if torch.is_tensor(lengths) else list(lengths), device="cpu"
+        )
     given = given.detach().cpu()
     is_row = given.dim() == 1 and len(given) > 0 and given.dtype is not torch.bool
     if is_row and (given == given.round()).all() and given.min() >= 1 and given.max() > 1:
