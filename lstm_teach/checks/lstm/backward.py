@@ -67,9 +67,10 @@ def _by_autograd(
 ) -> Report | None:
     own = {n: p for n, p in code.named_parameters() if n in right and p.requires_grad}
     with torch.enable_grad():
-        found = reader(x, state)
-        if isinstance(found, Report):
-            return found
+        result = _called(reader, x, state)
+        if isinstance(result, Report):
+            return result
+        found = reader.taken([result] if reader.axes.alone else result)
         got: Any = [None] * len(own)
         if own and found[0].requires_grad:
             loss = (found[0] * pull).sum()
@@ -82,15 +83,23 @@ def _by_autograd(
     return None
 
 
+def _called(reader: Reader, x: Tensor, state: Any) -> Any:
+    """What the code returns, its gradients attached."""
+    caller = reader.listing()
+    given = {n: t.to(caller.dtype) for n, t in reader.given(x, state).items()}
+    if caller.numpy:
+        given = {n: t.numpy() for n, t in given.items()}  # type: ignore[misc]
+    args, kwargs = caller.arrange(given)
+    return run_in_time(caller.code, *args, **kwargs)
+
+
 def _by_hand(reader: Reader, x: Tensor, state: Any, pull: Tensor, backward: Any) -> Any:
     """What a backward pass by hand returns: gradients by name or number; or a report."""
-    caller, place = reader.listing(), reader.places[0]
-    given = reader.given(x, state).items()
-    args, kwargs = caller.arrange({n: t.numpy() if caller.numpy else t for n, t in given})
-    result = run_in_time(caller.code, *args, **kwargs)
+    numpy, place = reader.caller.numpy, reader.places[0]
+    result = _called(reader, x, state)
     pull = pull.movedim((0, 1), (place.time or 0, place.batch)).contiguous()
     cache = result[-1] if isinstance(result, tuple) else result
-    found = run_in_time(backward, pull.numpy() if caller.numpy else pull, cache)
+    found = run_in_time(backward, pull.numpy() if numpy else pull, cache)
     if isinstance(found, (Report, dict)):
         return found
     flat = [part for one in found for part in (one if isinstance(one, (tuple, list)) else [one])]

@@ -166,6 +166,7 @@ class _Check:
     backward: Any
     layers: int | None = None
     handed: bool = False
+    shorter: bool = False
     limit: float = 1e-8
 
     def report(self) -> Report:
@@ -224,6 +225,8 @@ class _Check:
                     narrow = True
                 if time.process_time() - start > _SECONDS:
                     break
+        if self.shorter:
+            _tell(told("steps_dropped", "one step of x gives no step of the output"))
         if failed and not narrow and all(self.told) and not _needed(self.tried)[1:]:
             raise _Told(failed[0])
         said = "Every h is needed, `hidden_size` wide: return it from before any layer behind it. "
@@ -248,10 +251,11 @@ class _Check:
     def _reads(self, reader: Reader, result: Any) -> bool:
         (steps, batch), widths = self.x.shape[:2], {self.sizes[1], 2 * self.sizes[1]}
         reader.find_places(result, steps, batch, widths)
-        for shorter in () if reader.places else ((steps - 1, batch), (steps, batch - 1)):
+        either = reader.axes is TIME_FIRST and not reader.places
+        for shorter in ((steps - 1, batch), (steps, batch - 1)) if either else ():
             reader.find_places(result, *shorter, widths)
             if reader.places and reader.places[0].time != reader.places[0].features:
-                _tell(told("steps_dropped", "one step of x gives no step of the output"))
+                self.shorter = True
         found = reader(self.x) if reader.places else []
         if isinstance(found, Report) or not found or found[0].shape[-1] not in widths:
             return False

@@ -129,15 +129,15 @@ class Reader:
         """
         result = self.raw(x, state)
         try:
-            return (
-                result
-                if isinstance(result, Report)
-                else [self._take(result, p) for p in self.places]
-            )
+            return result if isinstance(result, Report) else self.taken(result)
         except (LookupError, RuntimeError, TypeError, AttributeError):
             said = "the form of what comes back changes with the size of x"
             found = f"x for {x.shape[0]} steps and {x.shape[1]} samples gives another form."
             return Report("unrecognised", found, headline=said)
+
+    def taken(self, result: Any) -> list[Tensor]:
+        """What stands at the places of a result."""
+        return [self._take(result, place) for place in self.places]
 
     def _take(self, result: Any, place: Place) -> Tensor:
         if self.axes.alone:
