@@ -127,7 +127,10 @@ def make(cls: Callable[..., Any], input_size: int, hidden_size: int, swapped: bo
 
 @contextmanager
 def to_try(code: Any) -> Iterator[Any]:
-    """A deep copy in float64 and evaluation mode, or the thing itself, put back afterwards."""
+    """A deep copy in float64, on the CPU and in evaluation mode, or the thing itself, put back
+    afterwards. Meanwhile new tensors are made on the CPU.
+    """
+    torch.set_default_device(None)
     try:
         copied = copy.deepcopy(code)
     except Exception:
@@ -143,7 +146,7 @@ def to_try(code: Any) -> Iterator[Any]:
     owner = getattr(copied, "__self__", copied)
     for module in [owner, *getattr(owner, "__dict__", {}).values()] if not shared else []:
         if isinstance(module, nn.Module):
-            module.double().eval()
+            module.double().cpu().eval()
     try:
         yield copied
     finally:
