@@ -296,12 +296,14 @@ def _crosses(eye: Eye, few: dict[str, Tensor]) -> bool:
 
 def _couples(eye: Eye, few: dict[str, Tensor]) -> bool:
     """Whether one entry of a weight reaches more than one unit, as where sums are normalised."""
-    tensor = max(eye.weights.values(), key=Tensor.numel)
     before = eye.step(**few)[1]
-    tensor[(0,) * tensor.dim()] += 1.0
-    moved = (eye.step(**few)[1] - before).abs().amax(0) > eye.limit
-    tensor[(0,) * tensor.dim()] -= 1.0
-    return bool(moved.sum() > 1)
+    for tensor in (t for t in eye.weights.values() if t.numel() > 4 * eye.sizes[1]):
+        tensor[(0,) * tensor.dim()] += 1.0
+        moved = (eye.step(**few)[1] - before).abs().amax(0) > eye.limit
+        tensor[(0,) * tensor.dim()] -= 1.0
+        if moved.any():
+            return bool(moved.sum() > 1)
+    return True
 
 
 def _multiplies(eye: Eye, few: dict[str, Tensor]) -> bool:

@@ -100,7 +100,7 @@ def _one_for_all() -> Iterator[str]:
 
 
 def _shared() -> Iterator[str]:
-    for one, two in ("fi", "oi", "io", "of", "go", "gi", "gf", "og", "ig", "fg", "fo"):
+    for one, two in ("fi", "oi", "io", "go", "gi", "gf", "og", "ig", "fg", "fo"):
         activation = RIGHT[one].partition("(")[0]
         yield f"{one} is made from the sum of {two} | {one} = {activation}(z_{two})"
 
