@@ -223,6 +223,8 @@ class _Check:
                     return
                 else:
                     narrow = True
+                    if reader.axes is TIME_FIRST:
+                        break  # these are not its sizes; x in odd forms may crash nn.LSTMCell
                 if time.process_time() - start > _SECONDS:
                     break
         if self.shorter:
@@ -241,7 +243,14 @@ class _Check:
         # An attribute may mislead, so the sizes of the weights are tried too.
         both = [s for code in (self.tried, self.weights) for s in likely_sizes(code, *self.told)]
         tried = [*dict.fromkeys(both)][:200]
-        return sorted(tried, key=lambda s: (len(self._unused(s)), s != both[0], -s[1]))[:20]
+
+        def unlikely(sizes: Sizes) -> tuple[Any, ...]:
+            own = [flat(weight, sizes) for weight in self.weights.values()]
+            reads_h = any("h" in p.joined for k in (1, 2) for p in pieces(own, k, sizes[1]))
+            reads_h |= any("h" in p.joined for p in pieces(own, *sizes))
+            return not reads_h, len(self._unused(sizes)), sizes != both[0], -sizes[1]
+
+        return sorted(tried, key=unlikely)[:20]
 
     def _unused(self, sizes: Sizes) -> list[str]:
         """The weights that would have no use for these sizes, in the first layer or above it."""
@@ -358,7 +367,8 @@ class _Check:
 
     def _by_cell(self) -> Report:
         """One step of one layer is a cell: let `check_cell` say which."""
-        for reader in islice(self._with_state(1) if self.directions == 1 else (), 1):
+        one_way = self.directions == 1 and self.sizes[1] > 1  # one unit tells too little
+        for reader in islice(self._with_state(1) if one_way else (), 1):
 
             def step(code: Any, x: Tensor, h: Tensor, c: Tensor, reader: Reader = reader) -> Any:
                 taken = partial(self.call, code) if self.call else code
