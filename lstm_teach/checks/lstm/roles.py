@@ -238,7 +238,7 @@ class Search:
             large = sum(q.slot == p.slot and q == replace(p, block=q.block) for q in some) > 2
             style = (p.turned, p.interleaved, p.joined, p.slot if large else None)
             found.setdefault(style, []).append(p)
-        return [*found.values()]
+        return [some for some in found.values() if len(some) <= 8]  # x's and h's at most
 
     def agreeing(
         self, roles: Sequence[Roles], x: Tensor, seen: Tensor, how: Any = None, made: Any = None
