@@ -42,12 +42,13 @@ def function(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return o.sigmoid() * c, c
 
 class Classifier(nn.Module):
-    def __init__(self):
+    def __init__(self, batch_first=False):
         super().__init__()
-        self.lstm = nn.LSTM(8, 16)
+        self.lstm = nn.LSTM(8, 16, batch_first=batch_first)
+        self.readout = nn.Linear(16, 2)
 
     def forward(self, x):
-        return self.lstm(x)[0][:, -1]
+        return self.readout(self.lstm(x)[0][:, -1])
 
 def c_goes_up(cells, x):
     states = [None] * len(cells)
@@ -59,6 +60,7 @@ def c_goes_up(cells, x):
         steps.append(states[-1][0])
     return torch.stack(steps), states
 
+word_grid = lstm_teach.word_grid
 lstm, x = nn.LSTM(5, 6, 2), torch.randn(4, 3, 5)
 """
 # What a check is to say, and of what.
@@ -66,6 +68,16 @@ CHECKS = {
     "check_shape": [
         ('check_shape("4, 3, 6", lstm, (4, 3, 5), "output")', "ok"),
         ('check_shape("3, 4, 6", lstm, (4, 3, 5), "output")', "time_batch_swapped"),
+    ],
+    "check_shape_rule": [
+        ('check_shape_rule(lambda lstm, seq_len, batch: (seq_len, batch), "h_n")', "wrong_rank"),
+    ],
+    "check_words": [
+        ('check_words("the, nobody, rain", word_grid(), 0)', "ok"),
+        ('check_words("the, small", word_grid(), 0)', "unrecognised"),
+    ],
+    "check_last_state": [
+        ("check_last_state(Classifier(batch_first=True), torch.randn(4, 7, 8))", "ok"),
     ],
     "check_cell": [("check_cell(Cell)", "ok"), ("check_cell(function)", "missing_tanh_c")],
     "check_lstm": [("check_lstm(lstm)", "ok")],

@@ -16,6 +16,7 @@ from lstm_teach import check_cell
 from lstm_teach.checks.cell.equations import GATES, run
 from lstm_teach.checks.cell.mistakes import FORMS
 from tests.zoo import load
+from tests.zoo.cell.drawn import drawn
 from tests.zoo.cell.modules import CannotBeCopied, WithDropoutAndBuffers
 from tests.zoo.cell.right import TwoLinears, chunked
 
@@ -96,6 +97,21 @@ def test_a_module_with_nn_lstmcells_parameters_gets_the_name(verdict):
     assert report.verdict == verdict, report
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6))
+def test_a_right_cell_of_any_kind_is_right_and_is_an_nn_lstm(seed):
+    torch.manual_seed(seed)
+    cell = drawn(seed)
+    report = check_cell(cell)
+    assert report.ok, report
+    x, h, c = (torch.randn(3, n).double() for n in (cell.input_size, *(cell.hidden_size,) * 2))
+    with torch.no_grad():
+        _, own = cell.double()(x, (h, c))
+        _, (_, theirs) = report.as_torch().double()(x[None], (h[None], c[None]))
+    # A half precision rounds the sum of two biases.
+    assert torch.allclose(own, theirs[0], atol=1e-2)
+
+
 def test_another_gate_order_in_a_module_is_right_but_its_weights_cannot_be_loaded():
     report = check_cell(fused({}, "ifog"))
     assert report.ok
@@ -121,10 +137,11 @@ def test_nn_lstmcell_is_right(module):
 
 
 def test_two_mistakes_are_both_told():
-    report = check_cell(step_with({"h": "o * c"}, "ifog"))
+    report = check_cell(step_with({"h": "o * c", "g": "sigmoid(z_g)"}))
     assert report.verdict == "unrecognised"
-    assert "i, f, o, g" in report.headline
+    assert "two mistakes at once" in report.headline
     assert "without a tanh" in report.headline
+    assert "the candidate g goes through sigmoid" in report.headline
 
 
 def test_an_unknown_mistake_says_which_quantity_is_off():

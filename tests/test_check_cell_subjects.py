@@ -70,7 +70,7 @@ def test_what_comes_back_beside_h_and_c_is_told(wrap):
 def test_a_c_that_is_none_is_told():
     report = check_cell(_module_returning(lambda h, c: (h, None)))
     assert report.verdict == "unrecognised"
-    assert report.headline == "c is not returned"
+    assert "One of the two is None" in report.message
 
 
 def _returning(wrap):

@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from lstm_teach.checks.layout import calling, check_layout
 from lstm_teach.checks.layout.mistakes import LEAK, MISTAKES
+from tests.random_layouts import random_right
 from tests.zoo import load
 from tests.zoo.layout.common import ENTRIES, IN, Net, features
 from tests.zoo.layout.right_frames import FramesClassifier
@@ -50,7 +51,7 @@ def test_every_verdict_has_three_differently_written_examples():
 
 def test_the_table_holds_every_verdict_of_the_contract():
     named = {mistake.verdict for mistake in (*MISTAKES, LEAK)}
-    assert named == LAYOUT_VERDICTS | {"unrecognised", "cannot_check"}
+    assert named == LAYOUT_VERDICTS | {"unrecognised"}
 
 
 class Turned(nn.Module):
@@ -67,7 +68,8 @@ class Turned(nn.Module):
 def turned(given):
     axes = given.get("input_axes", ("batch", "time"))
     takes_more = len(inspect.signature(given["model"].forward).parameters) > 1
-    if len(axes) != 2 or "call" in given or 1 in given["x"].shape[:2]:
+    x = given["x"]
+    if len(axes) != 2 or "call" in given or not torch.is_tensor(x) or 1 in x.shape[:2]:
         return None
     if takes_more and not isinstance(given["model"], nn.RNNBase):
         return None
@@ -150,15 +152,20 @@ def test_the_check_works_where_the_caller_has_switched_gradients_off(context):
         (nn.LSTM(6, 8), features(), {"input_axes": None}, "input_axes"),
         (nn.LSTM(6, 8), features(), {"output_axes": ("time",)}, "output_axes"),
         (nn.LSTM(6, 8), features(), {"output_axes": [["batch"]]}, "output_axes"),
-        (nn.LSTM(6, 8), features(), {"lengths": [3, 2]}, "2 lengths for 4 samples"),
+        (
+            nn.LSTM(6, 8),
+            features(),
+            {"lengths": [3, 2]},
+            "There are 2 lengths up to 3, and x is [batch=4, time=7, 6]",
+        ),
         (nn.LSTM(6, 8), features(), {"lengths": 5}, "lengths"),
         (nn.LSTM(6, 8), features(), {"lengths": "long"}, "lengths"),
         (nn.LSTM(6, 8), features(), {"lengths": [[4], [7, 5], [6]]}, "lengths"),
-        (nn.LSTM(6, 8), features(), {"lengths": [0, 2, 3, 4]}, "length is 0"),
-        (nn.LSTM(6, 8), features(), {"lengths": [9, 2, 3, 4]}, "longer than x"),
+        (nn.LSTM(6, 8), features(), {"lengths": [0, 2, 3, 4]}, "It is [0, 2, 3, 4]"),
+        (nn.LSTM(6, 8), features(), {"lengths": [9, 2, 3, 4]}, "There are 4 lengths up to 9"),
         (nn.LSTM(6, 8), features(), {"lengths": [1.0, 0.5, 0.4, 0.3]}, "relative"),
         (nn.LSTM(6, 8), features(), {"call": 3}, "call"),
-        (nn.LSTM(6, 8), torch.tensor(1.0), {}, "shape"),
+        (nn.LSTM(6, 8), torch.tensor(1.0), {}, "x is []"),
         (nn.LSTM(6, 8), torch.randn(0, 3, 6), {}, "empty"),
         (nn.Sequential(nn.Flatten(), nn.LazyLinear(3)), features(), {}, "lazy"),
     ],
@@ -217,13 +224,13 @@ def test_a_model_that_cannot_be_judged_is_never_called_right():
 def test_a_model_that_returns_no_tensor_is_never_called_right():
     report = check_layout(Net(lambda self, x: "done", lstm=nn.LSTM(IN, 8)), features())
     assert report.verdict == "cannot_check"
-    assert "no tensor" in report.headline
+    assert "no tensor" in report.message
 
 
 def test_a_layer_that_is_the_model_itself_is_called_by_its_class():
     report = check_layout(nn.LSTM(IN, 8), features(), output_axes=("batch", "time"))
     assert report.headline == "`nn.LSTM` walks along your batch, not along time"
-    assert "Fix: `nn.LSTM(..., batch_first=True)`; then" in report.message
+    assert "Fix: `nn.LSTM(..., batch_first=True)`; the last step is" in report.message
 
 
 def test_a_layer_in_a_list_is_called_as_python_calls_it():
@@ -280,12 +287,12 @@ class Laid(nn.Module):
 @pytest.mark.parametrize(
     ("model", "lengths", "fix"),
     [
-        (Laid(nn.LSTM), [4, 7, 5, 6], "take `h_n[-1]`, which is each sample's own last step."),
+        (Laid(nn.LSTM), [4, 7, 5, 6], "take `h_n[-1]`, where each sample ends."),
         (Laid(nn.LSTMCell), None, "take the `h` that the loop ends with."),
         (
             Laid(nn.LSTM, batch_first=True, bidirectional=True),
             None,
-            "take `torch.cat((h_n[-2], h_n[-1]), dim=1)`, where both directions end.",
+            "take `torch.cat((h_n[-2], h_n[-1]), dim=1)`, where each direction ends.",
         ),
     ],
 )
@@ -326,3 +333,18 @@ def test_pads_that_reach_an_answer_are_said(reads_pads):
     report = check_layout(OwnLastStep(), x, lengths=[3, 7, 5, 4])
     assert report.ok
     assert ("the pads reach answers" in report.message) == reads_pads
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_right_model_drawn_at_random_is_called_right(seed):
+    drawn, given = random_right(seed)
+    report = check_layout(**given)
+    assert report.ok, (drawn, report)
+
+
+def test_another_default_device_is_the_learners_alone():
+    model, x = BatchFirstClassifier(), features()
+    with torch.device("meta"):  # as a GPU would be: what the check makes must not go there
+        assert check_layout(model, x)
+        assert check_layout(model, x, lengths=[3, 7, 5, 4]).verdict == "padded_last_step"
+        assert torch.empty(1).is_meta

@@ -6,6 +6,8 @@ from torch import nn
 
 import lstm_teach
 from lstm_teach import cell_from_layer, influence, run_cells, trace
+from tests.zoo import load
+from tests.zoo.layout.common import ENTRIES
 
 if not torch.cuda.is_available():
     pytest.skip("there is no CUDA GPU here", allow_module_level=True)
@@ -219,3 +221,27 @@ def test_an_explorer_computes_with_the_gpu_by_default(to_gpu, name):
         if hasattr(control, "step") and control.value < control.max:
             control.value += control.step
     assert explorer._repr_mimebundle_()["text/plain"]
+
+
+@pytest.mark.parametrize("train", [True, False])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "batch_first_last_step",
+        "bidirectional_tagger",
+        "batch_first_forgotten",
+        "view_to_time_first",
+        "two_layers_viewed",
+        "last_of_the_first_axis_with_batch_first",
+        "bidirectional_last_step",
+        "first_layer_as_the_top",
+        "last_step_of_padded_tokens",
+        "packed_without_the_flag",
+    ],
+)
+def test_a_layout_on_a_gpu_gets_the_verdict_that_it_has_on_the_cpu(name, train):
+    load("tests.zoo.layout")
+    verdict, entry = ENTRIES[name]
+    given = entry()
+    given["model"], given["x"] = given["model"].cuda().train(train), given["x"].cuda()
+    assert lstm_teach.check_layout(**given).verdict == verdict

@@ -99,20 +99,20 @@ MENDS = {
         "time_batch_swapped",
         f"«self.lstm = nn.LSTM(6, 8, batch_first=True)»; {FC}",
         "out, _ = self.lstm(x)\nreturn self.fc(«out[:, -1]»)",
-        (1, 2),
+        (0, 2),
         TIME_FIRST,
     ),
     "a transpose too many": Mend(
         "time_batch_swapped",
         f"self.lstm = nn.LSTM(6, 8, batch_first=True); {FC}",
         "out, _ = self.lstm(«x.transpose(0, 1)»)\nreturn self.fc(«out[:, -1]»)",
-        (3, 4),
+        (0, 3),
     ),
     "a transpose too many, time first": Mend(
         "time_batch_swapped",
         f"self.lstm = nn.LSTM(6, 8); {FC}",
         "out, _ = self.lstm(«x.transpose(0, 1)»)\nreturn self.fc(«out[:, -1]»)",
-        (3, 4),
+        (0, 3),
         TIME_FIRST,
     ),
     "a loop over the batch": Mend(
@@ -179,7 +179,7 @@ MENDS = {
         "view_scramble",
         f"self.lstm = nn.LSTM(6, 8); {FC}",
         "return self.fc(self.lstm(«x.view(x.size(1), x.size(0), -1)»)[1][0][-1])",
-        (1,),
+        (0,),
     ),
     "a view of the output": Mend(
         "view_scramble",
@@ -334,14 +334,14 @@ MENDS = {
         "ordered, order = lengths.sort(descending=True)\n"
         "out = self.lstm(pack_padded_sequence(x[order], ordered, batch_first=True))[1][0][-1]\n"
         "return self.fc(«out»)",
-        (-1,),
+        (0,),
         {"lengths": LENGTHS.flip(0)},
     ),
     "the batch turned round": Mend(
         "samples_mixed",
         f"self.lstm = nn.LSTM(6, 8, batch_first=True); {FC}",
         "return self.fc(self.lstm(«x.flip(0)»)[1][0][-1])",
-        (0,),
+        (-1,),
     ),
     "attention over the batch": Mend(
         "samples_mixed",

@@ -24,7 +24,7 @@ import time
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
 from typing import Any
@@ -62,8 +62,6 @@ _BEGINS = {
     "c": r"c($|_|\d|ell|prev|old|last|[txyn]\d*$)|long|(prev|old|last)_?c",
 }
 _BY_NAME = "Your code takes its arguments in an order of its own; the check went by their names."
-_ONE_BY_ONE = "Your code takes one sample without a batch axis; the check called it for each."
-_COLUMNS = "Your code has the samples as columns, `[features, batch]`; PyTorch has them as rows."
 _IN_NUMPY = "It was run on NumPy arrays; PyTorch cannot train what NumPy computes."
 
 
@@ -106,18 +104,12 @@ def make(cls: Callable[..., Any], input_size: int, hidden_size: int, swapped: bo
     single = [p for p in signature.parameters.values() if not p.kind.name.startswith("VAR")]
     hidden = [p.name for p in single if _HIDDEN.match(p.name)][:1]
     inputs = [p.name for p in single if _INPUT.match(p.name) and p.name not in hidden][:1]
-    named: dict[str, Any] = dict.fromkeys(inputs, input_size) | dict.fromkeys(hidden, hidden_size)
-    named |= {
-        p.name: _OTHER_ARGUMENTS[p.name]
-        for p in single
-        if p.name in _OTHER_ARGUMENTS and p.default is p.empty
-    }
+    named = dict.fromkeys(inputs, input_size) | dict.fromkeys(hidden, hidden_size)
+    needed = [p.name for p in single if p.default is p.empty]
+    others = {name: value for name, value in _OTHER_ARGUMENTS.items() if name in needed}
     in_order = (hidden_size, input_size) if swapped else (input_size, hidden_size)
-    ways: list[tuple[tuple[int, ...], dict[str, Any]]] = [(in_order, {})]
-    if inputs and hidden:
-        ways.insert(0, ((), named))
-    if not any(p.default is p.empty for p in single):
-        ways.append(((), {}))
+    by_name = [((), {**named, **others})] if inputs and hidden else []
+    ways: list[Any] = [*by_name, (in_order, others), ((), {})]
     for args, kwargs in ways:
         try:
             signature.bind(*args, **kwargs)
@@ -135,37 +127,35 @@ def make(cls: Callable[..., Any], input_size: int, hidden_size: int, swapped: bo
 
 @contextmanager
 def to_try(code: Any) -> Iterator[Any]:
-    """A deep copy in float64 and evaluation mode, or the thing itself, put back afterwards."""
+    """A deep copy in float64, on the CPU and in evaluation mode, or the thing itself, put back
+    afterwards. Meanwhile new tensors are made on the CPU.
+    """
+    torch.set_default_device(None)
     try:
         copied = copy.deepcopy(code)
     except Exception:
         copied = code
-    owner = getattr(copied, "__self__", copied)
-    modules = [owner] if isinstance(owner, nn.Module) else [*_modules_in(owner)]
-    shared = [t for name, t in owned(code).items() if _is_kept(t, owned(copied).get(name))]
-    kept = [(tensor, tensor.clone()) for tensor in shared]
     if copied is code and isinstance(code, nn.Module):
         with undisturbed(code):
             yield code
         return
+    # A copy shares its closure with the original.
+    mine = owned(copied)
+    shared = {n: t for n, t in owned(code).items() if n in mine and _same_memory(t, mine[n])}
+    kept = [(tensor, tensor.clone()) for tensor in shared.values()]
+    owner = getattr(copied, "__self__", copied)
+    for module in [owner, *getattr(owner, "__dict__", {}).values()] if not shared else []:
+        if isinstance(module, nn.Module):
+            module.double().cpu().eval()
     try:
-        for module in modules if not shared else []:
-            module.double().eval()
         yield copied
     finally:
         for tensor, values in kept:
             tensor.copy_(values)
 
 
-def _is_kept(tensor: Tensor, copied: Tensor | None) -> bool:
-    """Whether a copy shares a tensor with the original, as a function does with its closure."""
-    return copied is not None and tensor.data_ptr() == copied.data_ptr()
-
-
-def _modules_in(owner: Any) -> Iterator[nn.Module]:
-    for value in getattr(owner, "__dict__", {}).values():
-        if isinstance(value, nn.Module):
-            yield value
+def _same_memory(one: Tensor, other: Tensor) -> bool:
+    return one.data_ptr() == other.data_ptr() and one.numel() > 0
 
 
 def owned(*code: Any) -> dict[str, Tensor]:
@@ -248,11 +238,14 @@ def likely_sizes(
 ) -> Iterator[Sizes]:
     """Pairs (input_size, hidden_size) worth a try: as told, by attributes, from the weights."""
     told = input_size or _attribute(code, _INPUT), hidden_size or _attribute(code, _HIDDEN)
-    wide = sorted({d for tensor in owned(code).values() for d in tensor.shape if d > 0})
+    shapes = [tuple(tensor.shape) for tensor in owned(code).values()]
+    wide = sorted({d for shape in shapes for d in shape if d > 0})
     quarters = [d // 4 for d in wide if d % 4 == 0]
-    hidden = [*(d for d in quarters if d in wide), *quarters, *wide[::-1], 4]
+    square = [shape[0] for shape in shapes if len(shape) == 2 and shape[0] == shape[1]]
+    hidden = [*square, *(d for d in quarters if d in wide), *quarters, *wide[::-1], 4]
     tried: dict[Sizes, None] = {} if wide or any(told) else {(1, 1): None}
-    for x_told, h_told in dict.fromkeys([told, (input_size, hidden_size)]):
+    both = [told] if all(told) else [told, (input_size, hidden_size)]
+    for x_told, h_told in dict.fromkeys(both):
         for h in [h_told] if h_told else list(dict.fromkeys(hidden))[:12]:
             inputs = [*wide[::-1], *(d - h for d in wide if d > h), 5]
             for x in [x_told] if x_told else list(dict.fromkeys(inputs))[:24]:
@@ -287,12 +280,12 @@ class Caller:
         numpy: whether it is given NumPy arrays.
         axes: "rows" for a batch first, "columns" for a batch last, "one" for one sample at a time.
         remarks: what else is worth saying, whatever the verdict.
+        named: "h c" or "c h", the order of the arguments that are called so; "" where none are.
         dtype: what the floating point tensors are cast to.
         spent: seconds spent in the learner's code so far.
         changed_inputs: names of the arguments that a call changed in place.
         place: where h and c stand in what it returns, found in the first call.
         c_first: whether (c, h) stands for (h, c), where the state comes in and where it goes out.
-        named: "h c" or "c h", the order of the arguments that are called so; "" where none are.
     """
 
     code: Callable[..., Any]
@@ -300,98 +293,104 @@ class Caller:
     numpy: bool = False
     axes: str = "rows"
     remarks: list[str] = field(default_factory=list)
+    named: str = ""
     dtype: torch.dtype = torch.float64
     spent: float = 0.0
     changed_inputs: dict[str, None] = field(default_factory=dict)
     place: tuple[Path, Path] | None = None
     c_first: tuple[bool, bool] = (False, False)
-    named: str = ""
 
     def __call__(self, **given: Tensor) -> State | Report:
         """The step's h and c, ``[batch, hidden_size]`` each, or a report on what is wrong."""
-        result = self.raw(**given)
-        if isinstance(result, Report):
-            return result
-        expected = given["h"].shape
-        self.place = self.place or find_state(result, expected)
-        if self.place is None:
-            return no_state(result, expected)
-        state = as_state([_at(result, path) for path in self.place], expected)
-        if isinstance(state, Report):
-            return state
-        if not _is_pair(result) and (said := _EXTRAS) not in self.remarks:
-            self.remarks.append(said)
-        return state[::-1] if self.c_first[1] else state
+        state = self.pair(**given)
+        for name, part in () if isinstance(state, Report) else zip("hc", state, strict=True):
+            if not part.is_floating_point():
+                return Report(
+                    "unrecognised",
+                    f"Your {name} has the dtype `{part.dtype}`; expected a floating point number, "
+                    "such as `torch.float32`. Gates lie between 0 and 1, so integers lose them.",
+                    headline=f"{name} holds whole numbers",
+                )
+            if not part.isfinite().all():
+                what = "NaN (not a number)" if part.isnan().any() else "infinite values"
+                return Report(
+                    "unrecognised",
+                    f"Your {name} holds {what}. A right step never does on finite inputs: look for "
+                    "a division by zero, a logarithm of something negative, an `exp` that "
+                    "overflows, or a `torch.empty` that is never filled.",
+                    headline=f"{name} holds {what}",
+                )
+        return state
 
     def pair(self, **given: Tensor) -> State | Report:
-        """As calling it, but where h and c were found before, and whatever numbers they hold."""
-        result = self.raw(**given)
+        """As calling it, whatever numbers h and c hold."""
+        result, expected = self.raw(**given), given["h"].shape
         if isinstance(result, Report):
             return result
-        h, c = (_at(result, path) for path in self.place or ((0,), (1,)))
-        if not getattr(h, "shape", 0) == getattr(c, "shape", 1) == given["h"].shape:
-            return no_state(result, given["h"].shape)
-        h, c = h.detach(), c.detach()
+        result = _taken_apart(result, expected) if self.joined else result
+        self.place = self.place or find_state(result, expected)
+        h, c = (_at(result, path) for path in self.place or (("h",), ("c",)))
+        if not getattr(h, "shape", 0) == getattr(c, "shape", 0) == expected:
+            return no_state(result, expected)
+        if not isinstance(result, (tuple, list)) or len(result) > 2 or self.place != ((0,), (1,)):
+            self.remarks += [] if _EXTRAS in self.remarks else [_EXTRAS]
         return (c, h) if self.c_first[1] else (h, c)
+
+    @property
+    def joined(self) -> bool:
+        """Whether the state is handed over as one tensor, h and c side by side."""
+        return _SIDE_BY_SIDE in self.remarks
 
     def raw(self, **given: Tensor) -> Any:
         """What the learner's code returns, as tensors with a batch first; or a report."""
-        if self.c_first[0]:
-            given = {**given, "h": given["c"], "c": given["h"]}
-        columns, one = self.axes.startswith("columns"), self.axes == "one"
-        tensors = {name: t.detach().to(self.dtype, copy=True) for name, t in given.items()}
-        if columns:
-            tensors |= {n: tensors[n].mT.contiguous() for n in ("x", "h", "c") if n in tensors}
-        if self.axes == "columns, upright":
-            tensors |= {n: t[:, None] for n, t in tensors.items() if n in ("b_ih", "b_hh")}
+        tensors = self._laid({name: tensor.detach() for name, tensor in given.items()})
         before = {name: t.clone() for name, t in tensors.items()}
-        things: dict[str, Any] = {n: t.numpy() if self.numpy else t for n, t in tensors.items()}
-        torch.set_default_dtype(self.dtype)
+        things = {n: t.numpy() if self.numpy else t for n, t in tensors.items()}
+
+        def called() -> Any:
+            return self._call(things)
+
+        called.__name__ = getattr(self.code, "__name__", type(self.code).__name__)
         start = time.perf_counter()
-        if one:
-            batch = len(given["x"])
-            args, kwargs = self._of_sample(things, 0)
-            result = run_in_time(self.code, *args, **kwargs)
-            if not isinstance(result, Report) and batch > 1:
-                result = run_in_time(self._one_by_one, result, things, batch)
-        else:
-            args, kwargs = self.arrange(things)
-            result = run_in_time(self.code, *args, **kwargs)
+        result = run_in_time(called)
         self.spent += time.perf_counter() - start
         for name, tensor in tensors.items():
             if tensor.shape != before[name].shape or not torch.equal(tensor, before[name]):
                 self.changed_inputs[name] = None
-        if isinstance(result, Report):
-            return result
-        return _each(lambda part: _tensor(part, columns), result)
+        upright = self.axes.startswith("columns")
+        return result if isinstance(result, Report) else _each(partial(_tensor, upright), result)
 
-    def _of_sample(self, things: dict[str, Any], k: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return self.arrange({n: t[k] if n in ("x", "h", "c") else t for n, t in things.items()})
-
-    def _one_by_one(self, first: Any, things: dict[str, Any], batch: int) -> Any:
-        results = [first]
-        for k in range(1, batch):
-            args, kwargs = self._of_sample(things, k)
-            results.append(self.code(*args, **kwargs))
-        return _each(lambda *parts: _stacked(parts), *results)
-
-    def attached(self, **given: Tensor) -> tuple[Tensor, Tensor]:
+    def attached(self, **given: Tensor) -> State:
         """h and c with their gradients; what the learner's code raises is raised."""
-        columns = self.axes.startswith("columns")
-        if self.c_first[0]:
-            given = {**given, "h": given["c"], "c": given["h"]}
-        things = {name: tensor.to(self.dtype).clone() for name, tensor in given.items()}
-        if self.axes == "one":
-            things |= {name: things[name][0] for name in ("x", "h", "c")}
-        if columns:
-            things |= {name: things[name].mT for name in ("x", "h", "c")}
-        if self.axes == "columns, upright":
-            things |= {n: things[n][:, None] for n in ("b_ih", "b_hh") if n in things}
-        torch.set_default_dtype(self.dtype)
-        args, kwargs = self.arrange(things)
-        result = self.code(*args, **kwargs)
+        result = self._call(self._laid(given))
+        result = _taken_apart(result, given["h"].shape) if self.joined else result
         h, c = (torch.as_tensor(_at(result, path)) for path in self.place or ((0,), (1,)))
         return h, c
+
+    def _laid(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Copies of what is given, in the dtype and with the axes that the code wants."""
+        if self.c_first[0]:
+            given = {**given, "h": given["c"], "c": given["h"]}
+        laid = {name: tensor.to(self.dtype, copy=True) for name, tensor in given.items()}
+        if self.axes.startswith("columns"):
+            laid |= {n: laid[n].mT.contiguous() for n in ("x", "h", "c") if n in laid}
+        if self.axes == "columns, upright":
+            laid |= {n: laid[n][:, None] for n in ("b_ih", "b_hh") if n in laid}
+        return laid
+
+    def _call(self, things: dict[str, Any]) -> Any:
+        torch.set_default_dtype(self.dtype)
+        if self.axes != "one":
+            args, kwargs = self.arrange(things)
+            return self.code(*args, **kwargs)
+        results = []
+        for k in range(len(things["x"])):
+            sample = {n: t[k] if n in ("x", "h", "c") else t for n, t in things.items()}
+            args, kwargs = self.arrange(sample)
+            results.append(self.code(*args, **kwargs))
+            if results[-1] is None or results[-1] is ...:
+                return results[-1]
+        return _each(lambda *parts: _stacked(parts), *results)
 
     def in_a_hurry(self) -> bool:
         """Whether the learner's code is so slow that the rest of the check is left out."""
@@ -399,7 +398,7 @@ class Caller:
 
     def report(self, report: Report) -> Report:
         """A report with what was noticed beside the verdict."""
-        notes = list(self.remarks)
+        notes = [report.message, *self.remarks]
         if self.changed_inputs:
             names = listed(f"`{name}`" for name in self.changed_inputs)
             notes.append(
@@ -408,18 +407,9 @@ class Caller:
             )
         if self.dtype == torch.float32:
             notes.append("It was run in float32, because float64 raises an error in your code.")
-        left_out = (
-            f"your code took {self.spent:.1f} s for a few steps, so further sizes and a batch of "
-            "one were left out"
-        )
-        late = (left_out,) if self.in_a_hurry() else ()
-        return report.__class__(
-            **{
-                **vars(report),
-                "message": "\n".join([report.message, *notes]),
-                "not_checked": (*report.not_checked, *late),
-            }
-        )
+        left = "your code takes so long that further sizes and a batch of one were left out"
+        late = (left,) if self.in_a_hurry() else ()
+        return replace(report, message="\n".join(notes), not_checked=(*report.not_checked, *late))
 
 
 def callers(
@@ -436,13 +426,10 @@ def callers(
     function = taken.forward if isinstance(taken, nn.Module) else taken
     ways = [*_ways(signature_of(function), [*forms])]
     numpy = speaks_numpy(code, call)
-    for in_numpy, axes in product(
-        (numpy, not numpy), ("rows", "columns", "columns, upright", "one")
-    ):
+    for in_numpy, (axes, said) in product((numpy, not numpy), _AXES.items()):
         for way, remarks, named in ways:
-            said = {"one": [_ONE_BY_ONE], "rows": []}.get(axes, [_COLUMNS])
-            said = [*remarks, *said, *([_IN_NUMPY] if in_numpy else [])]
-            yield Caller(taken, way, in_numpy, axes, said, named=named)
+            more = [*said, *([_IN_NUMPY] if in_numpy else [])]
+            yield Caller(taken, way, in_numpy, axes, [*remarks, *more], named)
 
 
 def _ways(signature: inspect.Signature, forms: list[str]) -> Iterator[tuple[Way, list[str], str]]:
@@ -494,39 +481,44 @@ def _ways(signature: inspect.Signature, forms: list[str]) -> Iterator[tuple[Way,
         if len(taken) != len(names) or (apart and "state" in names):
             continue
         in_order = taken == [("h", "c") if name == "state" else name for name in names]
-        remarks = [*([state] if state else []), *([] if in_order else [_BY_NAME])]
         named = "" if "state" in names or not {"h", "c"} <= own.keys() else "h c"
         if named and single.index(own["c"]) < single.index(own["h"]):
             named = "c h"
-        yield handed_over(names, how), remarks, named
+        yield (
+            handed_over(names, how),
+            [s for s in (state, "" if in_order else _BY_NAME) if s],
+            named,
+        )
 
 
-def _side_by_side(h: Any, c: Any) -> Any:
-    if isinstance(h, Tensor):
-        return torch.cat([h, c], -1)
-    return sys.modules["numpy"].concatenate([h, c], -1)
+_SIDE_BY_SIDE = "Your code has the state as one tensor, h and c side by side."
 
 
-def _stack(h: Any, c: Any) -> Any:
-    return torch.stack([h, c]) if isinstance(h, Tensor) else sys.modules["numpy"].stack([h, c])
+def _joined(h: Any, c: Any) -> Any:
+    """h and c as one tensor, or as one array."""
+    both = torch.cat([torch.as_tensor(h), torch.as_tensor(c)], -1)
+    return both if isinstance(h, Tensor) else both.numpy()
+
+
+def _taken_apart(result: Any, expected: torch.Size) -> Any:
+    alone = getattr(result, "shape", ())[-1:] == (2 * expected[-1],)
+    return torch.as_tensor(result).chunk(2, -1) if alone else result
 
 
 _STATES: dict[str, Callable[[Any, Any], Any]] = {
     "": lambda h, c: (h, c),
-    "Your code takes the state as one tensor, h and c side by side.": _side_by_side,
-    "Your code takes the state as one tensor, h and c stacked.": _stack,
+    _SIDE_BY_SIDE: _joined,
 }
+_COLUMNS = "Your code has the samples as columns, `[features, batch]`; PyTorch has them as rows."
+_AXES = {
+    "rows": [],
+    "columns": [_COLUMNS],
+    "columns, upright": [_COLUMNS],
+    "one": ["Your code takes one sample without a batch axis; the check called it for each."],
+}
+_EXTRAS = "Your step does not return `h, c` and nothing else; nn.LSTMCell returns `(h, c)` alone."
 
 Path = tuple[Any, ...]
-_EXTRAS = "Your step returns more than `h, c`; nn.LSTMCell returns `(h, c)` alone."
-
-
-def _is_pair(result: Any) -> bool:
-    return (
-        isinstance(result, (tuple, list))
-        and len(result) == 2
-        and all(isinstance(part, Tensor) for part in result)
-    )
 
 
 def _parts(result: Any) -> dict[Any, Any]:
@@ -535,76 +527,64 @@ def _parts(result: Any) -> dict[Any, Any]:
     return dict(enumerate(result)) if isinstance(result, (tuple, list)) else {}
 
 
-def find_state(result: Any, expected: torch.Size) -> tuple[Path, Path] | None:
-    """Where h and c stand in what a step returned: a pair, beside an output, a cache or gates."""
-    if isinstance(result, dict):
-        names = {
-            n: next((k for k in result if re.match(b, str(k))), None) for n, b in _BEGINS.items()
-        }
-        if names["h"] is not None and names["c"] is not None:
-            return (names["h"],), (names["c"],)
-    parts = _parts(result)
-    flat = [k for k, part in parts.items() if getattr(part, "shape", None) == expected]
-    if len(flat) > 2 and torch.equal(parts[flat[0]], parts[flat[1]]):
-        flat = flat[1:]  # an output that is h
-    if len(flat) > 1:
-        return (flat[0],), (flat[1],)
-    for k, part in parts.items():
-        found = find_state(part, expected)
-        if found:
-            return (k, *found[0]), (k, *found[1])
-    return None
-
-
 def _at(result: Any, path: Path) -> Any:
     for key in path:
         result = _parts(result).get(key)
     return result
 
 
-def as_state(pair: Iterable[Any], expected: torch.Size) -> State | Report:
-    """Two tensors as the pair h, c, or a report on what is wrong with one of them."""
-    h, c = pair
-    if not isinstance(h, Tensor) or not isinstance(c, Tensor) or not h.shape == c.shape == expected:
-        return no_state((h, c), expected)
-    for name, part in (("h", h), ("c", c)):
-        if not part.is_floating_point():
-            return Report(
-                "unrecognised",
-                f"Your {name} has the dtype `{part.dtype}`; expected a floating point number, "
-                "such as `torch.float32`. Gates lie between 0 and 1, so integers lose them.",
-                headline=f"{name} holds whole numbers",
-            )
-        if not part.isfinite().all():
-            what = "NaN (not a number)" if part.isnan().any() else "infinite values"
-            return Report(
-                "unrecognised",
-                f"Your {name} holds {what}. A right step never does on finite inputs: look for a "
-                "division by zero, a logarithm of something negative, an `exp` that overflows, "
-                "or a `torch.empty` that is never filled.",
-                headline=f"{name} holds {what}",
-            )
-    return h, c
+def find_state(result: Any, expected: torch.Size) -> tuple[Path, Path] | None:
+    """Where h and c stand in what a step returned: a pair, beside an output, a cache or gates."""
+    parts = _parts(result)
+    flat = [k for k, part in parts.items() if getattr(part, "shape", None) == expected]
+    by_name = [k for b in "hc" for k in flat if re.match(_BEGINS[b], str(k))]
+    if isinstance(result, dict) and len(by_name) == 2:
+        flat = by_name
+    elif len(flat) > 2 and torch.equal(parts[flat[0]], parts[flat[1]]):
+        flat = flat[1:]  # an output that is h
+    if len(flat) > 1:
+        return (flat[0],), (flat[1],)
+    for k, part in parts.items():
+        if found := find_state(part, expected):
+            return (k, *found[0]), (k, *found[1])
+    return None
 
 
 def no_state(result: Any, expected: torch.Size) -> Report:
     """What keeps a result from being the pair h, c."""
-    found = f"Your step returned {described(result)}; expected: `(h, c)`, a tuple of two "
-    found += f"tensors of shape `{list(expected)}` each: [batch, hidden_size]."
     batch, hidden_size = expected
-    shapes = [tuple(getattr(part, "shape", ())) for part in _parts(result).values()]
-    hint, headline = "Write `return h, c` at its end.", "what you return is not the pair h, c"
-    if isinstance(result, Tensor) and result.shape == (2, *expected):
-        hint = "The two are stacked into one tensor. Write `return h, c` at its end."
-    elif len(shapes) == 2 and None in _parts(result).values():
-        hint, headline = "One of the two is None: c goes to the next step too.", "c is not returned"
-    elif (hidden_size, batch) in shapes:
-        hint = "Yours is transposed: batch is the first axis."
-    elif any(shape[-1:] == (4 * hidden_size,) for shape in shapes):
-        hint = "Yours has all four blocks side by side: take it apart with `chunk(4, dim=1)`."
-    elif (1, batch, hidden_size) in shapes:
-        hint = "Yours has an axis too many: a single step has no layers and no time."
-    return Report("unrecognised", f"{found} {hint}", headline=headline)
+    parts = _parts(result).values()
+    shapes = [tuple(getattr(part, "shape", ())) for part in parts]
+    stacked = tuple(getattr(result, "shape", ())) == (2, *expected)
+    hints = {
+        "The two are stacked into one tensor.": stacked,
+        "One of the two is None, and c goes to the next step too.": any(p is None for p in parts),
+        "Yours is transposed: batch is the first axis.": (hidden_size, batch) in shapes,
+        "Yours has an axis too many: a single step has no layers and no time.": (
+            (1, batch, hidden_size) in shapes
+        ),
+        "Yours has all four blocks side by side: take it apart with `chunk(4, dim=1)`.": any(
+            shape[-1:] == (4 * hidden_size,) for shape in shapes
+        ),
+        "Write `return h, c` at its end.": True,
+    }
+    return Report(
+        "unrecognised",
+        f"Your step returned {_described(result)}; expected: `(h, c)`, a tuple of two tensors of "
+        f"shape `{list(expected)}` each: [batch, hidden_size]. "
+        f"{next(hint for hint, fits in hints.items() if fits)}",
+        headline="what you return is not the pair h, c",
+    )
+
+
+def _described(result: Any) -> str:
+    """What a step returned, in words: types and shapes, no values."""
+    if isinstance(result, Tensor):
+        return f"one tensor of shape `{list(result.shape)}`"
+    if isinstance(result, (tuple, list)):
+        kind = type(result).__name__
+        return f"a {kind} of {len(result)}: ({', '.join(map(_described, result))})"
+    return "None" if result is None else f"a `{type(result).__name__}`"
 
 
 def _each(function: Callable[..., Any], *values: Any) -> Any:
@@ -618,32 +598,20 @@ def _each(function: Callable[..., Any], *values: Any) -> Any:
     return function(*values)
 
 
-def _tensor(part: Any, columns: bool) -> Any:
+def _tensor(upright: bool, part: Any) -> Any:
     """An array as a tensor; a copy, for the cell may keep what it returned."""
-    if not isinstance(part, Tensor):
-        if not hasattr(part, "__array__"):
-            return part
-        part = torch.as_tensor(part)
-    part = part.clone() if part.requires_grad else part.detach().clone()
-    return part.mT if columns and part.dim() == 2 else part
+    if not hasattr(part, "__array__"):
+        return part
+    part = torch.as_tensor(part).clone()
+    return part.mT if upright and part.dim() == 2 else part
 
 
 def _stacked(parts: tuple[Any, ...]) -> Any:
-    tensors = [torch.as_tensor(p) if hasattr(p, "__array__") else None for p in parts]
-    alike = all(t is not None and t.shape == tensors[0].shape for t in tensors)
+    tensors = [torch.as_tensor(part) for part in parts if hasattr(part, "__array__")]
+    alike = len(tensors) == len(parts) and len({tensor.shape for tensor in tensors}) == 1
     return torch.stack(tensors) if alike else parts[0]
 
 
 def listed(names: Iterable[str]) -> str:
     """Names in a sentence: a, b and c."""
     return " and ".join(", ".join(names).rsplit(", ", 1))
-
-
-def described(result: Any) -> str:
-    """What a step returned, in words: types and shapes, no values."""
-    if isinstance(result, Tensor):
-        return f"one tensor of shape `{list(result.shape)}`"
-    if isinstance(result, (tuple, list)):
-        kind = type(result).__name__
-        return f"a {kind} of {len(result)}: ({', '.join(map(described, result))})"
-    return "None" if result is None else f"a `{type(result).__name__}`"

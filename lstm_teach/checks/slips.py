@@ -13,6 +13,7 @@ import linecache
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from types import FrameType
 from typing import Any
 
@@ -23,6 +24,9 @@ _NOTHING = object()
 _MAKERS = ("zeros", "ones", "full", "randn", "rand", "empty", "new_zeros", "view", "reshape")
 _PRODUCTS = ("matmul", "mm", "dot")
 _JOINERS = ("cat", "concat", "concatenate")
+_CUTTERS = ("chunk", "split", "tensor_split")
+WITHOUT_DIM = "cuts along the first axis, which is the batch"
+"""Stands in the sentence for a line that cuts a batch of gates along its samples."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +93,14 @@ def _is_stub(function: Any) -> bool:
     return any(isinstance(part, ast.Constant) and part.value is ... for part in values)
 
 
+_parsed = lru_cache(maxsize=4)(ast.parse)  # a check runs into one error many times
+
+
 def place_of(frame: FrameType, line: int) -> Place | None:
     """The syntax and the values of a line, or None where its source is not known."""
     source = "".join(linecache.getlines(frame.f_code.co_filename, frame.f_globals))
     try:
-        tree = ast.parse(source)
+        tree = _parsed(source)
     except (SyntaxError, ValueError):
         return None
     around: list[ast.stmt] = [
@@ -242,6 +249,14 @@ def _cat_without_dim(place: Place, node: ast.AST) -> Found:
     return {"shapes": " and ".join(map(str, shapes))} if alike and differ else None
 
 
+def _cut_without_dim(place: Place, node: ast.AST) -> Found:
+    method = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    alone = method and _calls(node, _CUTTERS) and not node.keywords  # type: ignore[attr-defined]
+    if not alone or len(node.args) != 1 or place.shape(node):  # type: ignore[attr-defined]
+        return None
+    return {"name": node.func.attr, "count": ast.unparse(node.args[0])}  # type: ignore[attr-defined]
+
+
 def _packed(place: Place, node: ast.AST) -> Found:
     packed = isinstance(node, ast.Name) and isinstance(place.value(node), PackedSequence)
     return {"name": ast.unparse(node)} if packed else None
@@ -338,6 +353,10 @@ SLIPS: tuple[tuple[Callable[[Place, ast.AST], Found], str], ...] = (
         _cat_without_dim,
         "Without `dim`, `cat` joins along the first axis, which is the batch. {shapes} fit side by "
         "side: `dim=1`, or `dim=-1`.",
+    ),
+    (
+        _cut_without_dim,
+        f"Alone it {WITHOUT_DIM}. The four gates lie side by side: `{{name}}({{count}}, dim=1)`.",
     ),
     (
         _plain_list,

@@ -57,19 +57,15 @@ def check_words(answer: Any, words: Words, index: int) -> Report:
             f"`x[{index}]` takes from the first axis, time: word {index} of each sentence, "
             "counted from 0.",
         )
-    names: dict[str, Any] = {
-        "index": index,
-        "before": index - 1,
-        "after": index + 1,
-        "shape": list(words.shape),
-    }
+    places = {"index": index, "before": index - 1, "after": index + 1}
     for mistake in MISTAKES:
         swapped, shift = mistake.how
         table = words.transpose(0, 1) if swapped else words
         if 0 <= index + shift < len(table) and given == _as_words(table[index + shift]):
-            return mistake.report(**names)
+            return mistake.report(**places, shape=list(words.shape))
     expected = right or []
-    counted = f"`x[{index}]` has {len(expected)} words, one of each sentence; you gave {len(given)}"
+    counted = f"`x[{index}]` has {len(expected)} words, one of each sentence; you gave "
+    counted += str(len(given))
     if len(given) == len(expected):
         wrong = next(
             k for k, pair in enumerate(zip(given, expected, strict=True)) if len({*pair}) > 1

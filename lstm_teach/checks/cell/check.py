@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice, product
 from types import FunctionType
@@ -28,37 +28,26 @@ from lstm_teach.checks.bringing import (
     unwrapped,
 )
 from lstm_teach.checks.cell.equations import draw, run
-from lstm_teach.checks.cell.hints import hinted, is_slip
-from lstm_teach.checks.cell.judge import (
-    MIXED,
-    TWICE,
-    agrees,
-    fits,
-    judge,
-    squeezed,
-    tolerance,
-    unknown,
-)
-from lstm_teach.checks.cell.mistakes import FORMS, WORDS
-from lstm_teach.checks.cell.reading import LARGE, Eye
+from lstm_teach.checks.cell.judge import MIXED, agrees, judge
+from lstm_teach.checks.cell.mistakes import WORDS
+from lstm_teach.checks.cell.reading import Eye
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_in_time, run_learner
+from lstm_teach.checks.slips import WITHOUT_DIM
 
 _WANTED = (
     "Give the check a function `(x, h, c, w_ih, w_hh, b_ih, b_hh) -> (h, c)`, an nn.Module with "
     "`forward(x, (h, c)) -> (h, c)`, or the class of one."
 )
-_A_SEQUENCE = "it reads a whole sequence, and this check is for one step, as nn.LSTMCell makes it"
-_FUNCTION = ["x h c w_ih w_hh b_ih b_hh", "x state w_ih w_hh b_ih b_hh"]
-_OWNER = ["x state", "x h c"]
-_APART = "Your `forward` takes h and c apart; nn.LSTMCell takes them as a pair, `(x, (h, c))`."
-_TRIED: Sizes = 5, 4
-_FIRST_NAMES = ("forward", "step", "__call__")
-_ONE_STATE = (WORDS["gru"].headline, WORDS["rnn"].headline)
-_ROUNDED = (
-    "h and c are nearly nn.LSTMCell's: they differ after the second digit. Are they rounded, or "
-    "computed in a lower precision, such as bfloat16, and then cast to a higher one? "
+_WHOLE = Report(
+    "cannot_check",
+    "Give the check the step that stands inside its loop; or the whole of it to `check_lstm`.",
+    headline="it reads a whole sequence, and this check is for one step, as nn.LSTMCell makes it",
 )
+_WEIGHTS = ("w_ih", "w_hh", "b_ih", "b_hh")
+_HANDED = ["x h c w_ih w_hh b_ih b_hh", "x state w_ih w_hh b_ih b_hh"]
+_OWNED = ["x state", "x h c"]
+_TRIED: Sizes = 5, 4
 
 
 @leaves_no_trace
@@ -89,387 +78,201 @@ def check_cell(
         cell. Of a right cell that owns its weights, `Report.as_torch` gives an nn.LSTM with them.
     """
     cell = unwrapped(cell)
-    if cell is None or cell is ...:
-        return Report(
-            "not_attempted",
-            f"There is no cell yet: you gave `{'...' if cell is ... else cell}`. {_WANTED}",
-        )
-    other = _something_else(cell)
-    if other is not None:
-        return other
+    early = _no_cell(cell)
+    if early is not None:
+        return early
     with torch.no_grad():
         if isinstance(cell, type):
             return _of_class(cell, input_size, hidden_size, call)
-        if _takes_weights(cell, call):
-            return _of_function(cell, input_size, hidden_size, call)
-        return _of_owner(cell, input_size, hidden_size, call)
+        return _of(cell, input_size, hidden_size, call)
 
 
-def _something_else(cell: Any) -> Report | None:
+def _no_cell(cell: Any) -> Report | None:
     """What is no cell of anybody's own."""
+    if cell is None or cell is ...:
+        given = "..." if cell is ... else cell
+        return Report("not_attempted", f"There is no cell yet: you gave `{given}`. {_WANTED}")
     for whole, single, kind in ((nn.GRU, nn.GRUCell, "gru"), (nn.RNN, nn.RNNCell, "rnn")):
         if isinstance(cell, (whole, single)) or cell in (whole, single):
-            mistake = WORDS[kind]
-            return mistake.report({"cell": mistake.headline}, seen="")
+            return WORDS[kind].report({"cell": WORDS[kind].headline})
     if isinstance(cell, nn.LSTM) or cell is nn.LSTM:
-        return _whole()
-    if isinstance(cell, nn.Module | type) and _without_forward(cell):
+        return _WHOLE
+    if _without_forward(cell) and not [*_methods(cell)]:
         return Report("not_attempted", "Your module has no `forward` yet. Write it, then check.")
     if isinstance(cell, Tensor) or not (callable(cell) or hasattr(cell, "__dict__")):
-        return Report(
-            "cannot_check",
-            f"This is a `{type(cell).__name__}`. {_WANTED}",
-            headline=f"a `{type(cell).__name__}` is no cell",
-        )
+        kind = f"a `{type(cell).__name__}`"
+        return Report("cannot_check", f"This is {kind}. {_WANTED}", headline=f"{kind} is no cell")
     return None
 
 
-def _whole() -> Report:
-    return Report(
-        "cannot_check",
-        "Give the check the step that stands inside its loop; or the whole of it to `check_lstm`.",
-        headline=_A_SEQUENCE,
-    )
+def _of_class(
+    cls: type, input_size: int | None, hidden_size: int | None, call: Callable[..., Any] | None
+) -> Report:
+    """Judge a class by what it makes: in the other order of sizes, and square, where it raises."""
+    sizes = input_size or _TRIED[0], hidden_size or _TRIED[1]
+    try:
+        signature_of(cls).bind()
+    except TypeError:
+        told: tuple[int | None, int | None] = sizes
+    else:
+        told = input_size, hidden_size
+    reports = []
+    for swapped in (False, True):
+        torch.set_default_dtype(torch.float64)
+        made = make(cls, *sizes, swapped=swapped)
+        reports.append(made if isinstance(made, Report) else _of(made, *told, call))
+        done = reports[-1].verdict not in ("raises", "cannot_check") or reports[-1] is _WHOLE
+        if done or "was stopped" in reports[-1].message:
+            return reports[-1]
+    if reports[0].verdict == "raises" and not (input_size or hidden_size):
+        made = make(cls, sizes[1], sizes[1])
+        square = made if isinstance(made, Report) else _of(made, sizes[1], sizes[1], call)
+        if "transposed" in square.evidence:
+            said = "a weight is not transposed, so your cell runs only where it is square"
+            told_so = WORDS["missing_transpose"].report({}, seen=said)
+            return replace(told_so, message=f"{told_so.message}\n{reports[0].message}")
+    return reports[0]
 
 
-def _without_forward(cell: Any) -> bool:
-    return getattr(getattr(cell, "forward", None), "__name__", "") == "_forward_unimplemented"
+def _of(
+    cell: Any, input_size: int | None, hidden_size: int | None, call: Callable[..., Any] | None
+) -> Report:
+    """Judge a function, a module, an object or a bound method."""
+    handed = _takes_weights(cell, call)
+    with to_try(cell) as tried:
+        modules = [m for m in (tried, getattr(tried, "__self__", None)) if isinstance(m, nn.Module)]
+
+        def given(sizes: Sizes) -> dict[str, Tensor]:
+            if not handed:
+                redraw(owned(tried, call), sizes)
+            drawn = vars(draw(1, 3, *sizes))
+            return {n: t for n, t in drawn.items() if handed or n not in _WEIGHTS}
+
+        def cast(dtype: torch.dtype) -> None:
+            for module in modules if tried is not cell else []:
+                module.to(dtype)
+
+        alone = call or (callable(tried) and not _without_forward(tried))
+        methods = [tried] if alone else [*_methods(tried)]
+        forms = _HANDED if handed else _OWNED
+        ways = [way for method in methods for way in callers(method, call, forms)]
+        sizes = [*likely_sizes(cell, input_size, hidden_size)]
+        if handed:
+            told = input_size or _TRIED[0], hidden_size or _TRIED[1]
+            sizes = [told, *([] if input_size or hidden_size else _written_sizes(cell))]
+        found = _find(ways, sizes, given, cast, handed) if ways else _not_called(cell)
+        if isinstance(found, Report):
+            if modules and not handed and _reads_a_sequence(tried, input_size, hidden_size):
+                return _WHOLE
+            cast(torch.float64)
+            return _not_run(cell, found, ways, given, sizes, handed)
+        caller, fit = found
+        cast(caller.dtype)
+        drawn = given(fit)
+        few = {name: drawn[name] for name in ("x", "h", "c")}
+        weights = {n: drawn[n] for n in _WEIGHTS} if handed else owned(tried, call)
+        if not handed and (isinstance(tried, FunctionType) or call):
+            # What a closure sees is not all for the step.
+            weights = {n: tensor for n, tensor in weights.items() if _feeds(tensor, caller, few)}
+        own = {} if handed or tried is cell else owned(cell, call)
+        eye = Eye(caller, weights, fit, handed, free=not (input_size or hidden_size))
+        report = _judged(eye, few, own, cell)
+        if report.headline == MIXED.headline and modules and _reads_a_sequence(tried, *fit):
+            return _WHOLE
+        if handed and fit != told:
+            caller.remarks.append(
+                f"It works for hidden_size {fit[1]} only, which is written in it."
+            )
+        if report.ok and not caller.numpy and not caller.in_a_hurry():
+            report = replace(report, message=f"{_training(eye, tried, few)}{report.message}")
+        unseen = (*report.not_checked, *_switched_off(modules))
+        return caller.report(replace(report, not_checked=unseen))
 
 
 def _takes_weights(cell: Any, call: Callable[..., Any] | None) -> bool:
     """Whether a cell is handed its weights."""
     if call:
         return len(signature_of(call).parameters) > 6
-    function = cell.forward if isinstance(cell, nn.Module) else cell
     if isinstance(cell, nn.Module) or not callable(cell):
-        parameters = signature_of(function).parameters.values() if callable(function) else ()
+        function: Any = cell.forward if isinstance(cell, nn.Module) else len
+        parameters = signature_of(function).parameters.values()
         return sum(p.default is p.empty and p.kind is not p.VAR_KEYWORD for p in parameters) >= 7
-    return next(callers(cell, None, _FUNCTION), None) is not None
+    return next(callers(cell, None, _HANDED), None) is not None
 
 
-def _few(sizes: Sizes) -> dict[str, Tensor]:
-    """x, h and c of three samples."""
-    given = draw(1, 3, *sizes)
-    return {"x": given.x, "h": given.h, "c": given.c}
+def _without_forward(cell: Any) -> bool:
+    return getattr(getattr(cell, "forward", None), "__name__", "") == "_forward_unimplemented"
 
 
-Found = tuple[Caller, Sizes]
-Given = Callable[[Sizes], dict[str, Tensor]]
-
-
-def _find(
-    ways: Iterable[Caller],
-    sizes: list[Sizes],
-    given: Given,
-    cast: Callable[[torch.dtype], None],
-    slip: Callable[[Caller], str],
-) -> Found | tuple[Report, Caller | None]:
-    """The first way and sizes with which the code gives h and c; or what is to be said."""
-    raised: tuple[Report, Caller] | None = None
-    odd: tuple[Report, Caller] | None = None
-    start = time.perf_counter()
-    for n, caller in enumerate(ways):
-        if raised and caller.axes != "rows":
-            slipped = slip(raised[1])
-            if slipped == "cut" or (slipped and caller.axes == "one"):
-                break
-        for caller.dtype in (torch.float64, torch.float32):
-            cast(caller.dtype)
-            for one in sizes if n == 0 else sizes[:4]:
-                caller.place = None
-                found = caller(**given(one))
-                if not isinstance(found, Report):
-                    return caller, one
-                if found.verdict == "not_attempted" or "was stopped" in found.message:
-                    return found, caller
-                if found.verdict == "raises":
-                    raised = raised or (found, caller)
-                elif caller.axes == "rows" and not caller.numpy:
-                    odd = odd or (found, caller)
-                if time.perf_counter() - start > BUDGET:
-                    return odd or raised or (found, caller)
-    return odd or raised or (Report("raises", ""), None)
-
-
-# A function, with its weights as arguments
-
-
-def _of_function(
-    step: Any, input_size: int | None, hidden_size: int | None, call: Callable[..., Any] | None
-) -> Report:
-    told = input_size or _TRIED[0], hidden_size or _TRIED[1]
-    sizes = [told] if input_size or hidden_size else [told, *_written_sizes(step)]
-
-    def given(sizes: Sizes) -> dict[str, Tensor]:
-        return vars(draw(1, 3, *sizes))
-
-    found = _find(
-        callers(step, call, _FUNCTION),
-        sizes,
-        given,
-        lambda dtype: None,
-        lambda caller: is_slip(caller, given(told)),
-    )
-    if isinstance(found[0], Report):
-        failed, caller = found
-        if "was stopped" in failed.message:
-            return failed
-        return _failed(failed, caller, draw(1, 3, *told)) if failed.verdict == "raises" else failed
-    caller, fit = found
-    if fit != told:
-        caller.remarks.append(f"It works for hidden_size {fit[1]} only: the size is written in it.")
-    first = draw(1, 3, *fit)
-    seen = []
-    others = [(2, (3, 6), 1.5), (3, (4, 4), LARGE)]
-    if fit != told or input_size or hidden_size:
-        others = [(2, fit, 1.5), (3, fit, LARGE)]
-    for seed, at, largest in ((1, fit, 1.5), *others):
-        drawn = draw(seed, 3 if seed == 1 else 2, *at, largest)
-        state = None if seen and caller.in_a_hurry() else caller(**vars(drawn))
-        if isinstance(state, tuple):
-            seen.append((drawn, state))
-    wrong = [(drawn, state) for drawn, state in seen if not agrees(state, run(drawn, {}))]
-    return caller.report(_wrong(caller, wrong, fit) if wrong else _right(caller, first))
+def _methods(cell: Any) -> Iterator[Any]:
+    """What of an object can be called as a step, the likeliest first."""
+    kinds = (cell if isinstance(cell, type) else type(cell)).__mro__
+    own = [name for kind in kinds if not kind.__module__.startswith("torch") for name in vars(kind)]
+    for name in sorted(dict.fromkeys(own), key=lambda name: "step" not in name):
+        method: Any = getattr(cell, name, None)
+        public = callable(method) and not name.startswith("_")
+        if public and len(signature_of(method).parameters) in (2, 3, 4):
+            yield method
 
 
 def _written_sizes(step: Any) -> list[Sizes]:
     """Sizes that stand as numbers in a function's code."""
     written = getattr(getattr(step, "__code__", None), "co_consts", ())
     numbers = [k for k in written if type(k) is int and 1 < k < 1025]
-    hidden = [*numbers, *(k // 4 for k in numbers if k % 4 == 0 and k > 8)]
-    return [(_TRIED[0], h) for h in dict.fromkeys(hidden) if h != _TRIED[1]]
+    return [(_TRIED[0], h) for h in (*numbers, *(k // 4 for k in numbers if k % 4 == 0)) if h > 1]
 
 
-def _wrong(caller: Caller, wrong: list[tuple[Any, Any]], sizes: Sizes) -> Report:
-    """A wrong function: one known mistake, two at once, or which quantity is off."""
-    given, state = wrong[0]
-    if not agrees(caller(**vars(given)), state):
-        return TWICE
-    off = [(a.double() - b).abs().max().item() for a, b in zip(state, run(given, {}), strict=True)]
-    evidence = {f"{name} is off by": by for name, by in zip("hc", off, strict=True)}
-    for mistake in FORMS:
-        if fits(mistake.how, wrong):
-            if mistake.verdict == "variant":
-                evidence = {"cell": mistake.headline.partition(",")[0], **evidence}
-            return mistake.report(evidence)
-    rounded = all(
-        ((a.double() - b).abs() < 0.02 * (1 + b.abs())).all()
-        for drawn, seen in wrong
-        for a, b in zip(seen, run(drawn, {}), strict=True)
-    )
-    if rounded or caller.in_a_hurry():
-        return unknown(("h", "c"), evidence, _ROUNDED if rounded else "")
-    drawn = draw(1, 3, *sizes)
-    weights = {n: t for n, t in vars(drawn).items() if n not in ("x", "h", "c")}
-    report = judge(Eye(caller, weights, sizes, is_function=True), _few(sizes))
-    if report.verdict in ("unrecognised", "cannot_check") and "mistakes" not in report.evidence:
-        by = _off(caller, given, state)
-        limit = 10 * tolerance(state[0].dtype)
-        bad = tuple(name for name, value in by.items() if not value <= limit)
-        if report.verdict == "cannot_check" or report.headline.endswith((" off", "of its own")):
-            return unknown(bad, by)
-    return replace(report, evidence={**report.evidence, **evidence})
+def _find(
+    ways: list[Caller],
+    sizes: list[Sizes],
+    given: Callable[[Sizes], dict[str, Tensor]],
+    cast: Callable[[torch.dtype], None],
+    handed: bool,
+) -> tuple[Caller, Sizes] | Report:
+    """The first way and sizes with which the code gives h and c; or what is to be said."""
+    raised: list[Report] = []
+    odd: list[Report] = []
+    start = time.perf_counter()
+    for n, caller in enumerate(ways):
+        slipped = handed and raised and WITHOUT_DIM in raised[0].message
+        if slipped and caller.axes != "rows":
+            break  # it is a slip, and no other form
+        plain = caller.axes == "rows" and caller.numpy == ways[0].numpy
+        for caller.dtype in (torch.float64, torch.float32)[: 1 + plain]:
+            cast(caller.dtype)
+            for one in sizes if n == 0 else sizes[:6]:
+                caller.place = None
+                found = caller(**given(one))
+                if not isinstance(found, Report):
+                    return caller, one
+                if found.verdict == "not_attempted" or "was stopped" in found.message:
+                    return found
+                ran = found.verdict == "unrecognised"
+                if not ran or (caller.axes == "rows" and not caller.numpy):
+                    (odd if ran else raised).append(found)
+                if time.perf_counter() - start > BUDGET:
+                    return [*odd, *raised, found][0]
+    return [*odd, *raised][0]
 
 
-def _off(caller: Caller, given: Any, state: Any) -> dict[str, float]:
-    """How far f, i * g, o, c and h are off, read off the function's behaviour.
-
-    The new c is a straight line in the old one, so a second call from c = 0 gives i * g.
-    """
-    h, c = (part.double() for part in state)
-    right_h, right_c = run(given, {})
-    off = {"c": c - right_c, "h": h - right_h}
-    empty = caller(**{**vars(given), "c": torch.zeros_like(given.c)})
-    if isinstance(empty, tuple):
-        write = empty[1].double()
-        f, right_write = run(given, {"first": "f", "second": "i * g"})
-        o = h / torch.tanh(c) - run(given, {"first": "o"})[0]
-        off = {"f": (c - write) / given.c - f, "i*g": write - right_write, "o": o, **off}
-    return {name: difference.abs().max().item() for name, difference in off.items()}
-
-
-def _right(caller: Caller, first: Any) -> Report:
-    """A right function: also on a batch of one, and can it be trained?"""
-    if caller.in_a_hurry():
-        return Report("ok", "h and c are nn.LSTMCell's.")
-    given = draw(9, 1, first.x.shape[1], first.h.shape[1])
-    alone = caller(**vars(given))
-    if not agrees(alone, run(given, {})):
-        return squeezed(alone)
-    said = "" if caller.numpy else _on_gradients(caller, first)
-    return Report(
-        "ok",
-        "h and c are nn.LSTMCell's: on random weights and states, for several sizes and for a "
-        f"batch of one.{said}",
-    )
-
-
-def _on_gradients(caller: Caller, given: Any) -> str:
-    """Right numbers that no gradient reaches cannot be trained."""
-    leaves = {n: t.to(caller.dtype, copy=True).requires_grad_() for n, t in vars(given).items()}
-
-    def unreached() -> tuple[str, ...]:
-        with torch.enable_grad():
-            found = caller.attached(**leaves)
-            total = sum(part.sum() for part in found)
-            if not total.requires_grad:
-                return tuple(leaves)
-            grads = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
-        return tuple(name for name, grad in zip(leaves, grads, strict=True) if grad is None)
-
-    missed = run_learner(unreached)
-    if isinstance(missed, Report):
-        said = missed.message.splitlines()[0]
-        return f"\nThe numbers are right, but training would fail in the backward pass: {said}"
-    if not missed:
-        return ""
-    return (
-        f"\nThe numbers are right, but no gradient reaches {listed(missed)}, so it could not be "
-        "trained. Look for `.detach()`, `.data`, `.item()`, `torch.no_grad()` or NumPy."
-    )
-
-
-def _failed(failed: Report, caller: Caller | None, given: Any) -> Report:
-    """A function that raises, looked at once more: it may only want its weights laid otherwise."""
-    if caller is None or caller.in_a_hurry():
-        return failed
-    again = replace(caller, dtype=torch.float64, remarks=[], changed_inputs={})
-    for names in (["w_ih", "w_hh"], ["w_ih"], ["w_hh"]):
-        turned = {name: getattr(given, name).T.contiguous() for name in names}
-        if agrees(again(**{**vars(given), **turned}), run(given, {})):
-            return _untransposed(names, failed)
-    square = draw(4, 3, given.h.shape[1], given.h.shape[1])
-    state = again(**vars(square))
-    if isinstance(state, tuple):
-        weights = {n: t for n, t in vars(square).items() if n not in ("x", "h", "c")}
-        sizes = (given.h.shape[1],) * 2
-        report = judge(Eye(again, weights, sizes, is_function=True), _few(sizes))
-        if report.verdict == "missing_transpose":
-            return _untransposed(["w_ih"] if "w_ih" in report.headline else ["w_hh"], failed)
-    return hinted(failed, again, vars(given))
-
-
-def _untransposed(names: list[str], failed: Report) -> Report:
-    seen = f"there is no transpose of {listed(f'`{name}`' for name in names)}"
-    told = WORDS["missing_transpose"].report({}, seen=seen)
-    return replace(told, message=f"{told.message}\nWhat PyTorch says: {failed.message}")
-
-
-# A module, an object or a bound method that owns its weights
-
-
-def _of_class(
-    cls: type, input_size: int | None, hidden_size: int | None, call: Callable[..., Any] | None
-) -> Report:
-    sizes = input_size or _TRIED[0], hidden_size or _TRIED[1]
-    first = None
-    for swapped in (False, True):
-        torch.set_default_dtype(torch.float64)
-        made = make(cls, *sizes, swapped=swapped)
-        if isinstance(made, Report):
-            return made if first is None else first
-        report = _of_owner(made, *sizes, call)
-        if report.verdict not in ("raises", "cannot_check") or "was stopped" in report.message:
-            return report
-        if report.headline == _A_SEQUENCE:
-            return report
-        first = report if first is None else first
-    if first.verdict != "raises" or input_size or hidden_size:
-        return first
-    square = make(cls, sizes[1], sizes[1])
-    report = first if isinstance(square, Report) else _of_owner(square, sizes[1], sizes[1], call)
-    if report.verdict in ("raises", "not_attempted", "cannot_check"):
-        return first
-    if "transposed" in report.evidence:
-        told = WORDS["missing_transpose"].report({}, seen="a weight is not transposed")
-        return replace(
-            told,
-            message="Your cell runs only where input_size equals hidden_size: there a matrix that "
-            f"should be transposed fits all the same.\n{told.message}\nWith other sizes it says: "
-            f"{first.message}",
-        )
-    return replace(
-        first,
-        message=f"{first.message}\nIt runs only where input_size equals hidden_size: look for "
-        "a layer for x that was made with hidden_size, or one for h with input_size.",
-    )
-
-
-def _methods(cell: Any) -> Iterator[Any]:
-    """What of an object can be called as a step, the likeliest first."""
-    if callable(cell):
-        yield cell
-        return
-    names = [name for name in dir(type(cell)) if not name.startswith("_")]
-    for name in sorted(names, key=lambda name: (name not in _FIRST_NAMES, "step" not in name)):
-        method = getattr(cell, name, None)
-        if callable(method) and len(signature_of(method).parameters) in (2, 3, 4):
-            yield method
-
-
-def _of_owner(
-    cell: Any, input_size: int | None, hidden_size: int | None, call: Callable[..., Any] | None
-) -> Report:
-    with to_try(cell) as tried:
-        modules = [m for m in (tried, getattr(tried, "__self__", None)) if isinstance(m, nn.Module)]
-
-        def cast(dtype: torch.dtype) -> None:
-            if tried is not cell:
-                for module in modules:
-                    module.to(dtype)
-
-        def given(sizes: Sizes) -> dict[str, Tensor]:
-            redraw(owned(tried, call), sizes)
-            return _few(sizes)
-
-        methods = [tried] if call else [*_methods(tried)]
-        ways = [way for method in methods for way in callers(method, call, _OWNER)]
-        if not ways:
-            whole = modules and _reads_a_sequence(tried, input_size, hidden_size)
-            return _whole() if whole else _not_called(cell)
-        found = _find(
-            ways, [*likely_sizes(cell, input_size, hidden_size)], given, cast, lambda caller: ""
-        )
-        if isinstance(found[0], Report):
-            return _not_run(tried, cell, *found, input_size, hidden_size)
-        caller, sizes = found
-        cast(caller.dtype)
-        report = _judged(cell, tried, caller, sizes, call)
-        if report.headline == MIXED.headline and modules and _reads_a_sequence(tried, *sizes):
-            return _whole()
-        return replace(report, not_checked=(*report.not_checked, *_switched_off(modules)))
-
-
-def _judged(cell: Any, tried: Any, caller: Caller, sizes: Sizes, call: Any) -> Report:
-    few = _few(sizes)
-    weights = owned(tried, call)
-    if isinstance(tried, FunctionType) or call:  # what a closure sees is not all for the step
-        weights = {name: tensor for name, tensor in weights.items() if _feeds(tensor, caller, few)}
-    eye = Eye(caller, weights, sizes)
-    kept = {name: tensor.clone() for name, tensor in owned(cell, call).items()}
-    if tried is cell:
-        kept = {}
-    report = judge(eye, few, kept, cell)
-    said = ""
+def _judged(eye: Eye, few: dict[str, Tensor], own: dict[str, Tensor], cell: Any) -> Report:
+    """The verdict; once more with (c, h) for (h, c), where that is how it reads."""
+    caller, said = eye.caller, ""
+    report = judge(eye, few, own, cell)
     if report.verdict == "swapped_return" and caller.named == "c h":
         caller.c_first, said = (False, True), "It takes c before h, and hands them back so."
-    elif not caller.named and (report.headline.endswith((" off", "you return it"))):
+    elif not (caller.named or eye.is_function) and (
+        report.headline.endswith(" off") or "the state is (c, h)" in report.headline
+    ):
         caller.c_first, said = (True, True), "It has the state as (c, h); PyTorch has (h, c)."
     elif report.headline.startswith("the old h stands"):
         caller.c_first = (True, False)
-        if judge(eye, few, kept, cell).ok:
-            exchanged = next(m for m in FORMS if m.headline.startswith("h and c are exchanged"))
-            return caller.report(exchanged.report())
-    if said:
-        again = judge(eye, few, kept, cell)
-        if again.ok or (again.verdict == "variant" and again.headline not in _ONE_STATE):
-            report = replace(again, message=f"{again.message}\n{said}")
-    if report.ok and caller.named == "h c" and isinstance(cell, nn.Module) and not call:
-        caller.remarks.append(_APART)
-    if report.ok:
-        note = _untrainable(tried, eye, few)
-        report = replace(report, message=f"{note}{report.message}")
-    return caller.report(report)
+        return WORDS["exchanged"].report() if judge(eye, few).ok else report
+    again = judge(eye, few, own, cell) if said else report
+    one_state = again.headline in (WORDS["gru"].headline, WORDS["rnn"].headline)
+    if said and (again.ok or (again.verdict == "variant" and not one_state)):
+        return replace(again, message=f"{again.message}\n{said}")
+    return report
 
 
 def _feeds(tensor: Tensor, caller: Caller, few: dict[str, Tensor]) -> bool:
@@ -477,96 +280,90 @@ def _feeds(tensor: Tensor, caller: Caller, few: dict[str, Tensor]) -> bool:
     tensor.add_(0.5)
     after = caller.pair(**few)
     tensor.sub_(0.5)
-    both = isinstance(before, tuple) and isinstance(after, tuple)
-    return both and not all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    return isinstance(before, tuple) and not agrees(after, before)
 
 
 def _not_called(cell: Any) -> Report:
     """What to say of code whose arguments are not those of a step."""
     function = cell.forward if isinstance(cell, nn.Module) else cell
-    if not callable(function):
-        function = next((getattr(cell, n) for n in dir(cell) if not n.startswith("_")), cell)
-    name = getattr(function, "__name__", "step")
-    taken = listed(f"`{p}`" for p in signature_of(function).parameters)
-    inner = f"net.{name}" if function is not cell else "net"
+    own = [name for name in vars(type(cell)) if not name.startswith("_") and name != "forward"]
+    inner = f"net.{own[0]}" if own and not isinstance(cell, FunctionType) else "net"
+    taken = (
+        listed(f"`{p}`" for p in signature_of(function).parameters) if callable(function) else ""
+    )
     return Report(
         "cannot_check",
-        f"Your `{name}` takes {taken or 'nothing'}; the check hands over x, h and c, or with "
-        "them the four weights w_ih, w_hh, b_ih and b_hh. Say how it is called, and pick h and c "
-        f"out of what it returns:\n`check_cell(cell, call=lambda net, x, h, c: {inner}(x, h, c))`, "
-        "or, of a function that is handed its weights, "
+        f"Your code takes {taken or 'nothing'}; the check hands over x, h and c, or with them the "
+        "four weights w_ih, w_hh, b_ih and b_hh. Say how it is called, and pick h and c out of "
+        f"what it returns:\n`check_cell(cell, call=lambda net, x, h, c: {inner}(x, h, c))`, or, of "
+        "a function that is handed its weights, "
         "`check_cell(cell, call=lambda net, x, h, c, w_ih, w_hh, b_ih, b_hh: "
         f"{inner}(x, h, c, w_ih, w_hh, b_ih + b_hh))`.",
-        headline=f"`{name}` does not take x, h and c",
+        headline="it does not take x, h and c",
     )
 
 
 def _not_run(
-    tried: Any,
     cell: Any,
     failed: Report,
-    caller: Caller | None,
-    input_size: int | None,
-    hidden_size: int | None,
+    ways: list[Caller],
+    given: Callable[[Sizes], dict[str, Tensor]],
+    sizes: list[Sizes],
+    handed: bool,
 ) -> Report:
-    """What to say of a cell that fails on a single step: it may be one for a whole sequence."""
-    if failed.verdict == "not_attempted" or "was stopped" in failed.message:
+    """What to say of code that fails on a single step: what else would it run on?"""
+    if failed.verdict not in ("raises", "cannot_check") or "was stopped" in failed.message:
         return failed
-    if isinstance(tried, nn.Module) and _reads_a_sequence(tried, input_size, hidden_size):
-        return _whole()
-    projected = _with_projection(tried, caller) if caller else None
-    if projected is not None:
-        return projected
-    told = input_size and hidden_size
-    if failed.verdict == "raises" and caller and not told and not tells_sizes(cell):
-        message = (
-            "The check could not find out for which sizes your code was made: its attributes do "
-            "not tell both `input_size` and `hidden_size`, and no sizes taken from its weights "
-            "fit. Pass them: `check_cell(cell, input_size=..., hidden_size=...)`, or say how it is "
-            "called: `check_cell(cell, call=lambda net, x, h, c: net(x, (h, c)))`.\nThe first try "
-            f"said: {failed.message}"
-        )
-        if owned(cell):
-            return Report("cannot_check", message, headline="its sizes could not be found")
-    if caller is None or failed.verdict != "raises":
+    for way in ways[:1]:
+        way.dtype = torch.float64
+    if handed:
+        drawn = given(sizes[0])
+        for names in (_WEIGHTS[:2], _WEIGHTS[:1], _WEIGHTS[1:2]):
+            turned = {**drawn, **{name: drawn[name].T.contiguous() for name in names}}
+            if agrees(ways[0](**turned), run(draw(1, 3, *sizes[0]), {})):
+                seen = f"there is no transpose of {listed(f'`{name}`' for name in names)}"
+                told = WORDS["missing_transpose"].report({}, seen=seen)
+                return replace(told, message=f"{told.message}\nPyTorch says: {failed.message}")
+        if sizes[0][0] != sizes[0][1]:
+            square = _of(cell, sizes[0][1], sizes[0][1], None)
+            return square if square.verdict == "missing_transpose" else failed
         return failed
-    return hinted(failed, caller, _few(next(likely_sizes(cell, input_size, hidden_size))))
+    for x, hidden in islice(likely_sizes(cell), 2):
+        for narrow in {
+            d for tensor in owned(cell).values() for d in tensor.shape if 1 < d < hidden
+        }:
+            h, c = torch.zeros(3, narrow), torch.zeros(3, hidden)
+            found = ways[0].raw(x=torch.zeros(3, x), h=h, c=c) if ways else None
+            parts = found if isinstance(found, (tuple, list)) else []
+            if [getattr(part, "shape", ()) for part in parts] == [h.shape, c.shape]:
+                seen = f"{narrow} features and c {hidden}"
+                return WORDS["projection"].report({"cell": "a projection"}, seen=seen)
+    if len(sizes) < 3 or tells_sizes(cell) or not owned(cell):
+        return failed
+    return Report(
+        "cannot_check",
+        "Attributes do not tell both `input_size` and `hidden_size`, and no sizes taken from the "
+        "weights fit. Pass them: `check_cell(cell, input_size=..., hidden_size=...)`, or say how "
+        "it is called: `check_cell(cell, call=lambda net, x, h, c: net(x, (h, c)))`.\nThe first "
+        f"try said: {failed.message}",
+        headline="its sizes could not be found",
+    )
 
 
 def _reads_a_sequence(module: Any, input_size: int | None, hidden_size: int | None) -> bool:
     """Whether a module takes an x of three axes, and hands back every step."""
     dtype = next((p.dtype for p in module.parameters()), torch.get_default_dtype())
     start = time.perf_counter()
-    for (x, h), batch in product(
-        islice(likely_sizes(module, input_size, hidden_size), 8), (11, 13)
-    ):
+    sizes = islice(likely_sizes(module, input_size, hidden_size), 8)
+    for (x, h), batch in product(sizes, (11, 13)):
         empty = torch.zeros(batch, h, dtype=dtype)
         for state in [(), ((empty, empty),), (empty, empty), ((empty[None], empty[None]),)]:
-            found = run_in_time(module, torch.zeros(13, 11, x, dtype=dtype), *state)
-            match found:
+            match run_in_time(module, torch.zeros(13, 11, x, dtype=dtype), *state):
                 case [Tensor(shape=(13, 11, _)), *_]:
                     return True
             if time.perf_counter() - start > BUDGET:
                 return False
     return False
-
-
-def _with_projection(tried: Any, caller: Caller) -> Report | None:
-    """Whether h is narrower, or wider, than c."""
-    widths = sorted({d for tensor in owned(tried).values() for d in tensor.shape if d > 1})[:8]
-    for x, hidden in islice(likely_sizes(tried), 2):
-        for narrow in widths:
-            h, c = torch.zeros(3, narrow), torch.zeros(3, hidden)
-            found = caller.raw(x=torch.zeros(3, x), h=h, c=c) if narrow != hidden else None
-            shapes = [getattr(part, "shape", ()) for part in found] if _is_some(found) else []
-            if shapes == [h.shape, c.shape]:
-                seen = f"{narrow} features and c {hidden}"
-                return WORDS["projection"].report({"cell": "a projection"}, seen=seen)
-    return None
-
-
-def _is_some(found: Any) -> bool:
-    return isinstance(found, (tuple, list))
 
 
 def _switched_off(modules: list[nn.Module]) -> list[str]:
@@ -578,46 +375,50 @@ def _switched_off(modules: list[nn.Module]) -> list[str]:
     return [f"training mode, in which {names} changes the numbers"] if noisy else []
 
 
-def _untrainable(tried: Any, eye: Eye, few: dict[str, Tensor]) -> str:
-    """What to say first of a right cell that no optimiser could train; "" of any other."""
-    if eye.caller.numpy:
-        return ""
+def _training(eye: Eye, tried: Any, few: dict[str, Tensor]) -> str:
+    """What to say first of a right cell that could not be trained; "" of any other."""
     owner = getattr(tried, "__self__", tried)
-    if not isinstance(owner, nn.Module):
+    leaves = {name: t.detach().clone().requires_grad_() for name, t in few.items()}
+    if eye.is_function:
+        leaves |= {name: w.clone().requires_grad_() for name, w in eye.weights.items()}
+    elif not isinstance(owner, nn.Module):
         return (
             "The numbers are right, but it is not an nn.Module: no optimiser finds its weights. "
-            f"Write `class {type(owner).__name__}(nn.Module):` with `nn.Parameter(...)` for each.\n"
+            f"Write `class {type(owner).__name__}(nn.Module):`, and `nn.Parameter(...)` for each.\n"
         )
-    trained = {parameter.data_ptr() for parameter in owner.parameters()}
-    if not trained:
-        return (
-            "The numbers are right, but `parameters()` is empty: no optimiser would train this "
-            "cell. A module does not look into a plain list or at plain tensors. Fix: "
-            "`nn.ModuleList([...])` for layers, `nn.Parameter(...)` for a tensor, and "
-            "nn.ParameterList or nn.ParameterDict for several.\n"
-        )
-    plain = [t for t in eye.weights.values() if t.data_ptr() not in trained]
-    before = eye.caller(**few)
-    for tensor in plain:
-        tensor.add_(1.0)
-    after = eye.caller(**few)
-    if isinstance(before, tuple) and not agrees(after, before):
-        return (
-            "The numbers are right, but some of the weights are plain tensors, so no optimiser "
-            "will find them. Fix: `nn.Parameter(...)`, and nn.ParameterList or nn.ParameterDict "
-            "for several.\n"
-        )
-    with torch.enable_grad():
-        result = run_learner(eye.caller.attached, **few)
-    if isinstance(result, Report):
-        return (
-            "The numbers are right, but only without gradients: where they are kept, as in "
-            f"training, the cell raises an error.\n{result.message}\n"
-        )
-    learned = any(p.requires_grad for p in owner.parameters())
-    if learned and not any(part.requires_grad for part in result):
-        return (
-            "The numbers are right, but no gradient reaches the parameters, so it could not be "
-            "trained. Look for `.detach()`, `.data`, `torch.no_grad()` or NumPy.\n"
-        )
-    return ""
+    else:
+        trained = {parameter.data_ptr() for parameter in owner.parameters()}
+        loose = [t for t in eye.weights.values() if t.data_ptr() not in trained]
+        if any(_feeds(tensor, eye.caller, few) for tensor in loose):
+            which = (
+                "some of the weights are plain tensors" if trained else "`parameters()` is empty"
+            )
+            return (
+                f"The numbers are right, but {which}, so no optimiser will find them: a module "
+                "does not look into a plain list or at plain tensors. Fix: `nn.ModuleList([...])` "
+                "for layers, `nn.Parameter(...)` for a tensor, nn.ParameterList or "
+                "nn.ParameterDict for several.\n"
+            )
+        leaves = {n: p for n, p in owner.named_parameters() if p.requires_grad}
+
+    def unreached() -> list[str]:
+        with torch.enable_grad():
+            given = leaves if eye.is_function else few
+            h, c = eye.caller.attached(**given)
+            total = h.sum() + c.sum()
+            if not total.requires_grad:
+                return list(leaves)
+            grads = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
+        return [n for n, grad in zip(leaves, grads, strict=True) if grad is None]
+
+    missed = run_learner(unreached) if leaves else []
+    if isinstance(missed, Report):
+        said = missed.message.splitlines()[0]
+        return f"The numbers are right, but only without gradients, and training has them: {said}\n"
+    if not missed or (len(missed) < len(leaves) and not eye.is_function):
+        return ""
+    names = listed(missed) if eye.is_function else "the parameters"
+    return (
+        f"The numbers are right, but no gradient reaches {names}, so it could not be trained. Look "
+        "for `.detach()`, `.data`, `.item()`, `torch.no_grad()` or NumPy.\n"
+    )

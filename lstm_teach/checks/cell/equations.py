@@ -122,7 +122,7 @@ def table(changed: Parts) -> Tensor:
         known = {f"z_{k}": z[:, None] for k, z in zip(GATES, far * each.T, strict=True)}
         found = _solved(changed, {**known, "c_0": old, "h_0": torch.full_like(old, OLD_H)})
         both.append(torch.cat(found, 1).view(len(signs), -1))
-    return settled(*both, limit=1e-6)[0]
+    return settled(both[0], both[1], 1e-6)[0]
 
 
 def settled(near: Tensor, far: Tensor, limit: float) -> tuple[Tensor, Tensor]:

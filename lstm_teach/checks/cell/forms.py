@@ -63,10 +63,13 @@ def find_form(eye: Eye) -> Form:
         return Form(known=False, saturates=False)
     if _same(seen, table({}), limit):
         return Form()
+    rows, moves = eye.far_rows(1e8)
+    if _same(rows[~moves.any(1)], table({}), limit):
+        return Form()  # an activation that takes its time, which the lines will show
     for mistake, found in _tables():
         if _same(seen, found, limit):
             inside = (torch.cdist(seen, table({}), p=torch.inf).amin(1) < limit).double().mean()
-            return Form((mistake,), inside=bool(inside > 0.95))
+            return Form((mistake,), off=_off(seen, limit), inside=bool(inside > 0.95))
     for name, said, changed in _measured(seen, limit):
         if changed is None or _same(seen, table(changed), limit):
             return Form((_worded(name),), {"seen": said})
@@ -99,6 +102,8 @@ def _pairs() -> list[tuple[tuple[Mistake, Mistake], Tensor]]:
 
 def _same(seen: Tensor, rows: Tensor, limit: float) -> bool:
     """Whether what is seen are rows of this table, and nearly all of its rows are seen."""
+    if len(seen) < _FEW:
+        return False
     far = torch.cdist(seen, rows, p=torch.inf)
     in_table = (far.amin(1) < limit).double().mean() > 0.95
     return bool(in_table and (far.amin(0) < limit).double().mean() >= 0.85)

@@ -100,7 +100,7 @@ def _one_for_all() -> Iterator[str]:
 
 
 def _shared() -> Iterator[str]:
-    for one, two in ("fi", "oi", "io", "of", "go", "gi", "gf", "og", "ig", "fg", "fo"):
+    for one, two in ("fi", "oi", "io", "go", "gi", "gf", "og", "ig", "fg", "fo"):
         activation = RIGHT[one].partition("(")[0]
         yield f"{one} is made from the sum of {two} | {one} = {activation}(z_{two})"
 
@@ -275,7 +275,6 @@ _FORMS: tuple[tuple[str, str, str, str | Iterator[str]], ...] = (
         "Every one of i, f and o has weights of its own in nn.LSTMCell.",
         "if nn.LSTMCell is what you want, `c = f * c + i * g` and `h = o * torch.tanh(c)`",
         """no output gate, h is `tanh(c)` | h = tanh(c)
-        no output gate, h is c | h = c
         no input gate, c is `f * c + g` | c = f * c_0 + g""",
     ),
     (
@@ -297,138 +296,77 @@ FORMS: list[Mistake] = [
 ]
 """Every way to make every known mistake in the equations; `how` is what it changes there."""
 
-# A name, the verdict, and the words.
-_SOURCES = (
-    (
-        *("gate_order", "gate_order"),
-        "PyTorch's order is i, f, g, o. Other libraries differ, and no shape tells.",
-        "`i, f, g, o = z.chunk(4, dim=1)`; if that line is so already, two gates are exchanged "
-        "further down, as in `c = f * c + i * g`",
-    ),
-    (
-        *("missing_bias", "missing_bias"),
-        "PyTorch's cell has two biases, and the sum of every gate takes both.",
-        "`z = x @ w_ih.T + b_ih + h @ w_hh.T + b_hh`",
-    ),
-    (
-        *("bias_twice", "bias_twice"),
-        "Each of the two biases is added once.",
-        "`z = x @ w_ih.T + b_ih + h @ w_hh.T + b_hh`",
-    ),
-    (
-        *("missing_transpose", "missing_transpose"),
-        "PyTorch keeps a weight as [out, in], so it is transposed when it is multiplied from the "
-        "right. Without the transpose a square matrix still fits, and gives other numbers.",
-        "`x @ w_ih.T` and `h @ w_hh.T`",
-    ),
-    (
-        *("wrong_bias_slice", "wrong_bias_slice"),
-        "Each gate has a block of `hidden_size` entries of its own in each bias, in the order "
-        "i, f, g, o.",
-        "add the whole bias before you take the sum apart with `chunk(4, dim=1)`",
-    ),
-    (
-        *("forget_bias_added", "forget_bias_added"),
-        "nn.LSTMCell adds nothing by itself. A forget bias of 1 is an initial *value* of the "
-        "parameter, set once.",
-        "take the constant out of the step, and set `b_ih[H:2*H] = 1` when you create the weights",
-    ),
-    (
-        *("squeeze_batch_of_one", "squeeze_batch_of_one"),
-        "`.squeeze()` takes away every axis of size 1, and `.squeeze(0)` the first one, so the "
-        "batch goes. The last batch of an epoch often has one sample.\n{found}",
-        "leave `squeeze` out; h and c, `[batch, hidden_size]`, have no axis to take away",
-    ),
-    (
-        *("rows", "unrecognised"),
-        "Each gate has its own block of rows, in the order i, f, g, o.",
-        "check the slice of each gate: the k-th is `[k * hidden_size : (k + 1) * hidden_size]`",
-    ),
-    (
-        *("reach", "unrecognised"),
-        "The sum of every gate takes both x and h.",
-        "`z = x @ w_ih.T + b_ih + h @ w_hh.T + b_hh`",
-    ),
-    (
-        *("tied", "unrecognised"),
-        "In nn.LSTMCell every unit has a row of weights of its own in each of the four gates, with "
-        "an entry for each feature of x and each unit of h.",
-        "look at the slices (`z[:, H]` without its colon is a single number, shared by all units) "
-        "and at what is done to x and h before they meet their weights",
-    ),
-)
+# What the rows of the parameters show, by name: the verdict, why it is wrong, how to mend it.
+_SOURCES = {
+    "gate_order": "gate_order | PyTorch's order is i, f, g, o. Other libraries differ, and no "
+    "shape tells. | `i, f, g, o = z.chunk(4, dim=1)`; if that line is so already, two gates are "
+    "exchanged further down, as in `c = f * c + i * g`",
+    "missing_bias": "missing_bias | PyTorch's cell has two biases, and the sum of every gate "
+    "takes both. | `z = x @ w_ih.T + b_ih + h @ w_hh.T + b_hh`",
+    "bias_twice": "bias_twice | Each of the two biases is added once. | `z = x @ w_ih.T + b_ih + "
+    "h @ w_hh.T + b_hh`",
+    "missing_transpose": "missing_transpose | PyTorch keeps a weight as [out, in], so it is "
+    "transposed when it is multiplied from the right. Without the transpose a square matrix "
+    "still fits, and gives other numbers. | `x @ w_ih.T` and `h @ w_hh.T`",
+    "wrong_bias_slice": "wrong_bias_slice | Each gate has a block of `hidden_size` entries of "
+    "its own in each bias, in the order i, f, g, o. | add the whole bias before you take the sum "
+    "apart with `chunk(4, dim=1)`",
+    "forget_bias_added": "forget_bias_added | nn.LSTMCell adds nothing by itself. A forget bias "
+    "of 1 is an initial *value* of the parameter, set once. | take the constant out of the step, "
+    "and set `b_ih[H:2*H] = 1` when you create the weights",
+    "squeeze_batch_of_one": "squeeze_batch_of_one | `.squeeze()` takes away every axis of size "
+    "1, and `.squeeze(0)` the first one, so the batch goes. The last batch of an epoch often has "
+    "one sample.\n{found} | leave `squeeze` out; h and c, `[batch, hidden_size]`, have no axis "
+    "to take away",
+    "rows": "unrecognised | Each gate has its own block of rows, in the order i, f, g, o. | "
+    "check the slice of each gate: the k-th is `[k * hidden_size : (k + 1) * hidden_size]`",
+    "reach": "unrecognised | The sum of every gate takes both x and h. | `z = x @ w_ih.T + b_ih "
+    "+ h @ w_hh.T + b_hh`",
+    "tied": "unrecognised | In nn.LSTMCell every unit has a row of weights of its own in each of "
+    "the four gates, with an entry for each feature of x and each unit of h. | look at the "
+    "slices (`z[:, H]` without its colon is a single number, shared by all units) and at what is "
+    "done to x and h before they meet their weights",
+}
 
-# A name, the headline, why it is another cell.
-_KINDS = (
-    (
-        *("gru", "a GRU"),
-        "The old c has no effect: the cell has one state, h, and hands a gated part of it on. An "
-        "LSTM has a memory c beside h.",
-    ),
-    (
-        *("rnn", "a plain RNN"),
-        "The old c has no effect: h is made from x and the old h alone. An LSTM has a memory c "
-        "beside h, and gates.",
-    ),
-    (
-        *("layer norm", "layer norm"),
-        "The gates do not grow with x: their sums are normalised before the activation. "
-        "nn.LSTMCell normalises nothing.",
-    ),
-    (
-        *("layer norm of c", "layer norm of c"),
-        "h is made from a c that is normalised over its units, so that the h of one unit looks at "
-        "the c of the others. nn.LSTMCell normalises nothing.",
-    ),
-    (
-        *("clipped gates", "clipped gates"),
-        "However large x is, the gates stay between {seen}: their sums are clipped. nn.LSTMCell "
-        "clips nothing.",
-    ),
-    (
-        *("clipped c", "clipped c"),
-        "The new c never passes {seen}, however large the old c is: it is clipped. nn.LSTMCell "
-        "clips nothing.",
-    ),
-    (
-        *("time decay", "time-decayed c"),
-        "Where f is wide open, {seen} of the old c is kept, not all of it: c decays by itself. In "
-        "nn.LSTMCell it does not.",
-    ),
-    (
-        *("zoneout", "zoneout"),
-        "A part of the old {seen} stays, whatever the gates say: that is zoneout in evaluation "
-        "mode. nn.LSTMCell has none.",
-    ),
-    (
-        *("peephole", "peepholes, diagonal"),
-        "The gates of a unit look at the unit's own c, {seen}. In nn.LSTMCell the gates look at x "
-        "and h only.",
-    ),
-    (
-        *("full peephole", "peepholes, full"),
-        "The gates of a unit look at the c of every unit, {seen}. In nn.LSTMCell the gates look at "
-        "x and h only.",
-    ),
-    (
-        *("multiplicative", "a multiplicative LSTM"),
-        "The sums of the gates hold products of x and h. In nn.LSTMCell x and h are only added.",
-    ),
-    (
-        *("projection", "an LSTM with a projection"),
-        "h has {seen}: that is nn.LSTM's proj_size. nn.LSTMCell has none, so this check cannot "
-        "judge the rest.",
-    ),
-    (
-        *("low rank", "factorised weights"),
-        "{seen} has a lower rank than a free matrix of its shape: it is a product of narrower "
-        "ones. In nn.LSTMCell every entry is free.",
-    ),
-)
+# Other cells that are told by more than a table, by name: what they are, and how that shows.
+_KINDS = {
+    "gru": "a GRU | The old c has no effect: the cell has one state, h, and hands a gated part "
+    "of it on. An LSTM has a memory c beside h.",
+    "rnn": "a plain RNN | The old c has no effect: h is made from x and the old h alone. An LSTM "
+    "has a memory c beside h, and gates.",
+    "layer norm": "layer norm | The gates do not grow with x: their sums are normalised before "
+    "the activation. nn.LSTMCell normalises nothing.",
+    "layer norm of c": "layer norm of c | h is made from a c that is normalised over its units, "
+    "so that the h of one unit looks at the c of the others. nn.LSTMCell normalises nothing.",
+    "clipped gates": "clipped gates | However large x is, the gates stay between {seen}: their "
+    "sums are clipped. nn.LSTMCell clips nothing.",
+    "clipped c": "clipped c | The new c never passes {seen}, however large the old c is: it is "
+    "clipped. nn.LSTMCell clips nothing.",
+    "time decay": "time-decayed c | Where f is wide open, {seen} of the old c is kept, not all "
+    "of it: c decays by itself. In nn.LSTMCell it does not.",
+    "zoneout": "zoneout | A part of the old {seen} stays, whatever the gates say: that is "
+    "zoneout in evaluation mode. nn.LSTMCell has none.",
+    "peephole": "peepholes, diagonal | The gates of a unit look at the unit's own c, {seen}. In "
+    "nn.LSTMCell the gates look at x and h only.",
+    "full peephole": "peepholes, full | The gates of a unit look at the c of every unit, {seen}. "
+    "In nn.LSTMCell the gates look at x and h only.",
+    "multiplicative": "a multiplicative LSTM | The sums of the gates hold products of x and h. "
+    "In nn.LSTMCell x and h are only added.",
+    "projection": "an LSTM with a projection | h has {seen}: that is nn.LSTM's proj_size. "
+    "nn.LSTMCell has none, so this check cannot judge the rest.",
+    "low rank": "factorised weights | {seen} has a lower rank than a free matrix of its shape: "
+    "it is a product of narrower ones. In nn.LSTMCell every entry is free.",
+}
+
+
+def _split(entries: dict[str, str]) -> list[tuple[str, list[str]]]:
+    return [(name, text.split(" | ")) for name, text in entries.items()]
+
 
 WORDS: dict[str, Mistake] = {
     **{mistake.verdict: mistake for mistake in reversed(FORMS)},
-    **{name: Mistake(verdict, "{seen}", why, fix, None) for name, verdict, why, fix in _SOURCES},
-    **{name: Mistake("variant", headline, why, "", None) for name, headline, why in _KINDS},
+    "exchanged": next(m for m in FORMS if m.headline.startswith("h and c are exchanged")),
+    **{n: Mistake(v, "{seen}", w, f, None) for n, (v, w, f) in _split(_SOURCES)},
+    **{n: Mistake("variant", h, w, "", None) for n, (h, w) in _split(_KINDS)},
 }
 """The words for each verdict, and for what is told by more than the equations, by name."""

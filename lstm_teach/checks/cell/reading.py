@@ -71,6 +71,7 @@ class Eye:
         sizes: input_size and hidden_size.
         is_function: whether the weights are handed over.
         exact: whether it computes in float64.
+        free: whether other sizes may be tried, where the weights are handed over.
     """
 
     caller: Caller
@@ -78,6 +79,7 @@ class Eye:
     sizes: Sizes
     is_function: bool = False
     exact: bool = True
+    free: bool = True
     _away: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list)
 
     @property

@@ -114,9 +114,12 @@ def find_layout(eye: Eye, lines: Lines) -> Layout:
     for part, found, columns in zip("xh", (lines.x, lines.h), eye.columns, strict=True):
         width = eye.sizes["xh".index(part)]
         for gate, mine in zip(GATES, found, strict=True):
-            source = _look_up(eye, mine, width, columns)
-            if source:
-                layout.weights[gate, part] = source
+            matches = [*_look_up(eye, mine, width, columns)]
+            # With one unit an entry may match by chance; the others say how the weight is laid.
+            laid = {(source.name, source.way) for source in layout.weights.values()}
+            matches.sort(key=lambda source: (source.name, source.way) not in laid)
+            if matches:
+                layout.weights[gate, part] = matches[0]
     used = {source.name for source in layout.weights.values()}
     hidden = eye.sizes[1]
     like_bias = [
@@ -155,16 +158,15 @@ def _close(eye: Eye, one: Tensor, other: Tensor) -> bool:
     return bool(known.any()) and eye.same(one[known], other[known], 100)
 
 
-def _look_up(eye: Eye, mine: Tensor, width: int, columns: Tensor) -> Source | None:
+def _look_up(eye: Eye, mine: Tensor, width: int, columns: Tensor) -> Iterator[Source]:
+    """The blocks of the parameters that are these rows."""
     for name, p in eye.weights.items():
         for way, (laid, blocks) in enumerate(_blocks(p, eye.sizes[1], eye.is_function)):
-            if blocks.shape[2] not in (width, sum(eye.sizes)):
-                continue
-            for start in sorted({0, blocks.shape[2] - width}):
+            starts = sorted({0, blocks.shape[2] - width})
+            for start in starts if blocks.shape[2] in (width, sum(eye.sizes)) else ():
                 for k, block in enumerate(blocks[:, eye.units][:, :, start + columns]):
                     if _close(eye, block, mine):
-                        return Source(name, k, 1, laid, start, way)
-    return None
+                        yield Source(name, k, 1, laid, start, way)
 
 
 def _place(eye: Eye, name: str, move: Tensor, by: Tensor) -> Source:
@@ -205,18 +207,7 @@ def in_common(eye: Eye, lines: Lines) -> Finding | None:
                 said = f"{both} have all their weights and biases in common"
                 return _SAME_GATE.get(shared[0], "rows"), said
             return "rows", f"{both} have {what} in common; each needs its own"
-    tied = _tied(eye, lines)
-    if tied:
-        return tied
-    biased = [g for g in GATES if lines.b[at[g]].nan_to_num(0.0).abs().max() > 1e-3]
-    if biased and len(biased) < len(GATES):
-        without = "".join(gate for gate in GATES if gate not in biased)
-        return "missing_bias", f"no bias reaches {the_gates(without)}"
-    for a, b in combinations(biased, 2):
-        alike = len(eye.units) > 1 and _close(eye, lines.b[at[a]], lines.b[at[b]])
-        if alike and lines.b[at[a]].nan_to_num(0.0).std() > 1e-3:
-            return "wrong_bias_slice", f"{the_gates(a + b)} have the same bias"
-    return None
+    return _tied(eye, lines)
 
 
 def _tied(eye: Eye, lines: Lines) -> Finding | None:
@@ -251,36 +242,26 @@ def _tied(eye: Eye, lines: Lines) -> Finding | None:
 
 def of_a_function(layout: Layout) -> Finding | None:
     """What the rows of a function's own arguments show."""
-    weights = layout.weights
     names = {"x": "w_ih", "h": "w_hh"}
-    for laid, said in (
-        ("columns", "there is no transpose of {}"),
-        ("reshaped", "{}: reshaped, not transposed"),
-    ):
-        turned = [p for p in "xh" if any(s.laid == laid for (_, q), s in weights.items() if q == p)]
+    for laid, said in _TURNED.items():
+        turned = {key: s for key, s in layout.weights.items() if s.laid == laid}
         if turned:
-            gates = "".join(
-                g
-                for g in GATES
-                if any(weights.get((g, p)) and weights[g, p].laid == laid for p in turned)
-            )
+            gates = "".join(gate for gate in GATES if {(gate, "x"), (gate, "h")} & turned.keys())
+            which = listed(f"`{name}`" for p, name in names.items() if p in {q for _, q in turned})
             where = "" if gates == GATES else f" in {the_gates(gates)}"
-            return "missing_transpose", said.format(listed(f"`{names[p]}`" for p in turned)) + where
-    if any(s.name != names[part] for (_, part), s in weights.items()):
+            return "missing_transpose", said.format(which) + where
+    if any(s.name != names[part] for (_, part), s in layout.weights.items()):
         return "rows", "`w_ih` and `w_hh` are exchanged"
-    if any(s.laid == "interleaved" for s in weights.values()):
-        return "gate_order", "your code takes every fourth row, as if the gates were interleaved"
-    taken = {"w_ih": layout.taken("x"), "w_hh": layout.taken("h")}
+    taken = {name: layout.taken(part) for part, name in names.items()}
     for name in ("b_ih", "b_hh"):
         fed = {g: s.block for g, s in layout.biases.get(name, {}).items()}
         if fed.keys() == {*GATES} and all(k is not None and k < 4 for k in fed.values()):
             taken[name] = "".join(GATES[fed[gate] or 0] for gate in GATES)
     wrong = {name: rows for name, rows in taken.items() if rows != GATES}
-    if not wrong:
-        return None
-    rows = next(iter(wrong.values()))
-    if "?" in rows:
-        unknown = "".join(g for g, t in zip(GATES, rows, strict=True) if t == "?")
+    unknown = "".join(
+        g for rows in wrong.values() for g, t in zip(GATES, rows, strict=True) if t == "?"
+    )
+    if unknown:
         return (
             "rows",
             f"the rows of {the_gates(unknown)} in `{next(iter(wrong))}` are none of its own",
@@ -288,9 +269,13 @@ def of_a_function(layout: Layout) -> Finding | None:
     if len({*wrong.values()}) > 1:
         shown = " and ".join(f"those of `{n}` as {', '.join(rows)}" for n, rows in wrong.items())
         return "rows", f"the blocks of rows are taken in several orders, {shown}"
-    return _of_rows(rows, [*wrong])
+    return _of_rows(next(iter(wrong.values())), [*wrong]) if wrong else None
 
 
+_TURNED = {
+    "columns": "there is no transpose of {}",
+    "reshaped": "{}: reshaped, not transposed",
+}
 _WHAT = {
     "w_ih w_hh b_ih b_hh": "the weights and biases",
     "w_ih w_hh": "the weights (but not the biases)",
@@ -306,20 +291,16 @@ def _of_rows(taken: str, names: list[str]) -> Finding:
     moved = [(to, own) for to, own in zip(GATES, taken, strict=True) if to != own]
     if len({*taken}) == 1:
         return "all_gates_same_weights", f"all four gates take {what} of {taken[0]}"
-    if len(moved) == 1:
-        to, own = moved[0]
-        name = {"ffgo": "forget_used_for_input", "ifgf": "output_gate_from_forget"}.get(taken)
-        name = "wrong_bias_slice" if biases else name or "rows"
-        return name, f"the gate {to} takes {what} of the gate {own}"
     said = f"the gates i, f, g, o take {what} of {', '.join(taken)}"
-    if sorted(taken) == sorted(GATES) and not biases:
-        order = ", ".join(GATES[taken.index(gate)] for gate in GATES)
-        whole = len(names) > 2
-        return (
-            "gate_order",
-            f"your code takes the four blocks of rows as {order}" if whole else said,
-        )
-    return ("wrong_bias_slice" if biases else "rows"), said
+    name = {"ffgo": "forget_used_for_input", "ifgf": "output_gate_from_forget"}.get(taken, "rows")
+    if len(moved) == 1:
+        said = f"the gate {moved[0][0]} takes {what} of the gate {moved[0][1]}"
+    elif sorted(taken) == sorted(GATES):
+        name = "gate_order"
+        if len(names) > 2:
+            order = ", ".join(GATES[taken.index(gate)] for gate in GATES)
+            said = f"your code takes the four blocks of rows as {order}"
+    return ("wrong_bias_slice" if biases else name), said
 
 
 def of_biases(eye: Eye, layout: Layout) -> Finding | None:
@@ -347,12 +328,13 @@ def of_biases(eye: Eye, layout: Layout) -> Finding | None:
         one_gate = eye.weights[name].numel() == eye.sizes[1] and not eye.is_function
         if without and (not one_gate if fed else beside):
             counted.setdefault((without, "left out"), []).append(name)
-        doubled = "".join(gate for gate, source in fed.items() if source.times == 2)
+        # Where the whole sum is taken twice, its weights are none of the rows.
+        doubled = "".join(g for g, s in fed.items() if s.times == 2 and (g, "x") in layout.weights)
         if doubled:
             counted.setdefault((doubled, "added twice"), []).append(name)
-    twice = counted.get((GATES, "added twice")), counted.get((GATES, "left out"))
-    if all(twice):
-        return "bias_twice", f"`{twice[0][0]}` is added twice, `{twice[1][0]}` never"
+    twice, never = (counted.get((GATES, done), [""])[0] for done in ("added twice", "left out"))
+    if twice and never:
+        return "bias_twice", f"`{twice}` is added twice, `{never}` never"
     for (gates, done), names in counted.items():
         which = "both biases are" if len(names) == 2 else f"`{names[0]}` is"
         where = "" if gates == GATES else f"in {the_gates(gates)} only, "
@@ -417,21 +399,8 @@ def describe(cell: object, eye: Eye, layout: Layout) -> str:
             f"compute something else, because {_differences(layout)}."
         )
     if len(layout.weights) < 2 * len(GATES):
-        return (
-            "Its weights are made in a way of their own, so the check could not tell how to copy "
-            "nn.LSTMCell's into them."
-        )
-    x, h = (listed(f"`{name}`" for name in _names(layout, part)) for part in "xh")
-    if x == h:
-        x, h = f"the part of {x} that meets x", "the part that meets h"
-    return (
-        f"Beside nn.LSTMCell: {_differences(layout)}. nn.LSTMCell's weights can be copied block by "
-        f"block: weight_ih to {x}, weight_hh to {h}."
-    )
-
-
-def _names(layout: Layout, part: str) -> list[str]:
-    return list(dict.fromkeys(layout.weights[gate, part].name for gate in GATES))
+        return "Its weights are made in a way of their own, so nn.LSTMCell's cannot be copied in."
+    return f"Beside nn.LSTMCell: {_differences(layout)}."
 
 
 def _differences(layout: Layout) -> str:
@@ -443,8 +412,8 @@ def _differences(layout: Layout) -> str:
     differences = {
         f"its four blocks are in the order {order}{same}": bool(order),
         "each gate has weights of its own, not one matrix for all four": not order,
-        "one matrix serves x and h side by side": len(layout.weights) == 2 * len(GATES)
-        and {*_names(layout, "x")} & {*_names(layout, "h")},
+        "one matrix serves x and h side by side": len({s.name for s in layout.weights.values()})
+        == 1,
         "weights are stored transposed, `[in, out]`": "columns" in laid,
         "the rows of the four gates are interleaved": "interleaved" in laid,
         "it has no bias": fed == {0},

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence, pad_sequence
 
+from lstm_teach.checks.bringing import signature_of
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
 from lstm_teach.layouts import parts_of
@@ -18,85 +19,55 @@ from lstm_teach.layouts import parts_of
 LONGEST_FORWARD = 60.0
 """Seconds after which a forward pass counts as endless; a large model may be slow, and right."""
 
-UNWATCHED = (torch.jit.ScriptModule,)
-"""Modules that run without Python, so that nobody can look into them."""
-
 _LENGTHS = re.compile(r"len|sizes")
-_STARTS = ("init_hidden", "initHidden", "init_state", "init_hidden_state", "init_states")
-
-
-def unwrapped(model: nn.Module) -> nn.Module:
-    """The module inside DataParallel, DistributedDataParallel and torch.compile."""
-    parallel = (nn.DataParallel, nn.parallel.DistributedDataParallel)
-    while True:
-        inner = model.module if isinstance(model, parallel) else getattr(model, "_orig_mod", None)
-        if not isinstance(inner, nn.Module):
-            return model
-        model = inner
+_STARTS = ("init_hidden", "initHidden", "init_state", "init_states")
 
 
 def calling(
     model: nn.Module, x: Any, lengths: Tensor | None, call: Callable[[Any, Any], Any] | None
 ) -> Callable[[Any], Any] | Report:
-    """How to run the model on what stands for x.
+    """How to run the model on what stands for x, or the report that says what is missing.
 
     Lengths are handed on where ``forward`` has an argument for them. Whatever else it wants is
     the caller's to give.
-
-    Returns:
-        A function of x, or the report that says what is missing.
     """
     if call is not None:
         return lambda value: call(model, value)
-    parameters = _parameters(model)
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    names = [p.name for p in parameters]
-    taken = 1
-    how: Callable[[Any], tuple[tuple[Any, ...], dict[str, Any]]]
-    if isinstance(x, dict) and set(x) <= set(names) and "x" not in x:
-        taken, how = 0, lambda value: ((), dict(value))
-        parameters = [p for p in parameters if p.name not in x]
-    elif isinstance(x, (tuple, list)) and 1 < len(x) <= len(positional):
-        taken, how = len(x), lambda value: (tuple(value), {})
-    else:
-        how = lambda value: ((value,), {})  # noqa: E731
-    rest = [p for p in parameters[taken:] if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    single = [p for p in parameters_of(model) if not p.kind.name.startswith("VAR")]
+    by_name = isinstance(x, dict) and {*x} <= {p.name for p in single}
+    taken = len(x) if isinstance(x, (tuple, list)) and 1 < len(x) <= len(single) else 1
+    rest = [p for p in single if p.name not in x] if by_name else single[taken:]
     wanted = [p.name for p in rest if p.default is p.empty]
-    handed: dict[str, Any] = {}
+    handed: dict[str, Tensor] = {}
     if lengths is not None and not isinstance(x, PackedSequence):
         takers = [p.name for p in rest if _LENGTHS.search(p.name.lower())]
         handed = dict.fromkeys((takers or (wanted if len(wanted) == 1 else []))[:1], lengths)
-    missing = [name for name in wanted if name not in handed]
+    missing = [f"`{name}`" for name in wanted if name not in handed]
     if missing:
-        return _asks_for(model, missing, wanted)
+        line = f"check_layout(model, x, call=lambda model, x: model(x, {', '.join(wanted)}))"
+        return Report(
+            "cannot_check",
+            f"The check makes up no argument. Give what `{type(model).__name__}.forward` wants "
+            f"beside x as you do in training, made for this x: `{line}`. Where it returns more "
+            "than you want judged, take that there: `...)[0]`.",
+            headline=f"`forward` wants {' and '.join(missing)} beside x",
+        )
 
     def run(value: Any) -> Any:
-        args, kwargs = how(value)
         # Some models sort or overwrite their lengths in place.
-        return model(*args, **kwargs, **{name: one.clone() for name, one in handed.items()})
+        more = {name: one.clone() for name, one in handed.items()}
+        if by_name:
+            return model(**value, **more)
+        return model(*(value if taken > 1 else (value,)), **more)
 
     return run
 
 
-def _parameters(model: nn.Module) -> list[inspect.Parameter]:
-    try:
-        return list(inspect.signature(model.forward).parameters.values())
-    except (TypeError, ValueError):
+def parameters_of(model: nn.Module) -> list[inspect.Parameter]:
+    """What a model's forward takes; nothing of a layer of torch's, which takes x alone."""
+    if isinstance(model, nn.RNNBase):
         return []
-
-
-def _asks_for(model: nn.Module, missing: list[str], wanted: list[str]) -> Report:
-    line = f"check_layout(model, x, call=lambda model, x: model(x, {', '.join(wanted)}))"
-    several = len(missing) > 1
-    named = " and ".join(f"`{name}`" for name in missing)
-    return Report(
-        "cannot_check",
-        f"`{type(model).__name__}.forward` wants {named} beside x, and this check makes up no "
-        f"argument. Give {'them' if several else 'it'} as you do in training, made for this x: "
-        f"`{line}`. Where `forward` returns more than you want judged, "
-        "take it there: `...)[0]`.",
-        headline=f"`forward` wants {named} beside x",
-    )
+    return list(signature_of(model.forward).parameters.values())
 
 
 def first_run(begin: Callable[[], Any], model: nn.Module) -> Any:
@@ -112,9 +83,8 @@ def first_run(begin: Callable[[], Any], model: nn.Module) -> Any:
         line = f"(setattr(model, 'hidden', model.{start}(len(x))), model(x))[1]"
         return Report(
             "cannot_check",
-            f"{result.message}\nYour model has a method `{start}`: where it must be called before "
-            f"each batch, say so with `call=lambda model, x: {line}`, with the arguments that it "
-            "takes.",
+            f"{result.message}\nYour model has a method `{start}`. Where it is to be called before "
+            f"each batch, say so, with what it takes: `call=lambda model, x: {line}`.",
             headline=f"the model may want its `{start}` first",
         )
     return result
@@ -136,50 +106,31 @@ def output_tensors(
         return [(name, outputs)]
     if isinstance(outputs, PackedSequence):
         return [(name, pad_packed_sequence(outputs, batch_first=axes[0] == "batch")[0])]
-    if _is_square(outputs, batch):
-        return [(f"{name}[:]", torch.stack(outputs))]
-    if (joined := _joined(outputs, axes, batch)) is not None:
-        return [(name, joined)]
-    named: Any = enumerate(parts_of(outputs))
+    if type(outputs) is list and len(outputs) > 1 and all(map(torch.is_tensor, outputs)):
+        joined = _joined(outputs, axes, batch)
+        if joined is not None:
+            square = joined.shape[:2] == (batch, batch) == (len(outputs), len(outputs[0]))
+            return [(f"{name}[:]" if square else name, joined)]
     if isinstance(outputs, Mapping):
-        named = ((repr(key), part) for key, part in outputs.items())
-    elif hasattr(outputs, "_asdict"):
-        named = outputs._asdict().items()
-    found = []
-    for key, part in named:
-        own = f".{key}" if hasattr(outputs, "_asdict") else f"[{key}]"
-        found += output_tensors(part, axes, batch, name + own)
-    return found
+        named = [(f"[{key!r}]", part) for key, part in outputs.items()]
+    else:
+        named = [(f"[{number}]", part) for number, part in enumerate(parts_of(outputs))]
+    return [found for own, part in named for found in output_tensors(part, axes, batch, name + own)]
 
 
-def _is_square(parts: Any, batch: int) -> bool:
-    """Whether parts are a list as long as the batch, of tensors as long as the batch."""
-    if type(parts) is not list or len(parts) != batch or batch < 2:
-        return False
-    shapes = {getattr(part, "shape", None) for part in parts}
-    first = shapes.pop()
-    return not shapes and isinstance(first, torch.Size) and len(first) > 0 and first[0] == batch
-
-
-def _joined(parts: Any, axes: list[str], batch: int) -> Tensor | None:
+def _joined(parts: list[Tensor], axes: list[str], batch: int) -> Tensor | None:
     """A list of one tensor a sample, or one a time step, as one tensor; None for heads."""
-    if type(parts) is not list or len(parts) < 2:
-        return None
-    if not all(isinstance(part, Tensor) for part in parts):
-        return None
     shapes = {part.shape for part in parts}
     first, count = parts[0].shape, len(parts)
-    is_whole = shapes == {first} and _is_whole(first, axes, batch)
+    if shapes == {first} and first[:1] == (count,) == (batch,):
+        return torch.stack(parts)
+    is_whole = len(first) > 0 and axes == ["batch"] and first[0] == batch
+    if axes == ["time", "batch"]:
+        is_whole = len(first) > 1 and first[0] != batch == first[1]
+    is_whole &= shapes == {first}
     if count == batch and first and len({shape[1:] for shape in shapes}) == 1 and not is_whole:
         return pad_sequence(parts, batch_first=True).movedim(0, axes.index("batch"))
     if count < 3 or shapes != {first} or is_whole:
         return None
     own = axes.index("time") if "time" in axes and len(axes) > 1 else 0
     return torch.stack(parts, dim=min(own, len(first)))
-
-
-def _is_whole(shape: torch.Size, axes: list[str], batch: int) -> bool:
-    """Whether each tensor of a list has all the axes by itself, as the heads of a model do."""
-    if axes == ["time", "batch"]:
-        return len(shape) > 1 and shape[0] != batch == shape[1]
-    return axes == ["batch"] and len(shape) > 0 and shape[0] == batch

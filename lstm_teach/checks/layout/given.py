@@ -12,7 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-_OTHER_WORDS = {"seq_len": "time", "seq": "time", "steps": "time", "batch_size": "batch"}
+_OTHER_WORDS = {"seq_len": "time", "seq": "time", "batch_size": "batch"}
+
+
+class CannotTell(Exception):
+    """This x, or these axes, cannot tell: what stands after "Not checked:", and what to give."""
 
 
 @dataclass(frozen=True)
@@ -28,34 +32,27 @@ class Axes:
     sizes: Mapping[str, int]
 
     @classmethod
-    def read(cls, axes: Any) -> Axes:
-        """Read the axes as a person writes them: ``("batch", None, "time")``, ``("time*batch",)``.
-
-        A name may carry its size: ``"time*batch=4"``.
+    def read(cls, axes: Any, argument: str) -> Axes:
+        """Read axes as a person writes them: ``("batch", None, "time")``, ``("time*batch=4",)``.
 
         Raises:
-            ValueError: this names no axes; what it says goes on from the argument's name.
+            CannotTell: this names no axes.
         """
-        axes = (axes,) if isinstance(axes, str) or axes is None else axes
-        if not isinstance(axes, (tuple, list)) or not axes:
-            raise ValueError(f"is a {type(axes).__name__}, not a tuple of names")
-        names, sizes = [], {}
-        for axis in axes:
-            if not isinstance(axis, str | None):
-                raise ValueError(f"holds {axis!r}, which is no name")
-            factors = []
-            for factor in (axis or "").split("*"):
-                name, _, size = factor.partition("=")
-                name = _OTHER_WORDS.get(name.strip(), name.strip())
-                if size:
-                    if not size.strip().isdigit():
-                        raise ValueError(f"gives `{name}` a size that is no whole number: {size}")
-                    sizes[name] = int(size)
-                factors.append(name)
-            names.append(tuple(factors))
+        axes = (axes,) if isinstance(axes, str) else axes
+        names: list[tuple[str, ...]] = []
+        sizes: dict[str, int] = {}
+        if isinstance(axes, (tuple, list)) and all(isinstance(axis, str | None) for axis in axes):
+            for axis in axes:
+                parts = [part.replace(" ", "").partition("=") for part in (axis or "").split("*")]
+                names.append(tuple(_OTHER_WORDS.get(name, name) for name, _, _ in parts))
+                sizes |= {name: int(size) for name, _, size in parts if size.isdigit()}
         flat = [name for factors in names for name in factors]
-        if flat.count("batch") > 1 or flat.count("time") > 1:
-            raise ValueError("names the same axis twice")
+        if not {"batch", "time"} & {*flat} or max(map(flat.count, ("batch", "time"))) > 1:
+            raise CannotTell(
+                f"`{argument}` names no batch and no time, or one of them twice",
+                f'It is {axes!r}. Name the axes in their order: "batch" and "time", each at most '
+                'once, and None for the rest, such as `("batch", None, "time")`.',
+            )
         return cls(tuple(names), sizes)
 
     @property
@@ -64,13 +61,14 @@ class Axes:
         return [name for factors in self.names for name in factors]
 
     @property
+    def order(self) -> list[str]:
+        """The batch and time as they follow one another."""
+        return [name for name in self.flat if name in ("batch", "time")]
+
+    @property
     def is_folded(self) -> bool:
         """Whether an axis holds several."""
         return any(len(factors) > 1 for factors in self.names)
-
-    def __contains__(self, name: str) -> bool:
-        """Whether one of the axes has this name."""
-        return name in self.flat
 
     def knowing(self, **sizes: int) -> Axes:
         """The same axes, with these sizes known as well."""
@@ -91,47 +89,15 @@ class Axes:
 
     def to_front(self, tensor: Tensor, *first: str) -> Tensor:
         """The tensor unfolded, the axes of these names first; a view where torch has one."""
-        flat = self.flat
-        places = [flat.index(name) for name in first]
+        places = [self.flat.index(name) for name in first]
         apart = tensor.reshape(self.unfolded(tensor.shape) or tensor.shape)
         return apart.movedim(places, list(range(len(places))))
 
     def words(self, shape: Sequence[int]) -> str:
         """A shape with the names of its axes: ``[batch=4, time=7, 6]``."""
-        named = [
-            f"{'*'.join(n or '?' for n in factors)}={size}" if any(factors) else str(size)
-            for size, factors in zip(shape, self.names, strict=False)
-        ]
-        return f"[{', '.join([*named, *map(str, shape[len(self.names) :])])}]"
-
-
-def sized_by_layers(axes: Axes, x: Any, met: Callable[[], list[Any]]) -> Axes:
-    """Folded axes with the number of samples that the recurrent layers walk side by side.
-
-    Raises:
-        CannotTell: neither the axes nor the layers tell the sizes.
-    """
-    shape = next((t.shape for t in tensors_in(x) if t.dim() >= len(axes.names)), None)
-    if shape is None or axes.unfolded(shape) is not None:
-        return axes
-    for factors, size in zip(axes.names, shape, strict=False):
-        if set(factors) != {"batch", "time"} or axes.sizes:
-            continue
-        calls = met()
-        for call in calls:
-            cols = call.inputs.shape[1]
-            steps = sum(
-                len(one.inputs)
-                for one in calls
-                if one.module is call.module and one.inputs.shape[1] == cols
-            )
-            if steps * cols == size and min(steps, cols) > 1:
-                return axes.knowing(batch=cols)
-    folded = next(factors for factors in axes.names if len(factors) > 1)
-    raise CannotTell(
-        f"one axis of x, {axes.words(shape)}, holds several, and nothing tells their sizes. Say "
-        f'how many: `("{"*".join(folded)}=4",)` where there are 4 of the last'
-    )
+        named = zip(map("*".join, self.names), shape, strict=False)
+        shown = [f"{name}={size}" if name else str(size) for name, size in named]
+        return f"[{', '.join([*shown, *map(str, shape[len(self.names) :])])}]"
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
@@ -155,66 +121,64 @@ def with_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     return value
 
 
-class CannotTell(Exception):
-    """This x cannot tell; the text says what to give."""
-
-
 class Given:
     """x with its axes by name.
 
     Attributes:
         value: x as it was given: a tensor, or tensors in a dictionary or a tuple.
-        axes: its axes.
+        main: the first of them that has all the axes.
         lengths: the real lengths of padded samples, [batch], or None.
         batch, time: the number of samples and of time steps; 1 where x has no such axis.
         samples, times: a few of each to look at.
     """
 
     def __init__(self, x: Any, axes: Axes, lengths: Tensor | None, padding: set[int]) -> None:
-        """Take x, whose tensors with all these axes count, and masks that hold only 0 and 1 not.
+        """Take x, whose tensors with all these axes count; a mask, of only 0 and 1, does not.
 
         Raises:
-            CannotTell: x has no tensor with these axes.
+            CannotTell: x or its lengths have other sizes, or its frames are all alike.
         """
         self.packed = x if isinstance(x, PackedSequence) else None
         if self.packed is not None:
-            first = axes.flat.index("batch") < axes.flat.index("time") if "time" in axes else True
-            x, lengths = pad_packed_sequence(self.packed, batch_first=first)
-            self._batch_first = first
+            x, lengths = pad_packed_sequence(self.packed, axes.order[0] == "batch")
         self.value, self.lengths, self._padding = x, lengths, padding
         fitting = [t for t in tensors_in(x) if axes.unfolded(t.shape) is not None and t.numel()]
-        telling = [t for t in fitting if not _is_mask(t)] or fitting
-        if not telling:
+        telling = [t for t in fitting if t.is_floating_point() or ((t != 0) & (t != 1)).any()]
+        self._moving = telling or fitting
+        if not fitting:
             shapes = ", ".join(str(list(t.shape)) for t in tensors_in(x)) or "no tensor"
             raise CannotTell(
-                f"x has the shape {shapes}, which has no room for the axes "
-                f"{tuple('*'.join(names) or None for names in axes.names)}"
+                "x has other axes than you named",
+                f"You named {axes.flat}, and x is {shapes}. Name the leading axes that it has; of "
+                "rows that hold several, say how many there are of the last: "
+                '`("time*batch=4",)`.',
             )
-        self.main, apart = telling[0], axes.unfolded(telling[0].shape) or []
-        sizes = dict(zip(axes.flat, apart, strict=False))
+        self.main = self._moving[0]
+        sizes = dict(zip(axes.flat, axes.unfolded(self.main.shape) or [], strict=False))
         self.batch, self.time = sizes.get("batch", 1), sizes.get("time", 1)
-        self.axes = axes.knowing(**{n: s for n, s in sizes.items() if n in ("batch", "time")})
-        self.lead = [name for name in ("batch", "time") if name in axes]
-        if lengths is not None and len(lengths) != self.batch and "batch" in axes:
-            raise CannotTell(f"there are {len(lengths)} lengths for {self.batch} samples")
-        if lengths is not None and int(lengths.max()) > self.time and "time" in axes:
+        self.axes = axes.knowing(batch=self.batch, time=self.time)
+        self.lead = [name for name in ("batch", "time") if name in axes.flat]
+        self._moving = [t for t in self._moving if self.axes.unfolded(t.shape) is not None]
+        if lengths is not None and (
+            ("batch" in self.lead and len(lengths) != self.batch)
+            or ("time" in self.lead and int(lengths.max()) > self.time)
+        ):
             raise CannotTell(
-                f"a length of {int(lengths.max())} is longer than x, "
-                f"{self.axes.words(self.main.shape)}"
+                "`lengths` does not fit x",
+                f"There are {len(lengths)} lengths up to {int(lengths.max())}, and x is "
+                f"{self.axes.words(self.main.shape)}. Are its axes named in the right order?",
             )
-        self.moving = {id(t) for t in telling if self.axes.unfolded(t.shape) is not None}
         self.samples = self._spread("batch", self.batch, 1)  # neighbours show a `view`
+        real = self.time if lengths is None else int(lengths.max())
         if lengths is not None:
             self.samples = sorted({*self.samples, int(lengths.argmin()), int(lengths.argmax())})
-        real = self.time if lengths is None else min(int(lengths.max()), self.time)
         late = self.time - real if self.pads_left else 0
         self.times = [late + n for n in self._spread("time", real)]
-        self._others = {id(t): self._other(t) for t in tensors_in(x) if id(t) in self.moving}
+        self._others = [self._other(t) for t in self._moving]
 
     def _spread(self, name: str, size: int, *more: int) -> list[int]:
-        return (
-            sorted({0, size // 2, size - 1, *more} & set(range(size))) if name in self.lead else []
-        )
+        looked = {0, size // 2, size - 1, *more} & set(range(size))
+        return sorted(looked) if name in self.lead else []
 
     def canonical(self, tensor: Tensor) -> Tensor:
         """A tensor of x as [batch, time, ...], as far as it has these axes."""
@@ -223,61 +187,39 @@ class Given:
     @cached_property
     def pads(self) -> Tensor:
         """Which frames are pads: [batch, time]; by the lengths, else by what looks like them."""
-        if self.lead != ["batch", "time"]:
-            return torch.zeros(
-                [self.batch if "batch" in self.lead else self.time], dtype=torch.bool
-            )
-        place = torch.arange(self.time)
-        if self.lengths is not None:
-            short = self.lengths[:, None]
-            return place < self.time - short if self.pads_left else place >= short
-        looks = self._looks_like_pads()
-        return looks[0] | looks[1]
+        if len(self.lead) < 2:
+            return torch.zeros(self.batch * self.time, dtype=torch.bool)
+        if self.lengths is None:
+            return self._blank[1 if self.pads_left else 0]
+        place, short = torch.arange(self.time), self.lengths[:, None]
+        return place < self.time - short if self.pads_left else place >= short
 
-    @cached_property
+    @property
     def pads_left(self) -> bool:
         """Whether the pads of short samples stand before what is real."""
-        if self.lead != ["batch", "time"]:
-            return False
-        if self.lengths is None:
-            behind, before = self._looks_like_pads()
-            return bool(before.any()) and not bool(behind.any())
-        left = right = False
-        rows = self.canonical(self.main)
-        for row, length in zip(rows, self.lengths.tolist(), strict=True):
-            if 0 < length < self.time - 1:
-                tail, head = row[length:], row[: self.time - length]
-                right |= bool((tail == tail[:1]).all())
-                left |= bool((head == head[:1]).all())
-        return left and not right
+        return len(self.lead) == 2 and not self._blank[0].any() and bool(self._blank[1].any())
 
-    def _looks_like_pads(self) -> tuple[Tensor, Tensor]:
-        """Frames of nothing but zeros (or a padding_idx) that stand at one end of their sample."""
+    @cached_property
+    def _blank(self) -> list[Tensor]:
+        """Frames of zeros (or of a padding_idx): at the end of samples, and at the beginning."""
         frames = self.canonical(self.main).reshape(self.batch, self.time, -1).cpu()
         blank = (frames == 0).all(2)
         if frames.shape[2] == 1 and not frames.is_floating_point():
-            for index in self._padding:
-                blank |= frames[..., 0] == index
+            blank |= torch.isin(frames[..., 0], torch.tensor(sorted(self._padding or {0})))
+        ends = [blank.flip(1).cumprod(1).flip(1).bool(), blank.cumprod(1).bool()]
         none = torch.zeros_like(blank)
-        behind = blank.flip(1).cumprod(1).flip(1).bool()
-        before = blank.cumprod(1).bool()
-        if blank.all(1).any():
-            return none, none
-        if (blank & ~behind).any():
-            behind = none
-        if (blank & ~before).any():
-            before = none
-        return behind, before
+        return [none if blank.all(1).any() or (blank & ~end).any() else end for end in ends]
 
     def _other(self, tensor: Tensor) -> Tensor:
         """Another tensor that differs in every frame that is real, of frames that x holds."""
         rows = self.canonical(tensor)
         frames = rows.reshape(rows.shape[: len(self.lead)].numel(), -1)
         keep = self.pads.flatten().to(frames.device)
-        keep = torch.zeros_like(keep) if keep.all() else keep
+        keep = keep & ~keep.all()
         weights = torch.cos(torch.arange(1.0, frames.shape[1] + 1, dtype=torch.float64))
-        keys = frames.double().nan_to_num() @ weights.to(frames.device)
-        pool, place = keys.unique(return_inverse=True)
+        pool, place = (frames.double().nan_to_num() @ weights.to(frames.device)).unique(
+            return_inverse=True
+        )
         first = torch.zeros_like(pool, dtype=torch.long)
         first[place] = torch.arange(len(place), device=place.device)
         allowed = torch.ones_like(pool, dtype=torch.bool)
@@ -285,7 +227,9 @@ class Given:
         count = int(allowed.sum())
         if count < 2:
             raise CannotTell(
-                "the real frames of x are all the same, and so none can stand for another"
+                "what x holds is all the same",
+                "One sample can't stand for another then. Give an x with different values: "
+                f"{_example(tensor, list(tensor.shape))}.",
             )
         number = (allowed.cumsum(0) - 1).clamp(min=0)[place]
         step = 1 + torch.arange(len(frames), device=frames.device) % (count - 1)
@@ -298,11 +242,12 @@ class Given:
         at = tuple(slice(None) if place is None else place for place in index)
 
         def change(tensor: Tensor) -> Tensor:
-            if id(tensor) not in self.moving:
-                return tensor
-            result = tensor.clone(memory_format=torch.contiguous_format)
-            self.canonical(result)[at] = self._others[id(tensor)][at]
-            return result
+            for moving, other in zip(self._moving, self._others, strict=True):
+                if tensor is moving:
+                    result = tensor.clone(memory_format=torch.contiguous_format)
+                    self.canonical(result)[at] = other[at]
+                    return result
+            return tensor
 
         return with_tensors(self.value, change)
 
@@ -311,28 +256,51 @@ class Given:
         if self.packed is not None or self.axes.is_folded or not self.pads.any():
             return None
         sample, time = self.pads.nonzero()[0].tolist()
+        places = [self.axes.flat.index(name) for name in self.lead]
 
         def change(tensor: Tensor) -> Tensor:
-            if id(tensor) not in self.moving:
+            if not any(tensor is moving for moving in self._moving):
                 return tensor
             rows = self.canonical(tensor)
             pad = rows[sample, time].expand(len(rows), 1, *rows.shape[2:])
             joined = torch.cat((pad, rows) if self.pads_left else (rows, pad), 1)
-            places = [self.axes.flat.index(name) for name in self.lead]
             return joined.movedim([0, 1], places).contiguous()
 
         return with_tensors(self.value, change)
 
     def handed(self, value: Any) -> Any:
         """A copy to hand to the model, packed again where x was packed."""
-        if self.packed is None:
+        if self.packed is None or self.lengths is None:
             return with_tensors(value, Tensor.clone)
         is_sorted = self.packed.sorted_indices is None
-        assert self.lengths is not None
-        return pack_padded_sequence(value, self.lengths, self._batch_first, is_sorted)
+        return pack_padded_sequence(value, self.lengths, self.axes.order[0] == "batch", is_sorted)
+
+    def too_small(self) -> CannotTell | None:
+        """Why these sizes hide mistakes, and the x to give instead."""
+        few = ("batch" in self.lead and self.batch < 2) or ("time" in self.lead and self.time < 3)
+        square = len(self.lead) == 2 and self.batch == self.time
+        if not few and not square:
+            return None
+        hides = "x has as many samples as time steps" if square else "x is too small"
+        axis, shape = self.axes.flat.index(self.lead[0]), list(self.main.shape)
+        better = f"`x[{':, ' * axis}:{self.batch - 1}]`, one sample fewer"
+        if few or self.batch < 4 or self.axes.is_folded:
+            wanted = {"batch": max(self.batch, 4), "time": max(self.time, 7)}
+            for name in self.lead if not self.axes.is_folded else ():
+                shape[self.axes.flat.index(name)] = wanted[name]
+            better = _example(self.main, shape)
+        return CannotTell(
+            f"{hides}, and mistakes hide there",
+            f"Nothing was found so far with x as {self.axes.words(self.main.shape)}. It takes 2 "
+            "samples and 3 time steps at least, and not as many of one as of the other. Give "
+            f"{better} (and what goes with it)."
+            + ' Where x has no time axis, say `input_axes=("batch",)`.'
+            * (self.time == 1),
+        )
 
 
-def _is_mask(tensor: Tensor) -> bool:
+def _example(tensor: Tensor, shape: list[int]) -> str:
+    numbers = ", ".join(map(str, shape))
     if tensor.is_floating_point():
-        return False
-    return tensor.dtype is torch.bool or bool(((tensor == 0) | (tensor == 1)).all())
+        return f"`x = torch.randn({numbers})`"
+    return f"`x = torch.randint(1, {max(3, int(tensor.max()) + 1)}, ({numbers}))`"

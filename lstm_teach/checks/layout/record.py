@@ -22,36 +22,29 @@ class Call:
     Attributes:
         module: the layer.
         name: how the learner calls it, such as "self.lstm"; a bare layer goes by its class.
-        inputs: [steps, cols, features] as the layer walks it; a cell has one step, a packed
-            sequence is padded, and an unbatched sequence has one column.
+        inputs: [steps, cols, features] as the layer walks it.
         states: the states handed in, h above c: [rows, cols, features], no rows without any.
-        ends: the number of real steps of each column.
         packed: the packed input, where it was packed.
-        unbatched: whether the input had no batch axis.
         entered: the input and the states as they came in, with their gradients.
         taps: zeros that were added to what left the layer ("output", "h", "c"), to ask who reads
             it; with the packed output, where it was packed.
     """
 
-    module: nn.Module
+    module: Any
     name: str
     inputs: Tensor
     states: Tensor
-    ends: Tensor
     packed: PackedSequence | None
-    unbatched: bool
     entered: list[Tensor]
     taps: dict[str, tuple[Tensor, PackedSequence | None]] = field(default_factory=dict)
 
-    @property
-    def is_cell(self) -> bool:
-        """Whether the module computes one step a call."""
-        return isinstance(self.module, nn.RNNCellBase)
-
-    @property
-    def kind(self) -> str:
-        """What torch calls it, such as "nn.LSTM"."""
-        return next(f"nn.{kind.__name__}" for kind in KINDS if isinstance(self.module, kind))
+    is_cell = property(lambda self: isinstance(self.module, nn.RNNCellBase))
+    kind = property(
+        lambda self: f"nn.{next(k for k in KINDS if isinstance(self.module, k)).__name__}"
+    )
+    layers = property(lambda self: getattr(self.module, "num_layers", 1))
+    directions = property(lambda self: 2 if getattr(self.module, "bidirectional", False) else 1)
+    rows = property(lambda self: self.layers * self.directions)
 
     @property
     def batch_first(self) -> bool:
@@ -59,19 +52,16 @@ class Call:
         return self.packed is None and bool(getattr(self.module, "batch_first", False))
 
     @property
-    def directions(self) -> int:
-        """2 for a bidirectional layer, else 1."""
-        return 2 if getattr(self.module, "bidirectional", False) else 1
+    def unbatched(self) -> bool:
+        """Whether the input had no batch axis."""
+        return self.packed is None and self.entered[0].dim() == (1 if self.is_cell else 2)
 
     @property
-    def layers(self) -> int:
-        """The number of stacked layers."""
-        return int(getattr(self.module, "num_layers", 1))  # type: ignore[arg-type]
-
-    @property
-    def rows(self) -> int:
-        """The first axis of its final states: layers * directions."""
-        return self.layers * self.directions
+    def ends(self) -> Tensor:
+        """The number of real steps of each column."""
+        if self.packed is not None:
+            return pad_packed_sequence(self.packed)[1]
+        return torch.full((self.inputs.shape[1],), len(self.inputs))
 
     def walked(self, tensor: Tensor, packed: PackedSequence | None = None) -> Tensor:
         """What goes into or out of the layer as [steps, cols, features], the order it walks."""
@@ -83,11 +73,10 @@ class Call:
             return tensor[:, None]
         return tensor.transpose(0, 1) if self.batch_first else tensor
 
-    def tap_marks(self, key: str, gradient: Tensor) -> Tensor:
+    def marks(self, key: str, gradient: Tensor) -> Tensor:
         """Where a tap's gradient is not zero: [steps or rows, cols, features], on the CPU."""
-        packed = self.taps[key][1]
         if key == "output":
-            return (self.walked(gradient, packed) != 0).cpu()
+            return (self.walked(gradient, self.taps[key][1]) != 0).cpu()
         return (gradient.reshape(-1, self.inputs.shape[1], gradient.shape[-1]) != 0).cpu()
 
 
@@ -96,8 +85,7 @@ def recording(model: nn.Module, ask: bool = False) -> Iterator[list[Call]]:
     """Record the calls of all recurrent layers, a learner's own subclasses of them as well.
 
     ``forward`` of torch's classes is wrapped meanwhile: a hook would not see
-    ``self.lstm.forward(x)``, and a subclass may call its arguts by other names before it hands
-    them to torch's.
+    ``self.lstm.forward(x)``, and a subclass may call its arguments otherwise.
 
     Args:
         model: the module that holds them, asked for their names.
@@ -121,23 +109,22 @@ def recording(model: nn.Module, ask: bool = False) -> Iterator[list[Call]]:
             if ask:
                 given["hx"] = _cut(given.get("hx"), handed.get(id(self), []))
             result = original(self, **given)
-            call = _described(self, names.get(id(self)), given["input"], _flat(given.get("hx")))
+            call = _described(self, names.get(id(self), ""), given["input"], given.get("hx"))
             calls.append(call)
-            if ask:
-                result = _tapped(call, result)
+            result = _tapped(call, result) if ask else result
             handed[id(self)] = _flat(result if call.is_cell else result[1])
             return result
 
         return forward
 
-    originals = {kind: kind.forward for kind in KINDS}
+    originals: dict[Any, Any] = {kind: kind.forward for kind in KINDS}
     try:
         for kind, original in originals.items():
-            kind.forward = watched(original)  # type: ignore[method-assign]
+            kind.forward = watched(original)
         yield calls
     finally:
         for kind, original in originals.items():
-            kind.forward = original  # type: ignore[method-assign]
+            kind.forward = original
 
 
 def _flat(state: Any) -> list[Tensor]:
@@ -150,45 +137,35 @@ def _cut(state: Any, handed: list[Tensor]) -> Any:
     return state.detach() if any(state is one for one in handed) else state
 
 
-def _described(module: nn.Module, name: str | None, given: Any, states: list[Tensor]) -> Call:
+def _described(module: nn.Module, name: str, given: Any, hx: Any) -> Call:
     packed = given if isinstance(given, PackedSequence) else None
-    entered = given if packed is None else packed.data
-    call = Call(module, "", entered, entered, entered, packed, False, [entered, *states])
-    own = "self" + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in _parts(name))
-    call.name = own if own != "self" else call.kind
-    call.unbatched = packed is None and entered.dim() == (1 if call.is_cell else 2)
-    call.inputs = call.walked(entered.detach(), packed).clone()
-    steps, cols, _ = call.inputs.shape
-    call.ends = torch.full((cols,), steps)
-    if packed is not None:
-        call.ends = pad_packed_sequence(packed)[1]
+    entered = [given if packed is None else packed.data, *_flat(hx)]
+    call = Call(module, "", entered[0], entered[0], packed, entered)
+    parts = [f"[{part}]" if part.isdigit() else f".{part}" for part in name.split(".")]
+    call.name = f"self{''.join(parts)}" if name else call.kind
+    call.inputs = call.walked(entered[0].detach(), packed).clone()
+    cols = call.inputs.shape[1]
     # h and c differ in width where there is a projection.
-    widest = max((state.shape[-1] for state in states), default=1)
-    wide = [nn.functional.pad(state.detach(), (0, widest - state.shape[-1])) for state in states]
+    widest = max((state.shape[-1] for state in entered[1:]), default=1)
+    wide = [nn.functional.pad(s.detach(), (0, widest - s.shape[-1])) for s in entered[1:]]
     none = call.inputs.new_zeros(0, cols, widest)
     call.states = torch.cat([none, *(state.reshape(-1, cols, widest) for state in wide)])
     return call
 
 
-def _parts(name: str | None) -> list[str]:
-    return [part for part in (name or "").split(".") if part]
-
-
 def _tapped(call: Call, result: Any) -> Any:
     """Add zeros to all that leaves a layer."""
 
-    def plus(key: str, value: Tensor, packed: PackedSequence | None = None) -> Tensor:
-        zeros = torch.zeros_like(value, requires_grad=True)
+    def plus(key: str, value: Any) -> Any:
+        packed = value if isinstance(value, PackedSequence) else None
+        zeros = torch.zeros_like(value if packed is None else packed.data, requires_grad=True)
         call.taps[key] = zeros, packed
-        return value + zeros
+        return value + zeros if packed is None else packed._replace(data=packed.data + zeros)
 
+    if isinstance(result, Tensor):
+        return plus("output", result)
     if call.is_cell:
-        if isinstance(result, Tensor):
-            return plus("output", result)
         return plus("output", result[0]), plus("c", result[1])
-    output, state = result
-    if isinstance(output, PackedSequence):
-        output = output._replace(data=plus("output", output.data, output))
-    else:
-        output = plus("output", output)
-    return output, plus("h", state) if isinstance(state, Tensor) else tuple(map(plus, "hc", state))
+    state = result[1]
+    after = plus("h", state) if isinstance(state, Tensor) else tuple(map(plus, "hc", state))
+    return plus("output", result[0]), after

@@ -7,7 +7,7 @@ by gradients at zeros added to what leaves each layer: which of its steps an ans
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -26,6 +26,7 @@ Rows = Callable[[Tensor], Tensor]
 
 _FAINT = 1e-5
 _ROUNDING = 1e-11
+_ROWS_IN_ORDER = ("batch, time", "time, batch")
 
 
 @dataclass
@@ -51,15 +52,9 @@ class Read:
     c: Tensor
     features: int
 
-    @property
-    def state(self) -> Tensor:
-        """What is read of either final state."""
-        return self.h | self.c
-
-    @property
-    def is_any(self) -> bool:
-        """Whether anything is read at all."""
-        return any(bool(part.any()) for part in (self.output, self.backward, self.state))
+    state = property(lambda self: self.h | self.c)
+    steps = property(lambda self: self.output | self.backward)
+    is_any = property(lambda self: bool(self.steps.any() or self.state.any()))
 
 
 @dataclass(eq=False)
@@ -72,9 +67,7 @@ class Walk:
         samples: [steps, cols, samples]: which samples of x reach which inputs.
         times: [steps, cols, times]: which time steps of x do.
         states: [rows, cols, samples]: which samples reach the states handed in.
-        crowd: the most samples, and the most time steps, on which a single number that enters
-            depends.
-        numbers: how many numbers enter.
+        crowd: the most samples, and the most time steps, that reach a single number.
     """
 
     calls: list[Call]
@@ -83,20 +76,13 @@ class Walk:
     times: Tensor
     states: Tensor
     crowd: tuple[int, int]
-    numbers: int
 
     call = property(lambda self: self.calls[0])
-    name = property(lambda self: self.calls[0].name)
-    ends = property(lambda self: self.calls[0].ends)
+    name = property(lambda self: self.call.name)
+    ends = property(lambda self: self.call.ends)
     steps = property(lambda self: self.samples.shape[0])
     cols = property(lambda self: self.samples.shape[1])
     owners = property(lambda self: self.samples.any(0) | self.states.any(0))
-
-    @property
-    def last_state(self) -> str:
-        """How the state is written that its top layer ends with, in every direction."""
-        both = self.call.directions == 2
-        return "torch.cat((h_n[-2], h_n[-1]), dim=1)" if both else "h_n[-1]"
 
     def steps_of(self, time: int) -> list[int]:
         """The steps that one of the looked-at time steps of x reaches."""
@@ -110,7 +96,7 @@ class Look:
     Attributes:
         number: its number among the outputs.
         how: where its rows are: "said" by the caller, a "state", flattened as "batch, time" or
-            "time, batch", "packed", or "axis 1".
+            "time, batch", "packed", "real steps", a "list", or "axis 1".
         rows: brings it to [batch, ...]; to [batch, time, ...] where `has_time`.
         reached: [samples, rows]: whether each looked-at sample of x has a say in each row.
         foreign: the same without each sample's own row.
@@ -123,21 +109,16 @@ class Look:
     reached: Tensor
     foreign: Tensor
 
-    @property
-    def mixes(self) -> bool:
-        """Whether a sample reaches another sample's row."""
-        return bool(self.foreign.any())
+    mixes = property(lambda self: bool(self.foreign.any()))
 
     @property
     def is_reordered(self) -> bool:
         """Whether each sample reaches exactly one row, and no two of them the same."""
-        return most(self.reached, 1) <= 1 >= most(self.reached, 0) and bool(
-            self.reached.any(1).all()
-        )
+        return bool((self.reached.sum(1) == 1).all()) and most(self.reached, 0) <= 1
 
 
 class Tables:
-    """Everything that is measured on one x; computed when first asked for."""
+    """Everything that is measured on one x; much of it computed when first asked for."""
 
     def __init__(
         self,
@@ -146,28 +127,18 @@ class Tables:
         said: Axes,
         call: Callable[[Any], Any],
         rewind: Callable[..., None],
-        call_is_own: bool = False,
     ) -> None:
-        """Keep what is to be run; `begin` runs it."""
-        self.model, self.given, self.call_is_own = model, given, call_is_own
+        """Keep what is to be run; `begin` and `go_on` run it."""
+        self.model, self.given, self._call, self._rewind = model, given, call, rewind
         self.said = said.knowing(batch=given.batch)
-        self._call, self._rewind = call, rewind
-        self.has_batch = "batch" in given.axes
+        self.has_batch = "batch" in given.lead
 
     def begin(self) -> Any:
         """Run the model on x as it is; what it returns."""
-        self._rewind()
-        with recording(self.model) as calls, torch.no_grad():
-            returned = self._call(self.given.handed(self.given.value))
-            self.base = self._run_of(calls, returned)
+        returned, self.base = self._run(self.given.value)
         self.outputs = self.base.outputs
         self.floats = [k for k, o in enumerate(self.outputs) if o.is_floating_point() and o.numel()]
         return returned
-
-    def forget(self) -> None:
-        """Measure anew, for a model that has been changed since."""
-        self.__dict__.pop("look", None)
-        self.__dict__.pop("looks", None)
 
     def go_on(self) -> None:
         """Run it again, and with each looked-at sample and time step replaced.
@@ -175,50 +146,40 @@ class Tables:
         Raises:
             CannotTell: two runs on one x differ.
         """
-        given = self.given
-        self.second = self.run(given.value, state=False)
-        if self._differ(self.second, self.base) and self._differ(self.run(given.value), self.base):
+        x = self.given.value
+        self.second = self.run(x, state=False)
+        self.state_is_kept = _differ(self.second, self.base)
+        if self.state_is_kept and _differ(self.run(x), self.base):
             raise CannotTell(
-                "two runs on the same x, with the same seed, give different numbers: something "
-                "random in the model listens to no seed. Switch it off"
+                "two runs on the same x give different numbers",
+                "Something random in the model listens to no seed. Switch it off for the check.",
             )
-        self.by_sample = [self.run(given.altered(sample=s)) for s in given.samples]
-        self.by_time = [self.run(given.altered(time=t)) for t in given.times]
+        self.by_sample = [self.run(self.given.altered(sample=s)) for s in self.given.samples]
+        self.by_time = [self.run(self.given.altered(time=t)) for t in self.given.times]
 
     def run(self, value: Any, ask: bool = False, state: bool = True) -> Run:
         """Run the model once; with `state` False it goes on with the state it has kept."""
+        return self._run(value, ask, state)[1]
+
+    def _run(self, value: Any, ask: bool = False, state: bool = True) -> tuple[Any, Run]:
         self._rewind(state)
         with recording(self.model, ask) as calls, torch.set_grad_enabled(ask):
-            return self._run_of(calls, self._call(self.given.handed(value)), ask)
-
-    def _run_of(self, calls: list[Call], returned: Any, ask: bool = False) -> Run:
-        found = output_tensors(returned, self.said.flat, self.given.batch)
-        outputs = [o if ask else o.detach().clone() for _, o in found]
-        return Run(calls, [name for name, _ in found], outputs)
-
-    @staticmethod
-    def _differ(one: Run, other: Run) -> bool:
-        pairs = zip(one.outputs, other.outputs, strict=False)
-        return any(a.shape != b.shape or largest(change(a, b)) > 0 for a, b in pairs)
+            returned = self._call(self.given.handed(value))
+            found = output_tensors(returned, self.said.flat, self.given.batch)
+            outputs = [o if ask else o.detach().clone() for _, o in found]
+        return returned, Run(calls, [name for name, _ in found], outputs)
 
     @cached_property
-    def state_is_kept(self) -> bool:
-        """Whether a second call goes on from what the first has left on the model."""
-        return self._differ(self.second, self.base)
-
-    @cached_property
-    def reached_later(self) -> Tensor | None:
-        """[samples, rows]: which rows of the next call each sample of this call reaches."""
+    def foreign_later(self) -> Tensor | None:
+        """[samples, rows]: which rows of the next call each sample of this call reaches, without
+        its own, where the model keeps a state."""
         if not self.state_is_kept or self.look is None:
             return None
         later = []
         for sample in self.given.samples:
             self.run(self.given.altered(sample=sample))
             later.append(self.run(self.given.value, state=False))
-        rows = self.look.rows
-        before = rows(self.second.outputs[self.look.number])
-        by = torch.stack([change(rows(r.outputs[self.look.number]), before) for r in later])
-        return by.reshape(*by.shape[:2], -1).amax(2) > _FAINT * largest(by)
+        return self._without_own(self._changed(self.look, later, self.second).flatten(2).any(2))
 
     # ---- what enters the layers --------------------------------------------------------------
 
@@ -228,30 +189,21 @@ class Tables:
         walks: list[Walk] = []
         latest: dict[int, Walk] = {}
         for place, call in enumerate(self.base.calls):
-            samples, most_samples = self._moved(place, "inputs", self.by_sample)
-            times, most_times = self._moved(place, "inputs", self.by_time)
+            samples, many = self._moved(place, "inputs", self.by_sample)
+            times, often = self._moved(place, "inputs", self.by_time)
             states, _ = self._moved(place, "states", self.by_sample)
             carried = states.any() or self._moved(place, "states", self.by_time)[0].any()
-            new = Walk(
-                [call],
-                [place],
-                samples,
-                times,
-                states,
-                (most_samples, most_times),
-                call.inputs.numel(),
-            )
+            new = Walk([call], [place], samples, times, states, (many, often))
             walk = latest.get(id(call.module))
             if walk is None or not carried or walk.cols != new.cols:
                 latest[id(call.module)] = new
                 walks.append(new)
                 continue
-            walk.calls += new.calls
-            walk.places += new.places
+            for name in ("calls", "places"):
+                getattr(walk, name).extend(getattr(new, name))
             for name in ("samples", "times", "states"):
                 setattr(walk, name, torch.cat((getattr(walk, name), getattr(new, name))))
-            walk.crowd = max(walk.crowd[0], most_samples), max(walk.crowd[1], most_times)
-            walk.numbers += new.numbers
+            walk.crowd = max(walk.crowd[0], many), max(walk.crowd[1], often)
         return walks
 
     def _moved(self, place: int, part: str, runs: list[Run]) -> tuple[Tensor, int]:
@@ -280,127 +232,105 @@ class Tables:
         walk = self.bad_walk
         return walk if walk is not None and most(walk.samples.any(0), 1) > 1 else None
 
-    def walks_time(self, walk: Walk) -> bool:
-        """Whether a walk meets different time steps of x at different steps."""
-        met = {tuple(walk.steps_of(n)) for n in range(len(self.given.times))}
-        return walk.steps > 1 and len(met - {()}) > 1
-
     def in_step(self, walk: Walk) -> bool:
         """Whether step t of the walk is time t of x, give or take the width of a convolution."""
-        if walk.steps != self.given.time:
-            return False
         met = [(t, walk.steps_of(n)) for n, t in enumerate(self.given.times)]
         narrow = min(6, self.given.time // 2)
-        return all(t in steps and max(steps) - min(steps) <= narrow for t, steps in met)
+        near = all(t in steps and max(steps) - min(steps) <= narrow for t, steps in met)
+        return walk.steps == self.given.time and near
 
     # ---- what comes out ----------------------------------------------------------------------
 
-    @cached_property
-    def states(self) -> set[tuple[int, ...]]:
-        """Shapes of h_n and c_n: handed on, but no prediction."""
-        return {
-            (call.rows, call.inputs.shape[1], int(width))  # type: ignore[arg-type]
-            for call in self.base.calls
-            if not call.is_cell
-            for width in (call.module.hidden_size, call.module.proj_size)
-        }
-
-    def reached(self, number: int, rows: Rows) -> Tensor:
-        """[samples, rows]: whether each sample of x has a say in each row of an output."""
-        moved = self._changed(number, rows, self.by_sample)
-        return moved.reshape(*moved.shape[:2], -1).any(2)
-
-    def _changed(self, number: int, rows: Rows, runs: list[Run]) -> Tensor:
-        """[runs, ...]: what of an output each run changed, by more than rounding."""
-        before = rows(self.outputs[number])
-        by = torch.stack(
-            [change(rows(run.outputs[number]), before) for run in runs if len(run.outputs) > number]
-        )
+    def _changed(self, look: Look, runs: list[Run], base: Run | None = None) -> Tensor:
+        """[runs, batch, (time,) ...]: what of an output each run changed, by more than rounding."""
+        before = look.rows((base or self.base).outputs[look.number])
+        by = torch.stack([change(look.rows(run.outputs[look.number]), before) for run in runs])
         sizes = [largest(self.outputs[k].abs().nan_to_num(0, 0, 0)) for k in self.floats]
-        return by > max(_FAINT * largest(by), _ROUNDING * min([1.0, *sizes]))
+        moved = by > max(_FAINT * largest(by), _ROUNDING * min([1.0, *sizes]))
+        return moved.reshape(*moved.shape[: 2 + look.has_time], -1)
 
-    def reached_along(self, number: int, axis: int) -> Tensor:
-        """[samples, rows]: the same with the rows along one axis of the output."""
-        return self.reached(number, lambda o: o.movedim(axis, 0))
+    def _without_own(self, reached: Tensor) -> Tensor:
+        foreign = reached.clone()
+        foreign[torch.arange(len(reached)), self.given.samples] = False
+        return foreign
 
     def look_at(self, number: int, how: str, rows: Rows, has_time: bool = False) -> Look:
         """Ask which samples of x reach which rows of one output."""
-        reached = self.reached(number, rows)
-        foreign = reached.clone()
-        foreign[torch.arange(len(reached)), self.given.samples] = False
-        look = Look(number, how, rows, has_time, reached, foreign)
-        if look.is_reordered and self._order_is_returned(reached):
-            foreign[:] = False
+        look = Look(number, how, rows, has_time, torch.empty(0), torch.empty(0))
+        look.reached = self._changed(look, self.by_sample).flatten(2).any(2)
+        look.foreign = look.reached
+        if look.reached.shape[1] == self.given.batch:
+            look.foreign = self._without_own(look.reached)
+            if look.is_reordered and self._order_is_returned(look.reached):
+                look.foreign[:] = False
         return look
 
     def _order_is_returned(self, reached: Tensor) -> bool:
         """Whether the model also hands out the order in which the rows are."""
         pairs = [(s, int(reached[k].nonzero()[0])) for k, s in enumerate(self.given.samples)]
+        orders = [o for o in self.outputs if o.shape == (self.given.batch,)]
         return any(
-            all(order[row] == sample for sample, row in pairs)
-            or all(order[sample] == row for sample, row in pairs)
-            for order in self.outputs
-            if order.shape == (self.given.batch,) and not order.is_floating_point()
+            all(o[row] == s for s, row in pairs) or all(o[s] == row for s, row in pairs)
+            for o in orders
+            if not o.is_floating_point()
         )
 
     @cached_property
     def looks(self) -> list[Look]:
         """Every output that has rows for the samples, where the caller said first."""
-        if not self.has_batch:
-            return []
-        looks = [self._look(k) for k in self.floats or range(len(self.outputs))]
-        found = [look for look in looks if look is not None]
-        return sorted(found, key=lambda look: ("said", look.how).index(look.how))
+        looks = []
+        for number in (self.floats or range(len(self.outputs))) if self.has_batch else ():
+            tried = [self.look_at(number, *way) for way in self._ways(number)]
+            looks += sorted(tried, key=lambda look: int(look.foreign.sum()))[:1]
+        return sorted(looks, key=lambda look: look.how != "said")
 
-    def _look(self, number: int) -> Look | None:
+    def _ways(self, number: int) -> Iterator[tuple[str, Rows, bool]]:
+        """Where the samples may be in an output: as the caller said, else what its shape allows."""
         shape, batch = tuple(self.outputs[number].shape), self.given.batch
-        if self._is_said(number):
-            has_time = "time" in self.said
-            first = ["batch", "time"] if has_time else ["batch"]
-            return self.look_at(number, "said", lambda t: self.said.to_front(t, *first), has_time)
-        if not shape or (shape == (batch, batch) and not self._is_list(number)):
-            return None
+        if self.base.names[number].endswith("[:]"):
+            yield "list", lambda t: t, False
+            yield "list", lambda t: t.movedim(1, 0), False
+            return
+        if self._is_said(shape):
+            first = [name for name in ("batch", "time") if name in self.said.flat]
+            yield "said", lambda t: self.said.to_front(t, *first), len(first) == 2
+            return
+        if not shape or shape == (batch, batch):
+            return
         if len(shape) == 3 and shape[1] == batch and shape[:2] in {s[:2] for s in self.states}:
-            return self.look_at(number, "state", lambda t: t.movedim(1, 0))
-        ways = self._ways(shape)
-        if self._is_list(number):
-            ways = [("list", lambda t: t, False), ("list", lambda t: t.movedim(1, 0), False)]
-        looks = [self.look_at(number, *way) for way in ways]
-        return min(looks, key=lambda look: int(look.foreign.sum()), default=None)
-
-    def _ways(self, shape: tuple[int, ...]) -> Iterable[tuple[str, Rows, bool]]:
-        """Where the samples may be in a tensor that is not as the caller said."""
-        batch, rows = self.given.batch, shape[0]
+            yield "state", lambda t: t.movedim(1, 0), False
+            return
         packed = next((c.packed for c in self.base.calls if c.packed is not None), None)
-        if packed is not None and rows == len(packed.data) != batch:
+        if packed is not None and shape[0] == len(packed.data) != batch:
             yield "packed", lambda t: pad_packed_sequence(packed._replace(data=t), True)[0], True
         real = ~self.given.pads
-        if real.dim() == 2 and batch < rows == int(real.sum()) < real.numel():
+        if real.dim() == 2 and batch < shape[0] == int(real.sum()) < real.numel():
             yield "real steps", lambda t: _spread_out(t, real), True
-        if rows > batch and rows % batch == 0:
+        if shape[0] > batch and shape[0] % batch == 0:
             yield "batch, time", lambda t: t.reshape(batch, -1, *t.shape[1:]), True
             yield "time, batch", lambda t: t.reshape(-1, batch, *t.shape[1:]).transpose(0, 1), True
         elif shape.count(batch) == 1:
             axis = shape.index(batch)
             yield f"axis {axis}", lambda t: t.movedim(axis, 0), False
 
-    def _is_said(self, number: int) -> bool:
+    @property
+    def states(self) -> set[tuple[int, ...]]:
+        """Shapes of h_n and c_n: handed on, but no prediction."""
+        calls = [call for call in self.base.calls if not call.is_cell]
+        widths = [(c, w) for c in calls for w in (c.module.hidden_size, c.module.proj_size)]
+        return {(call.rows, call.inputs.shape[1], width) for call, width in widths}
+
+    def _is_said(self, shape: tuple[int, ...]) -> bool:
         """Whether an output has its axes as the caller said.
 
         A state has its batch on axis 1, whatever its first axis happens to be; and in a square
         one, such as attention weights over the batch, nobody can tell which axis is the batch.
         """
-        shape = tuple(self.outputs[number].shape)
-        if not self._has_batch(shape) or self._is_list(number):
-            return False
+        fits, square = self._has_batch(shape), (self.given.batch, self.given.batch)
         others = [tuple(self.outputs[k].shape) for k in self.floats]
         if shape in self.states:
-            return self.said.flat[0] != "batch" or all(s in self.states for s in others)
-        square = (self.given.batch, self.given.batch)
-        return shape != square or all(s == square for s in others if self._has_batch(s))
-
-    def _is_list(self, number: int) -> bool:
-        return self.base.names[number].endswith("[:]")
+            return fits and (self.said.flat[0] != "batch" or {*others} <= self.states)
+        return fits and (shape != square or {s for s in others if self._has_batch(s)} == {square})
 
     def _has_batch(self, shape: tuple[int, ...]) -> bool:
         apart = self.said.unfolded(shape)
@@ -410,25 +340,15 @@ class Tables:
     def look(self) -> Look | None:
         """The output that speaks for the model: the first that surely mixes, or the first."""
         said = [look for look in self.looks if look.how == "said"]
+        flat = [look for look in self.looks if look.how in _ROWS_IN_ORDER]
         whole = self.given.batch * self.given.time
-        rest = [
-            look
-            for look in self.looks
-            if look.how in ("batch, time", "time, batch")
-            and (len(self.outputs[look.number]) == whole or (look.reached.any() and not look.mixes))
-        ]
-        known = ("list", "state", "packed", "real steps")
-        states = [k for k in self.looks if k.how in known and not k.mixes]
-        # A later one that is reordered is sorted by length and only used as a whole, such as a
-        # mean for a KL term.
+        # One that is reordered beside another is sorted by length and only used as a whole, such
+        # as a mean for a KL term.
         mixing = [k for k in said if k.mixes and (k is said[0] or not k.is_reordered)]
-        mixing += [k for k in rest if k.mixes]
-        return next(iter([*mixing, *said, *rest, *states]), None)
-
-    @property
-    def name(self) -> str:
-        """How the learner reaches the output that speaks for the model."""
-        return self.name_of(self.look.number if self.look else next(iter(self.floats), 0))
+        mixing += [k for k in flat if k.mixes and len(self.outputs[k.number]) == whole]
+        apart = [k for k in self.looks if not k.mixes and not k.how.startswith("axis")]
+        apart = [k for k in apart if k.how not in _ROWS_IN_ORDER or k.reached.any()]
+        return next(iter([*mixing, *said, *apart]), None)
 
     def name_of(self, number: int) -> str:
         """An output by its name: "the output", or "`output[0]`" of several."""
@@ -438,16 +358,39 @@ class Tables:
     @property
     def mixes(self) -> bool:
         """Whether a sample reaches another sample's output, or there is no such output."""
-        if not self.has_batch:
-            return False
-        if not self.outputs:
-            return self.bad_walk is not None
+        if not self.has_batch or not self.outputs:
+            return self.has_batch and self.bad_walk is not None
         return self.look is None or self.look.mixes
 
     @property
     def is_dead(self) -> bool:
         """Whether nothing that was replaced in x changed the output."""
         return bool(self.floats) and self.look is not None and not self.look.reached.any()
+
+    @cached_property
+    def time_reached(self) -> Tensor | None:
+        """[times, steps of an answer]: which of these each looked-at time step of x reaches, for
+        an answer with as many steps as x."""
+        if self.look is None or not self.look.has_time or not self.given.times:
+            return None
+        moved = self._changed(self.look, self.by_time)
+        return moved.any(3).any(1) if moved.shape[2] == self.given.time else None
+
+    @cached_property
+    def with_longer_pads(self) -> Tensor | None:
+        """[batch] or [batch, time]: which answers one more pad in x changes, if it can have one."""
+        value, look = self.given.longer(), self.look
+        if value is None or look is None or look.number not in self.floats:
+            return None
+        try:
+            after = look.rows(self.run(value).outputs[look.number])
+        except Exception:  # written for one length
+            return None
+        before = look.rows(self.outputs[look.number])
+        if after.dim() != before.dim() or len(after) != len(before):
+            return None
+        by = change(after, before).reshape(*before.shape[: 1 + look.has_time], -1).amax(-1)
+        return by > 1e-4 * max(largest(before.abs()), 1e-3)
 
     # ---- who reads what ----------------------------------------------------------------------
 
@@ -462,15 +405,13 @@ class Tables:
 
     def reads(self, masks: dict[int, Tensor]) -> list[Read]:
         """What the masked parts of the outputs read of each walk; none where no gradient comes."""
-        run = self.asked
-        if run is None:
-            return []
+        outputs = self.asked.outputs if self.asked is not None else []
         asked = [
-            (weights_like(run.outputs[k]) * mask.to(run.outputs[k]) * run.outputs[k]).sum()
+            (weights_like(outputs[k]) * mask.to(outputs[k]) * outputs[k]).sum()
             for k, mask in masks.items()
-            if k < len(run.outputs) and run.outputs[k].requires_grad
+            if k < len(outputs) and outputs[k].requires_grad
         ]
-        taps = [(call, key) for call in run.calls for key in call.taps]
+        taps = [(c, key) for c in (self.asked.calls if self.asked else ()) for key in c.taps]
         if not asked or not taps:
             return []
         try:
@@ -478,10 +419,12 @@ class Tables:
         except RuntimeError:  # Some graphs refuse this, such as a re-entrant checkpoint.
             return []
         marks = {
-            (id(call), key): call.tap_marks(key, gradient)
+            (id(call), key): call.marks(key, gradient)
             for (call, key), gradient in zip(taps, found, strict=True)
         }
-        return [_read_of(walk, [run.calls[k] for k in walk.places], marks) for walk in self.walks]
+        assert self.asked is not None
+        calls = self.asked.calls
+        return [_read_of(walk, [calls[k] for k in walk.places], marks) for walk in self.walks]
 
     @cached_property
     def sample_reads(self) -> list[list[Read]]:
@@ -490,56 +433,31 @@ class Tables:
             return []
         output = self.outputs[self.look.number]
         numbers = torch.arange(1, output.numel() + 1, device=output.device).reshape(output.shape)
-        numbers = self.look.rows(numbers).cpu()
+        rows = self.look.rows(numbers).cpu()
         found = []
         for sample in self.given.samples:
             mask = torch.zeros(output.numel() + 1)
-            mask[numbers[sample].flatten()] = 1
+            mask[rows[sample].flatten()] = 1
             found.append(self.reads({self.look.number: mask[1:].reshape(output.shape)}))
         return found if all(found) else []
 
     @cached_property
     def all_reads(self) -> list[Read]:
         """What all outputs together read of each walk; nothing where no gradient gets through."""
-        said = [look.number for look in self.looks if look.how == "said"]
+        said = [look.number for look in self.looks if look.how == "said"] or self.floats
         # Not alike, or an output and its negative would cancel.
-        masks = {k: torch.full(self.outputs[k].shape, 1.0 + k) for k in said or self.floats}
-        return self.reads({k: mask for k, mask in masks.items() if k in self.floats})
+        return self.reads({k: torch.full(self.outputs[k].shape, 1.0 + k) for k in said})
 
-    @cached_property
-    def time_reached(self) -> Tensor | None:
-        """[times, samples, output steps]: which steps of an answer each looked-at step reaches."""
-        look = self.look
-        if look is None or not look.has_time or not self.given.times:
-            return None
-        moved = self._changed(look.number, look.rows, self.by_time)
-        return moved.reshape(*moved.shape[:3], -1).any(3)
 
-    @cached_property
-    def with_longer_pads(self) -> Tensor | None:
-        """[batch] or [batch, time]: which answers one more pad in x changes, if it can have one."""
-        value = self.given.longer()
-        if value is None or self.look is None:
-            return None
-        try:
-            run = self.run(value)
-        except Exception:  # written for one length
-            return None
-        after, before = (o.outputs[self.look.number] for o in (run, self.base))
-        if after.dim() != before.dim():
-            return None
-        after, before = self.look.rows(after), self.look.rows(before)
-        if after.shape[0] != before.shape[0]:
-            return None
-        by = change(after, before).reshape(*before.shape[: 1 + self.look.has_time], -1).amax(-1)
-        return by > 1e-4 * max(largest(before.abs()), 1e-3)
+def _differ(one: Run, other: Run) -> bool:
+    pairs = zip(one.outputs, other.outputs, strict=False)
+    return any(a.shape != b.shape or largest(change(a, b)) > 0 for a, b in pairs)
 
 
 def _read_of(walk: Walk, calls: list[Call], marks: dict[tuple[int, str], Tensor]) -> Read:
     """What is read of one walk, by where the gradients at its taps are not zero."""
-    first = calls[0]
+    first, outputs = calls[0], []
     states = {key: torch.zeros(first.rows, walk.cols, dtype=torch.bool) for key in "hc"}
-    outputs = []
     for call in calls:
         none = torch.zeros(*call.inputs.shape[:2], 0, dtype=torch.bool)
         outputs.append(marks.get((id(call), "output"), none))
@@ -547,9 +465,10 @@ def _read_of(walk: Walk, calls: list[Call], marks: dict[tuple[int, str], Tensor]
             if (id(call), key) in marks:
                 states[key] |= marks[id(call), key].any(-1)
     half = outputs[0].shape[-1] // first.directions
-    forward = torch.cat([o[..., :half] for o in outputs])
-    backward = torch.cat([o[..., half:] for o in outputs])
-    features = int(torch.cat((forward, backward), -1).any(0).any(0).sum())
+    forward, backward = (
+        torch.cat([o[..., part] for o in outputs]) for part in (slice(half), slice(half, None))
+    )
+    features = int(torch.cat((forward, backward), -1).flatten(0, 1).any(0).sum())
     return Read(forward.any(-1), backward.any(-1), states["h"], states["c"], features)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,12 +18,7 @@ from lstm_teach.checks.running import run_in_time
 
 
 def wrong_gradient(
-    code: Any,
-    reader: Reader,
-    search: Search,
-    roles: Roles,
-    x: Tensor,
-    backward: Callable[..., Any] | None,
+    code: Any, reader: Reader, search: Search, roles: Roles, x: Tensor, backward: Any
 ) -> Report | None:
     """The first gradient that is not nn.LSTM's.
 
@@ -34,41 +28,33 @@ def wrong_gradient(
         search: knows its weights.
         roles: what each of them does.
         x: `[seq_len, batch, input_size]`.
-        backward: the learner's backward pass, `backward(d_output, cache)`.
+        backward: the learner's backward pass, `backward(d_output, cache)`, where there is one.
     """
+    x = x[:, :1] if reader.axes.alone else x
+    h, c = normals(23)(2, len(search.lanes), x.shape[1], search.sizes[1]).tanh()
+    state = (h, c * (reader.form != "x h")) if reader.verified else (0 * h, 0 * c)
     if backward is None and not isinstance(code, nn.Module):
         return None
-    with torch.enable_grad():
-        x = x[:, :1] if reader.axes.alone else x
-        given = {"x": x.clone().requires_grad_()}
-        leaves = {n: w.clone().requires_grad_() for n, w in search.weights.items()}
-        h_0 = x.new_zeros(len(search.lanes), x.shape[1], search.sizes[1]).requires_grad_()
-        cells = replace(search, weights=leaves).cells((roles,))
-        output, _ = read(cells, given["x"], search.directions, (h_0, torch.zeros_like(h_0)))
-        pull = normals(22)(*output[:, 0].shape)
-        (output[:, 0] * pull).sum().backward()
-    if backward is not None:
-        wanted = {n: leaf.grad for n, leaf in leaves.items() if leaf.grad is not None}
-        laid = reader.axes.lay(given["x"].grad)
-        return _by_hand(reader, search, roles, x, pull, {**wanted, "x": laid}, backward)
-    own = {n: p for n, p in code.named_parameters() if n in leaves and p.requires_grad}
-    with torch.enable_grad():
-        found = reader(x)
+    # In one step alone a slip stays in the rows of its gate; in more, it reaches all.
+    for xs in (x[:1], x) if backward else (x,):
+        with torch.enable_grad():
+            given = xs.clone().requires_grad_()
+            leaves = {n: w.clone().requires_grad_() for n, w in search.weights.items()}
+            cells = replace(search, weights=leaves).cells((roles,))
+            output, _ = read(cells, given, search.directions, state)
+            pull = normals(22)(*output[:, 0].shape)
+            (output[:, 0] * pull).sum().backward()  # type: ignore[no-untyped-call]
+        right = {n: leaf.grad for n, leaf in leaves.items() if leaf.grad is not None}
+        if backward is None:
+            return _by_autograd(code, reader, xs, state, pull, right, search.limit)
+        assert given.grad is not None
+        right["x"] = reader.axes.lay(given.grad)
+        found = _by_hand(reader, xs, state, pull, backward)
         if isinstance(found, Report):
             return found
-        got: Any = [None] * len(own)
-        if own and found[0].requires_grad:
-            loss = (found[0] * pull).sum()
-            got = torch.autograd.grad(loss, [*own.values()], allow_unused=True)
-    for (name, _), mine in zip(own.items(), got, strict=True):
-        right = leaves[name].grad
-        if right is not None and (mine is None or not _close(mine, right, search.limit)):
-            said = (
-                f"no gradient reaches `{name}`"
-                if mine is None
-                else f"the gradient of `{name}` is cut"
-            )
-            return told("gradient_cut", said)
+        wrong = _first_wrong(found, right, search, roles)
+        if wrong is not None:
+            return wrong
     return None
 
 
@@ -76,63 +62,79 @@ def _close(mine: Tensor, right: Tensor, limit: float) -> bool:
     return mine.shape == right.shape and torch.allclose(mine.double(), right, 1e-5, 100 * limit)
 
 
-def _by_hand(
-    reader: Reader,
-    search: Search,
-    roles: Roles,
-    x: Tensor,
-    pull: Tensor,
-    wanted: dict[str, Tensor],
-    backward: Callable[..., Any],
+def _by_autograd(
+    code: Any, reader: Reader, x: Tensor, state: Any, pull: Tensor, right: Any, limit: float
 ) -> Report | None:
-    """Hold the gradients of a backward pass by hand against autograd's."""
-    caller, place = reader.caller, reader.places[0]
-    numpy = caller.numpy
-    things = {n: t.numpy() if numpy else t for n, t in reader.given(x).items()}
-    if reader.axes.listed:
-        things["x"] = list(things["x"])
-    args, kwargs = caller.arrange(things)
-    result = run_in_time(caller.code, *args, **kwargs)
-    cache = result[-1] if isinstance(result, tuple) else result
-    d_output = pull.movedim((0, 1), (place.time or 0, place.batch)).contiguous()
-    found = run_in_time(backward, d_output.numpy() if numpy else d_output, cache)
-    if isinstance(found, Report):
-        return found
-    named = found if isinstance(found, dict) else dict(enumerate(_flat(found)))
-    left = {str(key): torch.as_tensor(value) for key, value in named.items()}
-    for name, right in wanted.items():
-        short = name.rpartition(".")[2]
-        fits = [k for k, mine in left.items() if mine.shape == right.shape]
-        best = [k for k in fits if k.lower() in (f"d{short}".lower(), short.lower())]
-        exact = [k for k in fits if _close(left[k], right, search.limit)]
-        key = next(iter([*best, *exact, *fits]), None)
-        if key is None:
-            continue
-        mine = left.pop(key)
-        if not _close(mine, right, search.limit):
-            where = _gates(search, roles, name, mine - right)
-            off = {"largest difference": (mine - right).abs().max().item()}
-            return told("wrong_gradient", f"the gradient of `{short}` is wrong{where}", off)
+    own = {n: p for n, p in code.named_parameters() if n in right and p.requires_grad}
+    with torch.enable_grad():
+        result = _called(reader, x, state)
+        if isinstance(result, Report):
+            return result
+        found = reader.taken([result] if reader.axes.alone else result)
+        got: Any = [None] * len(own)
+        if own and found[0].requires_grad:
+            loss = (found[0] * pull).sum()
+            got = torch.autograd.grad(loss, [*own.values()], allow_unused=True)
+    for name, mine in zip(own, got, strict=True):
+        if mine is None:
+            return told("gradient_cut", f"no gradient reaches `{name}`")
+        if not _close(mine, right[name], limit):
+            return told("gradient_cut", f"the gradient of `{name}` is cut")
     return None
 
 
-def _flat(found: Any) -> list[Any]:
-    parts = found if isinstance(found, (tuple, list)) else [found]
-    return [leaf for p in parts for leaf in (_flat(p) if isinstance(p, (tuple, list)) else [p])]
+def _called(reader: Reader, x: Tensor, state: Any) -> Any:
+    """What the code returns, its gradients attached."""
+    caller = reader.listing()
+    given = {n: t.to(caller.dtype) for n, t in reader.given(x, state).items()}
+    if caller.numpy:
+        given = {n: t.numpy() for n, t in given.items()}  # type: ignore[misc]
+    args, kwargs = caller.arrange(given)
+    return run_in_time(caller.code, *args, **kwargs)
+
+
+def _by_hand(reader: Reader, x: Tensor, state: Any, pull: Tensor, backward: Any) -> Any:
+    """What a backward pass by hand returns: gradients by name or number; or a report."""
+    numpy, place = reader.caller.numpy, reader.places[0]
+    result = _called(reader, x, state)
+    pull = pull.movedim((0, 1), (place.time or 0, place.batch)).contiguous()
+    cache = result[-1] if isinstance(result, tuple) else result
+    found = run_in_time(backward, pull.numpy() if numpy else pull, cache)
+    if isinstance(found, (Report, dict)):
+        return found
+    flat = [part for one in found for part in (one if isinstance(one, (tuple, list)) else [one])]
+    return dict(enumerate(flat))
+
+
+def _first_wrong(found: Any, right: Any, search: Search, roles: Roles) -> Report | None:
+    """The first gradient that differs from autograd's: by name, else by shape and in order."""
+    left = {str(key).lower(): torch.as_tensor(value) for key, value in found.items()}
+    for name, wanted in right.items():
+        short = name.rpartition(".")[2]
+        fits = [k for k, mine in left.items() if mine.shape == wanted.shape]
+        named = [k for k in fits if k in (f"d{short}".lower(), short.lower())]
+        exact = [k for k in fits if _close(left[k], wanted, search.limit)]
+        if not fits:
+            return told("wrong_gradient", f"no gradient has the shape of `{short}`")
+        key = [*named, *exact, *fits][0]
+        off = left.pop(key) - wanted
+        if not _close(off, 0 * off, search.limit):
+            evidence = {"largest difference": off.abs().max().item()}
+            where = _gates(search, roles, name, off)
+            return told("wrong_gradient", f"the gradient of `{short}` is wrong{where}", evidence)
+    return None
 
 
 def _gates(search: Search, roles: Roles, name: str, off: Tensor) -> str:
-    """The gates whose rows of a gradient are off; "" where these are all, or it is no weight's."""
+    """In which gates' rows of a gradient is it off; "" where in all, or where it has no rows."""
     lane = next((lane for lane in search.lanes if name in lane), [])
     if not lane:
         return ""
-    weights = [off if one == name else torch.zeros_like(search.weights[one]) for one in lane]
-    weights = [w.flatten() if 1 in w.shape or w.dim() < 2 else w for w in weights]
-    feeds = (("x", roles.x), ("h", roles.h), ("b", [fed[0][0] if fed else None for fed in roles.b]))
-    wrong = []
-    for k, gate in enumerate(GATES):
-        parts = [(part, four[k]) for part, four in feeds if four[k] is not None]
-        own = [p.of(weights, part, search.sizes[1]) for part, p in parts if lane[p.slot] == name]
+    weights = search.of_lane(search.lanes.index(lane), {**search.weights, name: off})
+    wrong, slot = [], lane.index(name)
+    for gate, x, h, fed in zip(GATES, roles.x, roles.h, roles.b, strict=True):
+        feeds = [("x", x), ("h", h), *(("b", p) for p, _ in fed)]
+        own = [p.of(weights, part, search.sizes[1]) for part, p in feeds if p.slot == slot]
         if any((one.abs() > 1e-6).any() for one in own):
             wrong.append(gate)
     return f" in the rows of {' and '.join(wrong)}" if 0 < len(wrong) < 4 else ""

@@ -31,6 +31,8 @@ from lstm_teach.checks.cell.mistakes import FORMS, WORDS
 from lstm_teach.checks.lstm.backward import wrong_gradient
 from lstm_teach.checks.lstm.forms import BATCH_FIRST, TIME_FIRST, Reader, readers
 from lstm_teach.checks.lstm.mistakes import (
+    BOTH_WAYS,
+    ONE_WAY,
     OTHER_KINDS,
     in_the_roles,
     in_the_states,
@@ -38,10 +40,8 @@ from lstm_teach.checks.lstm.mistakes import (
     told,
 )
 from lstm_teach.checks.lstm.roles import Roles, Search, flat, groupings, is_bias, pieces, read
-from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
-from lstm_teach.checks.stack.mistakes import MISTAKES
 
 _TRIED: Sizes = 7, 3
 _LAYERS = re.compile(r"(num|n)_?layers?$|layers$|depth$")
@@ -56,7 +56,7 @@ _CALL = (
     "`[seq_len, batch, input_size]` and what you return is its output, or `output, (h_n, c_n)`; or "
     "`call=lambda lstm, x, h, c: lstm(x, (h, c))`, with h and c `[batch, hidden_size]`."
 )
-_OF_A_STACK = "output_one_step_late", "last_step_only"
+_OF_A_STACK = "output_one_step_late", "last_step_only", "cannot_check"
 _SECONDS = 2.0
 
 
@@ -107,7 +107,7 @@ def check_lstm(
         return Report("not_attempted", "There is no LSTM yet: give the check your class.")
     for kind, name in ((nn.GRU, "gru"), (nn.RNN, "rnn"), (nn.LSTM, "projection")):
         same = isinstance(code, kind) or (isinstance(code, type) and issubclass(code, kind))
-        if same and (kind is not nn.LSTM or getattr(code, "proj_size", 0)):
+        if same and (kind is not nn.LSTM or getattr(code, "proj_size", None)):
             return WORDS[name].report(seen="fewer features than c")
     if not (call or callable(code)) or isinstance(code, (nn.LSTMCell, Tensor)):
         return _cannot("this does not read a sequence", f"`check_cell` is for one step. {_CALL}")
@@ -146,8 +146,11 @@ def _with_weights(function: Any, sizes: Sizes) -> Iterator[Callable[..., Any]]:
         return function(**kept.bind(*args, **kwargs).arguments, **weights)
 
     shapes = {"x": (4 * sizes[1], sizes[0]), "h": (4 * sizes[1], sizes[1]), "b": (4 * sizes[1],)}
-    for order, numpy in product((1, -1), (False, True)):
-        tensors = {n: torch.ones(shapes[part][::order]).double() for n, part in part_of.items()}
+    likely = bool({"np", "numpy"} & {*function.__code__.co_names})  # then they are turned, mostly
+    for numpy, turned in product((likely, not likely), (likely, not likely)):
+        tensors = {
+            n: torch.ones(shapes[part][:: 1 - 2 * turned]).double() for n, part in part_of.items()
+        }
         run = partial(handed, weights={n: t.numpy() if numpy else t for n, t in tensors.items()})
         run.__signature__ = kept  # type: ignore[attr-defined]
         yield run
@@ -163,6 +166,7 @@ class _Check:
     backward: Any
     layers: int | None = None
     handed: bool = False
+    shorter: bool = False
     limit: float = 1e-8
 
     def report(self) -> Report:
@@ -182,7 +186,7 @@ class _Check:
     def _run(self, x: Tensor, reader: Reader | None = None, state: Any = None) -> list[Tensor]:
         found = (reader or self.reader)(x, state)
         if isinstance(found, Report):
-            _tell(found)
+            raise _Told(found)
         return [one.double() for one in found]
 
     def _same(self, one: Tensor, two: Tensor) -> bool:
@@ -219,8 +223,12 @@ class _Check:
                     return
                 else:
                     narrow = True
+                    if reader.axes is TIME_FIRST:
+                        break  # these are not its sizes; x in odd forms may crash nn.LSTMCell
                 if time.process_time() - start > _SECONDS:
                     break
+        if self.shorter:
+            _tell(told("steps_dropped", "one step of x gives no step of the output"))
         if failed and not narrow and all(self.told) and not _needed(self.tried)[1:]:
             raise _Told(failed[0])
         said = "Every h is needed, `hidden_size` wide: return it from before any layer behind it. "
@@ -232,23 +240,32 @@ class _Check:
         if all(self.told):
             return [self.told]  # type: ignore[list-item]
 
-        both = [
-            s for code in (self.tried, self.call) if code for s in likely_sizes(code, *self.told)
-        ]
-        return sorted(islice(dict.fromkeys(both), 200), key=lambda s: len(self._unused(s)))[:20]
+        # An attribute may mislead, so the sizes of the weights are tried too.
+        both = [s for code in (self.tried, self.weights) for s in likely_sizes(code, *self.told)]
+        tried = [*dict.fromkeys(both)][:200]
+
+        def unlikely(sizes: Sizes) -> tuple[Any, ...]:
+            own = [flat(weight, sizes) for weight in self.weights.values()]
+            reads_h = any("h" in p.joined for k in (1, 2) for p in pieces(own, k, sizes[1]))
+            reads_h |= any("h" in p.joined for p in pieces(own, *sizes))
+            return not reads_h, len(self._unused(sizes)), sizes != both[0], -sizes[1]
+
+        return sorted(tried, key=unlikely)[:20]
 
     def _unused(self, sizes: Sizes) -> list[str]:
-        """The weights that would have no use for these sizes."""
-        own = self.weights.items()
-        return [n for n, w in own if not pieces([flat(w, sizes)], *sizes)]
+        """The weights that would have no use for these sizes, in the first layer or above it."""
+        i, h = sizes
+        own = {name: flat(weight, sizes) for name, weight in self.weights.items()}
+        return [n for n, w in own.items() if not any(pieces([w], k, h) for k in (i, h, 2 * h))]
 
     def _reads(self, reader: Reader, result: Any) -> bool:
         (steps, batch), widths = self.x.shape[:2], {self.sizes[1], 2 * self.sizes[1]}
         reader.find_places(result, steps, batch, widths)
-        for shorter in () if reader.places else ((steps - 1, batch), (steps, batch - 1)):
+        either = reader.axes is TIME_FIRST and not reader.places
+        for shorter in ((steps - 1, batch), (steps, batch - 1)) if either else ():
             reader.find_places(result, *shorter, widths)
             if reader.places and reader.places[0].time != reader.places[0].features:
-                _tell(told("steps_dropped", "one step of x gives no step of the output"))
+                self.shorter = True
         found = reader(self.x) if reader.places else []
         if isinstance(found, Report) or not found or found[0].shape[-1] not in widths:
             return False
@@ -292,9 +309,13 @@ class _Check:
         output = self._run(x)[0]
         self.directions = output.shape[-1] // self.sizes[1]
         reached = (output[:, :-1] - output[:, -1:]).abs() > self.limit / 100
-        wrong = in_time([half.any(-1) for half in reached.chunk(self.directions, -1)])
+        halves = [half.any(-1) for half in reached.chunk(self.directions, -1)]
+        wrong = in_time(halves)
         if wrong is None:
             return
+        if halves[0].all() and not self._same(output[0], output[-1]):
+            said = "Does it join two directions by a sum? The check wants them side by side. "
+            wrong = _cannot("every step of the output has seen all of x", said + _CALL)
         several = self.layers or _attribute(self.tried, _LAYERS)
         if wrong.verdict == "unrecognised" or (several and wrong.verdict in _OF_A_STACK):
             deeper = self._by_roles()  # a cell or a stack may be so, too
@@ -310,25 +331,30 @@ class _Check:
         alone = self.reader(x[:1])  # which may fail where a mistake needs more steps
         first = seen[:1] if isinstance(alone, Report) else alone[0]
         searches = [*self._searches()]
-        for search in searches:
-            roles = search.right(x, first, seen)
-            if roles:
+        if self._same(seen[:, 0], seen[:, 1]):  # a weight that was zero was no bias
+            return self._by_cell()
+        for added, search in product((0.0, 1.0, 2.0, 0.5, 3.0, 5.0), searches):
+            search = replace(search, added=added)
+            if roles := search.right(x, first, seen, shared=False):
                 return self._right(search, roles)
-        unflipped = Mistake("", "", "", "", partial(read, directions=2, flip_back=False))
-        in_stack = [unflipped] if self.directions == 2 else MISTAKES
+        known = [*(BOTH_WAYS if self.directions == 2 else ONE_WAY), *OTHER_KINDS, *FORMS]
+        # With one unit too much looks alike to name a mistake.
+        for search in searches if self.sizes[1] > 1 else ():
+            if found := search.wrong(x, first, seen, known):
+                self._redraw(9, biases=False)  # what fits twice is no chance
+                again = self._run(-x)[0]
+                first = again[:1] if isinstance(alone, Report) else self._run(-x[:1])[0]
+                if search.wrong(-x, first, again, [found]):
+                    return found.report(seen="")
+                return self._by_cell()
         for search in searches:
-            found = search.wrong(x, first, seen, [*in_stack, *OTHER_KINDS, *FORMS])
-            if found is unflipped:
-                said = "the output of a backward direction is not flipped back"
-                return told("backward_not_flipped_back", said)
-            if found:
-                return found.report(seen="")
+            if roles := search.right(x, first, seen, shared=True):
+                return self._right(search, roles)
         return self._by_cell()
 
     def _searches(self) -> Iterator[Search]:
-        above = self.directions * self.sizes[1], self.sizes[1]
-        fits = [*map(self._unused, (self.sizes, above))]
-        kept = {n: w for n, w in self.weights.items() if not all(n in some for some in fits)}
+        unused = self._unused(self.sizes)
+        kept = {name: weight for name, weight in self.weights.items() if name not in unused}
         trained = dict(getattr(self.tried, "named_parameters", dict)())
         own = {name: w for name, w in kept.items() if name in trained}
         for weights in (own, kept) if own != kept else (kept,):
@@ -341,7 +367,8 @@ class _Check:
 
     def _by_cell(self) -> Report:
         """One step of one layer is a cell: let `check_cell` say which."""
-        for reader in islice(self._with_state(1) if self.directions == 1 else (), 1):
+        one_way = self.directions == 1 and self.sizes[1] > 1  # one unit tells too little
+        for reader in islice(self._with_state(1) if one_way else (), 1):
 
             def step(code: Any, x: Tensor, h: Tensor, c: Tensor, reader: Reader = reader) -> Any:
                 taken = partial(self.call, code) if self.call else code
@@ -381,27 +408,32 @@ class _Check:
 
     def _right(self, search: Search, roles: Roles) -> Report:
         roles = self._with_biases(search, roles)
-        _tell(in_the_roles(search, roles, self.handed and "w_ih" in str(search.lanes)))
+        as_torch = self.handed and "w_ih" in str(search.lanes)
+        _tell(in_the_roles(search, roles, as_torch))
+        if as_torch and search.added:
+            said = f"{search.added:g} is added to the sum of f"
+            _tell(replace(WORDS["forget_bias_added"], headline=said).report())
         x = normals(12)(4, 3, self.sizes[0])
         self._redraw(7)
         seen = self._run(x)
         output, lanes = read(search.cells((roles,)), x, self.directions)
         if not self._same(seen[0], output[:, 0]):
             _tell(told("unrecognised", "three steps are an LSTM's, and the fourth is not"))
-        c_first = self._start(search, roles, x)
+        start = self._start(search, roles, x)
         places = zip(self.reader.places, seen, strict=True)
         states = [value for place, value in places if place.time is None]
-        states = [*states[1::-1], *states[2:]] if c_first else states
+        if start and start.caller.named == "c h":
+            states = [*states[1::-1], *states[2:]]
         _tell(in_the_states(states, lanes, self.directions, self._same))
         alone = self.reader(x[:, :1])
         if isinstance(alone, Report) or not self._same(alone[0], seen[0][:, :1]):
             _tell(told("squeeze_batch_of_one", "a batch of one sample breaks it"))
-        _tell(wrong_gradient(self.tried, self.reader, search, roles, x, self.backward))
+        _tell(wrong_gradient(self.tried, start or self.reader, search, roles, x, self.backward))
         return Report(
             "ok",
             self._described(search, roles),
             {"layers": len(search.lanes) // self.directions, "directions": self.directions},
-            ("how it goes on from another state than zeros",) if c_first is None else (),
+            ("how it goes on from another state than zeros",) if start is None else (),
             lstm=search.as_torch(roles, self.original, self.reader.axes is BATCH_FIRST),
         )
 
@@ -419,8 +451,8 @@ class _Check:
             fed = tuple(one + more for one, more in zip(fed, found.b, strict=True))
         return replace(roles, b=fed)
 
-    def _start(self, search: Search, roles: Roles, x: Tensor) -> bool | None:
-        """Give it a state: whether it takes c first; None where it takes no state."""
+    def _start(self, search: Search, roles: Roles, x: Tensor) -> Reader | None:
+        """Give it a state, where it takes one: how it is called then."""
         h, c = normals(21)(2, len(search.lanes), x.shape[1], self.sizes[1]).tanh()
         ignored = {"h": (0 * h, c), "c": (h, 0 * c), "state": (0 * h, 0 * c)}
         found = None
@@ -430,7 +462,8 @@ class _Check:
                 output, _ = read(search.cells((roles,)), x, self.directions, start)
                 if isinstance(given, list) and self._same(given[0], output[:, 0]):
                     if not name or (name == "c" and reader.form == "x h" and not found):
-                        return reader.caller.named == "c h"
+                        reader.verified = True
+                        return reader
                     found = found or name
         if found == "c, h":
             _tell(told("swapped_state", "the state that it is given is read as (c, h)"))
@@ -448,12 +481,13 @@ class _Check:
             ]
             gates = f"The gates stand in the order {', '.join(order)}; nn.LSTM's is i, f, g, o."
         biases = ("no bias", "one bias", "two biases")[min(2, max(map(len, roles.b)))]
+        adds = f", and adds {search.added:g} to the sum of f" if search.added else ""
         trained = isinstance(self.tried, nn.Module) or self.backward is not None
         layers = len(search.lanes) // self.directions
         return (
             f"It computes what nn.LSTM computes{', with the same gradients' * trained}: "
             f"{layers} layer{'s' * (layers > 1)}{both}. x is {self.reader.axes.said}.\n"
-            f"{gates} It has {biases}; nn.LSTM has two, and only their sum matters.\n"
+            f"{gates} It has {biases}{adds}; nn.LSTM has two, and only their sum matters.\n"
             "`report.as_torch()` is an nn.LSTM with these weights."
         )
 

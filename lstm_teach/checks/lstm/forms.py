@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, NamedTuple
 
 import torch
@@ -81,6 +82,7 @@ class Reader:
         lanes: how many layers x directions its state has.
         layered: whether its state has an axis for these.
         places: what it hands back, the output first.
+        verified: whether it is known to go on from the state that it is given.
     """
 
     caller: Caller
@@ -90,6 +92,7 @@ class Reader:
     lanes: int = 1
     layered: bool = False
     places: tuple[Place, ...] = ()
+    verified: bool = False
 
     def given(self, x: Tensor, state: State | None = None) -> dict[str, Tensor]:
         """x, h and c, laid out as the code wants them."""
@@ -126,15 +129,15 @@ class Reader:
         """
         result = self.raw(x, state)
         try:
-            return (
-                result
-                if isinstance(result, Report)
-                else [self._take(result, p) for p in self.places]
-            )
+            return result if isinstance(result, Report) else self.taken(result)
         except (LookupError, RuntimeError, TypeError, AttributeError):
             said = "the form of what comes back changes with the size of x"
             found = f"x for {x.shape[0]} steps and {x.shape[1]} samples gives another form."
             return Report("unrecognised", found, headline=said)
+
+    def taken(self, result: Any) -> list[Tensor]:
+        """What stands at the places of a result."""
+        return [self._take(result, place) for place in self.places]
 
     def _take(self, result: Any, place: Place) -> Tensor:
         if self.axes.alone:
@@ -148,7 +151,7 @@ class Reader:
 
     def find_places(self, result: Any, steps: int, batch: int, widths: set[int]) -> None:
         """Find what came back: all that has time and batch, then what has batch alone."""
-        outputs, states = [], []
+        outputs, states, good = [], [], False
         for path in _leaves(result[0] if self.axes.alone else result, steps):
             shape = list(_at(result[0] if self.axes.alone else result, path).shape)
             if self.axes.alone:
@@ -161,6 +164,9 @@ class Reader:
                 states.append(Place(path, None, b, wide[-1]))
             elif len(shape) > 2:
                 outputs.append(Place(path, shape.index(steps), b, wide[-1]))
+                if prod(shape) // (steps * batch) in widths:  # not what a layer behind it made
+                    outputs = [outputs[-1], *outputs[:-1]] if not good else outputs
+                    good = True
         self.places = (*outputs, *states) if outputs else ()
 
 

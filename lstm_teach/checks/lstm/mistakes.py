@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -13,8 +14,11 @@ from torch import Tensor
 
 from lstm_teach.checks.cell.equations import GATES
 from lstm_teach.checks.cell.mistakes import WORDS
-from lstm_teach.checks.lstm.roles import Roles, Search
+from lstm_teach.checks.lstm.roles import Roles, Search, read
+from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
+from lstm_teach.checks.stack.mistakes import MISTAKES
+from lstm_teach.checks.stack.wiring import changed
 
 _TWICE = "Two calls with the same x give different numbers."
 _RIGHT = "The output is right. nn.LSTM returns `output, (h_n, c_n)`, the states after the last step"
@@ -32,6 +36,8 @@ _WORDS = {
     "x_reversed": ("An LSTM reads from the first step to the last.", _LOOP),
     "output_one_step_late": ("h was kept before it was computed.", _LOOP),
     "steps_dropped": ("Every step of x makes one step of the output.", _LOOP),
+    "steps_doubled": ("Each step of x makes one step of the cell.", "call the cell once a step"),
+    "same_cell_reused": ("Each direction has weights of its own.", "call the backward cell"),
     "last_step_only": ("The output holds h of every step.", _LOOP),
     "backward_not_flipped_back": _FLIP,
     "backward_not_reversed": _FLIP,
@@ -153,6 +159,29 @@ def _gru(reset_after: bool, keeps: bool) -> Any:
 
     return _of_one_state(new)
 
+
+def _known(verdict: str, headline: str, how: Any) -> Mistake:
+    return Mistake(verdict, headline, *_WORDS[verdict], how)
+
+
+BOTH_WAYS = [
+    _known(
+        *("backward_not_flipped_back", "the output of a backward direction is not flipped back"),
+        partial(read, directions=2, flip_back=False),
+    ),
+    _known(
+        *("same_cell_reused", "one cell serves both directions"),
+        lambda cells, x: read([cell for cell in cells[::2] for _ in (1, 2)], x, 2),
+    ),
+]
+ONE_WAY = [
+    _known(
+        *("steps_doubled", "each step of x is read twice"),
+        changed(lambda x: x.repeat_interleave(2, 0), lambda output: output[1::2]),
+    ),
+    *MISTAKES,
+]
+"""What a mistaken stack computes, in both directions and in one."""
 
 OTHER_KINDS = [
     replace(WORDS["rnn"], how=_of_one_state(lambda x, h, *_: torch.tanh(x[0] + h[0]))),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import permutations, product
 from typing import Any
 
@@ -77,7 +76,7 @@ def pieces(weights: Sequence[Tensor], width: int, hidden: int) -> list[Piece]:
     for slot, weight in enumerate(weights):
         for turned, joined in product((False, True)[: weight.dim()], _JOINED):
             rows, wide = as_rows(weight, turned).shape
-            if wide != sum(map(widths.__getitem__, joined)) or rows % hidden or rows > 8 * hidden:
+            if wide != sum(map(widths.__getitem__, joined)) or rows % hidden or rows > 4 * hidden:
                 continue
             blocks = rows // hidden
             for interleaved in (False, True)[: min(blocks, 2)]:
@@ -103,7 +102,9 @@ class Roles:
 class Cell:
     """A cell for many roles at once: the first axis of what it computes is that of the roles."""
 
-    def __init__(self, weights: Sequence[Tensor], roles: Sequence[Roles], hidden: int) -> None:
+    def __init__(
+        self, weights: Sequence[Tensor], roles: Sequence[Roles], hidden: int, added: float = 0.0
+    ) -> None:
         """Put the weights together as nn.LSTM has them: `[roles, 4 * hidden_size, ...]`."""
         self.hidden_size = hidden
         self.changed: Mapping[str, str] = {}
@@ -124,7 +125,8 @@ class Cell:
 
         self.w_ih = joined("x", [[(p, 1)] for role in roles for p in role.x])
         self.w_hh = joined("h", [[(p, 1)] for role in roles for p in role.h])
-        self.bias = joined("b", [gate for role in roles for gate in role.b])[:, :, 0]
+        self.bias = joined("b", [gate for role in roles for gate in role.b])[:, :, 0].clone()
+        self.bias[:, hidden : 2 * hidden] += added
 
     def __call__(self, xt: Tensor, state: State) -> State:
         """One step: h and c `[roles, batch, hidden_size]`."""
@@ -192,6 +194,7 @@ class Search:
         sizes: input_size and hidden_size.
         directions: 1 or 2.
         limit: how far equal numbers may be apart.
+        added: what the code adds to the sum of f by itself.
     """
 
     weights: Weights
@@ -199,6 +202,7 @@ class Search:
     sizes: Sizes
     directions: int
     limit: float
+    added: float = 0.0
 
     def __post_init__(self) -> None:
         """Keep the pieces that exist in every lane."""
@@ -210,19 +214,16 @@ class Search:
         self.pieces = [p for p in first if all(p in other for other in others)]
         # All these weights are in memory at once.
         self.at_once = max(1, 10**7 // (4 * self.sizes[1] * (max(widths) + self.sizes[1])))
-        self._made = lru_cache(1)(self._make)
 
     def of_lane(self, lane: int, weights: Weights | None = None) -> list[Tensor]:
         """The weights of one lane, its biases with one axis."""
         weights = weights or self.weights
         return [flat(weights[name].double(), self.sizes) for name in self.lanes[lane]]
 
-    def cells(self, roles: tuple[Roles, ...]) -> list[Cell]:
-        """One for each lane; the last ones are kept until weights change."""
-        return self._made(roles, sum(w._version for w in self.weights.values()))
-
-    def _make(self, roles: tuple[Roles, ...], version: int) -> list[Cell]:
-        return [Cell(self.of_lane(k), roles, self.sizes[1]) for k in range(len(self.lanes))]
+    def cells(self, roles: Sequence[Roles]) -> list[Cell]:
+        """One for each lane."""
+        lanes = map(self.of_lane, range(len(self.lanes)))
+        return [Cell(own, roles, self.sizes[1], self.added) for own in lanes]
 
     def biases(self) -> list[int]:
         """The slots of the weights that are biases."""
@@ -237,10 +238,10 @@ class Search:
             large = sum(q.slot == p.slot and q == replace(p, block=q.block) for q in some) > 2
             style = (p.turned, p.interleaved, p.joined, p.slot if large else None)
             found.setdefault(style, []).append(p)
-        return [*found.values()]
+        return [some for some in found.values() if len(some) <= 8]  # x's and h's at most
 
     def agreeing(
-        self, roles: Sequence[Roles], x: Tensor, seen: Tensor, how: Any = None
+        self, roles: Sequence[Roles], x: Tensor, seen: Tensor, how: Any = None, made: Any = None
     ) -> list[Roles]:
         """Those roles that give the output that was seen: in a right LSTM, or in a mistaken one.
 
@@ -249,11 +250,12 @@ class Search:
             x: `[seq_len, batch, input_size]`.
             seen: the output.
             how: what a mistake does: equations that it changes, or a stack that it makes.
+            made: the cells of these roles, where they are made.
         """
         found: list[Roles] = []
         for start in range(0, len(roles), self.at_once):
-            some = tuple(roles[start : start + self.at_once])
-            cells = self.cells(some)
+            some = roles[start : start + self.at_once]
+            cells = made or self.cells(some)
             for cell in cells:
                 cell.changed = {} if callable(how) else how or {}
             output, _ = how(cells, x) if callable(how) else read(cells, x, self.directions)
@@ -262,16 +264,17 @@ class Search:
                 found += [role for role, fits in zip(some, off, strict=True) if fits]
         return found
 
-    def right(self, x: Tensor, first: Tensor, seen: Tensor) -> Roles | None:
+    def right(self, x: Tensor, first: Tensor, seen: Tensor, shared: bool) -> Roles | None:
         """The roles in which the weights, all biases being zero, give what was seen.
 
         Args:
             x: `[seq_len, batch, input_size]`.
             first: the output for the first step of x alone.
             seen: the output for all of x.
+            shared: whether gates may share their weights, which is a mistake with a name, and
+                those of h stand in another order than those of x.
         """
-        for shared, some in product((False, True), self.families("x")):
-            # Gates may share their weights: that is a mistake with a name.
+        for some in self.families("x"):
             for roles in self._with_h(self.agreeing(_ways(some, shared), x[:1], first), shared):
                 for role in self.agreeing(roles, x, seen):
                     return role
@@ -283,9 +286,10 @@ class Search:
         """The mistake that gives what was seen, in any roles; as `right`."""
         for some in self.families("x"):
             for roles in self._with_h(_ways(some, shared=len(some) < 4)):
+                cells = self.cells(roles) if len(roles) <= self.at_once else None
                 for mistake in mistakes:
                     try:
-                        kept = self.agreeing(roles, x[:1], first, mistake.how)
+                        kept = self.agreeing(roles, x[:1], first, mistake.how, cells)
                         if kept and self.agreeing(kept, x, seen, mistake.how):
                             return mistake
                     except (RuntimeError, NameError):
@@ -326,12 +330,12 @@ class Search:
     def as_torch(self, roles: Roles, weights: Weights, batch_first: bool) -> nn.LSTM:
         """An nn.LSTM with a learner's own weights."""
         layers, dtype = len(self.lanes) // self.directions, weights[self.lanes[0][0]].dtype
-        form = layers, any(roles.b), batch_first, 0.0, self.directions == 2
+        form = layers, bool(any(roles.b) or self.added), batch_first, 0.0, self.directions == 2
         with torch.random.fork_rng(devices=[]):
             lstm = nn.LSTM(*self.sizes, *form, device="cpu", dtype=dtype)
-        values = {}
+        values: dict[str, Tensor] = {}
         for k in range(len(self.lanes)):
-            cell = Cell(self.of_lane(k, weights), [roles], self.sizes[1])
+            cell = Cell(self.of_lane(k, weights), [roles], self.sizes[1], self.added)
             end = f"l{k // self.directions}" + "_reverse" * (k % self.directions)
             values |= {f"weight_ih_{end}": cell.w_ih[0], f"weight_hh_{end}": cell.w_hh[0]}
             values |= {f"bias_ih_{end}": cell.bias[0], f"bias_hh_{end}": 0 * cell.bias[0]}

@@ -25,7 +25,7 @@ def result_not_unpacked():
     return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())
 
 
-@example("raises")
+@example("cannot_check", says="must be Tensor, not tuple")
 def layer_in_a_sequential():
     return case(nn.Sequential(nn.LSTM(IN, H, batch_first=True), nn.Linear(H, K)), features())
 

@@ -1,5 +1,7 @@
 """Right whole LSTMs that are functions, and are handed their weights."""
 
+# ruff: noqa: NPY002, RUF059 (as people write)
+
 import numpy as np
 import torch
 
@@ -44,9 +46,7 @@ def cs231n_forward(x, h0, Wx, Wh, b):
 _H, _I = 4, 3
 _PARAMETERS = {f"W{gate}": np.random.randn(_H, _H + _I) for gate in "fico"}
 _PARAMETERS |= {f"b{gate}": np.random.randn(_H, 1) for gate in "fico"}
-_PARAMS = [
-    torch.randn(*shape) for _ in range(4) for shape in ((_I, _H), (_H, _H), (_H,))
-]
+_PARAMS = [torch.randn(*shape) for _ in range(4) for shape in ((_I, _H), (_H, _H), (_H,))]
 
 
 @example(

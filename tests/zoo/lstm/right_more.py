@@ -1,5 +1,7 @@
 """More right whole LSTMs, of other kinds."""
 
+# ruff: noqa: NPY002 (as people write)
+
 from collections import namedtuple
 
 import numpy as np
@@ -87,7 +89,9 @@ class ListsOfParameters(nn.Module):
             h, c = state[0][k], state[1][k]
             ys = []
             for xt in x:
-                z = F.linear(xt, self.w_ih[k], self.b_ih[k]) + F.linear(h, self.w_hh[k], self.b_hh[k])
+                z = F.linear(xt, self.w_ih[k], self.b_ih[k]) + F.linear(
+                    h, self.w_hh[k], self.b_hh[k]
+                )
                 i, f, g, o = z.chunk(4, -1)
                 c = f.sigmoid() * c + i.sigmoid() * g.tanh()
                 h = o.sigmoid() * c.tanh()
@@ -345,3 +349,72 @@ def float32_by_hand():
             return torch.stack(out)
 
     return Typed()
+
+
+@example("ok", says="adds 1 to the sum of f")
+class ForgetBiasInTheCode(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.all_gates = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+
+    def forward(self, x):
+        h = c = torch.zeros(x.shape[0], self.hidden_size)
+        out = []
+        for t in range(x.shape[1]):
+            i, j, f, o = self.all_gates(torch.cat([x[:, t], h], 1)).chunk(4, 1)
+            c = c * torch.sigmoid(f + 1.0) + torch.sigmoid(i) * torch.tanh(j)
+            h = torch.tanh(c) * torch.sigmoid(o)
+            out.append(h)
+        return torch.stack(out, 1), (h, c)
+
+
+@instance("ok")
+def scores_and_states():
+    class Tagger(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(4, 6, batch_first=True)
+            self.fc = nn.Linear(6, 3)
+
+        def forward(self, x):
+            states, _ = self.lstm(x)
+            return self.fc(states), states
+
+    return Tagger()
+
+
+@instance("ok", says="one sample")
+def views_a_sentence():
+    class Tutorial(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(4, 6)
+
+        def forward(self, sentence):
+            out, _ = self.lstm(sentence.view(len(sentence), 1, -1))
+            return out.view(len(sentence), -1)
+
+    return Tutorial()
+
+
+@instance("ok")
+def wants_a_list_of_states():
+    class Stack(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.num_layers = 2
+            self.cells = nn.ModuleList([nn.LSTMCell(3, 5), nn.LSTMCell(5, 5)])
+
+        def forward(self, x, states):
+            out = []
+            for xt in x:
+                new = []
+                for cell, (h, c) in zip(self.cells, states, strict=True):
+                    xt, c = cell(xt, (h, c))
+                    new.append((xt, c))
+                states = new
+                out.append(xt)
+            return torch.stack(out), states
+
+    return Stack()

@@ -1,5 +1,7 @@
 """Right whole LSTMs in NumPy, as courses and gists write them."""
 
+# ruff: noqa: NPY002, RUF059 (as people write)
+
 import numpy as np
 
 from lstm_teach import check_lstm

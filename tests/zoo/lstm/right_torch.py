@@ -88,9 +88,7 @@ class D2LScratch(nn.Module):
             I = torch.sigmoid(torch.matmul(X, self.W_xi) + torch.matmul(H, self.W_hi) + self.b_i)
             F = torch.sigmoid(torch.matmul(X, self.W_xf) + torch.matmul(H, self.W_hf) + self.b_f)
             O = torch.sigmoid(torch.matmul(X, self.W_xo) + torch.matmul(H, self.W_ho) + self.b_o)
-            C_tilde = torch.tanh(
-                torch.matmul(X, self.W_xc) + torch.matmul(H, self.W_hc) + self.b_c
-            )
+            C_tilde = torch.tanh(torch.matmul(X, self.W_xc) + torch.matmul(H, self.W_hc) + self.b_c)
             C = F * C + I * C_tilde
             H = O * torch.tanh(C)
             outputs.append(H)
@@ -355,7 +353,10 @@ def square_without_bias():
         def __init__(self, d):
             super().__init__()
             self.d = d
-            make = lambda: nn.Parameter(torch.randn(d, d) / d)
+
+            def make():
+                return nn.Parameter(torch.randn(d, d) / d)
+
             self.wi, self.ui, self.wf, self.uf = make(), make(), make(), make()
             self.wg, self.ug, self.wo, self.uo = make(), make(), make(), make()
 

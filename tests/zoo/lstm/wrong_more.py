@@ -1,5 +1,7 @@
 """More wrong whole LSTMs, of other kinds, and some of another kind than an LSTM."""
 
+# ruff: noqa: NPY002, RUF059 (as people write)
+
 import numpy as np
 import torch
 from torch import nn
@@ -297,3 +299,90 @@ def numpy_loses_c():
             return np.stack(out), (h, c)
 
     return Lossy()
+
+
+@example("variant", says="layer norm")
+class LayerNorms(_Base):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.norm = nn.LayerNorm(4 * hidden_size)
+
+    def step(self, x, h, c):
+        i, f, g, o = self.norm(self.x2g(x) + self.h2g(h)).chunk(4, 1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c), c
+
+
+@example("variant", says="GRU")
+class GruByHand(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.H = hidden_size
+        self.x = nn.Linear(input_size, 3 * hidden_size)
+        self.h = nn.Linear(hidden_size, 3 * hidden_size)
+
+    def forward(self, x):
+        h, out = x.new_zeros(x.shape[0], self.H), []
+        for t in range(x.shape[1]):
+            from_x, from_h = self.x(x[:, t]).chunk(3, 1), self.h(h).chunk(3, 1)
+            r, z = ((a + b).sigmoid() for a, b in zip(from_x[:2], from_h[:2], strict=True))
+            n = torch.tanh(from_x[2] + r * from_h[2])
+            h = (1 - z) * n + z * h
+            out.append(h)
+        return torch.stack(out, 1), h
+
+
+@instance("state_shared_across_layers")
+def goes_on_from_the_layer_below():
+    class Deep(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.num_layers = 2
+            self.cells = nn.ModuleList([nn.LSTMCell(5, 5), nn.LSTMCell(5, 5)])
+
+        def forward(self, x):
+            h = c = x.new_zeros(x.shape[1], 5)
+            for cell in self.cells:
+                out = []
+                for xt in x:
+                    h, c = cell(xt, (h, c))
+                    out.append(h)
+                x = torch.stack(out)
+            return x, (h, c)
+
+    return Deep()
+
+
+@example("same_cell_reused")
+class OneCellBothWays(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.there = nn.LSTM(input_size, hidden_size)
+        self.back = nn.LSTM(input_size, hidden_size)
+
+    def forward(self, x):
+        return torch.cat([self.there(x)[0], self.there(x.flip(0))[0].flip(0)], -1)
+
+
+@example("steps_doubled")
+class CallsItsStepTwice(_Base):
+    def forward(self, x, state=None):
+        h, c = self.start(x) if state is None else state
+        out = []
+        for t in range(x.size(1)):
+            self.step(x[:, t], h, c)
+            h, c = self.step(x[:, t], h, c)
+            h, c = self.step(x[:, t], h, c)
+            out.append(h)
+        return torch.stack(out, 1), (h, c)
+
+
+@example("cannot_check", says="sum")
+class AddsBothDirections(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.there = nn.LSTM(input_size, hidden_size)
+        self.back = nn.LSTM(input_size, hidden_size)
+
+    def forward(self, x):
+        return self.there(x)[0] + self.back(x.flip(0))[0].flip(0)

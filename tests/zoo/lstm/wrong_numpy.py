@@ -1,5 +1,7 @@
 """Wrong whole LSTMs in NumPy, and functions that are handed their weights."""
 
+# ruff: noqa: NPY002 (as people write)
+
 import numpy as np
 import torch
 

@@ -1,0 +1,224 @@
+"""Cells brought as they are: in NumPy, as plain objects, in columns, one sample at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from lstm_teach import check_cell
+from tests.zoo import examples_for
+from tests.zoo.cell.right import TwoLinears, chunked, example, right
+
+RANDOM = np.random.default_rng(0)
+made = examples_for(check_cell, make=True)
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+@right
+def in_numpy(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    i, f, g, o = np.split(x @ w_ih.T + b_ih + h @ w_hh.T + b_hh, 4, axis=1)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+@example("missing_tanh_c")
+def in_numpy_without_a_tanh(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    i, f, g, o = np.split(x @ w_ih.T + b_ih + h @ w_hh.T + b_hh, 4, axis=1)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * c, c
+
+
+@example("gate_order")
+def in_numpy_columns(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    i, f, o, g = np.vsplit(w_ih @ x + w_hh @ h + (b_ih + b_hh).reshape(-1, 1), 4)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+class NumPyCell:
+    """The class of a course: a dict of arrays, a batch in columns, a cache."""
+
+    def __init__(self, n_x, n_a):
+        self.n_a = n_a
+        self.parameters = {}
+        for gate in "fico":
+            self.parameters["W" + gate] = RANDOM.standard_normal((n_a, n_a + n_x))
+            self.parameters["b" + gate] = np.zeros((n_a, 1))
+
+    def step(self, xt, a_prev, c_prev):
+        p, joined = self.parameters, np.concatenate([a_prev, xt])
+        ft, it, ot = (sigmoid(p["W" + g] @ joined + p["b" + g]) for g in "fio")
+        cct = np.tanh(p["Wc"] @ joined + p["bc"])
+        c_next = self.new_c(ft, it, cct, c_prev)
+        a_next = ot * np.tanh(c_next)
+        return a_next, c_next, (a_prev, c_prev, ft, it, cct, ot)
+
+    def new_c(self, ft, it, cct, c_prev):
+        return ft * c_prev + it * cct
+
+
+@made("ok", says="NumPy arrays")
+def a_numpy_object():
+    return NumPyCell(3, 5)
+
+
+@made("ok")
+def its_bound_method():
+    return NumPyCell(3, 5).step
+
+
+right(NumPyCell)
+
+
+@example("stale_c")
+class NumPyCellWithAStaleC(NumPyCell):
+    def step(self, xt, a_prev, c_prev):
+        _, c, cache = super().step(xt, a_prev, c_prev)
+        return cache[-1] * np.tanh(c_prev), c, cache
+
+
+@right
+class NumPyCellThatSubtracts(NumPyCell):
+    """tanh is odd, so this is an LSTM with other weights of g."""
+
+    def new_c(self, ft, it, cct, c_prev):
+        return ft * c_prev - it * cct
+
+
+@example("no_forget_gate")
+class NumPyCellThatNeverForgets(NumPyCell):
+    def new_c(self, ft, it, cct, c_prev):
+        return c_prev + it * cct
+
+
+class ListOfArrays:
+    """One sample at a time, the arrays in a list."""
+
+    def __init__(self, hidden_size, input_size):
+        self.W = [RANDOM.standard_normal((hidden_size, input_size)) for _ in range(4)]
+        self.U = [RANDOM.standard_normal((hidden_size, hidden_size)) for _ in range(4)]
+        self.b = [RANDOM.standard_normal(hidden_size) for _ in range(4)]
+
+    def __call__(self, x, state):
+        h, c = state
+        f, i, o, g = (
+            np.dot(w, x) + np.dot(u, h) + b for w, u, b in zip(self.W, self.U, self.b, strict=True)
+        )
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        return sigmoid(o) * np.tanh(c), c
+
+
+@made("ok")
+def a_list_of_arrays():
+    return ListOfArrays(4, 6)
+
+
+example("ok")(ListOfArrays)
+
+
+@made("sigmoid_instead_of_tanh")
+def a_closure_over_arrays():
+    w, b = RANDOM.standard_normal((7, 16)), RANDOM.standard_normal(16)
+
+    def step(x, h, c):
+        i, f, g, o = np.split(np.hstack([x, h]) @ w + b, 4, axis=-1)
+        c = sigmoid(f) * c + sigmoid(i) * sigmoid(g)
+        return sigmoid(o) * np.tanh(c), c
+
+    return step
+
+
+class PlainTorch:
+    def __init__(self, d, h):
+        self.W, self.U = torch.randn(d, 4 * h), torch.randn(h, 4 * h)
+        self.b = torch.zeros(4 * h)
+
+    def cell(self, xt, prev_h, prev_c):
+        i, f, o, g = (xt @ self.W + prev_h @ self.U + self.b).chunk(4, dim=-1)
+        c = torch.sigmoid(f) * prev_c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c), c
+
+
+@made("ok", says="not an nn.Module")
+def a_plain_object():
+    return PlainTorch(4, 3)
+
+
+@right
+class StateInOneTensor(TwoLinears):
+    def forward(self, x, state):
+        h, c = state.chunk(2, -1)
+        return torch.cat(super().forward(x, (h, c)), -1)
+
+
+@right
+class StateAsCAndH(TwoLinears):
+    def forward(self, x, state):
+        c, h = state
+        h, c = super().forward(x, (h, c))
+        return h, (c, h)
+
+
+@right
+class HiddenFirst(TwoLinears):
+    def __init__(self, hidden_dim, embedding_dim):
+        super().__init__(embedding_dim, hidden_dim)
+
+
+@right
+class OneSampleAtATime(TwoLinears):
+    def forward(self, x, h, c):
+        h, c = super().forward(x[None], (h[None], c[None]))
+        assert x.dim() == 1
+        return h[0], c[0]
+
+
+@example("c_lost")
+class OneSampleAndNoOldC(nn.Module):
+    def __init__(self, n_in, n_hidden):
+        super().__init__()
+        self.gates = nn.Linear(n_in + n_hidden, 4 * n_hidden)
+
+    def forward(self, x, h, c):
+        i, _, g, o = self.gates(torch.cat((x, h))).chunk(4)
+        c = i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+@made("ok")
+def wrapped_for_several_devices():
+    return nn.DataParallel(TwoLinears(5, 4))
+
+
+class Steps(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = TwoLinears(5, 4)
+
+    def step(self, x, c, h):
+        h, c = self.inner(x, (h, c))
+        return {"memory": c, "out": h}
+
+
+example("ok", call=lambda net, x, h, c: (net.step(x, c, h)["out"], net.step(x, c, h)["memory"]))(
+    Steps()
+)
+example("swapped_return", call=lambda net, x, h, c: [*net.step(x, c, h).values()])(Steps())
+made("ok", says="c before h")(Steps)
+
+
+@example("ok", call=lambda f, x, h, c, w_ih, w_hh, b_ih, b_hh: f(x, h, c, (w_ih, w_hh, b_ih, b_hh)))
+def weights_in_a_tuple(x, h, c, weights):
+    return chunked(x, h, c, *weights)
+
+
+@example("ok", says="hidden_size 20 only")
+def a_size_written_in_it(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    z = x @ w_ih.T + h @ w_hh.T + b_ih + b_hh
+    i, f, g, o = z[:, :20], z[:, 20:40], z[:, 40:60], z[:, 60:80]
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh() + torch.zeros(20)
+    return o.sigmoid() * c.tanh(), c

@@ -1,0 +1,300 @@
+"""Further kinds, which were kept aside while the check was written."""
+
+import torch
+from torch import nn
+
+from tests.zoo.layout.common import (
+    IN,
+    TAGGER,
+    B,
+    H,
+    K,
+    Net,
+    T,
+    V,
+    case,
+    example,
+    features,
+    padded_tokens,
+    tokens,
+)
+
+LENGTHS = torch.tensor([7, 5, 4, 2])
+
+
+@example("ok")
+def dqn_history():  # rows flattened, with call
+    class Q(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.l = nn.LSTM(IN, H, batch_first=True)
+            self.q = nn.Linear(H, 2)
+
+        def forward(self, obs, bsize, time_step, hidden):
+            o = obs.view(bsize, time_step, IN)
+            o, h = self.l(o, hidden)
+            return self.q(o[:, time_step - 1]), h
+
+    return case(
+        Q(),
+        torch.randn(B * T, IN),
+        input_axes=("batch*time",),
+        call=lambda m, x: m(x, B, T, (torch.zeros(1, B, H), torch.zeros(1, B, H))),
+    )
+
+
+@example("ok")
+def spectrogram_crnn():
+    def body(self, x):
+        y = self.cnn(x)
+        y = y.permute(0, 3, 1, 2).flatten(2)
+        out, _ = self.gru(y)
+        return self.fc(out)
+
+    return case(
+        Net(
+            body,
+            cnn=nn.Conv2d(1, 3, 3, padding=1),
+            gru=nn.GRU(3 * 5, H, batch_first=True, bidirectional=True),
+            fc=nn.Linear(2 * H, K),
+        ),
+        torch.randn(B, 1, 5, 9),
+        input_axes=("batch", "channel", "freq", "time"),
+        output_axes=("batch", "time"),
+    )
+
+
+@example("view_scramble")
+def spectrogram_crnn_viewed():
+    def body(self, x):
+        y = x
+        y = y.reshape(len(x), 9, -1)
+        out, _ = self.gru(y)
+        return self.fc(out)
+
+    return case(
+        Net(body, gru=nn.GRU(5, H, batch_first=True, bidirectional=True), fc=nn.Linear(2 * H, K)),
+        torch.randn(B, 1, 5, 9),
+        input_axes=("batch", "channel", "freq", "time"),
+        output_axes=("batch", "time"),
+    )
+
+
+@example("ok")
+def teacher_forced_pair():
+    class M(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.e = nn.Embedding(V, IN)
+            self.enc = nn.GRU(IN, H)
+            self.dec = nn.GRU(IN, H)
+            self.o = nn.Linear(H, V)
+
+        def forward(self, src, tgt):
+            return self.o(self.dec(self.e(tgt), self.enc(self.e(src))[1])[0])
+
+    return case(
+        M(),
+        (tokens().t(), tokens().t()),
+        input_axes=("time", "batch"),
+        output_axes=("time", "batch"),
+    )
+
+
+@example("time_batch_swapped")
+def teacher_forced_pair_swapped():
+    class M(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.e = nn.Embedding(V, IN)
+            self.enc = nn.GRU(IN, H)
+            self.dec = nn.GRU(IN, H)
+            self.o = nn.Linear(H, V)
+
+        def forward(self, src, tgt):
+            return self.o(self.dec(self.e(tgt), self.enc(self.e(src))[1])[0])
+
+    return case(M(), (tokens(), tokens()), output_axes=("batch", "time"))
+
+
+@example("ok")
+def left_padded_tokens_last():
+    def body(self, x):
+        return self.fc(self.lstm(self.emb(x))[0][:, -1])
+
+    x = padded_tokens().flip(1)
+    return case(
+        Net(
+            body,
+            emb=nn.Embedding(V, IN, padding_idx=0),
+            lstm=nn.LSTM(IN, H, batch_first=True),
+            fc=nn.Linear(H, K),
+        ),
+        x,
+        lengths=LENGTHS,
+    )
+
+
+@example("unrecognised")
+def wrong_lengths_one():  # one sample read at index 0 of lengths bug
+    def body(self, x):
+        n = (x != 0).sum(1)
+        n[3] = 0
+        out, _ = self.lstm(self.emb(x))
+        m = (torch.arange(7) < n[:, None]).float()[..., None]
+        return self.fc((out * m).sum(1))
+
+    return case(
+        Net(
+            body,
+            emb=nn.Embedding(V, IN, padding_idx=0),
+            lstm=nn.LSTM(IN, H, batch_first=True),
+            fc=nn.Linear(H, K),
+        ),
+        padded_tokens(),
+        lengths=LENGTHS,
+    )
+
+
+@example("ok")
+def loop_backwards():
+    def body(self, x):
+        h = torch.zeros(len(x), H)
+        for t in reversed(range(x.size(1))):
+            h = self.cell(x[:, t], h)
+        return self.fc(h)
+
+    return case(Net(body, cell=nn.GRUCell(IN, H), fc=nn.Linear(H, K)), features())
+
+
+@example("unrecognised")
+def backward_half_not_flipped():
+    def body(self, x):
+        h = torch.zeros(len(x), H)
+        outs = []
+        for t in reversed(range(x.size(1))):
+            h = self.cell(x[:, t], h)
+            outs.append(h)
+        return self.fc(torch.stack(outs, 1))
+
+    return case(Net(body, cell=nn.GRUCell(IN, H), fc=nn.Linear(H, K)), features(), **TAGGER)
+
+
+@example("ok")
+def attention_weights_beside():
+    def body(self, x):
+        out, _ = self.lstm(x)
+        w = self.s(out).softmax(1)
+        return {"logits": self.fc((w * out).sum(1)), "attention": w.squeeze(2)}
+
+    return case(
+        Net(body, lstm=nn.LSTM(IN, H, batch_first=True), s=nn.Linear(H, 1), fc=nn.Linear(H, K)),
+        features(),
+    )
+
+
+@example("ok")
+def gru_in_parallel_wrapper_tagger():
+    return case(
+        nn.DataParallel(
+            Net(
+                lambda self, x: self.fc(self.g(x)[0]),
+                g=nn.GRU(IN, H, batch_first=True),
+                fc=nn.Linear(H, K),
+            )
+        ),
+        features(),
+        **TAGGER,
+    )
+
+
+@example("ok")
+def pyramid():
+    def body(self, x):
+        y, _ = self.a(x)
+        y = y.reshape(y.size(0), y.size(1) // 2, -1)
+        return self.b(y)[0]
+
+    return case(
+        Net(body, a=nn.LSTM(IN, H, batch_first=True), b=nn.LSTM(2 * H, H, batch_first=True)),
+        torch.randn(B, 8, IN),
+        **TAGGER,
+    )
+
+
+@example("ok")
+def patched_frames():
+    def body(self, x):
+        return self.lstm(x.reshape(len(x), 4, -1))[1][0][-1]
+
+    return case(Net(body, lstm=nn.LSTM(3 * IN, H, batch_first=True)), torch.randn(B, 12, IN))
+
+
+@example("ok")
+def permuted_pixels():
+    perm = torch.randperm(16)
+
+    def body(self, x):
+        return self.fc(self.lstm(x[:, perm, None])[0][:, -1])
+
+    return case(
+        Net(body, lstm=nn.LSTM(1, H, batch_first=True), fc=nn.Linear(H, K)), torch.rand(B, 16)
+    )
+
+
+@example("ok")
+def mean_pooled():
+    return case(
+        Net(
+            lambda self, x: self.fc(self.g(x)[0].mean(1)),
+            g=nn.GRU(IN, H, batch_first=True),
+            fc=nn.Linear(H, K),
+        ),
+        features(),
+    )
+
+
+@example("samples_mixed")
+def social_pooling():
+    def body(self, x):
+        h = torch.zeros(len(x), H)
+        outs = []
+        for xt in x.unbind(1):
+            h = self.cell(xt, h + h.amax(0))
+            outs.append(self.fc(h))
+        return torch.stack(outs, 1)
+
+    return case(Net(body, cell=nn.GRUCell(IN, H), fc=nn.Linear(H, 2)), features(), **TAGGER)
+
+
+@example("ok")
+def nan_logits_masked():
+    def body(self, x):
+        s = self.fc(self.g(x)[0])
+        return s.masked_fill(torch.ones(T, K).tril(-3).bool(), float("-inf"))
+
+    return case(
+        Net(body, g=nn.GRU(IN, H, batch_first=True), fc=nn.Linear(H, K)), features(), **TAGGER
+    )
+
+
+@example("ok")
+def lstm_returning_all():
+    return case(
+        nn.LSTM(IN, H, 2, bidirectional=True),
+        torch.randn(T, B, IN),
+        input_axes=("time", "batch"),
+        output_axes=("time", "batch"),
+    )
+
+
+@example("ok")
+def pretrained_half():
+    return case(
+        Net(
+            lambda self, x: self.fc(self.g(x)[0][:, -1]),
+            g=nn.GRU(IN, H, batch_first=True),
+            fc=nn.Linear(H, K),
+        ).bfloat16(),
+        features().bfloat16(),
+    )
