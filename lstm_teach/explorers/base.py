@@ -8,6 +8,7 @@ from textwrap import wrap
 from typing import Any, ClassVar, NamedTuple
 
 import ipywidgets as widgets
+import torch
 from matplotlib.figure import Figure
 from traitlets import link
 
@@ -63,7 +64,7 @@ class Explorer(ABC):
         self.controls = dict(controls)
         self._labels = {name: control.description for name, control in controls.items()}
         self._quiet = False
-        self._picture = Picture(*self.look(**self.values))
+        self._picture = Picture(*self._see(self.values))
         rows = [_with_number_field(control) for control in self.controls.values()]
         panel = widgets.Box([*rows, *extra], layout={"flex_flow": "row wrap"})
         self.widget = widgets.VBox([panel, self._picture.widget])
@@ -71,6 +72,10 @@ class Explorer(ABC):
         for control in self.controls.values():
             control.add_class("lstm-control")
             control.observe(self._redraw, "value")
+
+    def _see(self, values: Mapping[str, Any]) -> View:
+        with torch.device("cpu"):  # whatever the reader made the default
+            return self.look(**values)
 
     @abstractmethod
     def look(self, **values: Any) -> View:
@@ -104,15 +109,15 @@ class Explorer(ABC):
 
     def _redraw(self, _: Any = None) -> None:
         if not self._quiet:
-            self._picture.update(*self.look(**self.values))
+            self._picture.update(*self._see(self.values))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         values = self.values
-        pictures = [(self._said(values), self.look(**values).drawing)]
+        pictures = [(self._said(values), self._see(values).drawing)]
         for move in self.preview:
             there = {name: value for name, value in move.items() if name in values}
             if there.items() - values.items():
-                pictures.append((self._said(there), self.look(**{**values, **there}).drawing))
+                pictures.append((self._said(there), self._see({**values, **there}).drawing))
         return bundle(self.widget, raster.contact_sheet(pictures), self.describe())
 
     def _said(self, values: Mapping[str, Any]) -> str:

@@ -126,7 +126,7 @@ def _vectors(words: Sequence[str], width: int) -> Tensor:
 
 @torch.no_grad()
 def _default_cell() -> nn.LSTMCell:
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.manual_seed(2)
         torch.randn(len(" ".join(SENTENCES).split()), FEATURES)
         cell = nn.LSTMCell(FEATURES, HIDDEN)
