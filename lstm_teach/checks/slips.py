@@ -142,8 +142,10 @@ def _slip(kind: type | UnionType, sentence: str) -> Callable[[Finder], Finder]:
 
 def helped(place: Place | None) -> str:
     """The sentence for the slip that was made in this place; "" where none is known."""
-    for kind, find, sentence in SLIPS if place else ():
-        for node in place.nodes if place else ():
+    if place is None:
+        return ""
+    for kind, find, sentence in SLIPS:
+        for node in place.nodes:
             found = find(place, node) if isinstance(node, kind) else None
             if found is not None:
                 return sentence.format(**found)
