@@ -36,7 +36,6 @@ _HOME = {
     "check_cell": "checks.cell",
     "check_lstm": "checks.lstm",
     "check_stack": "checks.stack",
-    "check_stack_module": "checks.stack.module",
     "check_layout": "checks.layout",
     "check_last_state": "checks.last_state",
     "check_words": "checks.words",

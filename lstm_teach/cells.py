@@ -297,32 +297,22 @@ def _check_dtype(x: Any, module: nn.LSTM | nn.LSTMCell) -> None:
     weight = next(module.parameters())
     if x.dtype == weight.dtype:
         return
-    cure = (
-        f"Convert one of them: x.to({weight.dtype})."
-        if x.is_floating_point()
-        else "Whole numbers that stand for words go through an nn.Embedding first."
-    )
+    cure = f"Convert one of them: x.to({weight.dtype})."
+    if not x.is_floating_point():
+        cure = "Whole numbers that stand for words go through an nn.Embedding first."
     raise TypeError(f"x is of {x.dtype}, and the module's weights are of {weight.dtype}. {cure}")
 
 
 def _check_steps(x: Any, cell: nn.LSTMCell, call: str) -> None:
     """Refuse an x that is not `[seq_len, batch, input_size]` with at least one step."""
     _check_dtype(x, cell)
-    if x.dim() != 3:
-        more = (
-            " For one time step of a batch write x.unsqueeze(0), for one sentence x.unsqueeze(1)."
-            if x.dim() == 2
-            else ""
-        )
-        raise ShapeError(
-            f"{call} walks over x of three axes, [seq_len, batch, input_size], and got "
-            f"{x.dim()}: {list(x.shape)}.{more}"
-        )
-    if x.shape[0] == 0:
-        raise ShapeError(
-            f"{call} needs at least one time step, and the first axis of x, seq_len, is 0: "
-            f"{list(x.shape)}."
-        )
+    if x.dim() == 3 and len(x):
+        return
+    more = " For one time step of a batch write x.unsqueeze(0), for one sentence x.unsqueeze(1)."
+    raise ShapeError(
+        f"{call} walks over x of three axes, [seq_len, batch, input_size], with at least one time "
+        f"step, and got {x.dim()}: {list(x.shape)}.{more * (x.dim() == 2)}"
+    )
 
 
 def _state_shapes(state: Any, name: str) -> tuple[torch.Size | None, torch.Size | None]:

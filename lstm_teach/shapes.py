@@ -7,7 +7,7 @@ https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html and of LSTMCel
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, cast, overload
 
@@ -416,116 +416,85 @@ def _say_lstm_state(
     lstm: nn.LSTM, name: str, got: Sizes, expected: Shape, given: Shape, state: tuple[Sizes, Sizes]
 ) -> str:
     """Say what is wrong with h_0 or c_0 of nn.LSTM."""
-    layers, width = expected[0], expected[-1]
+    layers, *batch, width = expected
     directions = 2 if lstm.bidirectional else 1
     seq_len = given[given.names.index("seq_len")]
-    hidden, proj = lstm.hidden_size, lstm.proj_size
-    batch = expected[1:-1]
-    wide = f"The directions lie in the first axis of `{name}`, not in the last."
-    other_batch_first = not lstm.batch_first
-    known = [
-        (
-            len(batch) == 1,
-            (*batch, layers, width),
-            "You put batch first: batch_first does not move the state, only input and output. "
-            f"Use `{name}.transpose(0, 1)`.",
-        ),
-        (
-            len(batch) == 1,
-            (layers, seq_len, width),
-            f"{seq_len} is the seq_len of this input. Did you swap seq_len and batch? If the input "
-            f"really has batch {seq_len}, make the module with batch_first={other_batch_first}, or "
-            "give `input.transpose(0, 1)`.",
-        ),
-        (
-            directions == 2,
-            (lstm.num_layers, *batch, width),
-            "A bidirectional LSTM keeps a state for each direction too: the first axis is "
-            f"num_layers * num_directions, {lstm.num_layers} * 2.",
-        ),
-        (
-            lstm.num_layers > 1,
-            (directions, *batch, width),
-            "Every layer keeps a state of its own: the first axis must count all "
-            f"{lstm.num_layers} layers.",
-        ),
-        (directions == 2, (lstm.num_layers, *batch, directions * width), wide),
-        (
-            proj > 0 and name == "h_0",
-            (layers, *batch, hidden),
-            "proj_size narrows h: the last axis of `h_0` is proj_size. Only `c_0` keeps "
-            "hidden_size."
-            + (" Did you give the pair as (c_0, h_0)?" if state[1][-1:] == (proj,) else ""),
-        ),
-        (
-            proj > 0 and name == "c_0",
-            (layers, *batch, proj),
-            "proj_size narrows h only: the last axis of `c_0` is still hidden_size.",
-        ),
-        (
-            True,
-            (layers, *batch, lstm.input_size),
-            f"{lstm.input_size} is input_size; a state is {expected.names[-1]} wide.",
-        ),
-        (
-            layers == 1,
-            (*batch, width),
-            f"The axis of layers stays, even for one layer: `{name}.unsqueeze(0)`.",
-        ),
-        (
-            not batch,
-            (layers, 1, width),
-            "Your input has 2 axes, so PyTorch reads it as one sentence without a batch. "
-            f"Give the input a batch axis, `input.unsqueeze({0 if lstm.batch_first else 1})`, or "
-            f"drop the state's, `{name}.squeeze(1)`.",
-        ),
-        (
-            not batch,
-            (layers, seq_len, width),
+    both = directions == 2
+    narrow = lstm.proj_size if name == "h_0" else 0
+    exchanged = " Did you give the pair as (c_0, h_0)?" * (state[1][-1:] == (lstm.proj_size,))
+    # Where two are of one shape, the last is the likeliest.
+    known = {
+        (layers, seq_len, width) if not batch else None: (
             f"Your input has 2 axes, so PyTorch reads it as one sentence of {seq_len} steps, "
             f"without a batch. If it is a batch of {seq_len} single steps, give "
-            f"`input.unsqueeze({1 if lstm.batch_first else 0})`.",
+            f"`input.unsqueeze({1 if lstm.batch_first else 0})`."
         ),
-    ]
+        (layers, 1, width) if not batch else None: (
+            "Your input has 2 axes, so PyTorch reads it as one sentence without a batch. "
+            f"Give the input a batch axis, `input.unsqueeze({0 if lstm.batch_first else 1})`, or "
+            f"drop the state's, `{name}.squeeze(1)`."
+        ),
+        (*batch, width) if layers == 1 else None: (
+            f"The axis of layers stays, even for one layer: `{name}.unsqueeze(0)`."
+        ),
+        (layers, *batch, lstm.input_size): (
+            f"{lstm.input_size} is input_size; a state is {expected.names[-1]} wide."
+        ),
+        (layers, *batch, lstm.proj_size) if lstm.proj_size and not narrow else None: (
+            "proj_size narrows h only: the last axis of `c_0` is still hidden_size."
+        ),
+        (layers, *batch, lstm.hidden_size) if narrow else None: (
+            "proj_size narrows h: the last axis of `h_0` is proj_size. Only `c_0` keeps "
+            f"hidden_size.{exchanged}"
+        ),
+        (lstm.num_layers, *batch, directions * width) if both else None: (
+            f"The directions lie in the first axis of `{name}`, not in the last."
+        ),
+        (directions, *batch, width) if lstm.num_layers > 1 else None: (
+            "Every layer keeps a state of its own: the first axis must count all "
+            f"{lstm.num_layers} layers."
+        ),
+        (lstm.num_layers, *batch, width) if both else None: (
+            "A bidirectional LSTM keeps a state for each direction too: the first axis is "
+            f"num_layers * num_directions, {lstm.num_layers} * 2."
+        ),
+        (layers, seq_len, width) if batch else None: (
+            f"{seq_len} is the seq_len of this input. Did you swap seq_len and batch? If the input "
+            f"really has batch {seq_len}, make the module with batch_first={not lstm.batch_first}, "
+            "or give `input.transpose(0, 1)`."
+        ),
+        (*batch, layers, width) if batch else None: (
+            "You put batch first: batch_first does not move the state, only input and output. "
+            f"Use `{name}.transpose(0, 1)`."
+        ),
+    }
     return _state_text(name, got, expected, known)
 
 
 def _say_cell_state(name: str, got: Sizes, expected: Shape, given: Shape) -> str:
     """Say what is wrong with h_0 or c_0 of nn.LSTMCell."""
-    hidden, sizes = expected[-1], tuple(expected)
-    no_layers = f"A cell has no axis of layers: use `{name}.squeeze(0)`."
-    known = [
-        (len(sizes) == 2, (1, *sizes), no_layers),
-        (
-            len(sizes) == 1,
-            (1, *sizes),
-            f"Your input has no batch axis, so the state has none: use `{name}.squeeze(0)`, or "
-            "give `input.unsqueeze(0)`.",
-        ),
-        (len(sizes) == 2, sizes[::-1], f"You swapped the two axes: use `{name}.transpose(0, 1)`."),
-        (
-            len(sizes) == 2,
-            (hidden,),
+    *batch, hidden = expected
+    known: dict[Sizes | None, str] = {
+        (*batch, given[-1]): f"{given[-1]} is input_size; a state is hidden_size wide.",
+        (hidden,): (
             "Your input has a batch axis, so the state has one too, a row for each sentence: "
-            f"`{name}.expand({sizes[0]}, -1)`.",
+            f"`{name}.expand({expected[0]}, -1)`."
         ),
-        (
-            True,
-            (*sizes[:-1], given[-1]),
-            f"{given[-1]} is input_size; a state is hidden_size wide.",
-        ),
-    ]
+        (hidden, *batch): f"You swapped the two axes: use `{name}.transpose(0, 1)`.",
+        (1, *expected): f"A cell has no axis of layers: use `{name}.squeeze(0)`.",
+    }
+    if not batch:
+        known[1, hidden] = (
+            f"Your input has no batch axis, so the state has none: use `{name}.squeeze(0)`, or "
+            "give `input.unsqueeze(0)`."
+        )
     return _state_text(name, got, expected, known)
 
 
-def _state_text(
-    name: str, got: Sizes, expected: Shape, known: Iterable[tuple[bool, Sizes, str]]
-) -> str:
-    """Say what is wrong, and the first known (applies, shape, text) that gives this shape."""
-    change = next((text for applies, shape, text in known if applies and shape == got), None)
-    if change is None:
-        change = f"Make it `torch.zeros({', '.join(map(str, expected))})`, or pass no state: "
-        change += "PyTorch then starts from zeros of the right shape."
+def _state_text(name: str, got: Sizes, expected: Shape, known: Mapping[Any, str]) -> str:
+    """Say what is wrong, and what is known of a state of this shape."""
+    zeros = f"Make it `torch.zeros({', '.join(map(str, expected))})`, or pass no state: PyTorch "
+    change = known.get(got, f"{zeros}then starts from zeros of the right shape.")
     wrong = f"it has {_axes(got)} and must have {len(expected)}"
     if len(got) == len(expected):
         wrong = differing_axes(got, expected)

@@ -14,7 +14,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from types import FrameType
+from types import FrameType, UnionType
 from typing import Any
 
 from torch import Tensor, nn
@@ -124,19 +124,32 @@ def _own_nodes(statement: ast.AST) -> Iterator[ast.AST]:
             yield from _own_nodes(child)
 
 
+Found = dict[str, Any] | None
+Finder = Callable[[Place, Any], Found]
+SLIPS: list[tuple[type | UnionType, Finder, str]] = []
+"""What node each slip is made in, what tells it and fills in the braces, and the sentence."""
+
+
+def _slip(kind: type | UnionType, sentence: str) -> Callable[[Finder], Finder]:
+    """Keep a slip in the table; the first that is found is told."""
+
+    def keep(find: Finder) -> Finder:
+        SLIPS.append((kind, find, sentence))
+        return find
+
+    return keep
+
+
 def helped(place: Place | None) -> str:
     """The sentence for the slip that was made in this place; "" where none is known."""
     if place is None:
         return ""
-    for find, sentence in SLIPS:
+    for kind, find, sentence in SLIPS:
         for node in place.nodes:
-            found = find(place, node)
+            found = find(place, node) if isinstance(node, kind) else None
             if found is not None:
                 return sentence.format(**found)
     return ""
-
-
-Found = dict[str, Any] | None
 
 
 def _calls(node: ast.AST, names: tuple[str, ...]) -> bool:
@@ -144,43 +157,53 @@ def _calls(node: ast.AST, names: tuple[str, ...]) -> bool:
     return getattr(function, "attr", getattr(function, "id", "")) in names
 
 
-def _operands(place: Place, node: ast.AST, operator: type[ast.operator]) -> Found:
-    """Both sides of an operator, with their shapes, where they are tensors or arrays."""
-    sides: list[ast.expr] = []
-    if isinstance(node, ast.BinOp) and isinstance(node.op, operator):
-        sides = [node.left, node.right]
-    elif operator is ast.MatMult and isinstance(node, ast.Call) and _calls(node, _PRODUCTS):
-        sides = node.args
-        if len(sides) == 1 and isinstance(node.func, ast.Attribute):
-            sides = [node.func.value, *sides]
-    shapes = [list(place.shape(side)) for side in sides]
-    if len(sides) != 2 or not all(shapes):
-        return None
-    a, b = map(ast.unparse, sides)
-    return {"a": a, "b": b, "one": shapes[0], "two": shapes[1]}
+def _own(place: Place) -> dict[str, Any]:
+    """What stands in `self`, where that is a module."""
+    own = place.frame.f_locals.get("self")
+    return vars(own) if isinstance(own, nn.Module) else {"_modules": {}}
 
 
-def _no_transpose(place: Place, node: ast.AST) -> Found:
-    found = _operands(place, node, ast.MatMult)
-    if not found or len(found["two"]) != 2 or found["one"][-1] == found["two"][0]:
-        return None
-    b = found["b"]
-    turned = b[:-2] if b.endswith(".T") else f"{b}.T"
-    return found | {"turned": turned} if found["one"][-1] == found["two"][1] else None
+@_slip(ast.AST, "Before a module gets its first part, its `__init__` calls `super().__init__()`.")
+def _no_super(place: Place, node: ast.AST) -> Found:
+    return None if "_modules" in _own(place) else {}
 
 
-def _product_of_gates(place: Place, node: ast.AST) -> Found:
-    found = _operands(place, node, ast.MatMult)
-    return found if found and found["one"] == found["two"] != found["two"][::-1] else None
+@_slip(
+    ast.Name,
+    "`{name}` is packed: it has no time axis to index. First unpack it, "
+    "`output, lengths = pad_packed_sequence({name})`.",
+)
+def _packed(place: Place, node: ast.Name) -> Found:
+    return {"name": node.id} if isinstance(place.value(node), PackedSequence) else None
 
 
-def _number_by_number(place: Place, node: ast.AST) -> Found:
-    found = _operands(place, node, ast.Mult)
-    if not found or not len(found["one"]) == len(found["two"]) == 2:
-        return None
-    (rows, inner), two = found["one"], found["two"]
-    fit = all(a == b or 1 in (a, b) for a, b in zip((rows, inner), two, strict=True))
-    return found | {"turned": ".T" * (inner == two[1])} if not fit and inner in two else None
+@_slip(
+    ast.Call,
+    "`range` counts, so it takes a number: `range(len({name}))`. To walk over the steps "
+    "themselves: `for step in {name}:`.",
+)
+def _range_of_a_tensor(place: Place, node: ast.Call) -> Found:
+    for argument in node.args if _calls(node, ("range",)) else ():
+        if isinstance(place.value(argument), Tensor | list | tuple | nn.ModuleList):
+            return {"name": ast.unparse(argument)}
+    return None
+
+
+@_slip(
+    ast.Call,
+    "`{name}` is a list of modules and cannot be called. Loop over it, and call each one.",
+)
+def _called_a_list(place: Place, node: ast.Call) -> Found:
+    called = isinstance(place.value(node.func), list | nn.ModuleList)
+    return {"name": ast.unparse(node.func)} if called else None
+
+
+@_slip(ast.Call, "The order is x first, then h and c as one pair: `{cell}(x, (h, c))`.")
+def _exchanged(place: Place, node: ast.Call) -> Found:
+    cell, first, second, *_ = *map(place.value, (node.func, *node.args[:2])), None, None
+    apart = isinstance(first, tuple | list) or len(node.args) == 3
+    recurrent = isinstance(cell, nn.RNNCellBase | nn.RNNBase) and isinstance(second, Tensor)
+    return {"cell": ast.unparse(node.func)} if recurrent and apart else None
 
 
 _RETURNED = {
@@ -196,176 +219,144 @@ def _returned(value: Any) -> str:
     return "cell" if isinstance(value[1], Tensor) else "lstm" if _returned(value[1]) else ""
 
 
-def _pair_passed_up(place: Place, node: ast.AST) -> Found:
-    used: list[ast.expr] = []
-    if isinstance(node, ast.BinOp):
-        used = [node.left, node.right]
-    elif isinstance(node, ast.Attribute):
-        used = [node.value]
-    elif isinstance(node, ast.Call):
-        used = node.args[:1]
+@_slip(
+    ast.BinOp | ast.Attribute | ast.Call,
+    "`{name}` {what}, and go on with the tensor that you need.",
+)
+def _pair_passed_up(place: Place, node: Any) -> Found:
+    called = isinstance(node, ast.Call)
+    used: list[ast.AST] = node.args[:1] if called else list(ast.iter_child_nodes(node))
     for part in used:
-        value, name = place.value(part), ast.unparse(part)
+        value = place.value(part)
         if kind := _returned(value):
-            return {"name": name, "what": f"is {_RETURNED[kind]}"}
-        if isinstance(node, ast.Call) and isinstance(value, list) and any(map(_returned, value)):
-            return {"name": name, "what": f"holds {_RETURNED['cell']}"}
+            return {"name": ast.unparse(part), "what": f"is {_RETURNED[kind]}"}
+        if called and isinstance(value, list) and any(map(_returned, value)):
+            return {"name": ast.unparse(part), "what": f"holds {_RETURNED['cell']}"}
     return None
 
 
-def _exchanged(place: Place, node: ast.AST) -> Found:
-    if not isinstance(node, ast.Call) or len(node.args) < 2:
+@_slip(
+    ast.Call,
+    "x is {width} wide here, and this nn.{kind} was made with input_size={input_size}, "
+    "hidden_size={width}. input_size comes first when it is made.",
+)
+def _made_the_other_way_round(place: Place, node: ast.Call) -> Found:
+    cell = place.value(node.func)
+    if not isinstance(cell, nn.RNNCellBase | nn.RNNBase) or not node.args:
         return None
-    cell, first, second = map(place.value, (node.func, *node.args[:2]))
-    apart = isinstance(first, tuple | list) or len(node.args) == 3
-    recurrent = isinstance(cell, nn.RNNCellBase | nn.RNNBase) and isinstance(second, Tensor)
-    return {"cell": ast.unparse(node.func)} if recurrent and apart else None
+    width = (place.shape(node.args[0]) or (0,))[-1]
+    found = {"width": width, "kind": type(cell).__name__, "input_size": cell.input_size}
+    return found if width == cell.hidden_size != cell.input_size else None
 
 
-def _made_the_other_way_round(place: Place, node: ast.AST) -> Found:
-    cell = place.value(node.func) if isinstance(node, ast.Call) and node.args else None
-    if isinstance(cell, nn.RNNCellBase | nn.RNNBase) and isinstance(node, ast.Call):
-        width = (place.shape(node.args[0]) or (0,))[-1]
-        if width == cell.hidden_size != cell.input_size:
-            return {"width": width, "kind": type(cell).__name__, "input_size": cell.input_size}
-    return None
-
-
-def _range_of_a_tensor(place: Place, node: ast.AST) -> Found:
-    for argument in node.args if isinstance(node, ast.Call) and _calls(node, ("range",)) else ():
-        if isinstance(place.value(argument), Tensor | list | tuple | nn.ModuleList):
-            return {"name": ast.unparse(argument)}
-    return None
-
-
-def _cat_without_dim(place: Place, node: ast.AST) -> Found:
-    if not isinstance(node, ast.Call) or not _calls(node, _JOINERS) or len(node.args) != 1:
+def _operands(place: Place, node: Any, operator: type[ast.operator]) -> Found:
+    """Both sides of an operator, with their shapes, where they are tensors or arrays."""
+    sides: list[ast.expr] = []
+    if isinstance(node, ast.BinOp):
+        sides = [node.left, node.right] if isinstance(node.op, operator) else []
+    elif operator is ast.MatMult and _calls(node, _PRODUCTS):
+        method = len(node.args) == 1 and isinstance(node.func, ast.Attribute)
+        sides = [node.func.value, *node.args] if method else node.args
+    shapes = [list(place.shape(side)) for side in sides]
+    if len(sides) != 2 or not all(shapes):
         return None
-    parts = place.value(node.args[0])
-    each = parts if isinstance(parts, list) and not node.keywords else []
-    shapes = [list(getattr(part, "shape", ())) for part in each]
-    alike = shapes and all(shape[:-1] == shapes[0][:-1] for shape in shapes)
+    a, b = map(ast.unparse, sides)
+    return {"a": a, "b": b, "one": shapes[0], "two": shapes[1]}
+
+
+@_slip(
+    ast.BinOp | ast.Call,
+    "`@` multiplies matrices. Gates act number by number, on equal shapes, here {one}: "
+    "`{a} * {b}`.",
+)
+def _product_of_gates(place: Place, node: ast.AST) -> Found:
+    found = _operands(place, node, ast.MatMult)
+    return found if found and found["one"] == found["two"] != found["two"][::-1] else None
+
+
+@_slip(
+    ast.BinOp | ast.Call,
+    "`{b}` is {two}, and `{a}` is {one}. In `@` the inner sizes must be equal: `{a} @ {turned}`.",
+)
+def _no_transpose(place: Place, node: ast.AST) -> Found:
+    found = _operands(place, node, ast.MatMult)
+    if not found or len(found["two"]) != 2 or found["one"][-1] == found["two"][0]:
+        return None
+    b = found["b"]
+    turned = b[:-2] if b.endswith(".T") else f"{b}.T"
+    return found | {"turned": turned} if found["one"][-1] == found["two"][1] else None
+
+
+@_slip(
+    ast.BinOp,
+    "`*` multiplies number by number, and {one} does not fit {two}. A matrix product is "
+    "`{a} @ {b}{turned}`.",
+)
+def _number_by_number(place: Place, node: ast.AST) -> Found:
+    found = _operands(place, node, ast.Mult)
+    if not found or not len(found["one"]) == len(found["two"]) == 2:
+        return None
+    one, two = found["one"], found["two"]
+    fit = all(a == b or 1 in (a, b) for a, b in zip(one, two, strict=True))
+    return found | {"turned": ".T" * (one[1] == two[1])} if not fit and one[1] in two else None
+
+
+@_slip(
+    ast.Call,
+    "Without `dim`, `cat` joins along the first axis, which is the batch. {shapes} fit side by "
+    "side: `dim=1`, or `dim=-1`.",
+)
+def _cat_without_dim(place: Place, node: ast.Call) -> Found:
+    alone = _calls(node, _JOINERS) and len(node.args) == 1 and not node.keywords
+    parts = place.value(node.args[0]) if alone else None
+    shapes = [list(getattr(p, "shape", ())) for p in parts] if isinstance(parts, list) else []
+    alike = all(shape[:-1] == shapes[0][:-1] for shape in shapes)
     differ = any(shape != shapes[0] for shape in shapes)
     return {"shapes": " and ".join(map(str, shapes))} if alike and differ else None
 
 
-def _cut_without_dim(place: Place, node: ast.AST) -> Found:
-    method = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-    alone = method and _calls(node, _CUTTERS) and not node.keywords  # type: ignore[attr-defined]
-    if not alone or len(node.args) != 1 or place.shape(node):  # type: ignore[attr-defined]
+@_slip(
+    ast.Call,
+    f"Alone it {WITHOUT_DIM}. The four gates lie side by side: `{{name}}({{count}}, dim=1)`.",
+)
+def _cut_without_dim(place: Place, node: ast.Call) -> Found:
+    method = isinstance(node.func, ast.Attribute) and _calls(node, _CUTTERS)
+    if not method or node.keywords or len(node.args) != 1:
         return None
     return {"name": node.func.attr, "count": ast.unparse(node.args[0])}  # type: ignore[attr-defined]
 
 
-def _packed(place: Place, node: ast.AST) -> Found:
-    packed = isinstance(node, ast.Name) and isinstance(place.value(node), PackedSequence)
-    return {"name": ast.unparse(node)} if packed else None
-
-
-def _no_super(place: Place, node: ast.AST) -> Found:
-    own = place.frame.f_locals.get("self")
-    return {} if isinstance(own, nn.Module) and "_modules" not in vars(own) else None
-
-
-def _called_a_list(place: Place, node: ast.AST) -> Found:
-    if isinstance(node, ast.Call) and isinstance(place.value(node.func), list | nn.ModuleList):
-        return {"name": ast.unparse(node.func)}
-    return None
-
-
+@_slip(
+    ast.AST,
+    "`self.{name}` is a plain list, so the module does not know its parts: they are not moved, "
+    "converted or trained with it. Use `nn.ModuleList(...)`.",
+)
 def _plain_list(place: Place, node: ast.AST) -> Found:
-    own = place.frame.f_locals.get("self")
-    for name, value in vars(own).items() if isinstance(own, nn.Module) else ():
+    for name, value in _own(place).items():
         if isinstance(value, list | tuple) and any(isinstance(part, nn.Module) for part in value):
             return {"name": name}
     return None
 
 
+@_slip(
+    ast.Call | ast.BinOp,
+    "Line {line} has a fixed size in it, {size}: `{code}`. Take sizes from what comes in, such "
+    "as `x.shape[1]`, or from the cell, `cell.hidden_size`.",
+)
 def _fixed_size(place: Place, node: ast.AST) -> Found:
     """A number in `torch.zeros(3, 20)` and the like that no argument has, and this line meets."""
-    if not isinstance(node, ast.Call | ast.BinOp) or not isinstance(
-        place.function, ast.FunctionDef
-    ):
+    if not isinstance(place.function, ast.FunctionDef):
         return None
+    inside = list(ast.walk(place.function))
     met = {size for part in ast.walk(node) for size in place.shape(part)}
-    names = [part for part in ast.walk(place.function) if isinstance(part, ast.Name)]
-    own = {name.id for name in names if isinstance(name.ctx, ast.Store)}
+    own = {n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     given = {each.arg for each in place.function.args.args} - own
     values = [place.frame.f_locals.get(name) for name in given]
     fit = {1} | {size for value in values for size in getattr(value, "shape", ())}
-    for call in ast.walk(place.function):
+    for call in inside:
         for part in ast.walk(call) if _calls(call, _MAKERS) else ():
             size = part.value if isinstance(part, ast.Constant) else None
             if type(size) is int and size > 0 and size not in fit and (size in met or call is node):
                 line = getattr(call, "lineno", 0)
                 return {"size": size, "code": ast.unparse(call), "line": line}
     return None
-
-
-SLIPS: tuple[tuple[Callable[[Place, ast.AST], Found], str], ...] = (
-    (
-        _no_super,
-        "Before a module gets its first part, its `__init__` calls `super().__init__()`.",
-    ),
-    (
-        _packed,
-        "`{name}` is packed: it has no time axis to index. First unpack it, "
-        "`output, lengths = pad_packed_sequence({name})`.",
-    ),
-    (
-        _range_of_a_tensor,
-        "`range` counts, so it takes a number: `range(len({name}))`. To walk over the steps "
-        "themselves: `for step in {name}:`.",
-    ),
-    (
-        _called_a_list,
-        "`{name}` is a list of modules and cannot be called. Loop over it, and call each one.",
-    ),
-    (
-        _exchanged,
-        "The order is x first, then h and c as one pair: `{cell}(x, (h, c))`.",
-    ),
-    (
-        _pair_passed_up,
-        "`{name}` {what}, and go on with the tensor that you need.",
-    ),
-    (
-        _made_the_other_way_round,
-        "x is {width} wide here, and this nn.{kind} was made with input_size={input_size}, "
-        "hidden_size={width}. input_size comes first when it is made.",
-    ),
-    (
-        _product_of_gates,
-        "`@` multiplies matrices. Gates act number by number, on equal shapes, here {one}: "
-        "`{a} * {b}`.",
-    ),
-    (
-        _no_transpose,
-        "`{b}` is {two}, and `{a}` is {one}. In `@` the inner sizes must be equal: "
-        "`{a} @ {turned}`.",
-    ),
-    (
-        _number_by_number,
-        "`*` multiplies number by number, and {one} does not fit {two}. A matrix product is "
-        "`{a} @ {b}{turned}`.",
-    ),
-    (
-        _cat_without_dim,
-        "Without `dim`, `cat` joins along the first axis, which is the batch. {shapes} fit side by "
-        "side: `dim=1`, or `dim=-1`.",
-    ),
-    (
-        _cut_without_dim,
-        f"Alone it {WITHOUT_DIM}. The four gates lie side by side: `{{name}}({{count}}, dim=1)`.",
-    ),
-    (
-        _plain_list,
-        "`self.{name}` is a plain list, so the module does not know its parts: they are not moved, "
-        "converted or trained with it. Use `nn.ModuleList(...)`.",
-    ),
-    (
-        _fixed_size,
-        "Line {line} has a fixed size in it, {size}: `{code}`. Take sizes from what comes in, such "
-        "as `x.shape[1]`, or from the cell, `cell.hidden_size`.",
-    ),
-)

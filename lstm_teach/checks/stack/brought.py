@@ -1,12 +1,12 @@
-"""What was brought to check_stack: code that is lent cells, or a module that owns them."""
+"""What was brought to check_stack, turned into one thing: cells, and a way to run them over x."""
 
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from inspect import Parameter
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -15,12 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from lstm_teach.checks.bringing import signature_of
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
 from lstm_teach.checks.stack.wiring import State
-
-Thing = Any
-"""A list of cells, or a module that owns them."""
 
 
 class Case(NamedTuple):
@@ -51,22 +49,31 @@ class Call(NamedTuple):
     result: State
 
 
+class Way(NamedTuple):
+    """How a cell is called; as it stands here, as nn.LSTMCell is."""
+
+    takes_a_pair: bool = True
+    takes_c_first: bool = False
+    gives_c_first: bool = False
+
+
+AS_TORCH = Way()
+
+
 @dataclass(frozen=True, eq=False)
 class Cell:
     """A learner's own cell, called as nn.LSTMCell is called."""
 
     module: nn.Module
     hidden_size: int
-    takes_a_pair: bool
-    takes_c_first: bool = False
-    gives_c_first: bool = False
+    way: Way
 
     def __call__(self, x: Tensor, state: State) -> State:
         """Go one step: x `[batch, input_size]`, h and c `[batch, hidden_size]`."""
-        pair = state[::-1] if self.takes_c_first else state
-        result = self.module(x, pair) if self.takes_a_pair else self.module(x, *pair)
+        pair = state[::-1] if self.way.takes_c_first else state
+        result = self.module(x, pair) if self.way.takes_a_pair else self.module(x, *pair)
         first, second = tensors_in(result)[-2:]
-        return (second, first) if self.gives_c_first else (first, second)
+        return (second, first) if self.way.gives_c_first else (first, second)
 
 
 class ArrayCell:
@@ -90,67 +97,54 @@ class Brought:
     """What was brought, made ready to be tried.
 
     Attributes:
-        code: a function (cells, x), or a module with cells of its own.
-        call: (thing, x) -> what the code returns.
+        code: a function (cells, x), a class that takes the cells, or a module that owns them.
+        call: (cells or module, x) -> what the code returns.
         cases: what to try it with.
         owns: the names of the cells inside the module; none where cells are lent.
-        own: of cells that are no nn.LSTMCell: how to call them.
+        way: how to call its cells.
         batch_first: whether x goes in as `[batch, seq_len, input_size]`.
         with_parts: whether the module has layers besides its cells.
         numpy: whether cells and x are handed over as arrays.
     """
 
     code: Any
-    call: Callable[[Thing, Any], Any]
+    call: Callable[[Any, Any], Any]
     cases: tuple[Case, ...] = CASES
     owns: tuple[str, ...] = ()
-    own: dict[str, bool] = field(default_factory=dict)
+    way: Way = AS_TORCH
     batch_first: bool = False
     with_parts: bool = False
     numpy: bool = False
 
-    @property
-    def name(self) -> str:
-        """What a report calls the code."""
-        return getattr(self.code, "__name__", f"{type(self.code).__name__}.forward")
-
-    def make(self, case: Case, dtype: torch.dtype, random: torch.Generator) -> Thing:
-        """Cells of these sizes, or the module copied, its cells with large random weights."""
-        thing: Thing = [nn.LSTMCell(*sizes, dtype=dtype) for sizes in pairwise(case.sizes)]
+    def lend(self, case: Case, dtype: torch.dtype) -> tuple[Any, list[Any]]:
+        """What `run` takes, and the cells in it; their large random weights are always the same."""
+        thing: Any = [nn.LSTMCell(*sizes, dtype=dtype) for sizes in pairwise(case.sizes)]
         if self.owns:
             thing = copy.deepcopy(self.code).to("cpu", dtype)
-        for parameter in nn.ModuleList(self.modules(thing)).parameters():
+        cells = [thing.get_submodule(name) for name in self.owns] or list(thing)
+        random = torch.Generator().manual_seed(sum(case.sizes))
+        for parameter in nn.ModuleList(cells).parameters():
             parameter.data.normal_(generator=random)
-        return thing
+        return thing, cells
 
-    def modules(self, thing: Thing) -> list[nn.Module]:
-        """The cells, as modules, from the lowest up."""
-        return [thing.get_submodule(name) for name in self.owns] if self.owns else thing
-
-    def cells(self, thing: Thing) -> list[Any]:
+    def as_torch(self, cells: list[Any]) -> list[Any]:
         """The cells, each called as nn.LSTMCell is called."""
-        if not self.own:
-            return self.modules(thing)
-        pairs = zip(self.modules(thing), self.cases[0].sizes[1:], strict=True)
-        return [Cell(module, width, **self.own) for module, width in pairs]
+        if self.way is AS_TORCH:
+            return cells
+        sizes = self.cases[0].sizes[1:]
+        return [Cell(cell, size, self.way) for cell, size in zip(cells, sizes, strict=True)]
 
-    def in_order(self, call: Call) -> Call:
-        """The same call, its states as (h, c)."""
-        x, state, result = call
-        state = state[::-1] if state and self.own.get("takes_c_first") else state
-        return Call(x, state, result[::-1] if self.own.get("gives_c_first") else result)
-
-    def run(self, thing: Thing, x: Tensor) -> Any:
+    def run(self, thing: Any, x: Tensor) -> Any:
         """What the code returns for x `[seq_len, batch, input_size]`, output with time first."""
         if self.numpy:
             return self.call([ArrayCell(cell) for cell in thing], x.numpy())
+        result = self.call(thing, x.transpose(0, 1) if self.batch_first else x)
         if not self.batch_first:
-            return self.call(thing, x)
-        result = self.call(thing, x.transpose(0, 1))
-        parts = list(result) if isinstance(result, (tuple, list)) else [result]
-        if parts and isinstance(parts[0], Tensor) and parts[0].dim() > 2:
-            parts[0] = parts[0].transpose(0, 1)
-        return parts if isinstance(result, (tuple, list)) else parts[0]
+            return result
+        output, *rest = result if isinstance(result, (tuple, list)) else [result]
+        if isinstance(output, Tensor) and output.dim() > 2:
+            output = output.transpose(0, 1)
+        return [output, *rest] if rest else output
 
 
 def tensors_in(*values: Any) -> list[Tensor]:
@@ -163,15 +157,19 @@ def tensors_in(*values: Any) -> list[Tensor]:
 
 
 @contextmanager
-def recorded(modules: list[nn.Module]) -> Iterator[dict[nn.Module, list[Call]]]:
-    """Note each call of these modules that goes from x and a state to a state."""
+def recorded(
+    modules: list[nn.Module], way: Way = AS_TORCH
+) -> Iterator[dict[nn.Module, list[Call]]]:
+    """Note each call of these modules that goes from x and a state to a state, as (h, c)."""
     calls: dict[nn.Module, list[Call]] = {module: [] for module in modules}
 
     def note(module: nn.Module, args: Any, kwargs: dict[str, Any], result: Any) -> None:
         given, got = tensors_in(*args, *kwargs.values()), tensors_in(result)[-2:]
         if len(given) in (1, 3) and len(got) == 2 and {t.dim() for t in [*given, *got]} == {2}:
-            state = (given[1], given[2]) if given[1:] else None
-            calls[module].append(Call(given[0], state, (got[0], got[1])))
+            x, *state = given
+            state = state[::-1] if way.takes_c_first else state
+            h, c = got[::-1] if way.gives_c_first else got
+            calls[module].append(Call(x, (state[0], state[1]) if state else None, (h, c)))
 
     handles = [m.register_forward_hook(note, with_kwargs=True) for m in modules]
     try:
@@ -208,52 +206,31 @@ def bring(code: Any, call: Callable[..., Any] | None) -> Brought | Report:
         return Brought(code, lambda cells, x: call(code, cells, x))
     if isinstance(code, type) and needed == 1:
         return Brought(code, lambda cells, x: code(cells)(x))
-    if isinstance(code, type) or not callable(code):
-        return _cannot(
-            f"`{name or type(code).__name__}` takes no `(cells, x)`",
-            "The check needs the function itself, `check_stack(run_stack)`, or an object that owns "
-            f"its cells, `check_stack({name}(...))`. Where a class takes the cells, that is "
-            f"`check_stack(lambda cells, x: {name}(cells)(x))`.",
-        )
     if isinstance(owner, nn.Module) and needed != 2:
-        if call is not None:
-            return _owner(code, call)
         method = "forward" if owner is code else name
-        return _owner(owner, lambda module, x: getattr(module, method)(x))
-    if needed not in (2, -1):
-        return _cannot(
-            f"`run_stack(cells, x)` takes two arguments, and this takes {needed}",
-            "Say how to call it: `check_stack(code, call=lambda code, cells, x: code(...))`. Where "
-            "the cells are its own, bring the module that owns them: `check_stack(module)`.",
-        )
-    return Brought(code, lambda cells, x: code(cells, x))
-
-
-def _cannot(headline: str, message: str) -> Report:
-    return Report("cannot_check", message, headline=headline)
+        return _owner(owner, call or (lambda module, x: getattr(module, method)(x)))
+    if callable(code) and not isinstance(code, type) and needed in (2, -1):
+        return Brought(code, lambda cells, x: code(cells, x))
+    return Report(
+        "cannot_check",
+        "The check needs a function, `check_stack(run_stack)`, a class that takes the list of "
+        f"cells, or an object that owns its cells, `check_stack({name or 'module'}(...))`. Bring "
+        "all else as `check_stack(lambda cells, x: ...)`, or say how to call it: `call=`.",
+        headline=f"`{name or type(code).__name__}` is not called as `run_stack(cells, x)`",
+    )
 
 
 def _required(function: Any) -> int:
     """How many arguments a function cannot do without; -1 where it does not tell."""
-    try:
-        forward = function.forward if isinstance(function, nn.Module) else function
-        parameters = inspect.signature(forward).parameters.values()
-    except (TypeError, ValueError):
-        return -1
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+    forward = function.forward if isinstance(function, nn.Module) else function
+    parameters = signature_of(forward).parameters.values() if callable(forward) else ()
+    if not parameters or any(p.kind is Parameter.VAR_POSITIONAL for p in parameters):
         return -1
     return sum(p.default is p.empty and p.kind is not p.VAR_KEYWORD for p in parameters)
 
 
-def _owner(code: nn.Module, call: Callable[[Thing, Tensor], Any]) -> Brought | Report:
+def _owner(code: nn.Module, call: Callable[[Any, Tensor], Any]) -> Brought | Report:
     """Find the cells of a module, their sizes and the layout of x by running it once."""
-    none = _cannot(
-        "no cells were found in it",
-        "The check looks for parts that go from x and (h, c) to the next (h, c), called as "
-        "`self.cell(x, (h, c))`: nn.LSTMCells, or modules of your own with an `input_size`. Where "
-        "yours are kept otherwise, let them be handed in: `call=lambda code, cells, x: ...`. A "
-        "model around an nn.LSTM is for `check_layout`.",
-    )
     module = run_in_time(lambda: copy.deepcopy(code).to("cpu", torch.float64))
     if isinstance(module, Report):
         return module
@@ -267,21 +244,24 @@ def _owner(code: nn.Module, call: Callable[[Thing, Tensor], Any]) -> Brought | R
             )
     parts = {name: part for name, part in module.named_modules() if name}
     told = [p for p in (*parts.values(), module) if isinstance(getattr(p, "input_size", 0.0), int)]
-    told = sorted(told, key=lambda part: not isinstance(part, nn.LSTMCell))
-    if not told:
-        return none
-    wide: int = told[0].input_size  # type: ignore[assignment]
+    told.sort(key=lambda part: not isinstance(part, nn.LSTMCell))
+    wide: Any = told[0].input_size if told else 1
     with recorded(list(parts.values())) as calls, torch.no_grad():
         result = run_in_time(call, module, torch.randn(6, 3, wide))
     called = {name: calls[part] for name, part in parts.items() if calls[part]}
-    if isinstance(result, Report) and not called:
-        message = f"It was run on an x `[6, 3, {wide}]` that the check made up.\n{result.message}"
-        where = "\nWhere it reads something else, bring the part that reads features."
-        return _cannot("it does not run on such an x", f"{message}{where}")
-    if not called:
-        return none
-    kind = next((type(parts[n]) for n in called if isinstance(parts[n], nn.LSTMCell)), None)
-    kind = kind or type(parts[next(iter(called))])
+    if not told or not called:
+        raised = told and isinstance(result, Report)
+        return Report(
+            "cannot_check",
+            f"It was run on an x `[6, 3, {wide}]` that the check made up"
+            + (f":\n{result.message}\n" if raised else ". ")
+            + "The check looks for parts that go from x and (h, c) to the next (h, c): nn.LSTMCell,"
+            " or modules of your own with an `input_size`. Where yours are kept otherwise, let "
+            "them be handed in: `call=lambda code, cells, x: ...`. A model around an nn.LSTM is "
+            "for `check_layout`.",
+            headline="it does not run on such an x" if raised else "no cells were found in it",
+        )
+    kind = type(min((parts[n] for n in called), key=lambda p: not isinstance(p, nn.LSTMCell)))
     names = tuple(name for name, part in parts.items() if type(part) is kind)
     first = next(called[name] for name in names if name in called)
     widths = {name: some[0].result[0].shape[1] for name, some in called.items()}
@@ -293,22 +273,22 @@ def _owner(code: nn.Module, call: Callable[[Thing, Tensor], Any]) -> Brought | R
         call,
         tuple(Case(sizes, t, b, f"a batch of {b}") for t, b in ((6, 3), (7, 2), (5, 1))),
         names,
-        {} if kind is nn.LSTMCell else _way_of(parts[names[0]], first[0]),
+        AS_TORCH if kind is nn.LSTMCell else _way_of(parts[names[0]], first[0]),
         len(first[0].x) == 6 != len(first),
         any(p not in inside and not isinstance(p, frames) for p in parts.values()),
     )
 
 
-def _way_of(cell: nn.Module, call: Call) -> dict[str, bool]:
+def _way_of(cell: nn.Module, call: Call) -> Way:
     """How to call a learner's own cell: with the pair or not, and where in it h and c stand."""
     for parameter in cell.parameters():
         parameter.data.normal_(generator=torch.Generator().manual_seed(0))
-    way = {"takes_a_pair": not isinstance(run_in_time(cell, call.x, call.result), Report)}
+    pair = not isinstance(run_in_time(cell, call.x, call.result), Report)
     # Only a large c makes a large c: h is a sigmoid times a tanh, and the gates end at 1.
     for given in (0, 1):
-        pair = tuple(part + 1e6 * (k == given) for k, part in enumerate(call.result))
-        result = run_in_time(cell, call.x, *([pair] if way["takes_a_pair"] else pair))
+        state = tuple(part + 1e6 * (k == given) for k, part in enumerate(call.result))
+        result = run_in_time(cell, call.x, *([state] if pair else state))
         large = [float(part.abs().max()) > 1e3 for part in tensors_in(result)[-2:]]
         if any(large):
-            return way | {"takes_c_first": given == 0, "gives_c_first": large[0]}
-    return way
+            return Way(pair, given == 0, large[0])
+    return Way(pair)

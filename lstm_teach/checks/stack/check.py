@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import torch
+from torch import nn
 
-from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
 from lstm_teach.checks.stack.brought import Brought, Call, bring
@@ -17,22 +18,23 @@ from lstm_teach.checks.stack.mistakes import MISTAKES
 from lstm_teach.checks.stack.results import (
     ARRANGEMENTS,
     OF_OWNERS,
+    Arranged,
     close,
     described,
     first_off,
+    read,
     same,
 )
 from lstm_teach.checks.stack.trial import Trial, try_all
-from lstm_teach.checks.stack.wiring import Result
 
 
 @leaves_no_trace
 def check_stack(run_stack: Any, call: Callable[..., Any] | None = None) -> Report:
     """Say whether a stack of cells computes what it should, and if not, name what is wrong.
 
-    A function is lent nn.LSTMCells: one, two and three layers, of equal and different sizes. A
-    module is tried with copies of its own cells. The weights are large, and every step and every
-    state is held against the same cells called layer by layer.
+    A function or a class is lent nn.LSTMCells: one, two and three layers, of equal and different
+    sizes. A module is tried with copies of its own cells. The weights are large, and every step
+    and every state is held against the same cells called layer by layer.
 
     Args:
         run_stack: a function (cells, x) -> (output, states). cells is a list of nn.LSTMCell from
@@ -41,7 +43,8 @@ def check_stack(run_stack: Any, call: Callable[..., Any] | None = None) -> Repor
             hidden_size of that layer]`, after the last step. It may be written in NumPy; then cells
             and x have arrays inside. Or a module that owns its cells, each
             an nn.LSTMCell or of one class of your own, and reads x, or x with the batch first; or
-            a class that takes the cells.
+            a class that takes the cells, whose instances read x. Of an nn.Module its weights are
+            looked for in parameters() too, and a state that is kept between calls.
         call: how to run it where that is not the way: (run_stack, cells, x) -> (output, states),
             or (run_stack, x) -> (output, states) for a module that owns its cells.
 
@@ -56,19 +59,47 @@ def check_stack(run_stack: Any, call: Callable[..., Any] | None = None) -> Repor
     if isinstance(brought, Report):
         return brought
     trials, differs = try_all(brought, torch.float64)
-    others = [(brought, torch.float32)]
-    if not brought.owns:
-        others.append((replace(brought, numpy=True), torch.float64))
-    for other, dtype in others:
+    others = [(brought, torch.float32), (replace(brought, numpy=True), torch.float64)]
+    for other, dtype in others[: 1 if brought.owns else 2]:
         first = replace(other, cases=other.cases[:1])
         if trials[0].raised and not try_all(first, dtype)[0][0].raised:
             trials, differs = try_all(other, dtype)
     report = replace(_judge(brought, trials, differs), of="stack")
+    if isinstance(run_stack, type) and report.verdict in ("ok", "cannot_check"):
+        missing = _not_owned(run_stack, report.ok)
+        report = report if missing is None else missing
     untried = ", ".join(case.name for case in brought.cases[len(trials) :])
-    if not untried:
-        return report
-    slow = f"{untried}: your code took too long before"
-    return replace(report, not_checked=(*report.not_checked, slow))
+    slow = (f"{untried}: your code took too long before",) if untried else ()
+    return replace(report, not_checked=(*report.not_checked, *slow))
+
+
+def _not_owned(stack: Callable[..., Any], right: bool) -> Report | None:
+    """What a module does not own: an optimizer sees only what parameters() finds."""
+    cells = [nn.LSTMCell(5, 4), nn.LSTMCell(4, 3)]
+    built = stack(cells)
+    if not isinstance(built, nn.Module):
+        return None
+    weights = set(nn.ModuleList(cells).parameters())
+    found = weights & set(built.parameters())
+    if found != weights:
+        return Report(
+            "unrecognised",
+            f"`parameters()` finds {len(found)} of the {len(weights)} weights of the cells, so an "
+            "optimizer would never train the others. A module does not look into a plain list: "
+            "keep the cells that it is given in `nn.ModuleList(cells)`.",
+            headline="the module does not own all of its cells",
+        )
+    x = torch.randn(6, 2, 5)
+    built.eval()
+    with torch.no_grad():
+        if right and not same(copy.deepcopy(read(built(x))), read(built(x))):
+            return Report(
+                "unrecognised",
+                "A second call with the same x gives other numbers: a state is kept in `self`. "
+                "Start the states in `forward`.",
+                headline="the state of one call is still there at the next",
+            )
+    return None
 
 
 def _judge(brought: Brought, trials: list[Trial], differs: str) -> Report:
@@ -107,9 +138,18 @@ def _judge(brought: Brought, trials: list[Trial], differs: str) -> Report:
 
 def _verdict(brought: Brought, done: list[Trial]) -> Report:
     """What is to be said of the numbers that came back."""
+    axes = "[batch, seq_len, input_size]" if brought.batch_first else "[seq_len, batch, input_size]"
+    layout = f"It reads x as `{axes}`."
     for arranged in OF_OWNERS if brought.owns else ARRANGEMENTS[:1]:
-        if _all_same(done, arranged):
-            return _right(brought, done, arranged)
+        if _fits(done, arranged):
+            names = ", ".join(trial.case.name for trial in done)
+            cells = "its own cells" if brought.owns else "the nn.LSTMCells that the check handed in"
+            said = [f"Every step and state agrees with {cells}, called layer by layer ({names})."]
+            said += [layout] if brought.owns else []
+            if arranged.headline:
+                said.append(f"It differs from the check's own form: {arranged.headline}.")
+            notes = dict.fromkeys(note for trial in done for note in trial.notes)
+            return Report("ok", "\n".join([*said, *notes]), {"stacks tried": len(done)})
     report = _named(done)
     if report is None:
         # A stack written for two layers has its own trouble with three, which hides its mistake.
@@ -117,42 +157,30 @@ def _verdict(brought: Brought, done: list[Trial]) -> Report:
         other = "\nThat is with two layers. With more or fewer, more is wrong: loop over"
         if report is not None:
             return replace(report, message=f"{report.message}{other} `enumerate(cells)`.")
-        report = _seen_at_the_cells(brought, done)
+        report = _seen_at_the_cells(brought, done, layout)
     return _unrecognised(done) if report is None else report
 
 
-def _right(brought: Brought, done: list[Trial], arranged: Mistake) -> Report:
-    names = ", ".join(trial.case.name for trial in done)
-    cells = "its own cells" if brought.owns else "the nn.LSTMCells that the check handed in"
-    lines = [f"Every step and state agrees with {cells}, called layer by layer ({names})."]
-    lines += [_layout(brought)] if brought.owns else []
-    if arranged.headline:
-        lines.append(f"It differs from the check's own form: {arranged.headline}.")
-    notes = dict.fromkeys(note for trial in done for note in trial.notes)
-    return Report("ok", "\n".join([*lines, *notes]), {"stacks tried": len(done)})
-
-
-def _layout(brought: Brought) -> str:
-    axes = "[batch, seq_len, input_size]" if brought.batch_first else "[seq_len, batch, input_size]"
-    return f"It reads x as `{axes}`."
-
-
-def _all_same(trials: list[Trial], arranged: Mistake) -> bool:
+def _fits(trials: list[Trial], arranged: Arranged = ARRANGEMENTS[0]) -> bool:
     return all(t.right and same(t.given, arranged.how(*t.right)) for t in trials)
 
 
 def _named(trials: list[Trial]) -> Report | None:
     """An arrangement or a known mistake that fits all of these."""
-    if not trials or _all_same(trials, ARRANGEMENTS[0]):
+    if not trials or _fits(trials):
         return None
     for arranged in ARRANGEMENTS[1:]:
-        if _all_same(trials, arranged):
-            return arranged.report()
+        if _fits(trials, arranged):
+            return Report(
+                "unrecognised",
+                f"Your numbers are right.\nFix: {arranged.fix}.",
+                headline=arranged.headline,
+            )
     by_output = None
     output_is_wrong = not all(t.right and same(t.output, t.right[0]) for t in trials)
     evidence = _evidence(trials)
     for mistake in MISTAKES:
-        wrong = cache(partial(_run, mistake))
+        wrong = cache(lambda trial, how=mistake.how: trial.by(how))
         for arranged in ARRANGEMENTS:
             if all((w := wrong(t)) and same(t.given, arranged.how(*w)) for t in trials):
                 report = mistake.report(evidence)
@@ -166,34 +194,24 @@ def _named(trials: list[Trial]) -> Report | None:
     return by_output.report(evidence) if by_output else None
 
 
-def _run(mistake: Mistake, trial: Trial) -> Result | None:
-    """What the mistaken stack computes, or None where the sizes do not let it run."""
-    try:
-        with torch.no_grad():
-            return mistake.how(trial.cells, trial.x)  # type: ignore[no-any-return]
-    except (RuntimeError, ValueError):
-        return None
-
-
 def _evidence(done: list[Trial]) -> dict[str, Any]:
     """With what the first wrong numbers came, and which they are."""
-    wrong = next(t for t in done if not _all_same([t], ARRANGEMENTS[0]))
-    first = first_off(wrong.given, wrong.right) if wrong.right else ""
+    wrong = next(t for t in done if not _fits([t]))
+    first = first_off(wrong.given, wrong.right)
     return {"tried with": wrong.case.name, **({"first off": first} if first else {})}
 
 
-def _seen_at_the_cells(brought: Brought, done: list[Trial]) -> Report | None:
+def _seen_at_the_cells(brought: Brought, done: list[Trial], layout: str) -> Report | None:
     """What the calls of the cells tell, where no known mistake explains the numbers."""
     if not all(len(calls) == trial.case.seq_len for trial in done for calls in trial.calls):
         return None
-    trial = done[0]
-    evidence = {"tried with": trial.case.name}
+    trial, evidence = done[0], {"tried with": done[0].case.name}
     odd = list(_odd_calls(trial))
     if not odd and brought.with_parts:
         return Report(
             "ok",
-            "Each layer reads h of the layer below at every step, and goes on from its own (h, c). "
-            f"{_layout(brought)}",
+            f"Each layer reads h of the layer below at every step, and goes on from its own (h, c)."
+            f" {layout}",
             {"stacks tried": len(done)},
             ("what your module makes of h of the top layer before it returns it",),
         )
@@ -247,7 +265,7 @@ def _fed_back(trial: Trial, call: Call) -> bool:
 
 
 def _unrecognised(done: list[Trial]) -> Report:
-    wrong = [trial for trial in done if not _all_same([trial], ARRANGEMENTS[0])]
+    wrong = [trial for trial in done if not _fits([trial])]
     evidence = _evidence(done)
     first = evidence.get("first off", "")
     if not first:

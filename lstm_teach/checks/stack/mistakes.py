@@ -1,8 +1,10 @@
-"""The mistakes in wiring a stack that have a name, and the stacks of another kind."""
+"""The mistakes in wiring a stack that have a name, and the stacks of another kind.
+
+One entry a mistake: its verdict, why, the fix, and the ways to make it, each with its headline.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
 
 import torch
@@ -12,22 +14,31 @@ from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.stack.wiring import (
     Stack,
     State,
+    below,
     both_ways,
-    changed,
-    forgets,
-    starts_where_the_layer_below_ended,
-    upper_layers_see_the_last_step,
+    by_layer,
+    ran_before,
+    right,
+    then,
     wired,
+    zero_where,
 )
 
 
-def _ways(verdict: str, why: str, fix: str, ways: dict[str, Stack]) -> list[Mistake]:
-    """Several ways to make one mistake, each under its own headline."""
-    return [Mistake(verdict, headline, why, fix, run) for headline, run in ways.items()]
+def _residual(from_x: bool, shown: bool) -> Stack:
+    """Each layer reads h of the layer below plus what that layer read."""
+
+    def total(xt: Tensor, new: list[State], layers: int) -> Tensor:
+        return sum((h for h, c in new[:layers]), xt if from_x else 0.0)  # type: ignore[return-value]
+
+    return wired(
+        up=lambda xt, old, new, k: total(xt, new, k),
+        shows=lambda new, xt: total(xt, new, len(new)) if shown else new[-1][0],
+    )
 
 
 def _c_below(xt: Tensor, old: list[State], new: list[State], layer: int) -> Tensor:
-    return new[layer - 1][1] if layer else xt
+    return new[layer - 1][1]
 
 
 def _c_of_top(new: list[State], xt: Tensor) -> Tensor:
@@ -38,24 +49,7 @@ def _turned(old: list[State], new: list[State], layer: int) -> State:
     return old[layer][::-1]
 
 
-def _below(old: list[State], new: list[State], layer: int) -> State:
-    """The state of the layer that ran before this one; for layer 0, that of the last step's top."""
-    return new[layer - 1] if layer else old[-1]
-
-
-def _residual(from_x: bool, shown: bool) -> Stack:
-    """Each layer reads h of the layer below plus what that layer read."""
-
-    def total(xt: Tensor, new: list[State], layers: int) -> Tensor:
-        return sum((h for h, c in new[:layers]), xt if from_x else 0.0)  # type: ignore[return-value]
-
-    return wired(
-        reads=lambda xt, old, new, layer: total(xt, new, layer) if layer else xt,
-        shows=lambda new, xt: total(xt, new, len(new)) if shown else new[-1][0],
-    )
-
-
-_LAYERS: dict[str, Callable[[int, int], bool]] = {
+_LAYERS = {
     "every layer": lambda layer, layers: True,
     "layer 0": lambda layer, layers: layer == 0,
     "every layer above layer 0": lambda layer, layers: layer > 0,
@@ -63,16 +57,15 @@ _LAYERS: dict[str, Callable[[int, int], bool]] = {
     "every layer below the top": lambda layer, layers: layer < layers - 1,
 }
 _PARTS = {"h and c start": "hc", "h starts": "h", "c starts": "c"}
-_PAIRS: tuple[Callable[[int], list[tuple[int, int]]], ...] = (
+_PAIRS = (
     lambda cells: [(k, k + 1) for k in range(0, cells - 1, 2)],
     lambda cells: [(k, cells // 2 + k) for k in range(cells // 2)],
 )
-_JOINED: tuple[Callable[..., Tensor], ...] = (
+_JOINED = (
     lambda there, back: torch.cat([there, back], dim=-1),
     lambda there, back: there + back,
     lambda there, back: (there + back) / 2,
 )
-_HAND_H_UP = "hand h up: `h_upper, c_upper = upper(h_lower, (h_upper, c_upper))`"
 _C_IS_MEMORY = (
     "c has the same shape as h, so PyTorch does not complain. c is a layer's memory and goes to "
     "its own next step; h is what the layer shows."
@@ -81,77 +74,73 @@ _STORE = "store what each step returns: `states[k] = cell(below, states[k])`"
 _EVERY_STEP = (
     "append h of the top layer at *every* step to a list, and end with `torch.stack(list)`"
 )
-_TOP_EDGE = "The output is the top edge of the drawing: every step of the top layer."
 
-MISTAKES: tuple[Mistake, ...] = (
-    *_ways(
+_ENTRIES: tuple[tuple[str, str, str, dict[str, Stack | list[Stack]]], ...] = (
+    (
         "c_instead_of_h",
         _C_IS_MEMORY,
-        _HAND_H_UP,
+        "hand h up: `h_upper, c_upper = upper(h_lower, (h_upper, c_upper))`",
         {
-            "the upper layer reads c of the layer below": wired(reads=_c_below),
+            "the upper layer reads c of the layer below": wired(_c_below),
             "c goes up to the next layer, and c is the output": wired(_c_below, shows=_c_of_top),
         },
     ),
-    Mistake(
+    (
         "c_instead_of_h",
-        "the output holds c of the top layer",
         f"Your layers are wired right. {_C_IS_MEMORY}",
         "append h of the top layer at each step",
-        wired(shows=_c_of_top),
+        {"the output holds c of the top layer": wired(shows=_c_of_top)},
     ),
-    *_ways(
+    (
         "c_instead_of_h",
         "nn.LSTMCell takes (h, c) and returns (h, c). Both have the same shape, so PyTorch does "
         "not complain.",
         "`h, c = cell(below, (h, c))`",
         {
-            "the state goes into the next step as (c, h)": wired(state=_turned),
-            "what a cell returns is read as (c, h)": wired(_c_below, _turned, _c_of_top),
+            "the state goes into the next step as (c, h)": wired(h=_turned, c=_turned),
+            "what a cell returns is read as (c, h)": wired(
+                _c_below, h=_turned, c=_turned, shows=_c_of_top
+            ),
         },
     ),
-    *_ways(
+    (
         "state_shared_across_layers",
         "Layers overwrite each other's memory. It runs only where all hidden sizes are equal.",
         f"keep a list with one (h, c) for each layer, and {_STORE}",
         {
-            "one (h, c) serves all layers": wired(state=_below),
+            "one (h, c) serves all layers": wired(h=ran_before, c=ran_before),
             "each layer starts a step from what the top layer left": wired(
-                state=lambda old, new, k: old[-1]
+                h=lambda old, new, k: old[-1], c=lambda old, new, k: old[-1]
             ),
-            "an upper layer goes on from the (h, c) of the layer below": wired(
-                state=lambda old, new, k: new[k - 1] if k else old[0]
-            ),
-            "an upper layer takes h of the layer below as its own h too": wired(
-                state=lambda old, new, k: (new[k - 1][0] if k else old[0][0], old[k][1])
-            ),
-            "an upper layer takes c of the layer below as its own c": wired(
-                state=lambda old, new, k: (old[k][0], new[k - 1][1] if k else old[0][1])
-            ),
-            "one h serves all layers, though each has its own c": wired(
-                state=lambda old, new, k: (_below(old, new, k)[0], old[k][1])
-            ),
-            "one c serves all layers, though each has its own h": wired(
-                state=lambda old, new, k: (old[k][0], _below(old, new, k)[1])
-            ),
+            "an upper layer goes on from the (h, c) of the layer below": wired(h=below, c=below),
+            "an upper layer takes h of the layer below as its own h too": wired(h=below),
+            "an upper layer takes c of the layer below as its own c": wired(c=below),
+            "one h serves all layers, though each has its own c": wired(h=ran_before),
+            "one c serves all layers, though each has its own h": wired(c=ran_before),
         },
     ),
-    Mistake(
+    (
         "state_shared_across_layers",
-        "an upper layer starts from the (h, c) with which the layer below ended",
         "Each layer starts from its own state. It runs only where all hidden sizes are equal.",
         "set h and c to zeros again inside `for cell in cells:`, before the loop over time",
-        starts_where_the_layer_below_ended,
+        {
+            "an upper layer starts from the (h, c) with which the layer below ended": by_layer(
+                carries=True
+            )
+        },
     ),
-    Mistake(
+    (
         "stale_lower_state",
-        "the upper layer reads h of the layer below from the step before",
         "Everything arrives one step late for each layer. Its shape is right, so PyTorch does not "
         "complain.",
         "run the layers from below upwards within one step, and hand up the new h",
-        wired(reads=lambda xt, old, new, k: old[k - 1][0] if k else xt),
+        {
+            "the upper layer reads h of the layer below from the step before": wired(
+                lambda xt, old, new, k: old[k - 1][0]
+            )
+        },
     ),
-    *_ways(
+    (
         "same_cell_reused",
         "Each layer needs weights of its own. This runs only where the sizes are equal.",
         "take `cells[k]` for layer k: `for k, cell in enumerate(cells)`",
@@ -166,7 +155,7 @@ MISTAKES: tuple[Mistake, ...] = (
             ),
         },
     ),
-    *_ways(
+    (
         "layers_swapped",
         "With different sizes this cannot run. With equal sizes PyTorch does not complain.",
         "put x into `cells[0]` first, and h of each cell into the next one in the list",
@@ -178,86 +167,95 @@ MISTAKES: tuple[Mistake, ...] = (
             ),
         },
     ),
-    Mistake(
+    (
         "output_of_first_layer",
-        "the output holds h of layer 0, not of the top layer",
-        _TOP_EDGE,
-        "append h after the loop over the cells, when it is the last cell's",
-        wired(shows=lambda new, xt: new[0][0]),
+        "The output is the top edge of the drawing: every step of the top layer.",
+        "append h after the loop `for k, cell in enumerate(cells)`, when it is the last cell's",
+        {
+            "the output holds h of layer 0, not of the top layer": wired(
+                shows=lambda new, xt: new[0][0]
+            )
+        },
     ),
-    Mistake(
+    (
         "output_of_first_layer",
-        "the output holds h of layer 1, even where there are layers above it",
         "With two layers that is right.",
         "loop over the cells, `for k, cell in enumerate(cells)`, and append h after that loop",
-        wired(shows=lambda new, xt: new[:2][-1][0]),
+        {
+            "the output holds h of layer 1, even where there are layers above it": wired(
+                shows=lambda new, xt: new[:2][-1][0]
+            )
+        },
     ),
-    *_ways(
+    (
         "last_step_only",
-        _TOP_EDGE,
+        "The output is the top edge of the drawing: every step of the top layer.",
         _EVERY_STEP,
         {
-            "the output holds the last step alone, without a time axis": changed(
-                output=lambda output: output[-1]
+            "the output holds the last step alone, without a time axis": then(
+                lambda o, s: (o[-1], s)
             ),
-            "the output holds the last step alone": changed(output=lambda output: output[-1:]),
-            "every step of the output is a copy of the last one": changed(
-                output=lambda output: output[-1:].expand_as(output)
+            "the output holds the last step alone": then(lambda o, s: (o[-1:], s)),
+            "every step of the output is a copy of the last one": then(
+                lambda o, s: (o[-1:].expand_as(o), s)
             ),
-            "the output is filled at the last step alone, and zero before it": changed(
-                output=lambda output: torch.cat([0 * output[:-1], output[-1:]])
+            "the output is filled at the last step alone, and zero before it": then(
+                lambda o, s: (torch.cat([0 * o[:-1], o[-1:]]), s)
             ),
         },
     ),
-    *(
-        Mistake(
-            "last_step_only",
-            "the upper layer runs once, on the last h of the layer below",
-            "Every layer runs at every step.",
-            f"hand up h of every step: {_EVERY_STEP}",
-            upper_layers_see_the_last_step(with_time),
-        )
-        for with_time in (True, False)
+    (
+        "last_step_only",
+        "Every layer runs at every step.",
+        f"hand up h of every step: {_EVERY_STEP}",
+        {
+            "the upper layer runs once, on the last h of the layer below": [
+                stack
+                for last in [by_layer(lambda o: o[-1:])]
+                for stack in (last, then(lambda o, s: (o[0], s), last))
+            ]
+        },
     ),
-    *_ways(
+    (
         "state_not_carried",
         "What came before is lost there.",
         f"{_STORE}, with zeros only once, before the loop over time",
         {
-            f"in {where}, {what} from zeros at every time step": forgets(which, parts)
+            f"in {where}, {what} from zeros at every time step": wired(
+                **dict.fromkeys(parts, zero_where(which))  # type: ignore[arg-type]
+            )
             for (where, which), (what, parts) in product(_LAYERS.items(), _PARTS.items())
         },
     ),
-    Mistake(
+    (
         "unrecognised",
-        "every layer reads x, so nothing goes up",
         "The layers stand side by side, not one on the other.",
         "let only `cells[0]` read x; each cell above reads h of the one below it",
-        wired(reads=lambda xt, old, new, k: xt),
+        {"every layer reads x, so nothing goes up": wired(lambda xt, old, new, k: xt)},
     ),
-    *_ways(
+    (
         "unrecognised",
         "x is `[seq_len, batch, input_size]`, so time is its first axis.",
         "walk along the first axis, from its start: `for xt in x:`",
         {
-            "the loop walks over x from its end": changed(x=lambda x: x.flip(0)),
-            "the loop walks along the batch": changed(x=lambda x: x.transpose(0, 1)),
+            "the loop walks over x from its end": lambda cells, x: right(cells, x.flip(0)),
+            "the loop walks along the batch": lambda cells, x: right(cells, x.transpose(0, 1)),
         },
     ),
-    *_ways(
+    (
         "unrecognised",
         "Your output is right, but nobody could go on from such states.",
         _STORE,
         {
-            "the states that you return are zeros, those from before the first step": changed(
-                states=lambda states: [(0 * h, 0 * c) for h, c in states]
+            "the states that you return are zeros, those from before the first step": then(
+                lambda o, s: (o, [(0 * h, 0 * c) for h, c in s])
             ),
-            "the top layer's (h, c) is returned for every layer": changed(
-                states=lambda states: [states[-1]] * len(states)
+            "the top layer's (h, c) is returned for every layer": then(
+                lambda o, s: (o, [s[-1]] * len(s))
             ),
         },
     ),
-    *_ways(
+    (
         "variant",
         "A residual stack: h is added to what its layer has read. That helps deep stacks to "
         "learn, and nn.LSTM does not do it. All else is wired right.",
@@ -269,22 +267,27 @@ MISTAKES: tuple[Mistake, ...] = (
             "each upper layer reads h of all layers below, added up": _residual(False, False),
         },
     ),
-    *(
-        Mistake(
-            "variant",
-            "it is bidirectional",
-            "One cell of each layer reads x from its start, the other from its end, and both go "
-            "up together. Both directions are wired right.",
-            "",
-            both_ways(*how),
-        )
-        for how in product(_PAIRS, _JOINED)
-    ),
-    Mistake(
+    (
         "variant",
-        "layer 0 reads x plus the top layer's h of the step before",
+        "One cell of each layer reads x from its start, the other from its end, and both go up "
+        "together. Both directions are wired right.",
+        "",
+        {"it is bidirectional": [both_ways(*how) for how in product(_PAIRS, _JOINED)]},
+    ),
+    (
+        "variant",
         "It feeds its own output back, which nn.LSTM does not do. All else is wired right.",
         "",
-        wired(reads=lambda xt, old, new, k: new[k - 1][0] if k else xt + old[-1][0]),
+        {
+            "layer 0 reads x plus the top layer's h of the step before": wired(
+                first=lambda xt, old: xt + old[-1][0]
+            )
+        },
     ),
+)
+MISTAKES = tuple(
+    Mistake(verdict, headline, why, fix, run)
+    for verdict, why, fix, ways in _ENTRIES
+    for headline, made in ways.items()
+    for run in (made if isinstance(made, list) else [made])
 )

@@ -2,97 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from lstm_teach.checks.mistake import Mistake
-from lstm_teach.checks.stack.wiring import Result
+from lstm_teach.checks.stack.wiring import Result, State
 
-ARRANGEMENTS = tuple(
-    Mistake("unrecognised", headline, "Your numbers are right.", fix, how)
-    for headline, fix, how in (
-        ("", "", lambda output, states: (output, states)),
-        (
-            "the states come first and the output second",
-            "`return output, states`",
-            lambda output, states: (states, output),
-        ),
-        (
-            "all h are returned together, and all c together",
-            "different hidden sizes do not fit into one tensor, so return one (h, c) for each "
-            "layer: `return output, list(zip(h, c))`",
-            lambda output, states: (output, list(zip(*states, strict=True))),
-        ),
-        (
-            "three things are returned: output, all h, all c",
-            "return one (h, c) for each layer: `return output, list(zip(h, c))`",
-            lambda output, states: (output, *zip(*states, strict=True)),
-        ),
-        (
-            "the pairs are returned as (c, h)",
-            "turn each pair round, as nn.LSTMCell and nn.LSTM have it",
-            lambda output, states: (output, [(c, h) for h, c in states]),
-        ),
-        (
-            "the states start with the top layer",
-            "`return output, states[::-1]`, so that `states[0]` belongs to `cells[0]`",
-            lambda output, states: (output, states[::-1]),
-        ),
-        (
-            "each layer's (h, c) is returned as a result of its own",
-            "`return output, [(h, c), ...]`",
-            lambda output, states: (output, *states),
-        ),
-        *(
-            (
-                "the (h, c) of the top layer alone is returned",
-                "return one for each layer, as at the right edge of the drawing: "
-                "`return output, [(h, c), ...]`",
-                how,
-            )
-            for how in (
-                lambda output, states: (output, states[-1]),
-                lambda output, states: (output, states[-1:]),
-            )
-        ),
-        (
-            "the states hold h without c",
-            "return one `(h, c)` for each layer: the next step needs both",
-            lambda output, states: (output, [h for h, c in states]),
-        ),
-        (
-            "the output is returned alone",
-            "`return output, states`: without states nobody can go on from the last step",
-            lambda output, states: output,
-        ),
-        (
-            "the output is `[batch, seq_len, hidden_size]`",
-            "stack the steps along axis 0, as x has them: `torch.stack(steps)`",
-            lambda output, states: (output.transpose(0, 1), states),
-        ),
-        (
-            "the output has its time and batch axes in one",
-            "`torch.stack(steps)` in place of `torch.cat` gives the steps an axis of their own",
-            lambda output, states: (output.flatten(0, 1), states),
-        ),
-        (
-            "the output runs backward in time",
-            "return the steps in the order of x",
-            lambda output, states: (output.flip(0), states),
-        ),
-    )
+
+class Arranged(NamedTuple):
+    """A way to hand back what a stack computes: in words, how to mend it, and what it returns."""
+
+    headline: str
+    fix: str
+    how: Callable[[Tensor, list[State]], Any]
+
+
+_EACH = "return one (h, c) for each layer: `return output, list(zip(h, c))`"
+_TOP_ALONE = "the (h, c) of the top layer alone is returned"
+_FOR_EACH = "return one for each layer: `return output, [(h, c), ...]`"
+ARRANGEMENTS = (
+    Arranged("", "", lambda o, s: (o, s)),
+    Arranged(
+        "the states come first and the output second",
+        "`return output, states`",
+        lambda o, s: (s, o),
+    ),
+    Arranged(
+        "all h are returned together, and all c together",
+        f"different hidden sizes do not fit into one tensor, so {_EACH}",
+        lambda o, s: (o, list(zip(*s, strict=True))),
+    ),
+    Arranged(
+        "three things are returned: output, all h, all c",
+        _EACH,
+        lambda o, s: (o, *zip(*s, strict=True)),
+    ),
+    Arranged(
+        "the pairs are returned as (c, h)",
+        "turn each pair round, as nn.LSTMCell and nn.LSTM have it",
+        lambda o, s: (o, [(c, h) for h, c in s]),
+    ),
+    Arranged(
+        "the states start with the top layer",
+        "`return output, states[::-1]`, so that `states[0]` belongs to `cells[0]`",
+        lambda o, s: (o, s[::-1]),
+    ),
+    Arranged(
+        "each layer's (h, c) is returned as a result of its own",
+        "`return output, [(h, c), ...]`",
+        lambda o, s: (o, *s),
+    ),
+    Arranged(_TOP_ALONE, _FOR_EACH, lambda o, s: (o, s[-1])),
+    Arranged(_TOP_ALONE, _FOR_EACH, lambda o, s: (o, s[-1:])),
+    Arranged(
+        "the states hold h without c",
+        "return one `(h, c)` for each layer: the next step needs both",
+        lambda o, s: (o, [h for h, c in s]),
+    ),
+    Arranged(
+        "the output is returned alone",
+        "`return output, states`: without states nobody can go on from the last step",
+        lambda o, s: o,
+    ),
+    Arranged(
+        "the output is `[batch, seq_len, hidden_size]`",
+        "stack the steps along axis 0, as x has them: `torch.stack(steps)`",
+        lambda o, s: (o.transpose(0, 1), s),
+    ),
+    Arranged(
+        "the output has its time and batch axes in one",
+        "`torch.stack(steps)` in place of `torch.cat` gives the steps an axis of their own",
+        lambda o, s: (o.flatten(0, 1), s),
+    ),
+    Arranged(
+        "the output runs backward in time",
+        "return the steps in the order of x",
+        lambda o, s: (o.flip(0), s),
+    ),
 )
 """Ways to hand back what a stack computes, the one that was asked for first."""
 
+_LAST_ALONE = "the last step of the output is returned alone"
 OF_OWNERS = (
     *ARRANGEMENTS[:-2],
-    *(
-        Mistake("ok", "the last step of the output is returned alone", "", "", how)
-        for how in (lambda output, states: output[-1], lambda output, states: (output[-1], states))
-    ),
+    Arranged(_LAST_ALONE, "", lambda o, s: o[-1]),
+    Arranged(_LAST_ALONE, "", lambda o, s: (o[-1], s)),
 )
 """Those that are right too for a module with cells of its own."""
 
@@ -148,16 +144,14 @@ def described(value: Any) -> str:
     return f"`{type(value).__name__}`"
 
 
-def first_off(given: Any, right: Result) -> str:
+def first_off(given: Any, right: Result | None) -> str:
     """Where the numbers part first; "" where what was returned cannot be compared."""
-    output, states = right
     try:
-        ours, pairs = given
+        (ours, pairs), (output, states) = given, right  # type: ignore[misc]
         places = [(f"output at step {t}", ours[t], step) for t, step in enumerate(output)]
         for layer, pair in enumerate(states):
-            places += [
-                (f"{n} of layer {layer}", pairs[layer][k], pair[k]) for k, n in enumerate("hc")
-            ]
+            for k, name in enumerate("hc"):
+                places.append((f"{name} of layer {layer}", pairs[layer][k], pair[k]))
         for name, one, two in places:
             if one.shape != two.shape or not _holds_numbers(one):
                 return ""

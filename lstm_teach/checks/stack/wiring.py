@@ -10,39 +10,60 @@ from torch import Tensor
 
 State = tuple[Tensor, Tensor]
 Result = tuple[Tensor, list[State]]
-Stack = Callable[[Sequence[Any], Tensor], Result]
+Stack = Callable[..., Result]
+Start = Callable[[list[State], list[State], int], State]
+"""(old, new, layer) -> the state from which a layer goes on: `old` holds the states before a time
+step, `new` those of the layers done in this step."""
 
 
-def zeros(cell: Any, x: Tensor) -> State:
-    """What a cell starts from: h and c, `[batch, hidden_size]`, for x `[seq_len, batch, ...]`."""
-    return (x.new_zeros(x.shape[1], cell.hidden_size),) * 2
+def own(old: list[State], new: list[State], layer: int) -> State:
+    """What this layer kept: the right one."""
+    return old[layer]
+
+
+def below(old: list[State], new: list[State], layer: int) -> State:
+    """What the layer below has now."""
+    return new[layer - 1] if layer else old[0]
+
+
+def ran_before(old: list[State], new: list[State], layer: int) -> State:
+    """What the cell that ran last has left; for layer 0, the top one of the step before."""
+    return new[layer - 1] if layer else old[-1]
+
+
+def zero_where(which: Callable[[int, int], bool]) -> Start:
+    """Zeros in those layers that `which(layer, layers)` picks."""
+    return lambda old, new, k: tuple(part * (not which(k, len(old))) for part in old[k])  # type: ignore[return-value]
 
 
 def wired(
-    reads: Callable[..., Tensor] = lambda xt, old, new, layer: new[layer - 1][0] if layer else xt,
-    state: Callable[..., State] = lambda old, new, layer: old[layer],
+    up: Callable[..., Tensor] = lambda xt, old, new, layer: new[layer - 1][0],
+    first: Callable[..., Tensor] = lambda xt, old: xt,
+    h: Start = own,
+    c: Start = own,
     shows: Callable[[list[State], Tensor], Tensor] = lambda new, xt: new[-1][0],
     order: Callable[[int], Sequence[int]] = range,
 ) -> Stack:
     """A stack whose wiring can be changed; as it stands here, it is right.
 
-    `old` holds the states before a time step, `new` those of the layers done in this step.
-
     Args:
-        reads: (xt, old, new, layer) -> what a layer reads.
-        state: (old, new, layer) -> the state from which it goes on.
+        up: (xt, old, new, layer) -> what a layer above layer 0 reads.
+        first: (xt, old) -> what layer 0 reads.
+        h: the state from which a layer takes h.
+        c: the state from which it takes c.
         shows: (new, xt) -> one step of the output.
         order: (number of layers) -> which cell runs in which layer.
     """
 
-    def run(cells: Sequence[Any], x: Tensor) -> Result:
+    def run(cells: Sequence[Any], x: Tensor, states: Sequence[State] = ()) -> Result:
         used = [cells[k] for k in order(len(cells))]
-        old = [zeros(cell, x) for cell in used]
+        old = list(states) or [(x.new_zeros(x.shape[1], cell.hidden_size),) * 2 for cell in used]
         output = []
         for xt in x:
             new: list[State] = []
-            for layer, cell in enumerate(used):
-                new.append(cell(reads(xt, old, new, layer), state(old, new, layer)))
+            for k, cell in enumerate(used):
+                reads = up(xt, old, new, k) if k else first(xt, old)
+                new.append(cell(reads, (h(old, new, k)[0], c(old, new, k)[1])))
             output.append(shows(new, xt))
             old = new
         return torch.stack(output), old
@@ -53,55 +74,23 @@ def wired(
 right = wired()
 
 
-def changed(
-    x: Callable[[Tensor], Tensor] = lambda same: same,
-    output: Callable[[Tensor], Tensor] = lambda same: same,
-    states: Callable[[list[State]], list[State]] = lambda same: same,
+def then(change: Callable[[Tensor, list[State]], Result], stack: Stack = right) -> Stack:
+    """A stack whose results, output and states, are changed at the end."""
+    return lambda cells, x: change(*stack(cells, x))
+
+
+def by_layer(
+    hands_up: Callable[[Tensor], Tensor] = lambda output: output, carries: bool = False
 ) -> Stack:
-    """A right stack over a changed x, or one whose results are changed at the end."""
-    change_x, change_output, change_states = x, output, states
+    """One layer after the other, each from zeros or from where the one below has ended."""
 
     def run(cells: Sequence[Any], x: Tensor) -> Result:
-        output, states = right(cells, change_x(x))
-        return change_output(output), change_states(states)
-
-    return run
-
-
-def forgets(which: Callable[[int, int], bool], parts: str) -> Stack:
-    """Zeros for h, c or both (`parts`), in those layers that `which(layer, layers)` picks."""
-
-    def state(old: list[State], new: list[State], layer: int) -> State:
-        h, c = old[layer]
-        forgotten = parts if which(layer, len(old)) else ""
-        return h * ("h" not in forgotten), c * ("c" not in forgotten)
-
-    return wired(state=state)
-
-
-def starts_where_the_layer_below_ended(cells: Sequence[Any], x: Tensor) -> Result:
-    """Layer by layer, without new zeros for each layer."""
-    state, last = zeros(cells[0], x), []
-    for cell in cells:
-        steps = []
-        for xt in x:
-            state = cell(xt, state)
-            steps.append(state[0])
-        x = torch.stack(steps)
-        last.append(state)
-    return x, last
-
-
-def upper_layers_see_the_last_step(with_time: bool) -> Stack:
-    """Layer by layer, handing up the last step alone, with its time axis or without."""
-
-    def run(cells: Sequence[Any], x: Tensor) -> Result:
-        last = []
+        states: list[State] = []
         for cell in cells:
-            output, states = right([cell], x)
-            last += states
-            x = output[-1:]
-        return x if with_time else x[0], last
+            output, last = right([cell], x, states[-1:] if carries else ())
+            states += last
+            x = hands_up(output)
+        return x, states
 
     return run
 
@@ -114,14 +103,9 @@ def both_ways(
     def run(cells: Sequence[Any], x: Tensor) -> Result:
         last: dict[int, State] = {}
         for forward, backward in pairs(len(cells)):
-            there, last[forward] = _run_one(cells[forward], x)
-            back, last[backward] = _run_one(cells[backward], x.flip(0))
+            there, (last[forward],) = right([cells[forward]], x)
+            back, (last[backward],) = right([cells[backward]], x.flip(0))
             x = joined(there, back.flip(0))
         return x, [last[k] for k in sorted(last)]
 
     return run
-
-
-def _run_one(cell: Any, x: Tensor) -> tuple[Tensor, State]:
-    output, (state,) = right([cell], x)
-    return output, state

@@ -169,6 +169,39 @@ class TakesTheCells(nn.Module):
         return through(self.cells, x)
 
 
+@function("ok")
+class TakesTheCellsWithDropout(TakesTheCells):
+    def forward(self, x):
+        output, states = through(self.cells, x)
+        return list(dropout(output, 0.3, self.training)), iter(states)
+
+
+@function("unrecognised", says="finds 0 of the 8 weights")
+class TakesTheCellsIntoAList(nn.Module):
+    def __init__(self, cells):
+        super().__init__()
+        self.cells = cells
+
+    def forward(self, x):
+        return through(self.cells, x)
+
+
+@function("unrecognised", says="the state of one call is still there at the next")
+class TakesTheCellsAndKeepsTheirStates(TakesTheCells):
+    states = None
+
+    def forward(self, x):
+        states = self.states or [None] * len(self.cells)
+        steps = []
+        for xt in x:
+            for k, cell in enumerate(self.cells):
+                states[k] = cell(xt, states[k])
+                xt = states[k][0]
+            steps.append(xt)
+        self.states = states
+        return torch.stack(steps), states
+
+
 @function("ok", says="Dropout was left out")
 def dropout_between_layers(cells, x):
     states = []
