@@ -57,7 +57,7 @@ def check_words(answer: Any, words: Words, index: int) -> Report:
             f"`x[{index}]` takes from the first axis, time: word {index} of each sentence, "
             "counted from 0.",
         )
-    places = {"index": index, "before": index - 1, "after": index + 1}
+    places: dict[str, Any] = {"index": index, "before": index - 1, "after": index + 1}
     for mistake in MISTAKES:
         swapped, shift = mistake.how
         table = words.transpose(0, 1) if swapped else words
