@@ -36,7 +36,10 @@ _WORDS = {
     "x_reversed": ("An LSTM reads from the first step to the last.", _LOOP),
     "output_one_step_late": ("h was kept before it was computed.", _LOOP),
     "steps_dropped": ("Every step of x makes one step of the output.", _LOOP),
-    "steps_doubled": ("Each step of x makes one step of the cell.", "call the cell once a step"),
+    "steps_doubled": (
+        "Each step of x makes one step of the output.",
+        "call the cell once a step, and append its h once",
+    ),
     "same_cell_reused": ("Each direction has weights of its own.", "call the backward cell"),
     "last_step_only": ("The output holds h of every step.", _LOOP),
     "backward_not_flipped_back": _FLIP,
