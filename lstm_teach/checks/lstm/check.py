@@ -33,7 +33,6 @@ from lstm_teach.checks.lstm.forms import BATCH_FIRST, TIME_FIRST, Reader, at, le
 from lstm_teach.checks.lstm.mistakes import (
     BOTH_WAYS,
     ONE_WAY,
-    OTHER_KINDS,
     in_the_roles,
     in_the_states,
     in_time,
@@ -63,7 +62,7 @@ _HEAD = (
     "input_size]`.",
 )
 _OF_A_STACK = "output_one_step_late", "last_step_only", "cannot_check"
-_SECONDS = 0.6
+_SECONDS = {False: 2.0, True: 0.3}  # for finding a call; where a layer stands after h, few
 _MOST_WEIGHTS = 2_000_000
 
 
@@ -240,9 +239,9 @@ class _Check:
                     if reader.axes is TIME_FIRST:
                         self._in_number(result)
                         break  # these are not its sizes; x in odd forms may crash nn.LSTMCell
-                if time.process_time() - start > _SECONDS:
+                if time.process_time() - start > _SECONDS[head]:
                     break
-            if time.process_time() - start > _SECONDS:
+            if time.process_time() - start > _SECONDS[head]:
                 break
         if head:
             _tell(_cannot(*_HEAD))
@@ -365,7 +364,7 @@ class _Check:
             search = replace(search, added=added)
             if roles := search.right(x, first, seen, shared=False):
                 return self._right(search, roles)
-        known = [*(BOTH_WAYS if self.directions == 2 else ONE_WAY), *OTHER_KINDS, *FORMS]
+        known = [*(BOTH_WAYS if self.directions == 2 else ONE_WAY), *FORMS]
         # With one unit too much looks alike to name a mistake.
         for search in searches if self.sizes[1] > 1 else ():
             if found := search.wrong(x, first, seen, known):

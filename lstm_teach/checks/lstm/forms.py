@@ -72,17 +72,11 @@ class Place(NamedTuple):
 
 @dataclass
 class Reader:
-    """Runs a learner's whole LSTM on x `[seq_len, batch, input_size]`.
+    """Runs a learner's whole LSTM on x `[seq_len, batch, input_size]`, laid out along `axes`.
 
-    Attributes:
-        caller: calls it.
-        axes: how it wants x.
-        hidden_size: the size of h and c.
-        form: what it is handed, such as "x state".
-        lanes: how many layers x directions its state has.
-        layered: whether its state has an axis for these.
-        places: what it hands back, the output first.
-        verified: whether it is known to go on from the state that it is given.
+    It is handed `form`, such as "x state", with a state of so many `lanes` (layers x directions),
+    which has an axis for them where it is `layered`. What it hands back stands at the `places`, the
+    output first. It is `verified` where it is known to go on from the state that it is given.
     """
 
     caller: Caller
