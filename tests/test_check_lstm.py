@@ -182,3 +182,25 @@ def test_a_plain_class_is_called_through_its_forward():
 def test_one_too_large_for_a_second_is_left_alone():
     report = check_lstm(nn.LSTM(512, 1024, 2))
     assert report.verdict == "cannot_check", report
+
+
+def test_two_gates_that_share_the_weights_of_h_alone_are_named():
+    class Copied(nn.Module):
+        def __init__(self, input_size, hidden_size):
+            super().__init__()
+            self.x = nn.ModuleList(nn.Linear(input_size, hidden_size) for _ in range(4))
+            self.h = nn.ModuleList(nn.Linear(hidden_size, hidden_size, False) for _ in range(4))
+
+        def forward(self, x):
+            h = c = x.new_zeros(x.shape[1], self.h[0].out_features)
+            output = []
+            for xt in x:
+                i, f, g, o = (self.x[k](xt) + self.h[k * (k != 1)](h) for k in range(4))
+                c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+                h = o.sigmoid() * c.tanh()
+                output.append(h)
+            return torch.stack(output)
+
+    report = check_lstm(Copied)
+    assert report.verdict == "forget_used_for_input", report
+    assert "i and f" in report.headline
