@@ -130,3 +130,77 @@ def test_a_wrong_backward_pass_is_told_by_its_first_wrong_gradient(slip, says):
     assert report.verdict == "wrong_gradient", report
     if slip != "g" or says.startswith("rows"):
         assert says in report.headline, report
+
+
+class Changed(nn.Module):
+    """An nn.LSTM, and then something else."""
+
+    def __init__(self, after, head=1):
+        super().__init__()
+        self.lstm, self.head, self.after = nn.LSTM(4, 6), nn.Linear(6, head), after
+
+    def forward(self, x):
+        return self.after(self, x, self.lstm(x)[0])
+
+
+@pytest.mark.parametrize("width", [1, 2, 6, 12])
+def test_a_layer_behind_h_is_no_mistake(width):
+    report = check_lstm(Changed(lambda m, x, output: m.head(output), width))
+    assert report.verdict == "cannot_check", report
+    assert "layer" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "after"),
+    [
+        ("steps_dropped", lambda m, x, output: output[:-1]),
+        ("steps_doubled", lambda m, x, output: torch.cat([0 * output[:1], output])),
+        ("steps_doubled", lambda m, x, output: output.repeat_interleave(2, 0)),
+        ("steps_dropped", lambda m, x, output: m.lstm(x[:1].expand_as(x))[0]),
+    ],
+)
+def test_steps_too_few_or_too_many_are_named(verdict, after):
+    assert check_lstm(Changed(after)).verdict == verdict
+
+
+def test_a_plain_class_is_called_through_its_forward():
+    class Numpy:
+        def __init__(self, input_size, hidden_size):
+            self.W = np.ones((input_size + hidden_size, 4 * hidden_size))
+
+        def forward(self, x):
+            return lstm_forward(x, np.zeros((len(x), self.W.shape[1] // 4)), *self.parts())[0]
+
+        def parts(self):
+            h = self.W.shape[1] // 4
+            return self.W[:-h], self.W[-h:], 0.0
+
+    assert check_lstm(Numpy)
+    assert check_lstm(Numpy(5, 4))
+
+
+def test_one_too_large_for_a_second_is_left_alone():
+    report = check_lstm(nn.LSTM(512, 1024, 2))
+    assert report.verdict == "cannot_check", report
+
+
+def test_two_gates_that_share_the_weights_of_h_alone_are_named():
+    class Copied(nn.Module):
+        def __init__(self, input_size, hidden_size):
+            super().__init__()
+            self.x = nn.ModuleList(nn.Linear(input_size, hidden_size) for _ in range(4))
+            self.h = nn.ModuleList(nn.Linear(hidden_size, hidden_size, False) for _ in range(4))
+
+        def forward(self, x):
+            h = c = x.new_zeros(x.shape[1], self.h[0].out_features)
+            output = []
+            for xt in x:
+                i, f, g, o = (self.x[k](xt) + self.h[k * (k != 1)](h) for k in range(4))
+                c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+                h = o.sigmoid() * c.tanh()
+                output.append(h)
+            return torch.stack(output)
+
+    report = check_lstm(Copied)
+    assert report.verdict == "forget_used_for_input", report
+    assert "i and f" in report.headline

@@ -20,16 +20,8 @@ from lstm_teach.checks.running import run_in_time
 def wrong_gradient(
     code: Any, reader: Reader, search: Search, roles: Roles, x: Tensor, backward: Any
 ) -> Report | None:
-    """The first gradient that is not nn.LSTM's.
-
-    Args:
-        code: what the learner brought.
-        reader: runs it.
-        search: knows its weights.
-        roles: what each of them does.
-        x: `[seq_len, batch, input_size]`.
-        backward: the learner's backward pass, `backward(d_output, cache)`, where there is one.
-    """
+    """The first gradient that is not nn.LSTM's: of autograd through `code`, or of the learner's
+    `backward(d_output, cache)`."""
     x = x[:, :1] if reader.axes.alone else x
     h, c = normals(23)(2, len(search.lanes), x.shape[1], search.sizes[1]).tanh()
     state = (h, c * (reader.form != "x h")) if reader.verified else (0 * h, 0 * c)

@@ -29,11 +29,10 @@ from lstm_teach.checks.cell import check_cell
 from lstm_teach.checks.cell.equations import GATES
 from lstm_teach.checks.cell.mistakes import FORMS, WORDS
 from lstm_teach.checks.lstm.backward import wrong_gradient
-from lstm_teach.checks.lstm.forms import BATCH_FIRST, TIME_FIRST, Reader, readers
+from lstm_teach.checks.lstm.forms import BATCH_FIRST, TIME_FIRST, Reader, at, leaves, readers
 from lstm_teach.checks.lstm.mistakes import (
     BOTH_WAYS,
     ONE_WAY,
-    OTHER_KINDS,
     in_the_roles,
     in_the_states,
     in_time,
@@ -56,8 +55,15 @@ _CALL = (
     "`[seq_len, batch, input_size]` and what you return is its output, or `output, (h_n, c_n)`; or "
     "`call=lambda lstm, x, h, c: lstm(x, (h, c))`, with h and c `[batch, hidden_size]`."
 )
+_HEAD = (
+    "a layer seems to stand after h",
+    "The check reads the h of every step, before that layer: `check_lstm(model, call=lambda model, "
+    "x: model.lstm(x))`, with the name that your LSTM has in the model. x is `[seq_len, batch, "
+    "input_size]`.",
+)
 _OF_A_STACK = "output_one_step_late", "last_step_only", "cannot_check"
-_SECONDS = 2.0
+_SECONDS = {False: 2.0, True: 0.3}  # for finding a call; where a layer stands after h, few
+_MOST_WEIGHTS = 2_000_000
 
 
 class _Told(Exception):
@@ -109,6 +115,8 @@ def check_lstm(
         same = isinstance(code, kind) or (isinstance(code, type) and issubclass(code, kind))
         if same and (kind is not nn.LSTM or getattr(code, "proj_size", None)):
             return WORDS[name].report(seen="fewer features than c")
+    if not (call or callable(code)):
+        code = getattr(code, "forward", code)  # of a plain class, as in NumPy
     if not (call or callable(code)) or isinstance(code, (nn.LSTMCell, Tensor)):
         return _cannot("this does not read a sequence", f"`check_cell` is for one step. {_CALL}")
     sizes = input_size or _TRIED[0], hidden_size or _TRIED[1]
@@ -118,6 +126,7 @@ def check_lstm(
         made = make(partial(code, **dict.fromkeys(layers, 2)) if layers else code, *sizes)
         if isinstance(made, Report):
             return made
+        made = made if call or callable(made) else getattr(made, "forward", made)
         return _Check(made, sizes, call, backward, 2 if layers else None).report()
     first = None
     for handed in [] if call else _with_weights(code, sizes):
@@ -166,12 +175,14 @@ class _Check:
     backward: Any
     layers: int | None = None
     handed: bool = False
-    shorter: bool = False
     limit: float = 1e-8
 
     def report(self) -> Report:
         """What is wrong, from the outside in: the first thing."""
         original = owned(*filter(None, (self.code, self.call)))
+        if sum(weight.numel() for weight in original.values()) > _MOST_WEIGHTS:
+            said = "Give the check the class, or a small one, such as `YourLSTM(5, 4)`."
+            return _cannot("it has more weights than the check can try in a second", said)
         self.original = {name: weight.clone() for name, weight in original.items()}
         with to_try(self.code) as self.tried, torch.no_grad():
             self.weights = owned(*filter(None, (self.tried, self.call)))
@@ -201,7 +212,7 @@ class _Check:
     # How it is called, and which axis is time.
 
     def _find_reader(self) -> None:
-        start, failed, narrow = time.process_time(), [], False
+        start, failed, narrow, head = time.process_time(), [], False, False
         layers = self.layers or _attribute(self.tried, _LAYERS) or 1
         lanes = layers * (1 + (getattr(self.tried, "bidirectional", False) is True))
         dtypes = [t.dtype for t in self.weights.values()]
@@ -209,7 +220,7 @@ class _Check:
         for i, h in self._sizes():
             self.sizes = i, h
             taken = {i, h, 2 * h, 4 * h, *(n for t in self.weights.values() for n in t.shape)}
-            steps = next(n for n in range(4, 99, 2) if not {n, n + 1} & taken)
+            steps = next(n for n in range(4, 99, 2) if not {n - 1, n, n + 1, n + 2} & taken)
             self.x = normals(3)(steps, steps + 1, i)
             for reader in readers(self.tried, self.call, h, lanes):
                 reader.caller.dtype = dtype
@@ -219,16 +230,21 @@ class _Check:
                         raise _Told(result)
                     failed.append(result)
                 elif self._reads(reader, result):
+                    if head and self._unused(self.sizes):
+                        _tell(_cannot(*_HEAD))
                     self.reader = reader
                     return
                 else:
-                    narrow = True
+                    narrow, head = True, head or bool(reader.places)
                     if reader.axes is TIME_FIRST:
+                        self._in_number(result)
                         break  # these are not its sizes; x in odd forms may crash nn.LSTMCell
-                if time.process_time() - start > _SECONDS:
+                if time.process_time() - start > _SECONDS[head]:
                     break
-        if self.shorter:
-            _tell(told("steps_dropped", "one step of x gives no step of the output"))
+            if time.process_time() - start > _SECONDS[head]:
+                break
+        if head:
+            _tell(_cannot(*_HEAD))
         if failed and not narrow and all(self.told) and not _needed(self.tried)[1:]:
             raise _Told(failed[0])
         said = "Every h is needed, `hidden_size` wide: return it from before any layer behind it. "
@@ -261,39 +277,48 @@ class _Check:
     def _reads(self, reader: Reader, result: Any) -> bool:
         (steps, batch), widths = self.x.shape[:2], {self.sizes[1], 2 * self.sizes[1]}
         reader.find_places(result, steps, batch, widths)
-        either = reader.axes is TIME_FIRST and not reader.places
-        for shorter in ((steps - 1, batch), (steps, batch - 1)) if either else ():
-            reader.find_places(result, *shorter, widths)
-            if reader.places and reader.places[0].time != reader.places[0].features:
-                self.shorter = True
         found = reader(self.x) if reader.places else []
         if isinstance(found, Report) or not found or found[0].shape[-1] not in widths:
             return False
         self.limit = 1e-8 if found[0].dtype == torch.float64 else 1e-4
         return True
 
+    def _in_number(self, result: Any) -> None:
+        """Whether the output has fewer or more steps than x, in either layout of x."""
+        for n, batch in (self.x.shape[:2], self.x.shape[1::-1]):
+            for steps in (n - 1, n + 1, 2 * n):
+                for path in leaves(result, steps):
+                    shape = sorted(at(result, path).shape)
+                    if any(shape == sorted((steps, batch, k * self.sizes[1])) for k in (1, 2)):
+                        verdict = "steps_dropped" if steps < n else "steps_doubled"
+                        _tell(told(verdict, f"the output has {steps} time steps, x has {n}"))
+
     def _settle_time(self) -> None:
         """Replace one step of one sample: time is the axis along which others change, too."""
         self._redraw(5)
-        x, changed = self.x, self.x.clone()
-        changed[1, 2] = 0.3 - x[1, 2]
+        x = self.x
         base = self._run(x)[0]
         if not self._same(base, self._run(x)[0]):
-            seeded = [self._run(x)[0] for _ in (1, 2) if torch.manual_seed(0)]
-            if self._same(*seeded):
+            seeded = [self._run(one)[0] for one in (x, -x, x) if torch.manual_seed(0)]
+            if self._same(seeded[0], seeded[2]):
                 _tell(told("random_initial_state", "something is drawn at random in each call"))
             _tell(told("state_kept", "the state of the last call is kept"))
-        off = (self._run(changed)[0] - base).abs().amax(-1) > self.limit
-        steps, samples = (off.any(axis).nonzero().flatten().tolist() for axis in (1, 0))
+        for sample in (2, 0):
+            changed = x.clone()
+            changed[1, sample] = 0.3 - x[1, sample]
+            off = (self._run(changed)[0] - base).abs().amax(-1) > self.limit
+            steps, samples = (off.any(axis).nonzero().flatten().tolist() for axis in (1, 0))
+            if steps:
+                break
         believed = getattr(self.tried, "batch_first", None)
         # Where nothing is carried on, either may be time.
-        first = believed is True if (steps, samples) == ([1], [2]) else steps == [1]
+        first = believed is True if (steps, samples) == ([1], [sample]) else steps == [1]
         if self.reader.axes is TIME_FIRST and first:
             self.reader = replace(self.reader, axes=BATCH_FIRST)
             if not self._reads(self.reader, self.reader.raw(x)):
                 _tell(_cannot("what comes back changes with the size of x", _CALL))
-        elif samples != [2]:
-            reached = {"of sample 2 of x depend the samples": samples}
+        elif samples not in ([], [sample]):
+            reached = {f"of sample {sample} of x depend the samples": samples}
             _tell(told("samples_mixed", "one sample sees another", reached))
         walks = {TIME_FIRST: False, BATCH_FIRST: True}.get(self.reader.axes, believed)
         if believed in (True, False) and walks is not believed:
@@ -308,6 +333,8 @@ class _Check:
         x[range(steps), range(steps)] = 0.3 - x[range(steps), range(steps)]
         output = self._run(x)[0]
         self.directions = output.shape[-1] // self.sizes[1]
+        if self.directions == 2 and not any(self._searches()):
+            _tell(_cannot(*_HEAD))  # two directions have two sets of weights
         reached = (output[:, :-1] - output[:, -1:]).abs() > self.limit / 100
         halves = [half.any(-1) for half in reached.chunk(self.directions, -1)]
         wrong = in_time(halves)
@@ -337,7 +364,7 @@ class _Check:
             search = replace(search, added=added)
             if roles := search.right(x, first, seen, shared=False):
                 return self._right(search, roles)
-        known = [*(BOTH_WAYS if self.directions == 2 else ONE_WAY), *OTHER_KINDS, *FORMS]
+        known = [*(BOTH_WAYS if self.directions == 2 else ONE_WAY), *FORMS]
         # With one unit too much looks alike to name a mistake.
         for search in searches if self.sizes[1] > 1 else ():
             if found := search.wrong(x, first, seen, known):
@@ -382,8 +409,9 @@ class _Check:
         return _cannot(
             "what each weight does could not be read",
             f"x is {self.reader.axes.said}, and each step of it reaches the steps of the output "
-            "that it should. But no usual way to use the weights gives these numbers. A state "
-            f"that is not zero would tell more. {_CALL}",
+            "that it should. But no usual way to use the weights gives these numbers. Bring one "
+            "step of it to `check_cell`, which knows more mistakes and other kinds. Where a layer "
+            f"stands after h, return the h before it. {_CALL}",
         )
 
     def _with_state(self, lanes: int) -> Iterator[Reader]:
@@ -493,7 +521,7 @@ class _Check:
 
 
 def _attribute(code: Any, pattern: re.Pattern[str]) -> int | None:
-    own = getattr(code, "__dict__", {})
+    own = getattr(getattr(code, "__self__", code), "__dict__", {})
     found = [v for name, v in own.items() if pattern.match(name) and type(v) is int and v > 0]
     return found[0] if found else None
 

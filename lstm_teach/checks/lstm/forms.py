@@ -72,17 +72,11 @@ class Place(NamedTuple):
 
 @dataclass
 class Reader:
-    """Runs a learner's whole LSTM on x `[seq_len, batch, input_size]`.
+    """Runs a learner's whole LSTM on x `[seq_len, batch, input_size]`, laid out along `axes`.
 
-    Attributes:
-        caller: calls it.
-        axes: how it wants x.
-        hidden_size: the size of h and c.
-        form: what it is handed, such as "x state".
-        lanes: how many layers x directions its state has.
-        layered: whether its state has an axis for these.
-        places: what it hands back, the output first.
-        verified: whether it is known to go on from the state that it is given.
+    It is handed `form`, such as "x state", with a state of so many `lanes` (layers x directions),
+    which has an axis for them where it is `layered`. What it hands back stands at the `places`, the
+    output first. It is `verified` where it is known to go on from the state that it is given.
     """
 
     caller: Caller
@@ -141,9 +135,9 @@ class Reader:
 
     def _take(self, result: Any, place: Place) -> Tensor:
         if self.axes.alone:
-            found = torch.stack([_at(one, place.path) for one in result], place.batch)
+            found = torch.stack([at(one, place.path) for one in result], place.batch)
         else:
-            found = _at(result, place.path)
+            found = at(result, place.path)
         if place.time is not None:
             return found.movedim((place.time, place.batch), (0, 1)).flatten(2)
         found = found.movedim((place.batch, place.features), (-2, -1))
@@ -152,8 +146,8 @@ class Reader:
     def find_places(self, result: Any, steps: int, batch: int, widths: set[int]) -> None:
         """Find what came back: all that has time and batch, then what has batch alone."""
         outputs, states, good = [], [], False
-        for path in _leaves(result[0] if self.axes.alone else result, steps):
-            shape = list(_at(result[0] if self.axes.alone else result, path).shape)
+        for path in leaves(result[0] if self.axes.alone else result, steps):
+            shape = list(at(result[0] if self.axes.alone else result, path).shape)
             if self.axes.alone:
                 shape.insert(int(shape[:1] == [steps]), batch)
             if batch not in shape or len(shape) < 2:
@@ -184,15 +178,16 @@ def readers(code: Any, call: Any, hidden_size: int, lanes: int) -> Iterator[Read
                     yield Reader(caller, axes, hidden_size)
 
 
-def _at(result: Any, path: Path) -> Tensor:
+def at(result: Any, path: Path) -> Tensor:
+    """What stands at a path."""
     for k, key in enumerate(path):
         if key is EACH:
-            return torch.stack([_at(one, path[k + 1 :]) for one in result])
+            return torch.stack([at(one, path[k + 1 :]) for one in result])
         result = result[key] if isinstance(result, (dict, list, tuple)) else getattr(result, key)
     return result  # type: ignore[no-any-return]
 
 
-def _leaves(result: Any, steps: int, path: Path = ()) -> Iterator[Path]:
+def leaves(result: Any, steps: int, path: Path = ()) -> Iterator[Path]:
     """The paths to all floating point tensors; a list as long as time is one tensor."""
     if isinstance(result, Tensor):
         if result.is_floating_point():
@@ -205,4 +200,4 @@ def _leaves(result: Any, steps: int, path: Path = ()) -> Iterator[Path]:
             alike = len({getattr(part, "shape", type(part)) for part in result}) == 1
             parts, steps = {EACH: result[0]} if alike else {}, -1
     for key, part in parts.items():
-        yield from _leaves(part, steps, (*path, key))
+        yield from leaves(part, steps, (*path, key))

@@ -4,7 +4,6 @@ step of the output, by what feeds the gates, and by which state comes back."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import product
 from typing import Any
@@ -13,7 +12,6 @@ import torch
 from torch import Tensor
 
 from lstm_teach.checks.cell.equations import GATES
-from lstm_teach.checks.cell.mistakes import WORDS
 from lstm_teach.checks.lstm.roles import Roles, Search, read
 from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
@@ -36,7 +34,10 @@ _WORDS = {
     "x_reversed": ("An LSTM reads from the first step to the last.", _LOOP),
     "output_one_step_late": ("h was kept before it was computed.", _LOOP),
     "steps_dropped": ("Every step of x makes one step of the output.", _LOOP),
-    "steps_doubled": ("Each step of x makes one step of the cell.", "call the cell once a step"),
+    "steps_doubled": (
+        "Each step of x makes one step of the output.",
+        "call the cell once a step, and append its h once",
+    ),
     "same_cell_reused": ("Each direction has weights of its own.", "call the backward cell"),
     "last_step_only": ("The output holds h of every step.", _LOOP),
     "backward_not_flipped_back": _FLIP,
@@ -135,31 +136,6 @@ def in_time(halves: list[Tensor]) -> Report | None:
     return None
 
 
-def _of_one_state(new: Callable[..., Tensor]) -> Any:
-    """A stack of cells without c: new(x, h, old h, U) from the sums of x and of h, in blocks."""
-
-    def run(cells: Sequence[Any], x: Tensor) -> tuple[Tensor, list[Any]]:
-        for cell in cells:
-            h, steps = x.new_zeros(x.shape[-2], cell.hidden_size), []
-            for xt in x:
-                sums = [(v @ w.mT).chunk(4, -1) for v, w in ((xt, cell.w_ih), (h, cell.w_hh))]
-                h = new(*sums, h, cell.w_hh.chunk(4, -2)[2].mT)
-                steps.append(h)
-            x = torch.stack(steps)
-        return x, []
-
-    return run
-
-
-def _gru(reset_after: bool, keeps: bool) -> Any:
-    def new(x: list[Tensor], h: list[Tensor], old: Tensor, weights: Tensor) -> Tensor:
-        r, z = (x[0] + h[0]).sigmoid(), (x[1] + h[1]).sigmoid()
-        n = torch.tanh(x[2] + (r * h[2] if reset_after else (r * old) @ weights))
-        return old + ((1 - z) if keeps else z) * (n - old)
-
-    return _of_one_state(new)
-
-
 def _known(verdict: str, headline: str, how: Any) -> Mistake:
     return Mistake(verdict, headline, *_WORDS[verdict], how)
 
@@ -182,12 +158,6 @@ ONE_WAY = [
     *MISTAKES,
 ]
 """What a mistaken stack computes, in both directions and in one."""
-
-OTHER_KINDS = [
-    replace(WORDS["rnn"], how=_of_one_state(lambda x, h, *_: torch.tanh(x[0] + h[0]))),
-    *(replace(WORDS["gru"], how=_gru(*way)) for way in product((True, False), repeat=2)),
-]
-"""LSTMs of another kind, and what they compute."""
 
 _SHARED: dict[str, Callable[..., bool]] = {
     "all_gates_same_weights": lambda i, f, g, o: i == f == g == o,
@@ -250,13 +220,9 @@ _PAIRS: dict[tuple[str, ...], tuple[str, str]] = {
 
 
 def in_the_states(given: list[Tensor], walked: list[Any], ways: int, same: Any) -> Report | None:
-    """What is wrong with the states that came back.
+    """What is wrong with the states that came back, `[lanes, batch, hidden_size]` each.
 
-    Args:
-        given: `[lanes, batch, hidden_size]` each.
-        walked: of each layer and direction its right (h, c) at every step.
-        ways: 1 or 2 directions.
-        same: whether two tensors agree.
+    Of each layer and direction, `walked` holds the right (h, c) at every step.
     """
     tracks = [[[state[k][0] for state in lane] for lane in walked] for k in (0, 1)]
 

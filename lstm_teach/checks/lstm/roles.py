@@ -23,14 +23,9 @@ _JOINED = ("x", "h", "b", "xh", "hx", "bxh", "bhx", "xhb", "hxb")
 
 @dataclass(frozen=True)
 class Piece:
-    """Some rows of one weight: those that feed one gate.
-
-    Attributes:
-        slot: which of the weights of a layer.
-        block: which of its blocks of hidden_size rows.
-        turned: whether the rows stand in columns.
-        interleaved: whether the rows of the gates take turns.
-        joined: the parts that lie side by side in it.
+    """The rows that feed one gate: block number `block` of hidden_size rows in a layer's weight
+    number `slot`. They may be `turned` into columns or `interleaved` with those of the other gates;
+    the parts of `joined` lie side by side in them.
     """
 
     slot: int
@@ -86,12 +81,8 @@ def pieces(weights: Sequence[Tensor], width: int, hidden: int) -> list[Piece]:
 
 @dataclass(frozen=True)
 class Roles:
-    """Which piece feeds i, f, g and o; the same in every layer and direction.
-
-    Attributes:
-        x: what multiplies x.
-        h: what multiplies h.
-        b: what is added to each, and how often.
+    """Which piece feeds i, f, g and o, the same in every layer and direction: what multiplies x,
+    what multiplies h, and what is added, with how often.
     """
 
     x: tuple[Piece, ...]
@@ -143,17 +134,10 @@ def read(
     state: State | None = None,
     flip_back: bool = True,
 ) -> tuple[Tensor, list[list[State]]]:
-    """A right LSTM: cells layer by layer, both directions of a layer side by side.
+    """A right LSTM: one cell for each layer and direction, both directions side by side.
 
-    Args:
-        cells: one for each layer and direction.
-        x: `[seq_len, batch, input_size]`.
-        directions: 1 or 2.
-        state: h and c, `[len(cells), batch, hidden_size]`; zeros where it is None.
-        flip_back: whether the backward direction's output is put in the order of time.
-
-    Returns:
-        The output, and of each cell its (h, c) at every step, in the order in which it walked.
+    Returns the output, and of each cell its (h, c) at every step, in the order in which it walked.
+    x is `[seq_len, batch, input_size]`, each state `[len(cells), batch, hidden_size]`, else zeros.
     """
     walked = []
     zeros = x.new_zeros(len(cells), x.shape[1], cells[0].hidden_size)
@@ -186,15 +170,10 @@ def groupings(weights: Weights, layers: int, directions: int) -> Iterator[list[l
 
 @dataclass
 class Search:
-    """The search for the roles of the weights.
+    """The search for the roles of the weights, as they are drawn now.
 
-    Attributes:
-        weights: all weights, as they are drawn now.
-        lanes: the names of the weights of each layer and direction.
-        sizes: input_size and hidden_size.
-        directions: 1 or 2.
-        limit: how far equal numbers may be apart.
-        added: what the code adds to the sum of f by itself.
+    `lanes` holds the names of the weights of each layer and direction; `limit` is how far equal
+    numbers may be apart, `added` what the code adds to the sum of f by itself.
     """
 
     weights: Weights
@@ -243,15 +222,8 @@ class Search:
     def agreeing(
         self, roles: Sequence[Roles], x: Tensor, seen: Tensor, how: Any = None, made: Any = None
     ) -> list[Roles]:
-        """Those roles that give the output that was seen: in a right LSTM, or in a mistaken one.
-
-        Args:
-            roles: the roles to try.
-            x: `[seq_len, batch, input_size]`.
-            seen: the output.
-            how: what a mistake does: equations that it changes, or a stack that it makes.
-            made: the cells of these roles, where they are made.
-        """
+        """Those roles that give the output that was seen: in a right LSTM, or where `how` is the
+        equations that a mistake changes or the stack that it makes. `made` are their cells."""
         found: list[Roles] = []
         for start in range(0, len(roles), self.at_once):
             some = roles[start : start + self.at_once]
@@ -265,15 +237,9 @@ class Search:
         return found
 
     def right(self, x: Tensor, first: Tensor, seen: Tensor, shared: bool) -> Roles | None:
-        """The roles in which the weights, all biases being zero, give what was seen.
-
-        Args:
-            x: `[seq_len, batch, input_size]`.
-            first: the output for the first step of x alone.
-            seen: the output for all of x.
-            shared: whether gates may share their weights, which is a mistake with a name, and
-                those of h stand in another order than those of x.
-        """
+        """The roles in which the weights, all biases being zero, give what was seen for x, and
+        `first` for its first step alone. Where `shared`, gates may share weights, a mistake with
+        a name, and those of h may stand in another order than those of x."""
         for some in self.families("x"):
             for roles in self._with_h(self.agreeing(_ways(some, shared), x[:1], first), shared):
                 for role in self.agreeing(roles, x, seen):

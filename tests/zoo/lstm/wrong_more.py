@@ -313,7 +313,7 @@ class LayerNorms(_Base):
         return torch.sigmoid(o) * torch.tanh(c), c
 
 
-@example("variant", says="GRU")
+@example("cannot_check", says="check_cell")
 class GruByHand(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()
