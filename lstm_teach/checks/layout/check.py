@@ -223,6 +223,14 @@ def _refuse(model: Any, x: Any, call: Any) -> None:
             f"x is a {type(x).__name__}, not a tensor",
             "Give x as tensors: `torch.as_tensor(x)`.",
         )
+    elif (
+        type(x) is list and all(map(torch.is_tensor, x)) and len({len(t) for t in x if t.dim()}) > 1
+    ):
+        said = (
+            "x is a list of sequences of different lengths",
+            "Give `pad_sequence(x, batch_first=True)` and `lengths`, and cut it again for the "
+            "model: `call=lambda model, x: model([row[:n] for row, n in zip(x, lengths)])`.",
+        )
     elif any(t.numel() == 0 for t in tensors):
         said = "x is empty", "Give an x with samples and time steps."
     else:

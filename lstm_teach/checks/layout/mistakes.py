@@ -103,21 +103,21 @@ _WALKED = {
     ("batch_first", "batch"): (
         "it has `batch_first=True` and takes the first axis for the batch, but a line before it "
         "has put time there",
-        "give it `x` as it is, without a `transpose` or `permute`; the last step is `out[:, -1]`",
+        "give it `x` as it is, without a `transpose` or `permute`",
     ),
     ("batch_first", "time"): (
         "it has `batch_first=True` and takes the first axis for the batch, but your x has time "
         "there",
-        "`{made}(...)`, without `batch_first=True`; the last step is `out[-1]`",
+        "`{made}(...)`, without `batch_first=True`",
     ),
     ("plain", "batch"): (
         "it was made without `batch_first=True`, so it takes the first axis for time, and that is "
         "your batch",
-        "`{made}(..., batch_first=True)`; the last step is `out[:, -1]`",
+        "`{made}(..., batch_first=True)`",
     ),
     ("plain", "time"): (
         "it takes the first axis for time, but a line before it has put your batch there",
-        "give it `x` as it is, without a `transpose` or `permute`; the last step is `out[-1]`",
+        "give it `x` as it is, without a `transpose` or `permute`",
     ),
 }
 
@@ -145,9 +145,14 @@ def time_batch_swapped(t: Tables) -> Words:
     call, made = walk.call, _made(walk)
     kind = "batch_first" if call.batch_first else "packed" if call.packed is not None else "plain"
     because, fix = _WALKED["loop" if len(walk.calls) > 1 else kind, first]
+    if len(walk.calls) == 1 and call.packed is None and not (t.look and t.look.has_time):
+        fix += f"; the last step is `{'out[:, -1]' if first == 'batch' else 'out[-1]'}`"
     if len(walk.calls) == 1 and len(call.states):
         fix += ". A state of your own is [layers * directions, batch, hidden], with the true batch"
-    return _words(t, walk, took=took, because=because, fix=fix.format(made=made))
+    hidden = ""
+    if t.look is not None and t.look.how == "said":
+        hidden = " The output has the shape that you expect; only its numbers are wrong."
+    return _words(t, walk, took=took, because=because, fix=fix.format(made=made), hidden=hidden)
 
 
 def _turned(t: Tables, batch_first: bool) -> str:
@@ -166,15 +171,18 @@ def view_before(t: Tables) -> Words:
 
 
 def view_within(t: Tables) -> Words:
-    """All numbers of x come in, each of one time step, and a time step's go to several steps."""
+    """Numbers come in that belong to one time step each, and those of a time step go to several
+    steps of the layer, where they stand beside others: x itself, or all over the layer's way."""
     walk = next(iter(t.walks), None)
     if t.mixes or walk is None or t.given.time < 3 or walk.steps < 2 or walk.crowd[1] != 1:
         return None
     step, count = walk.times.any(1), sum(call.inputs.numel() for call in walk.calls)
+    met = [walk.steps_of(n) for n in range(len(t.given.times))]
+    spread = all(steps and 2 * (steps[-1] - steps[0]) >= walk.steps for steps in met)
     split = most(step, 0) > 1 and most(walk.times, -1) > 1
-    if count != t.given.main.numel() or not split or any(map(t.in_step, t.walks)):
+    if not split or not (spread or count == t.given.main.numel()) or any(map(t.in_step, t.walks)):
         return None
-    all_in_each = bool(step.all())
+    all_in_each = bool(step.all()) and count == t.given.main.numel()
     right = _turned(t, walk.call.batch_first)
     return _words(t, walk, right=right, of="the time steps of a sample", whole=all_in_each)
 
@@ -325,6 +333,25 @@ def view_after(t: Tables) -> Words:
     one_step = all(part.any(1).sum() == 1 for part in parts) and max(widths) > 1
     is_sum = one_step and (walk.steps > walk.cols or min(widths) == walk.cols)
     return None if is_sum else _words(t, walk)
+
+
+def _reads_at(t: Tables, step: int, part: Any = slice(None)) -> list[Read]:
+    """What one step of the longest sample's answer reads of each walk, or a part of this step."""
+    lengths = t.given.lengths
+    sample = 0 if lengths is None else int(lengths.argmax())
+    return t.reads_of(lambda rows: rows[sample, step].flatten()[part])
+
+
+def view_after_within(t: Tables) -> Words:
+    """The first and the last number of an answer's step read one step each, and these lie apart."""
+    if t.mixes or t.look is None or not t.look.has_time:
+        return None
+    step = t.look.rows(t.outputs[t.look.number]).shape[1] // 2
+    for walk, *both in zip(t.walks, *(_reads_at(t, step, k) for k in (0, -1)), strict=False):
+        first, last = (places(read.steps.any(1)) for read in both)
+        if len(first) == len(last) == 1 and 2 * abs(first[0] - last[0]) >= walk.steps > 2:
+            return _words(t, walk, step=step, first=first[0], last=last[0])
+    return None
 
 
 def rows_reordered(t: Tables) -> Words:
@@ -543,12 +570,21 @@ def bidir_last_step(t: Tables) -> Words:
 
 
 def mirrored(t: Tables) -> Words:
-    """The first step of an answer sees the last time step and not the first, and so on."""
+    """The first step of an answer sees the last time step and not the first, or reads only the
+    first step of a layer that begins at the last time step; and the other way round."""
     reached = t.time_reached if not t.mixes else None
     if reached is None or t.given.times[-1] != t.given.time - 1:
         return None
-    first, last = reached[0], reached[-1]
-    return _words(t) if last[0] and not first[0] and first[-1] else None
+    end, first, last = t.given.time - 1, places(reached[0]), reached[-1]
+    if first == [end] and last.all():
+        return _words(t)
+    turned = [w.steps_of(0) == [end] and w.steps_of(-1) == [0] for w in t.walks]
+    if any(turned):
+        read = [[places(r.steps.any(1)) for r in _reads_at(t, step)] for step in (0, end)]
+        for way, start, stop in zip(turned, *read, strict=False):
+            if way and (start, stop) == ([0], [end]):
+                return _words(t)
+    return None
 
 
 def sees_later(t: Tables) -> tuple[int, int] | None:
@@ -597,7 +633,7 @@ MISTAKES = tuple(
             "`{layer}` walks along your batch, not along time",
             "You gave x as {given}. Look at what `{layer}` does with it: {because}. So {took}. "
             "Sample 1 goes on from where sample 0 ended, and no time step of yours sees the one "
-            "before it. The output has the shape that you expect; only its numbers are wrong.",
+            "before it.{hidden}",
             "{fix}",
             time_batch_swapped,
         ),
@@ -648,8 +684,9 @@ MISTAKES = tuple(
         (
             "samples_mixed",
             "your samples {what}",
-            f"There {{where}} across the batch axis: a mean, a `softmax`, an attention. {MEANT}",
-            "look at each `dim` there (a missing one too), and let it leave the batch alone; "
+            "There {where} across the batch axis: a mean, a `softmax`, an attention, or a `view` "
+            f"in place of a `transpose`. {MEANT}",
+            "look at each `dim` and each `view` there, and let it leave the batch alone; "
             "for batch-first input it is `nn.MultiheadAttention(..., batch_first=True)`",
             mixed,
         ),
@@ -657,7 +694,8 @@ MISTAKES = tuple(
             "unrecognised",
             "no output has your {batch} samples on axis {place}",
             "You said so in `output_axes`, and the shapes are: {shapes}.",
-            "follow the shapes back to where it gets lost, or say in `output_axes` where it is",
+            "follow the shapes back to where it gets lost, as in `mean(0)`, or say in "
+            "`output_axes` where it is",
             no_rows,
         ),
         (
@@ -677,6 +715,13 @@ MISTAKES = tuple(
             time_not_walked,
         ),
         (*_VIEW, view_within),
+        (
+            "view_scramble",
+            "a `view` after `{layer}` mixes the time steps of a sample",
+            f"Step {{step}} of {{output}} reads a piece of steps {{first}} to {{last}}. {VIEWED}",
+            "swap the axes instead: `out.permute(0, 2, 1)` for [batch, features, time]",
+            view_after_within,
+        ),
         (
             "padded_last_step",
             "a short sample is not read at its last real step",
@@ -734,9 +779,9 @@ MISTAKES = tuple(
         ),
         (
             "unrecognised",
-            "the steps of {output} are turned round",
-            "The first step sees the last time step of x and not the first: something walks from "
-            "the end, and what comes out is not turned back.",
+            "{output} is not turned back in time",
+            "Something walks from the last time step of x to the first. Its first step, which has "
+            "seen the end of x alone, stands at the first step of the answer.",
             "turn it back: `out.flip(1)` for batch-first `out`, `out.flip(0)` for time-first",
             mirrored,
         ),

@@ -14,6 +14,14 @@ from lstm_teach.checks.layout.tables import Read, Tables, Walk, places
 def praise(t: Tables) -> str:
     """What is right, in sentences."""
     look, given, sentences = t.look, t.given, []
+    moved = t.with_longer_pads
+    if moved is not None and look is not None and not look.has_time and not given.pads_left:
+        reached = places(moved & given.pads.any(1))
+        if reached:
+            sentences.append(
+                f"But the pads reach answers: one more pad changes that of sample {reached[0]}. If "
+                "it should not, pack (`pack_padded_sequence`), or mask the mean or attention."
+            )
     judged = [k for k in t.looks if not k.mixes]
     if judged:
         names = [
@@ -40,6 +48,14 @@ def praise(t: Tables) -> str:
             if walk.steps > 1 and reads and all(read.is_any for read in reads):
                 sentences.append(f"Each answer reads {steps_read(walk, reads)} of `{walk.name}`.")
                 break
+    if look is not None and look.how == "said" and "time" not in t.said.flat and given.time > 2:
+        shape = t.outputs[look.number].shape[len(t.said.names) :]
+        if given.time in shape:
+            axis = len(t.said.names) + list(shape).index(given.time)
+            sentences.append(
+                f"But axis {axis} of {t.name_of(look.number)} is as long as time, and you did not "
+                "name it. Is an answer for each step meant? Then name it in `output_axes`."
+            )
     if t.time_reached is not None:
         sentences.append(
             "Its steps see no later time steps."
@@ -53,14 +69,6 @@ def praise(t: Tables) -> str:
         )
     if t.state_is_kept:
         sentences.append("The model keeps a state between calls: the next call goes on from it.")
-    moved = t.with_longer_pads
-    if moved is not None and look is not None and not look.has_time and not given.pads_left:
-        reached = places(moved & given.pads.any(1))
-        if reached:
-            sentences.append(
-                f"But the pads reach answers: one more pad changes that of sample {reached[0]}. If "
-                "it should not, pack (`pack_padded_sequence`), or mask the mean or attention."
-            )
     return " ".join(sentences) or "Nothing speaks against the layout."
 
 

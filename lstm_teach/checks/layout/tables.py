@@ -429,17 +429,18 @@ class Tables:
     @cached_property
     def sample_reads(self) -> list[list[Read]]:
         """What the row of each looked-at sample reads, [samples][walks]; else nothing."""
+        found = [self.reads_of(lambda rows, s=s: rows[s]) for s in self.given.samples]  # type: ignore[misc]
+        return found if all(found) else []
+
+    def reads_of(self, part: Rows) -> list[Read]:
+        """What a part of the rows of the output reads of each walk."""
         if self.look is None:
             return []
         output = self.outputs[self.look.number]
         numbers = torch.arange(1, output.numel() + 1, device=output.device).reshape(output.shape)
-        rows = self.look.rows(numbers).cpu()
-        found = []
-        for sample in self.given.samples:
-            mask = torch.zeros(output.numel() + 1)
-            mask[rows[sample].flatten()] = 1
-            found.append(self.reads({self.look.number: mask[1:].reshape(output.shape)}))
-        return found if all(found) else []
+        mask = torch.zeros(output.numel() + 1)
+        mask[part(self.look.rows(numbers).cpu()).flatten()] = 1
+        return self.reads({self.look.number: mask[1:].reshape(output.shape)})
 
     @cached_property
     def all_reads(self) -> list[Read]:

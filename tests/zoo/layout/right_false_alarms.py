@@ -215,3 +215,42 @@ def projection():
 
     lstm = nn.LSTM(IN, H, 2, batch_first=True, proj_size=3)
     return case(Net(body, lstm=lstm, fc=nn.Linear(H + 3, K)), features())
+
+
+@example("ok")
+def second_direction_by_hand_turned_back():
+    def body(self, x):
+        both = torch.cat((self.f(x)[0], self.b(x.flip(1))[0].flip(1)), dim=2)
+        return self.fc(both)
+
+    f, b = nn.LSTM(IN, H, batch_first=True), nn.LSTM(IN, H, batch_first=True)
+    return case(Net(body, f=f, b=b, fc=nn.Linear(2 * H, K)), features(), **TAGGER)
+
+
+@example("ok")
+def x_beside_itself_turned_round():
+    def body(self, x):
+        return self.fc(self.lstm(torch.cat((x, x.flip(1)), dim=2))[0][:, -1])
+
+    lstm = nn.LSTM(2 * IN, H, batch_first=True)
+    return case(Net(body, lstm=lstm, fc=nn.Linear(H, K)), features())
+
+
+@example("ok")
+def neighbours_of_a_step_from_both_directions():
+    def body(self, x):
+        forward, backward = self.lstm(x)[0].chunk(2, dim=2)
+        none = torch.zeros_like(forward[:, :1])
+        before = torch.cat((none, forward[:, :-1]), dim=1)
+        return torch.cat((before, torch.cat((backward[:, 1:], none), dim=1)), dim=2)
+
+    lstm = nn.LSTM(IN, H, batch_first=True, bidirectional=True)
+    return case(Net(body, lstm=lstm), features(), **TAGGER)
+
+
+@example("ok", says="axis 1 of the output is as long as time")
+def an_answer_for_each_step_where_one_was_said():
+    def body(self, x):
+        return self.fc(self.lstm(x)[0])
+
+    return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())

@@ -94,3 +94,13 @@ def mean_over_the_batch_axis():
 
     lstm = nn.LSTM(IN, H, batch_first=True)
     return case(Net(body, lstm=lstm, fc=nn.Linear(H, K)), features())
+
+
+@example("unrecognised", says="not turned back")
+def second_direction_by_hand_not_turned_back():
+    def body(self, x):
+        both = torch.cat((self.f(x)[0], self.b(x.flip(1))[0]), dim=2)
+        return self.fc(both)
+
+    f, b = nn.LSTM(IN, H, batch_first=True), nn.LSTM(IN, H, batch_first=True)
+    return case(Net(body, f=f, b=b, fc=nn.Linear(2 * H, K)), features(), **TAGGER)

@@ -162,3 +162,25 @@ def samples_side_by_side_as_features():
 
     lstm = nn.LSTM(B * IN, H, batch_first=True)
     return case(Net(body, lstm=lstm, fc=nn.Linear(H, K)), features())
+
+
+@example("view_scramble", says="before `self.lstm` mixes the time steps")
+def features_of_a_convolution_viewed_as_time():
+    def body(self, x):
+        z = self.conv(x.transpose(1, 2))
+        out, _ = self.lstm(z.reshape(z.size(0), z.size(2), -1))
+        return self.fc(out[:, -1])
+
+    conv, lstm = nn.Conv1d(IN, H, 3, stride=2, padding=1), nn.LSTM(H, H, batch_first=True)
+    return case(Net(body, conv=conv, lstm=lstm, fc=nn.Linear(H, K)), features(3, 12))
+
+
+@example("view_scramble", says="after `self.lstm` mixes the time steps")
+def scores_viewed_for_the_loss():
+    def body(self, x):
+        scores = self.fc(self.lstm(x)[0])
+        return scores.reshape(scores.size(0), scores.size(2), -1)
+
+    lstm = nn.LSTM(IN, H, batch_first=True, bidirectional=True)
+    axes = {"output_axes": ("batch", None, "time")}
+    return case(Net(body, lstm=lstm, fc=nn.Linear(2 * H, K)), features(), **axes)
