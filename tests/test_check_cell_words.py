@@ -274,3 +274,21 @@ def test_an_error_of_a_class_with_lazy_layers_is_its_own():
             return self.linear(x) + nowhere  # noqa: F821
 
     assert "name 'nowhere' is not defined" in check_cell(Lazy).message
+
+
+class OwnGRU(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gates = nn.Linear(input_size + hidden_size, 2 * hidden_size)
+        self.new = nn.Linear(input_size + hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        r, z = torch.sigmoid(self.gates(torch.cat([x, h], dim=1))).chunk(2, dim=1)
+        return z * h + (1 - z) * torch.tanh(self.new(torch.cat([x, r * h], dim=1)))
+
+
+@pytest.mark.parametrize("cell", [OwnGRU, OwnGRU(7, 3)])
+def test_a_cell_of_one_state_is_called_with_one(cell):
+    report = check_cell(cell, 7, 3)
+    assert report.verdict == "variant"
+    assert "GRU" in report.headline

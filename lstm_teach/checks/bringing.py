@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
 import re
 import sys
 import time
@@ -46,6 +47,7 @@ BUDGET = 1.0
 """Seconds after which no further call is begun that the verdict can do without."""
 
 _DEPTH = 4
+_DRAWN = 65_521
 _BEHIND = ("_torchdynamo_orig_callable", "_orig_mod")
 _INPUT = re.compile(
     r"in(put|_?features|_?dim|_?size|_?sz|_?channels|$)|n_?(in|x|inputs?|features?)$|num_(in|fea)"
@@ -221,7 +223,14 @@ def _is_array(value: Any) -> bool:
 def normals(seed: int) -> Any:
     """A source of normal random tensors in float64, the same on every machine: normal(*shape)."""
     source = torch.Generator().manual_seed(seed)
-    return lambda *shape: torch.randn(shape, generator=source, dtype=torch.float64, device="cpu")
+
+    def normal(*shape: int) -> Tensor:
+        # Much is drawn once and repeated; no two rows begin at the same place of a prime length.
+        count = math.prod(shape)
+        drawn = torch.randn(min(count, _DRAWN), generator=source, dtype=torch.float64, device="cpu")
+        return drawn.repeat(-(-count // _DRAWN))[:count].view(shape)
+
+    return normal
 
 
 def redraw(weights: Mapping[str, Tensor], sizes: Sizes, seed: int = 5) -> None:
@@ -230,7 +239,7 @@ def redraw(weights: Mapping[str, Tensor], sizes: Sizes, seed: int = 5) -> None:
     with torch.no_grad():
         for tensor in weights.values():
             wide = spread if tensor.numel() > 4 * sizes[1] else 1.0
-            tensor.copy_(normal(*tensor.shape) * wide)
+            tensor.copy_(normal(*tensor.shape)).mul_(wide)
 
 
 def likely_sizes(

@@ -145,8 +145,7 @@ def _of(
         def given(sizes: Sizes) -> dict[str, Tensor]:
             if not handed:
                 redraw(owned(tried, call), sizes)
-            drawn = vars(draw(1, 3, *sizes))
-            return {n: t for n, t in drawn.items() if handed or n not in _WEIGHTS}
+            return vars(draw(1, 3, *sizes, weights=handed))
 
         def cast(dtype: torch.dtype) -> None:
             for module in modules if tried is not cell else []:
@@ -156,6 +155,9 @@ def _of(
         methods = [tried] if alone else [*_methods(tried)]
         forms = _HANDED if handed else _OWNED
         ways = [way for method in methods for way in callers(method, call, forms)]
+        if ways and not (handed or call):  # after the plain ways, a cell of one state
+            odd = next((n for n, way in enumerate(ways) if way.axes != "rows"), len(ways))
+            ways[odd:odd] = [*callers(tried, _with_one_state, ["x h c"])][:1]
         sizes = [*likely_sizes(cell, input_size, hidden_size)]
         if handed:
             told = input_size or _TRIED[0], hidden_size or _TRIED[1]
@@ -187,6 +189,12 @@ def _of(
             report = replace(report, message=f"{_training(eye, tried, few)}{report.message}")
         unseen = (*report.not_checked, *_switched_off(modules))
         return caller.report(replace(report, not_checked=unseen))
+
+
+def _with_one_state(net: Any, x: Any, h: Any, c: Any) -> tuple[Any, Any]:
+    """A step of a cell of one state, such as a GRU; c stays as it is."""
+    result = net(x, h)
+    return (result[-1] if isinstance(result, tuple) else result), c
 
 
 def _takes_weights(cell: Any, call: Callable[..., Any] | None) -> bool:
@@ -234,8 +242,7 @@ def _find(
     odd: list[Report] = []
     start = time.perf_counter()
     for n, caller in enumerate(ways):
-        slipped = handed and raised and WITHOUT_DIM in raised[0].message
-        if slipped and caller.axes != "rows":
+        if handed and raised and WITHOUT_DIM in raised[0].message and caller.axes != "rows":
             break  # it is a slip, and no other form
         plain = caller.axes == "rows" and caller.numpy == ways[0].numpy
         for caller.dtype in (torch.float64, torch.float32)[: 1 + plain]:
@@ -252,7 +259,8 @@ def _find(
                     (odd if ran else raised).append(found)
                 if time.perf_counter() - start > BUDGET:
                     return [*odd, *raised, found][0]
-    return [*odd, *raised][0]
+    slips = [report for report in raised if WITHOUT_DIM in report.message]
+    return [*odd, *slips, *raised][0]
 
 
 def _judged(eye: Eye, few: dict[str, Tensor], own: dict[str, Tensor], cell: Any) -> Report:
@@ -313,6 +321,8 @@ def _not_run(
 ) -> Report:
     """What to say of code that fails on a single step: what else would it run on?"""
     if failed.verdict not in ("raises", "cannot_check") or "was stopped" in failed.message:
+        return failed
+    if WITHOUT_DIM in failed.message and not handed:
         return failed
     for way in ways[:1]:
         way.dtype = torch.float64

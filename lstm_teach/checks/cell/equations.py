@@ -82,8 +82,15 @@ def run(given: Any, changed: Parts, order: str = GATES) -> tuple[Tensor, Tensor]
     return _solved(changed, known)
 
 
-def draw(seed: int, batch: int, input_size: int, hidden_size: int, largest_c: float = 1.5) -> Any:
-    """Large random weights and a random state for `run`, in float64.
+def draw(
+    seed: int,
+    batch: int,
+    input_size: int,
+    hidden_size: int,
+    largest_c: float = 1.5,
+    weights: bool = True,
+) -> Any:
+    """A random state and, if wanted, large random weights for `run`, in float64.
 
     With weights as small as PyTorch's own initial ones several wrong cells agree with a right
     one to rounding.
@@ -91,15 +98,16 @@ def draw(seed: int, batch: int, input_size: int, hidden_size: int, largest_c: fl
     normal = normals(seed)
     # A wide layer sums many products; this keeps its gates from being shut or open for good.
     scale = min(1.0, 3.0 / (input_size + hidden_size) ** 0.5)
-    return SimpleNamespace(
+    drawn = SimpleNamespace(
         x=normal(batch, input_size),
         h=torch.tanh(normal(batch, hidden_size)),
         c=largest_c * torch.tanh(normal(batch, hidden_size)),
-        w_ih=scale * normal(4 * hidden_size, input_size),
-        w_hh=scale * normal(4 * hidden_size, hidden_size),
-        b_ih=normal(4 * hidden_size),
-        b_hh=normal(4 * hidden_size),
     )
+    if weights:
+        drawn.w_ih = scale * normal(4 * hidden_size, input_size)
+        drawn.w_hh = scale * normal(4 * hidden_size, hidden_size)
+        drawn.b_ih, drawn.b_hh = normal(4 * hidden_size), normal(4 * hidden_size)
+    return drawn
 
 
 OLD_H, OLD_C = 0.37, (0.0, 0.7, -1.3, 2.1)

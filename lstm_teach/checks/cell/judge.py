@@ -177,7 +177,9 @@ def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor], cell: Any
         shown = _sources(eye)[2] if form.inside else None
         if shown and shown[0] != "missing_bias":
             return _told_source(shown)
-        return _told(form.mistakes, form.words, {part: "off" for part in form.off})
+        # o is read as h / tanh(c), which says nothing of o where h is made otherwise.
+        off = {part: "off" for part in form.off if part != "o" or "h" not in form.off}
+        return _told(form.mistakes, form.words, off)
     if not form.saturates:
         return Report(
             "cannot_check",

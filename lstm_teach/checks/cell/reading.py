@@ -22,7 +22,7 @@ from lstm_teach.checks.report import Report
 LARGE = 200.0
 """An old c to try, far beyond where c is usually clipped, which is at 50 at most."""
 
-_MANY_UNITS, _MANY_COLUMNS, _BETWEEN = 32, 64, 24
+_MOST, _BETWEEN = 64, 24
 
 
 class Failed(Exception):
@@ -90,12 +90,12 @@ class Eye:
     @cached_property
     def units(self) -> Tensor:
         """The hidden units looked at."""
-        return _some(self.sizes[1], _MANY_UNITS)
+        return _some(self.sizes[1])
 
     @cached_property
     def columns(self) -> tuple[Tensor, Tensor]:
         """The features of x and the units of h looked at."""
-        return _some(self.sizes[0], _MANY_COLUMNS), _some(self.sizes[1], _MANY_COLUMNS)
+        return _some(self.sizes[0]), self.units
 
     def same(self, one: Tensor, other: Tensor, times: float = 1.0) -> bool:
         """Whether two readings are equal to the accuracy; what cannot be read is no difference."""
@@ -125,9 +125,9 @@ class Eye:
         """
         input_size, hidden_size = self.sizes
         scale = scale if self.exact else scale / 3
-        units = self.units[:: max(1, len(self.units) // 8)]
-        n = 16 if self.caller.axes == "one" else 48
-        rounds = -(-{1: 96, 2: 48, 3: 32}.get(input_size, 24) // len(units))
+        some = min(len(self.units), 8)
+        n = (16 if self.caller.axes == "one" else 48) * some // len(self.units)
+        rounds = -(-{1: 96, 2: 48, 3: 32}.get(input_size, 24) // some)
         rows, moves = [], []
         for seed in range(rounds):
             self.redraw(20 + seed)
@@ -135,7 +135,7 @@ class Eye:
             x = torch.cat([out, 1.3 * out]).repeat_interleave(len(OLD_C), 0)
             old = torch.tensor(OLD_C, dtype=x.dtype).repeat(2 * n)[:, None].expand(-1, hidden_size)
             found = torch.stack(self.step(x, torch.full_like(old, OLD_H), old), -1)
-            near, far = found[:, units].unflatten(0, (2, n, len(OLD_C))).transpose(2, 3).flatten(3)
+            near, far = found[:, self.units].unflatten(0, (2, n, -1)).transpose(2, 3).flatten(3)
             value, moving = settled(near, far, 30 * self.limit if self.exact else 3e-3)
             rows.append(value.flatten(0, 1))
             moves.append((moving | ~value.isfinite()).flatten(0, 1))
@@ -233,5 +233,6 @@ def _zeros(*shape: int) -> Tensor:
     return torch.zeros(*shape, dtype=torch.float64)
 
 
-def _some(size: int, most: int) -> Tensor:
-    return torch.linspace(0, size - 1, min(size, most)).long().unique()
+def _some(size: int) -> Tensor:
+    """All places, or some of many."""
+    return torch.linspace(0, size - 1, size if size <= _MOST else _MOST // 2).long()
