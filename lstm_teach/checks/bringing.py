@@ -168,6 +168,11 @@ def owned(*code: Any) -> dict[str, Tensor]:
     }
 
 
+def on_the_cpu(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same weights, where a copy is tried."""
+    return {name: tensor.cpu() for name, tensor in weights.items()}
+
+
 def speaks_numpy(*code: Any) -> bool:
     """Whether all the weights that the code owns are NumPy arrays, and there are some."""
     values = [value for _, value in _weights(code)]

@@ -20,6 +20,7 @@ from lstm_teach.checks.bringing import (
     likely_sizes,
     listed,
     make,
+    on_the_cpu,
     owned,
     redraw,
     signature_of,
@@ -176,7 +177,7 @@ def _of(
         if not handed and (isinstance(tried, FunctionType) or call):
             # What a closure sees is not all for the step.
             weights = {n: tensor for n, tensor in weights.items() if _feeds(tensor, caller, few)}
-        own = {} if handed or tried is cell else owned(cell, call)
+        own = {} if handed or tried is cell else on_the_cpu(owned(cell, call))
         eye = Eye(caller, weights, fit, handed, free=not (input_size or hidden_size))
         report = _judged(eye, few, own, cell)
         if report.headline == MIXED.headline and modules and _reads_a_sequence(tried, *fit):

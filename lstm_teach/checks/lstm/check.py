@@ -19,6 +19,7 @@ from lstm_teach.checks.bringing import (
     likely_sizes,
     make,
     normals,
+    on_the_cpu,
     owned,
     redraw,
     signature_of,
@@ -179,7 +180,7 @@ class _Check:
 
     def report(self) -> Report:
         """What is wrong, from the outside in: the first thing."""
-        original = owned(*filter(None, (self.code, self.call)))
+        original = on_the_cpu(owned(*filter(None, (self.code, self.call))))
         if sum(weight.numel() for weight in original.values()) > _MOST_WEIGHTS:
             said = "Give the check the class, or a small one, such as `YourLSTM(5, 4)`."
             return _cannot("it has more weights than the check can try in a second", said)

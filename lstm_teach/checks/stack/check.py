@@ -55,6 +55,7 @@ def check_stack(run_stack: Any, call: Callable[..., Any] | None = None) -> Repor
     """
     if run_stack is None or run_stack is ...:
         return Report("not_attempted", "There is no function yet: write `run_stack(cells, x)`.")
+    torch.set_default_device(None)  # the cells and x are made on the CPU
     brought = bring(run_stack, call)
     if isinstance(brought, Report):
         return brought
