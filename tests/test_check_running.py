@@ -98,7 +98,7 @@ def half_done(x):
         (half_done, "`half_done` returns `..., Tensor`"),
         (lambda x: None, "Your function returns `None`"),
         (lambda x: (None, None), "Your function returns `None, None`"),
-        (stub_with_a_gap, "There is still a `...` to fill in, at line"),
+        (stub_with_a_gap, "There is still a `...` to fill in. Your code meets it at line"),
     ],
 )
 def test_a_stub_is_told_how_it_was_known(stub, words):

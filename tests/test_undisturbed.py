@@ -321,8 +321,11 @@ def test_a_module_is_given_back_also_where_its_run_breaks_off():
 
 def test_on_a_gpu_cudnn_is_off_meanwhile_and_then_as_it_was(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
-    for before in (False, True):
-        monkeypatch.setattr(torch.backends.cudnn, "enabled", before)
-        with undisturbed(nn.LSTM(2, 3)):
-            assert not torch.backends.cudnn.enabled
-        assert torch.backends.cudnn.enabled == before
+    # PyTorch's own samples of modules, which other tests use, freeze the flags of this process.
+    with torch.backends.__allow_nonbracketed_mutation():
+        for before in (False, True):
+            monkeypatch.setattr(torch.backends.cudnn, "enabled", before)
+            with undisturbed(nn.LSTM(2, 3)):
+                assert not torch.backends.cudnn.enabled
+            assert torch.backends.cudnn.enabled == before
+        monkeypatch.undo()

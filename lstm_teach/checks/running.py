@@ -218,7 +218,8 @@ def _report_on(error: BaseException, function: Callable[..., Any]) -> Report:
     where = learners_line(error)
     if place and place.blank():
         return Report(
-            "not_attempted", f"There is still a `...` to fill in, at {where}.\nIt says: {text}"
+            "not_attempted",
+            f"There is still a `...` to fill in. Your code meets it at {where}.\nIt says: {text}",
         )
     lines = [text, f"This comes from {where}.", helped(place)]
     return Report("raises", "\n".join(filter(None, lines)))

@@ -136,7 +136,7 @@ def evidence(t: Tables) -> dict[str, Any]:
         walk = t.bad_walk or t.walks[0]
         found |= {"layer": walk.name, "its steps": walk.steps, "its sequences": walk.cols}
     if look is not None and given.batch > 1:
-        found["samples that reach another's output"] = int(look.foreign.sum())
+        found["samples that reach another's output"] = int(look.foreign.any(1).sum())
     return found
 
 

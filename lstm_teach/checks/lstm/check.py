@@ -508,15 +508,21 @@ class _Check:
             order = [
                 gate for _, gate in sorted(zip([p.block for p in roles.x], GATES, strict=True))
             ]
-            gates = f"The gates stand in the order {', '.join(order)}; nn.LSTM's is i, f, g, o."
+            stand = f"The gates stand in the order {', '.join(order)}"
+            gates = (
+                f"{stand}, as in nn.LSTM."
+                if order == [*GATES]
+                else f"{stand}; nn.LSTM's is i, f, g, o."
+            )
         biases = ("no bias", "one bias", "two biases")[min(2, max(map(len, roles.b)))]
         adds = f", and adds {search.added:g} to the sum of f" if search.added else ""
+        two = "; nn.LSTM has two, and only their sum matters"
         trained = isinstance(self.tried, nn.Module) or self.backward is not None
         layers = len(search.lanes) // self.directions
         return (
             f"It computes what nn.LSTM computes{', with the same gradients' * trained}: "
             f"{layers} layer{'s' * (layers > 1)}{both}. x is {self.reader.axes.said}.\n"
-            f"{gates} It has {biases}{adds}; nn.LSTM has two, and only their sum matters.\n"
+            f"{gates} It has {biases}{adds}{'' if biases == 'two biases' else two}.\n"
             "`report.as_torch()` is an nn.LSTM with these weights."
         )
 
