@@ -98,9 +98,19 @@ class Lab:
 
 @contextmanager
 def serve(
-    folder: Path, scratch: Path, settings: Mapping[str, dict[str, Any]] = SETTINGS
+    folder: Path,
+    scratch: Path,
+    settings: Mapping[str, dict[str, Any]] = SETTINGS,
+    app: str = "jupyterlab",
 ) -> Iterator[Lab]:
-    """Serve `folder` on a free port of 127.0.0.1; what else JupyterLab writes goes to `scratch`."""
+    """Serve `folder` on a free port of 127.0.0.1; what else is written goes to `scratch`.
+
+    Args:
+        folder: the notebooks.
+        scratch: a folder for settings and logs.
+        settings: of each plugin of JupyterLab.
+        app: the module that is started: "jupyterlab", or "notebook" for Jupyter Notebook 7.
+    """
     homes = {
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_DATA_DIR": "data",
@@ -120,9 +130,11 @@ def serve(
         port = probe.getsockname()[1]
     lab = Lab(f"http://127.0.0.1:{port}", secrets.token_hex(8), folder)
     command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
+        *(sys.executable, "-m", app, "--no-browser", "--allow-root", "--ip=127.0.0.1"),
         *(f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"),
-        *(f"--IdentityProvider.token={lab.token}", "--LabApp.expose_app_in_browser=True"),
+        f"--IdentityProvider.token={lab.token}",
+        "--LabApp.expose_app_in_browser=True",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
         "--LabApp.extension_manager=readonly",
         "--KernelManager.shutdown_wait_time=0.5",
         f"--LabApp.app_settings_dir={ROOT / 'share/jupyter/lab/settings'}",
@@ -178,12 +190,13 @@ class Notebook:
     lab: Lab
     name: str
     heard: Heard
-    view: str = "doc"  # alone in the page; "lab" is the window with tabs
+    # Alone in the page; "lab/tree" is the window with tabs, "notebooks" is Jupyter Notebook.
+    view: str = "doc/tree"
     panel: str = ""  # a selector for the notebook where several are in the page
 
     def open(self) -> None:
         """Open the notebook in the page, in place of what is there."""
-        self.page.goto(f"{self.lab.url}/{self.view}/tree/{self.name}?token={self.lab.token}")
+        self.page.goto(f"{self.lab.url}/{self.view}/{self.name}?token={self.lab.token}")
         try:
             self.wait_idle(30)
         except PlaywrightTimeout:
@@ -314,9 +327,9 @@ def open_notebook(
     width: int = SIZE["width"],
     height: int = SIZE["height"],
     zoom: float = 1,
-    view: str = "doc",
+    view: str = "doc/tree",
 ) -> Notebook:
-    """Open a notebook in a page of its own, without the side bar unless `view` is "lab"."""
+    """Open a notebook in a page of its own, without the side bar unless `view` is "lab/tree"."""
     context = browser.new_context(
         viewport={"width": round(width / zoom), "height": round(height / zoom)},
         device_scale_factor=zoom,

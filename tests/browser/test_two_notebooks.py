@@ -10,7 +10,7 @@ from tests.notebook import NOTEBOOKS, first_line, load, tagged
 @pytest.fixture(scope="module")
 def two(driver, lab, browser):
     """Two open notebooks, and one explorer of each, after the cells that it needs."""
-    left = driver.open_notebook(browser, lab, NOTEBOOKS[0].name, view="lab")
+    left = driver.open_notebook(browser, lab, NOTEBOOKS[0].name, view="lab/tree")
     explorers = [run_first_explorer(left, load(NOTEBOOKS[0]))]
     right = left.beside(NOTEBOOKS[2].name)
     explorers.append(run_first_explorer(right, load(NOTEBOOKS[2])))
