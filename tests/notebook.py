@@ -78,7 +78,7 @@ class Notebook:
     @property
     def imports(self) -> NotebookNode:
         """The one cell that every section needs."""
-        return self.code[0]
+        return next(cell for cell in self.code if not tagged(cell, "colab"))
 
     @property
     def prose(self) -> str:
@@ -93,13 +93,13 @@ class Notebook:
 
     @cached_property
     def sections(self) -> list[Section]:
-        """The parts under `## ` headings that run something; the import cell is in none."""
+        """The parts under `## ` headings that run something; the cells before them are in none."""
         parts: list[tuple[str, list[NotebookNode]]] = [("the opening", [])]
         for cell in self.cells:
             heading = re.search(r"^## (.+)", cell.source, re.MULTILINE)
             if cell.cell_type == "markdown" and heading:
                 parts.append((heading[1].strip(), []))
-            if cell is not self.imports:
+            if cell is not self.imports and not tagged(cell, "colab"):
                 parts[-1][1].append(cell)
         sections = [Section(title, tuple(cells)) for title, cells in parts]
         return [section for section in sections if section.code]

@@ -31,6 +31,7 @@ METADATA = {
 }
 KEPT_OF_A_CELL = ("exercise", "tags")
 FOLDED = NotebookNode(outputs_hidden=True)
+SOURCE_FOLDED = NotebookNode(source_hidden=True)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -78,6 +79,8 @@ def tidy(notebook: NotebookNode) -> None:
             _tidy_output(output, cell)
         if "predict" in cell.metadata.get("tags", []):
             _fold(cell)
+        if "colab" in cell.metadata.get("tags", []):
+            cell.metadata.jupyter = SOURCE_FOLDED  # its reader is Colab, which shows it anyway
 
 
 def _name(cell: NotebookNode, seen: Counter[str]) -> str:
