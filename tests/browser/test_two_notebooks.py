@@ -32,7 +32,7 @@ def controls(two):
 
 def run_first_explorer(opened, file):
     """Run the import cell and the first cell that shows an explorer; the explorer."""
-    cell = next(cell for cell in file.code[1:] if "Explorer(" in cell.source)
+    cell = next(cell for cell in file.code[2:] if "Explorer(" in cell.source)
     for each in (file.imports, cell):
         opened.run_cell(file.cells.index(each))
     explorer = opened.cell(file.cells.index(cell)).locator(".lstm-explorer")
