@@ -21,7 +21,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 help:
 	@echo "make lab        set up what is missing, then open the first notebook in JupyterLab"
 	@echo "make test       every test: the package, the notebooks, a real browser where there is one"
-	@echo "make notebooks  run every notebook and write it back as it is committed; the cheat sheet too"
+	@echo "make notebooks  run and write all notebooks, the Chinese ones and the cheat sheet too"
 	@echo "make bench      the speed and memory figures"
 	@echo "make classroom  learners on a real JupyterHub: their seconds, their memory (Linux, npm)"
 	@echo "make binder     the link that opens this copy on Binder; make colab: on Colab"
@@ -40,6 +40,9 @@ test: $(VENV)/.dev $(VENV)/$(SETTINGS)
 
 notebooks: $(VENV)/.dev
 	$(BIN)/python -m tools.normalise $(ARGS) notebooks/*.ipynb
+	$(BIN)/python -m tools.translate --extract
+	$(BIN)/python -m tools.translate
+	$(BIN)/python -m tools.normalise $(ARGS) notebooks/zh/*.ipynb
 	$(BIN)/python -m tools.cheat_sheet
 
 bench: $(VENV)/.dev $(VENV)/$(SETTINGS)

@@ -17,6 +17,8 @@ LONG = (
     "tests/browser/",
     "notebooks/05",
     "notebooks/04",
+    "notebooks/zh/05",
+    "notebooks/zh/04",
     "tests/test_check_cell.py",
     "tests/test_notebooks.py",
     "notebooks/",

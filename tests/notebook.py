@@ -21,10 +21,17 @@ from lstm_teach import Report
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+CHINESE = sorted((ROOT / "notebooks" / "zh").glob("*.ipynb"))
 SOLUTION = re.compile(
-    r"<details>\s*<summary>Solution</summary>.*?```python\n(.*?)```.*?</details>", re.DOTALL
+    r"<details>\s*<summary>(?:Solution|参考答案)</summary>.*?```python\n(.*?)```.*?</details>",
+    re.DOTALL,
 )
 LONG_SECONDS = 5
+
+
+def name(path: Path) -> str:
+    """How a test is told which notebook it is about: 01_lstm_shapes, or 01_lstm_shapes-zh."""
+    return f"{path.stem}-zh" if path in CHINESE else path.stem
 
 
 def tagged(cell: NotebookNode, tag: str) -> bool:
@@ -138,7 +145,7 @@ def _exercise(section: Section, place: int) -> Exercise:
         f"{where}, and {len(solutions)} markdown cells below it, before the next exercise, have "
         "<details><summary>Solution</summary> with a ```python block"
     )
-    hints = len(re.findall(r"<summary>Hint \d</summary>", folded))
+    hints = len(re.findall(r"<summary>(?:Hint|提示) \d</summary>", folded))
     return Exercise(name, section, stub, checks[0], solutions[0], hints)
 
 

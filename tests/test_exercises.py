@@ -2,10 +2,14 @@
 
 import pytest
 
-from tests.notebook import NOTEBOOKS, answer, load
+from tests.notebook import CHINESE, NOTEBOOKS, answer, load
+from tests.notebook import name as name_of
 from tests.wrong_answers import WRONG_ANSWERS
 
-EXERCISES = [(load(path), exercise) for path in NOTEBOOKS for exercise in load(path).exercises]
+ENGLISH, ALL = (
+    [(load(path), exercise) for path in paths for exercise in load(path).exercises]
+    for paths in (NOTEBOOKS, NOTEBOOKS + CHINESE)
+)
 
 
 def wrong_answers(notebook, exercise):
@@ -13,23 +17,23 @@ def wrong_answers(notebook, exercise):
 
 
 def name(notebook, exercise):
-    return f"{notebook.path.stem}-{exercise.name}"
+    return f"{name_of(notebook.path)}-{exercise.name}"
 
 
 every_exercise = pytest.mark.parametrize(
-    ("notebook", "exercise"), [pytest.param(*each, id=name(*each)) for each in EXERCISES]
+    ("notebook", "exercise"), [pytest.param(*each, id=name(*each)) for each in ALL]
 )
 every_wrong_answer = pytest.mark.parametrize(
     ("notebook", "exercise", "code", "verdict"),
     [
         pytest.param(*each, code, verdict, id=f"{name(*each)}-{place}-{verdict}")
-        for each in EXERCISES
+        for each in ENGLISH
         for place, (code, verdict) in enumerate(wrong_answers(*each), 1)
     ],
 )
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS + CHINESE, ids=name_of)
 def test_a_notebook_has_three_exercises_or_more(path):
     assert len(load(path).exercises) >= 3
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import nbformat
 import pytest
 
-from tests.notebook import LONG_SECONDS, NOTEBOOKS, Kernel, first_line, load
+from tests.notebook import CHINESE, LONG_SECONDS, NOTEBOOKS, Kernel, first_line, load, name
 from tools.normalise import METADATA, VIEW, tidy
 
 BLOG = {
@@ -37,16 +37,23 @@ MACHINE_DEPENDENT = {
 }
 A_PATH = re.compile(r"/(?:home|Users|root|tmp|usr|work|opt)/|[A-Z]:\\")
 
-every_notebook = pytest.mark.parametrize(
-    "notebook", [pytest.param(load(path), id=path.stem) for path in NOTEBOOKS]
+# Whether the English is well written; the Chinese has the same code.
+every_english_notebook = pytest.mark.parametrize(
+    "notebook", [pytest.param(load(path), id=name(path)) for path in NOTEBOOKS]
 )
-every_section = pytest.mark.parametrize(
-    ("notebook", "section"),
-    [
-        pytest.param(load(path), section, id=f"{path.stem}-{place}")
-        for path in NOTEBOOKS
-        for place, section in enumerate(load(path).sections, 1)
-    ],
+every_notebook = pytest.mark.parametrize(
+    "notebook", [pytest.param(load(path), id=name(path)) for path in NOTEBOOKS + CHINESE]
+)
+every_section, every_chinese_section = (
+    pytest.mark.parametrize(
+        ("notebook", "section"),
+        [
+            pytest.param(load(path), section, id=f"{name(path)}-{place}")
+            for path in paths
+            for place, section in enumerate(load(path).sections, 1)
+        ],
+    )
+    for paths in (NOTEBOOKS, CHINESE)
 )
 
 
@@ -109,6 +116,7 @@ def test_every_picture_says_what_it_shows(notebook):
 def test_links_to_files_and_headings_resolve(notebook):
     headings = re.findall(r"^#+ (.+)$", notebook.prose, re.MULTILINE)
     anchors = {heading.strip().replace(" ", "-") for heading in headings}
+    anchors.update(re.findall(r'<a id="(.+?)"></a>', notebook.prose))
     for target in re.findall(r"\]\((<[^>]+>|[^)\s]+)", notebook.prose):
         target = target.strip("<>")  # brackets in a heading need them
         if re.match(r"https?://|attachment:", target):
@@ -127,7 +135,7 @@ def test_the_import_cell_imports_names_one_by_one_and_shortens_errors(notebook):
         assert all(name.name != "*" for name in statement.names), ast.unparse(statement)
 
 
-@every_notebook
+@every_english_notebook
 def test_cells_are_short(notebook):
     lengths = {
         first_line(cell): sum(bool(line.strip()) for line in cell.source.splitlines())
@@ -137,13 +145,13 @@ def test_cells_are_short(notebook):
     assert median(lengths.values()) <= 4
 
 
-@every_notebook
+@every_english_notebook
 def test_no_semicolon_hides_a_value(notebook):
     for cell in notebook.code:
         assert not cell.source.rstrip().endswith(";"), f"{first_line(cell)}: write `_ = ...`"
 
 
-@every_notebook
+@every_english_notebook
 def test_the_first_thing_run_is_the_example_of_the_blog_unchanged(notebook):
     first = "\n".join(cell.source for cell in notebook.sections[0].code)
     for line in BLOG.get(notebook.path.stem, ()):
@@ -173,3 +181,12 @@ def test_a_section_runs_alone_and_each_of_its_cells_twice_and_writes_no_file(
         if kernel.run_cell(cell) < LONG_SECONDS:
             kernel.run_cell(cell)
     assert files(copied) == before
+
+
+@every_chinese_section
+def test_a_section_in_chinese_runs_alone(notebook, section, no_network, monkeypatch, copied):
+    monkeypatch.chdir(copied / "zh")
+    kernel = Kernel()
+    kernel.run_cell(notebook.imports)
+    for cell in section.code:
+        kernel.run_cell(cell)

@@ -179,3 +179,15 @@ def test_a_saved_notebook_opens_again_with_its_pictures(lesson, driver):
     assert "Error displaying widget" not in text
     assert "model not found" not in text
     assert pictures.count() == shown
+
+
+def test_a_link_to_a_section_leads_there(lesson):
+    from playwright.sync_api import expect
+
+    links = lesson.page.locator(".jp-Notebook a[href^='#']:not(.jp-InternalAnchorLink)")
+    if not links.count():
+        pytest.skip("no link to a section in this notebook")
+    number = re.search(r"#(?:zh-\d\d-)?(\d+)", links.last.get_attribute("href"))[1]
+    links.last.click()
+    heading = lesson.page.locator(".jp-Notebook h2", has_text=re.compile(rf"^{number}\. "))
+    expect(heading).to_be_in_viewport(timeout=5_000)
