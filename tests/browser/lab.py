@@ -293,8 +293,12 @@ class Notebook:
         self.settle()
 
     def prompts(self) -> list[str]:
-        """What stands beside each code cell, such as "[3]:"."""
-        return self.page.locator(f"{self.panel} .jp-CodeCell .jp-InputPrompt").all_inner_texts()
+        """What stands beside each code cell, such as "[3]:", or would, were it not folded."""
+        return self.page.evaluate(
+            """() => window.jupyterapp.shell.currentWidget.content.widgets
+                .filter(cell => cell.model.type === 'code')
+                .map(cell => `[${cell.model.executionCount ?? ' '}]:`)"""
+        )
 
     def pieces(self, out: Path, stem: str) -> list[Path]:
         """Screenshots of the whole notebook, from top to bottom, one window height each."""
