@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import nbformat
 import pytest
 from PIL import Image
 
@@ -11,8 +12,10 @@ from tools import cheat_sheet
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [
     "README.md",
+    "README.zh.md",
     "CONTRIBUTING.md",
     "notebooks/cheat_sheet.md",
+    "notebooks/zh/cheat_sheet.md",
     "docs/classroom.md",
     "docs/teachers.md",
 ]
@@ -44,7 +47,11 @@ def test_the_cheat_sheet_is_made_of_tables_of_the_notebooks():
     """`make notebooks` writes it."""
     page = text("notebooks/cheat_sheet.md")
     assert page == cheat_sheet.page()
-    assert page.count("\n|---") == 4
+    chinese = text("notebooks/zh/cheat_sheet.md")
+    assert chinese == cheat_sheet.page(cheat_sheet.CHINESE_SHEET, cheat_sheet.CHINESE)
+    assert page.count("\n|---") == chinese.count("\n|---") == 4
+    code = [sorted(re.findall(r"`[^`]+`", sheet)) for sheet in (page, chinese)]
+    assert code[0] == code[1]
 
 
 def test_the_printed_cheat_sheet_is_one_sheet_of_the_same_page():
@@ -54,9 +61,14 @@ def test_the_printed_cheat_sheet_is_one_sheet_of_the_same_page():
     assert cheat_sheet.digest(cheat_sheet.page()).encode() in printed
 
 
-def test_every_notebook_is_in_the_table():
-    linked = set(re.findall(r"\(notebooks/(.+?\.ipynb)\)", text("README.md")))
-    assert linked == {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
+@pytest.mark.parametrize(("readme", "folder"), [("README.md", ""), ("README.zh.md", "zh/")])
+def test_every_notebook_is_in_the_table_under_its_title(readme, folder):
+    titles = {}
+    for path in (ROOT / "notebooks" / folder).glob("*.ipynb"):
+        first = nbformat.read(path, as_version=4).cells[0].source.splitlines()[0]
+        titles[path.name] = first.removeprefix(f"# {path.name[:2]} ")
+    rows = re.findall(rf"^\| \d\d \| \[(.+?)\]\(notebooks/{folder}(.+?)\)", text(readme), re.M)
+    assert {name: title for title, name in rows} == titles
 
 
 def test_the_readme_has_nothing_to_replace_and_a_picture_that_moves():
