@@ -144,12 +144,15 @@ def test_two_mistakes_are_both_told():
     assert "the candidate g goes through sigmoid" in report.headline
 
 
-def test_an_unknown_mistake_says_which_quantity_is_off():
+def test_an_unknown_mistake_says_which_gate_is_off():
     report = check_cell(step_with({"f": "sigmoid(1.3 * z_f)"}))
     assert report.verdict == "unrecognised"
-    assert report.headline == "f, c and h are off"
-    assert report.evidence["f"] > 1e-3 > report.evidence["o"]
-    assert report.evidence["i*g"] < 1e-6
+    assert "the gate f takes of `w_ih` is no block" in report.headline
+    assert report.evidence["c differs by"] > 1e-3
+    report = check_cell(step_with({"o": "sigmoid(z_o) ** 2"}))
+    assert report.headline == "the gate o is off"
+    assert report.evidence["o misses its line by"] > 1e-3 > report.evidence["f misses its line by"]
+    assert report.evidence["c differs by"] < 1e-6
 
 
 def test_a_check_takes_well_under_a_second():

@@ -269,11 +269,6 @@ def likely_sizes(
     yield from tried
 
 
-def tells_sizes(code: Any) -> bool:
-    """Whether attributes tell both sizes."""
-    return bool(_attribute(code, _INPUT) and _attribute(code, _HIDDEN))
-
-
 def _attribute(code: Any, pattern: re.Pattern[str]) -> int | None:
     owner = getattr(code, "__self__", code)
     usual = [name for name in ("input_size", "hidden_size") if pattern.match(name)]
@@ -319,21 +314,19 @@ class Caller:
         state = self.pair(**given)
         for name, part in () if isinstance(state, Report) else zip("hc", state, strict=True):
             if not part.is_floating_point():
-                return Report(
-                    "unrecognised",
-                    f"Your {name} has the dtype `{part.dtype}`; expected a floating point number, "
-                    "such as `torch.float32`. Gates lie between 0 and 1, so integers lose them.",
-                    headline=f"{name} holds whole numbers",
-                )
-            if not part.isfinite().all():
+                what = f"whole numbers (`{part.dtype}`)"
+                said = "Gates lie between 0 and 1, so integers lose them."
+            elif not part.isfinite().all():
                 what = "NaN (not a number)" if part.isnan().any() else "infinite values"
-                return Report(
-                    "unrecognised",
-                    f"Your {name} holds {what}. A right step never does on finite inputs: look for "
-                    "a division by zero, a logarithm of something negative, an `exp` that "
-                    "overflows, or a `torch.empty` that is never filled.",
-                    headline=f"{name} holds {what}",
+                said = (
+                    "A right step never does on finite inputs: look for a division by zero, a "
+                    "logarithm of something negative, an `exp` that overflows, or a `torch.empty` "
+                    "that is never filled."
                 )
+            else:
+                continue
+            said = f"Your {name} holds {what}. {said}"
+            return Report("unrecognised", said, headline=f"{name} holds {what}")
         return state
 
     def pair(self, **given: Tensor) -> State | Report:
@@ -357,7 +350,7 @@ class Caller:
 
     def raw(self, **given: Tensor) -> Any:
         """What the learner's code returns, as tensors with a batch first; or a report."""
-        tensors = self._laid({name: tensor.detach() for name, tensor in given.items()})
+        tensors = self._laid(given)
         before = {name: t.clone() for name, t in tensors.items()}
         things = {n: t.numpy() if self.numpy else t for n, t in tensors.items()}
 
@@ -373,13 +366,6 @@ class Caller:
                 self.changed_inputs[name] = None
         upright = self.axes.startswith("columns")
         return result if isinstance(result, Report) else _each(partial(_tensor, upright), result)
-
-    def attached(self, **given: Tensor) -> State:
-        """h and c with their gradients; what the learner's code raises is raised."""
-        result = self._call(self._laid(given))
-        result = _taken_apart(result, given["h"].shape) if self.joined else result
-        h, c = (torch.as_tensor(_at(result, path)) for path in self.place or ((0,), (1,)))
-        return h, c
 
     def _laid(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
         """Copies of what is given, in the dtype and with the axes that the code wants."""
@@ -437,8 +423,7 @@ def callers(
         forms: names of what is handed over, with spaces between; "state" stands for (h, c).
     """
     taken = partial(call, code) if call else code
-    function = taken.forward if isinstance(taken, nn.Module) else taken
-    ways = [*_ways(signature_of(function), [*forms])]
+    ways = [*_ways(signature_of(taken.forward if isinstance(taken, nn.Module) else taken), forms)]
     numpy = speaks_numpy(code, call)
     for in_numpy, (axes, said) in product((numpy, not numpy), _AXES.items()):
         for way, remarks, named in ways:
@@ -446,66 +431,70 @@ def callers(
             yield Caller(taken, way, in_numpy, axes, [*remarks, *more], named)
 
 
-def _ways(signature: inspect.Signature, forms: list[str]) -> Iterator[tuple[Way, list[str], str]]:
+def _ways(
+    signature: inspect.Signature, forms: Iterable[str]
+) -> Iterator[tuple[Way, list[str], str]]:
     """Each goes to the parameter of its name, x, h and c also to one of the first three that only
     begins so; what is left goes in order. A state is a pair, then one tensor."""
     kinds = {name: p.kind.name for name, p in signature.parameters.items()}
-    star, stars = (
-        next((name for name, kind in kinds.items() if kind == f"VAR_{several}"), "")
-        for several in ("POSITIONAL", "KEYWORD")
-    )
     single = [name for name, kind in kinds.items() if not kind.startswith("VAR")]
-    begun = {
+    needed = {name for name in single if signature.parameters[name].default is inspect._empty}
+    star = next((name for name, kind in kinds.items() if kind.startswith("VAR")), "")
+    own = {
         name: parameter
         for parameter in single[2::-1]
         for name, begins in _BEGINS.items()
         if re.match(begins, parameter, re.IGNORECASE)
     }
-    own = begun | {name: name for form in forms for name in form.split() if name in single}
+    known = [form.split() for form in forms]
+    own |= {name: name for names in known for name in names if name in single}
     if not {"h", "c"} <= own.keys():  # one of them alone may be the pair
         own = {name: parameter for name, parameter in own.items() if name not in "hc"}
     apart = "c" in own or star.startswith(("h", "s"))  # as in `forward(x, *hc)`
     free = [parameter for parameter in single if parameter not in own.values()]
-
-    def handed_over(names: list[str], state: Callable[[Any, Any], Any]) -> Way:
-        def way(given: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-            things: dict[str, Any] = dict(given)
-            if "state" in names:
-                things["state"] = state(given["h"], given["c"])
-            rest = {name: things[name] for name in names if name not in own}
-            left = dict([*rest.items()][len(free) :])
-            bound = signature.bind_partial()
-            bound.arguments |= {own[name]: things[name] for name in names if name in own}
-            bound.arguments |= zip(free, rest.values(), strict=False)
-            bound.arguments |= {star: left.values()} if star else {stars: left} if stars else {}
-            return bound.args, bound.kwargs
-
-        return way
-
-    for form, (state, how) in product(forms, _STATES.items()):
-        names = form.split()
-        if state and "state" not in names:
+    for names in known:
+        rest = [name for name in names if name not in own]
+        placed = {own[name]: name for name in names if name in own}
+        placed |= zip(free, rest, strict=False)
+        left = rest[len(free) :]
+        if not needed <= placed.keys() or (left and not star) or (apart and "state" in names):
             continue
-        args, kwargs = handed_over(names, lambda h, c: (h, c))({n: n for n in [*names, "h", "c"]})
-        try:
-            signature.bind(*args, **kwargs)
-        except TypeError:
-            continue
-        taken = [*args, *kwargs.values()]
-        if len(taken) != len(names) or (apart and "state" in names):
-            continue
-        in_order = taken == [("h", "c") if name == "state" else name for name in names]
-        named = "" if "state" in names or not {"h", "c"} <= own.keys() else "h c"
-        if named and single.index(own["c"]) < single.index(own["h"]):
-            named = "c h"
-        yield (
-            handed_over(names, how),
-            [s for s in (state, "" if in_order else _BY_NAME) if s],
-            named,
-        )
+        in_order = [placed[parameter] for parameter in single if parameter in placed] + left
+        by_name = [] if in_order == names else [_BY_NAME]
+        named = ""
+        if "state" not in names and {"h", "c"} <= own.keys():
+            named = " ".join(sorted("hc", key=lambda name: single.index(own[name])))
+        for said, state in _STATES.items() if "state" in names else [("", _pair)]:
+            way = partial(_arranged, signature, placed, left, star, state)
+            yield way, [*filter(None, [said]), *by_name], named
+
+
+def _arranged(
+    signature: inspect.Signature,
+    placed: Mapping[str, str],
+    left: list[str],
+    star: str,
+    state: Callable[[Any, Any], Any],
+    given: dict[str, Any],
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What is given, each under the parameter where it is placed; what is left goes to the star."""
+    things = dict(given)
+    if "h" in given and "c" in given:
+        things["state"] = state(given["h"], given["c"])
+    bound = signature.bind_partial()
+    bound.arguments |= {parameter: things[name] for parameter, name in placed.items()}
+    if left:
+        several = signature.parameters[star].kind is inspect.Parameter.VAR_POSITIONAL
+        rest = {name: things[name] for name in left}
+        bound.arguments[star] = (*rest.values(),) if several else rest
+    return bound.args, bound.kwargs
 
 
 _SIDE_BY_SIDE = "Your code has the state as one tensor, h and c side by side."
+
+
+def _pair(h: Any, c: Any) -> Any:
+    return h, c
 
 
 def _joined(h: Any, c: Any) -> Any:
@@ -520,7 +509,7 @@ def _taken_apart(result: Any, expected: torch.Size) -> Any:
 
 
 _STATES: dict[str, Callable[[Any, Any], Any]] = {
-    "": lambda h, c: (h, c),
+    "": _pair,
     _SIDE_BY_SIDE: _joined,
 }
 _COLUMNS = "Your code has the samples as columns, `[features, batch]`; PyTorch has them as rows."
@@ -567,26 +556,23 @@ def find_state(result: Any, expected: torch.Size) -> tuple[Path, Path] | None:
 def no_state(result: Any, expected: torch.Size) -> Report:
     """What keeps a result from being the pair h, c."""
     batch, hidden_size = expected
-    parts = _parts(result).values()
-    shapes = [tuple(getattr(part, "shape", ())) for part in parts]
-    stacked = tuple(getattr(result, "shape", ())) == (2, *expected)
     hints = {
-        "The two are stacked into one tensor.": stacked,
-        "One of the two is None, and c goes to the next step too.": any(p is None for p in parts),
-        "Yours is transposed: batch is the first axis.": (hidden_size, batch) in shapes,
-        "Yours has an axis too many: a single step has no layers and no time.": (
-            (1, batch, hidden_size) in shapes
+        (2, *expected): "The two are stacked into one tensor.",
+        None: "One of the two is None, and c goes to the next step too.",
+        (hidden_size, batch): "Yours is transposed: batch is the first axis.",
+        (1, *expected): "Yours has an axis too many: a single step has no layers and no time.",
+        (batch, 4 * hidden_size): (
+            "Yours has all four blocks side by side: take it apart with `chunk(4, dim=1)`."
         ),
-        "Yours has all four blocks side by side: take it apart with `chunk(4, dim=1)`.": any(
-            shape[-1:] == (4 * hidden_size,) for shape in shapes
-        ),
-        "Write `return h, c` at its end.": True,
     }
+    parts = [result, *_parts(result).values()]
+    shapes = [None if part is None else getattr(part, "shape", "") for part in parts]
+    hint = next((hint for shape, hint in hints.items() if shape in shapes), "")
     return Report(
         "unrecognised",
         f"Your step returned {_described(result)}; expected: `(h, c)`, a tuple of two tensors of "
         f"shape `{list(expected)}` each: [batch, hidden_size]. "
-        f"{next(hint for hint, fits in hints.items() if fits)}",
+        f"{hint or 'Write `return h, c` at its end.'}",
         headline="what you return is not the pair h, c",
     )
 

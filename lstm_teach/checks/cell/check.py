@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice, product
 from types import FunctionType
@@ -24,13 +24,12 @@ from lstm_teach.checks.bringing import (
     owned,
     redraw,
     signature_of,
-    tells_sizes,
     to_try,
     unwrapped,
 )
 from lstm_teach.checks.cell.equations import draw, run
 from lstm_teach.checks.cell.judge import MIXED, agrees, judge
-from lstm_teach.checks.cell.mistakes import WORDS
+from lstm_teach.checks.cell.mistakes import WORDS, told, worded
 from lstm_teach.checks.cell.reading import Eye
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_in_time, run_learner
@@ -49,6 +48,8 @@ _WEIGHTS = ("w_ih", "w_hh", "b_ih", "b_hh")
 _HANDED = ["x h c w_ih w_hh b_ih b_hh", "x state w_ih w_hh b_ih b_hh"]
 _OWNED = ["x state", "x h c"]
 _TRIED: Sizes = 5, 4
+Asked = tuple[int | None, int | None]
+Call = Callable[..., Any] | None
 
 
 @leaves_no_trace
@@ -83,9 +84,8 @@ def check_cell(
     if early is not None:
         return early
     with torch.no_grad():
-        if isinstance(cell, type):
-            return _of_class(cell, input_size, hidden_size, call)
-        return _of(cell, input_size, hidden_size, call)
+        judged = _of_class if isinstance(cell, type) else _of
+        return judged(cell, (input_size, hidden_size), call)
 
 
 def _no_cell(cell: Any) -> Report | None:
@@ -95,7 +95,7 @@ def _no_cell(cell: Any) -> Report | None:
         return Report("not_attempted", f"There is no cell yet: you gave `{given}`. {_WANTED}")
     for whole, single, kind in ((nn.GRU, nn.GRUCell, "gru"), (nn.RNN, nn.RNNCell, "rnn")):
         if isinstance(cell, (whole, single)) or cell in (whole, single):
-            return WORDS[kind].report({"cell": WORDS[kind].headline})
+            return told(WORDS[kind])
     if isinstance(cell, nn.LSTM) or cell is nn.LSTM:
         return _WHOLE
     if _without_forward(cell) and not [*_methods(cell)]:
@@ -106,38 +106,36 @@ def _no_cell(cell: Any) -> Report | None:
     return None
 
 
-def _of_class(
-    cls: type, input_size: int | None, hidden_size: int | None, call: Callable[..., Any] | None
-) -> Report:
-    """Judge a class by what it makes: in the other order of sizes, and square, where it raises."""
-    sizes = input_size or _TRIED[0], hidden_size or _TRIED[1]
-    try:
-        signature_of(cls).bind()
-    except TypeError:
-        told: tuple[int | None, int | None] = sizes
-    else:
-        told = input_size, hidden_size
-    reports = []
-    for swapped in (False, True):
+def _of_class(cls: type, asked: Asked, call: Call) -> Report:
+    """Judge a class by what it makes; where that raises, by a square one."""
+    x, h = asked[0] or _TRIED[0], asked[1] or _TRIED[1]
+    takes_sizes = any(p.default is p.empty for p in signature_of(cls).parameters.values())
+
+    def made(x: int, h: int) -> Report:
         torch.set_default_dtype(torch.float64)
-        made = make(cls, *sizes, swapped=swapped)
-        reports.append(made if isinstance(made, Report) else _of(made, *told, call))
-        done = reports[-1].verdict not in ("raises", "cannot_check") or reports[-1] is _WHOLE
-        if done or "was stopped" in reports[-1].message:
-            return reports[-1]
-    if reports[0].verdict == "raises" and not (input_size or hidden_size):
-        made = make(cls, sizes[1], sizes[1])
-        square = made if isinstance(made, Report) else _of(made, sizes[1], sizes[1], call)
-        if "transposed" in square.evidence:
-            said = "a weight is not transposed, so your cell runs only where it is square"
-            told_so = WORDS["missing_transpose"].report({}, seen=said)
-            return replace(told_so, message=f"{told_so.message}\n{reports[0].message}")
-    return reports[0]
+        one = make(cls, x, h)
+        return one if isinstance(one, Report) else _of(one, (x, h) if takes_sizes else asked, call)
+
+    report = made(x, h)
+    square = report.verdict == "raises" and not _over(report) and not any(asked)
+    return _only_square(made(h, h), report) if square else report
 
 
-def _of(
-    cell: Any, input_size: int | None, hidden_size: int | None, call: Callable[..., Any] | None
-) -> Report:
+def _over(report: Report) -> bool:
+    """Whether nothing is won by calling it in another way."""
+    failed = report.verdict in ("raises", "cannot_check") and report is not _WHOLE
+    return not failed or "was stopped" in report.message
+
+
+def _only_square(square: Report, failed: Report) -> Report:
+    """The report on a cell that fails, by what it does where input_size is hidden_size."""
+    if square.verdict == "missing_transpose":
+        return square
+    said = "a weight is not transposed, so your cell runs only where it is square"
+    return told(worded("missing_transpose", said)) if "transposed" in square.evidence else failed
+
+
+def _of(cell: Any, asked: Asked, call: Call) -> Report:
     """Judge a function, a module, an object or a bound method."""
     handed = _takes_weights(cell, call)
     with to_try(cell) as tried:
@@ -152,23 +150,20 @@ def _of(
             for module in modules if tried is not cell else []:
                 module.to(dtype)
 
-        alone = call or (callable(tried) and not _without_forward(tried))
-        methods = [tried] if alone else [*_methods(tried)]
-        forms = _HANDED if handed else _OWNED
-        ways = [way for method in methods for way in callers(method, call, forms)]
-        if ways and not (handed or call):  # after the plain ways, a cell of one state
-            odd = next((n for n, way in enumerate(ways) if way.axes != "rows"), len(ways))
-            ways[odd:odd] = [*callers(tried, _with_one_state, ["x h c"])][:1]
-        sizes = [*likely_sizes(cell, input_size, hidden_size)]
+        sizes = [*likely_sizes(cell, *asked)]
         if handed:
-            told = input_size or _TRIED[0], hidden_size or _TRIED[1]
-            sizes = [told, *([] if input_size or hidden_size else _written_sizes(cell))]
+            sizes = [(asked[0] or _TRIED[0], asked[1] or _TRIED[1])]
+            sizes += [] if any(asked) else _written_sizes(cell)
+        ways = _ways(tried, call, handed)
         found = _find(ways, sizes, given, cast, handed) if ways else _not_called(cell)
         if isinstance(found, Report):
-            if modules and not handed and _reads_a_sequence(tried, input_size, hidden_size):
+            if modules and not handed and _reads_a_sequence(tried, asked):
                 return _WHOLE
             cast(torch.float64)
-            return _not_run(cell, found, ways, given, sizes, handed)
+            if _over(found) or not ways:
+                return found
+            ways[0].dtype = torch.float64
+            return _not_run(cell, found, ways[0], given(sizes[0]), sizes)
         caller, fit = found
         cast(caller.dtype)
         drawn = given(fit)
@@ -178,18 +173,32 @@ def _of(
             # What a closure sees is not all for the step.
             weights = {n: tensor for n, tensor in weights.items() if _feeds(tensor, caller, few)}
         own = {} if handed or tried is cell else on_the_cpu(owned(cell, call))
-        eye = Eye(caller, weights, fit, handed, free=not (input_size or hidden_size))
-        report = _judged(eye, few, own, cell)
-        if report.headline == MIXED.headline and modules and _reads_a_sequence(tried, *fit):
+        eye = Eye(caller, weights, fit, handed, free=not any(asked))
+        report = _judged(eye, few, own)
+        if report is MIXED and modules and _reads_a_sequence(tried, fit):
             return _WHOLE
-        if handed and fit != told:
+        if handed and fit != sizes[0]:
             caller.remarks.append(
                 f"It works for hidden_size {fit[1]} only, which is written in it."
             )
         if report.ok and not caller.numpy and not caller.in_a_hurry():
-            report = replace(report, message=f"{_training(eye, tried, few)}{report.message}")
+            but = _untrainable(eye, tried, few)
+            first = f"The numbers are right, but {but}\n" if but else ""
+            report = replace(report, message=first + report.message)
         unseen = (*report.not_checked, *_switched_off(modules))
         return caller.report(replace(report, not_checked=unseen))
+
+
+def _ways(tried: Any, call: Call, handed: bool) -> list[Caller]:
+    """How it may want to be called, the likeliest first."""
+    alone = call or (callable(tried) and not _without_forward(tried))
+    methods = [tried] if alone else [*_methods(tried)]
+    forms = _HANDED if handed else _OWNED
+    ways = [way for method in methods for way in callers(method, call, forms)]
+    if ways and not (handed or call):
+        odd = next(n for n, way in enumerate(ways) if way.axes != "rows")
+        ways[odd:odd] = [*callers(tried, _with_one_state, ["x h c"])][:1]
+    return ways
 
 
 def _with_one_state(net: Any, x: Any, h: Any, c: Any) -> tuple[Any, Any]:
@@ -198,7 +207,7 @@ def _with_one_state(net: Any, x: Any, h: Any, c: Any) -> tuple[Any, Any]:
     return (result[-1] if isinstance(result, tuple) else result), c
 
 
-def _takes_weights(cell: Any, call: Callable[..., Any] | None) -> bool:
+def _takes_weights(cell: Any, call: Call) -> bool:
     """Whether a cell is handed its weights."""
     if call:
         return len(signature_of(call).parameters) > 6
@@ -239,49 +248,56 @@ def _find(
     handed: bool,
 ) -> tuple[Caller, Sizes] | Report:
     """The first way and sizes with which the code gives h and c; or what is to be said."""
-    raised: list[Report] = []
-    odd: list[Report] = []
+    failed: list[tuple[int, Report]] = []
     start = time.perf_counter()
-    for n, caller in enumerate(ways):
-        if handed and raised and WITHOUT_DIM in raised[0].message and caller.axes != "rows":
-            break  # it is a slip, and no other form
-        plain = caller.axes == "rows" and caller.numpy == ways[0].numpy
-        for caller.dtype in (torch.float64, torch.float32)[: 1 + plain]:
-            cast(caller.dtype)
-            for one in sizes if n == 0 else sizes[:6]:
-                caller.place = None
-                found = caller(**given(one))
-                if not isinstance(found, Report):
-                    return caller, one
-                if found.verdict == "not_attempted" or "was stopped" in found.message:
-                    return found
-                ran = found.verdict == "unrecognised"
-                if not ran or (caller.axes == "rows" and not caller.numpy):
-                    (odd if ran else raised).append(found)
-                if time.perf_counter() - start > BUDGET:
-                    return [*odd, *raised, found][0]
-    slips = [report for report in raised if WITHOUT_DIM in report.message]
-    return [*odd, *slips, *raised][0]
-
-
-def _judged(eye: Eye, few: dict[str, Tensor], own: dict[str, Tensor], cell: Any) -> Report:
-    """The verdict; once more with (c, h) for (h, c), where that is how it reads."""
-    caller, said = eye.caller, ""
-    report = judge(eye, few, own, cell)
-    if report.verdict == "swapped_return" and caller.named == "c h":
-        caller.c_first, said = (False, True), "It takes c before h, and hands them back so."
-    elif not (caller.named or eye.is_function) and (
-        report.headline.endswith(" off") or "the state is (c, h)" in report.headline
+    plain = [way for way in ways if way.axes == "rows" and way.numpy == ways[0].numpy]
+    for caller, dtype, one in (
+        (way, dtype, one)
+        for way in ways
+        for dtype in (torch.float64, torch.float32)[: 1 + (way in plain)]
+        for one in sizes[: None if way is ways[0] else 6]
     ):
-        caller.c_first, said = (True, True), "It has the state as (c, h); PyTorch has (h, c)."
-    elif report.headline.startswith("the old h stands"):
-        caller.c_first = (True, False)
-        return WORDS["exchanged"].report() if judge(eye, few).ok else report
-    again = judge(eye, few, own, cell) if said else report
-    one_state = again.headline in (WORDS["gru"].headline, WORDS["rnn"].headline)
-    if said and (again.ok or (again.verdict == "variant" and not one_state)):
-        return replace(again, message=f"{again.message}\n{said}")
-    return report
+        slip = bool(failed) and WITHOUT_DIM in failed[0][1].message
+        if (handed and slip and caller.axes != "rows") or time.perf_counter() - start > BUDGET:
+            break
+        caller.dtype, caller.place = dtype, None
+        cast(dtype)
+        found = caller(**given(one))
+        if not isinstance(found, Report):
+            return caller, one
+        ran = found.verdict == "unrecognised"
+        if _over(found) and not ran:
+            return found
+        # What ran, but gave no h and c, tells most; then a slip.
+        rank = 2 - (WITHOUT_DIM in found.message)
+        if ran:
+            rank = 0 if caller.axes == "rows" and not caller.numpy else 3
+        failed.append((rank, found))
+    return min(failed, key=lambda one: one[0])[1]
+
+
+# By a verdict: whether h and c go in and come out exchanged, if their names are in this order,
+# and what to say where the cell is right so.
+_ORDERS = {
+    "swapped_return": ((False, True), "c h", "It takes c before h, and hands them back so."),
+    "unrecognised": ((True, True), "", "It has the state as (c, h); PyTorch has (h, c)."),
+    "c_lost": ((True, False), "", ""),
+}
+
+
+def _judged(eye: Eye, few: dict[str, Tensor], own: dict[str, Tensor]) -> Report:
+    """The verdict; once more with (c, h) for (h, c), where that is how it may read."""
+    report = judge(eye, few, own)
+    order, named, said = _ORDERS.get(report.verdict, ((False, False), None, ""))
+    if eye.is_function or eye.caller.named != named:
+        return report
+    eye.caller.c_first = order
+    again = judge(eye, few, own)
+    if not said:
+        return told(WORDS["exchanged"]) if again.ok else report
+    of_one_state = again.evidence.get("cell") in ("a GRU", "a plain RNN")
+    right = again.ok or (again.verdict == "variant" and not of_one_state)
+    return replace(again, message=f"{again.message}\n{said}") if right else report
 
 
 def _feeds(tensor: Tensor, caller: Caller, few: dict[str, Tensor]) -> bool:
@@ -295,61 +311,41 @@ def _feeds(tensor: Tensor, caller: Caller, few: dict[str, Tensor]) -> bool:
 def _not_called(cell: Any) -> Report:
     """What to say of code whose arguments are not those of a step."""
     function = cell.forward if isinstance(cell, nn.Module) else cell
-    own = [name for name in vars(type(cell)) if not name.startswith("_") and name != "forward"]
-    inner = f"net.{own[0]}" if own and not isinstance(cell, FunctionType) else "net"
-    taken = (
-        listed(f"`{p}`" for p in signature_of(function).parameters) if callable(function) else ""
-    )
+    parameters = signature_of(function).parameters if callable(function) else ()
     return Report(
         "cannot_check",
-        f"Your code takes {taken or 'nothing'}; the check hands over x, h and c, or with them the "
-        "four weights w_ih, w_hh, b_ih and b_hh. Say how it is called, and pick h and c out of "
-        f"what it returns:\n`check_cell(cell, call=lambda net, x, h, c: {inner}(x, h, c))`, or, of "
-        "a function that is handed its weights, "
-        "`check_cell(cell, call=lambda net, x, h, c, w_ih, w_hh, b_ih, b_hh: "
-        f"{inner}(x, h, c, w_ih, w_hh, b_ih + b_hh))`.",
+        f"Your code takes {listed(f'`{p}`' for p in parameters) or 'nothing'}; the check hands "
+        "over x, h and c, or with them the four weights w_ih, w_hh, b_ih and b_hh. Say how it is "
+        "called, and pick h and c out of what it returns:\n`check_cell(cell, call=lambda net, x, "
+        "h, c: net(x, h, c))`, or, of a function that is handed its weights, `check_cell(cell, "
+        "call=lambda net, x, h, c, w_ih, w_hh, b_ih, b_hh: net(x, h, c, w_ih, w_hh, b_ih + "
+        "b_hh))`.",
         headline="it does not take x, h and c",
     )
 
 
 def _not_run(
-    cell: Any,
-    failed: Report,
-    ways: list[Caller],
-    given: Callable[[Sizes], dict[str, Tensor]],
-    sizes: list[Sizes],
-    handed: bool,
+    cell: Any, failed: Report, way: Caller, drawn: dict[str, Tensor], sizes: list[Sizes]
 ) -> Report:
     """What to say of code that fails on a single step: what else would it run on?"""
-    if failed.verdict not in ("raises", "cannot_check") or "was stopped" in failed.message:
-        return failed
-    if WITHOUT_DIM in failed.message and not handed:
-        return failed
-    for way in ways[:1]:
-        way.dtype = torch.float64
-    if handed:
-        drawn = given(sizes[0])
+    if "w_ih" in drawn:
         for names in (_WEIGHTS[:2], _WEIGHTS[:1], _WEIGHTS[1:2]):
             turned = {**drawn, **{name: drawn[name].T.contiguous() for name in names}}
-            if agrees(ways[0](**turned), run(draw(1, 3, *sizes[0]), {})):
-                seen = f"there is no transpose of {listed(f'`{name}`' for name in names)}"
-                told = WORDS["missing_transpose"].report({}, seen=seen)
-                return replace(told, message=f"{told.message}\nPyTorch says: {failed.message}")
-        if sizes[0][0] != sizes[0][1]:
-            square = _of(cell, sizes[0][1], sizes[0][1], None)
-            return square if square.verdict == "missing_transpose" else failed
+            if agrees(way(**turned), run(draw(1, 3, *sizes[0]), {})):
+                which = listed(f"`{name}`" for name in names)
+                return told(worded("missing_transpose", f"there is no transpose of {which}"))
+        x, h = sizes[0]
+        return failed if x == h else _only_square(_of(cell, (h, h), None), failed)
+    if WITHOUT_DIM in failed.message:
         return failed
-    for x, hidden in islice(likely_sizes(cell), 2):
-        for narrow in {
-            d for tensor in owned(cell).values() for d in tensor.shape if 1 < d < hidden
-        }:
-            h, c = torch.zeros(3, narrow), torch.zeros(3, hidden)
-            found = ways[0].raw(x=torch.zeros(3, x), h=h, c=c) if ways else None
+    for inputs, hidden in sizes[:2]:
+        for narrow in {d for t in owned(cell).values() for d in t.shape if 1 < d < hidden}:
+            state = {"h": torch.zeros(3, narrow), "c": torch.zeros(3, hidden)}
+            found = way.raw(x=torch.zeros(3, inputs), **state)
             parts = found if isinstance(found, (tuple, list)) else []
-            if [getattr(part, "shape", ()) for part in parts] == [h.shape, c.shape]:
-                seen = f"{narrow} features and c {hidden}"
-                return WORDS["projection"].report({"cell": "a projection"}, seen=seen)
-    if len(sizes) < 3 or tells_sizes(cell) or not owned(cell):
+            if [getattr(part, "shape", ()) for part in parts] == [t.shape for t in state.values()]:
+                return told(worded("projection", f"{narrow} features and c {hidden}"))
+    if len(sizes) < 3:
         return failed
     return Report(
         "cannot_check",
@@ -361,12 +357,11 @@ def _not_run(
     )
 
 
-def _reads_a_sequence(module: Any, input_size: int | None, hidden_size: int | None) -> bool:
+def _reads_a_sequence(module: Any, asked: Asked) -> bool:
     """Whether a module takes an x of three axes, and hands back every step."""
     dtype = next((p.dtype for p in module.parameters()), torch.get_default_dtype())
     start = time.perf_counter()
-    sizes = islice(likely_sizes(module, input_size, hidden_size), 8)
-    for (x, h), batch in product(sizes, (11, 13)):
+    for (x, h), batch in product(islice(likely_sizes(module, *asked), 8), (11, 13)):
         empty = torch.zeros(batch, h, dtype=dtype)
         for state in [(), ((empty, empty),), (empty, empty), ((empty[None], empty[None]),)]:
             match run_in_time(module, torch.zeros(13, 11, x, dtype=dtype), *state):
@@ -386,50 +381,52 @@ def _switched_off(modules: list[nn.Module]) -> list[str]:
     return [f"training mode, in which {names} changes the numbers"] if noisy else []
 
 
-def _training(eye: Eye, tried: Any, few: dict[str, Tensor]) -> str:
-    """What to say first of a right cell that could not be trained; "" of any other."""
+def _untrainable(eye: Eye, tried: Any, few: dict[str, Tensor]) -> str:
+    """Why a right cell could not be trained; "" of any other."""
     owner = getattr(tried, "__self__", tried)
-    leaves = {name: t.detach().clone().requires_grad_() for name, t in few.items()}
     if eye.is_function:
-        leaves |= {name: w.clone().requires_grad_() for name, w in eye.weights.items()}
-    elif not isinstance(owner, nn.Module):
+        given = {n: t.clone().requires_grad_() for n, t in {**few, **eye.weights}.items()}
+        return _without_gradients(eye, given, given)
+    if not isinstance(owner, nn.Module):
         return (
-            "The numbers are right, but it is not an nn.Module: no optimiser finds its weights. "
-            f"Write `class {type(owner).__name__}(nn.Module):`, and `nn.Parameter(...)` for each.\n"
+            "it is not an nn.Module: no optimiser finds its weights. Write "
+            f"`class {type(owner).__name__}(nn.Module):`, and `nn.Parameter(...)` for each."
         )
-    else:
-        trained = {parameter.data_ptr() for parameter in owner.parameters()}
-        loose = [t for t in eye.weights.values() if t.data_ptr() not in trained]
-        if any(_feeds(tensor, eye.caller, few) for tensor in loose):
-            which = (
-                "some of the weights are plain tensors" if trained else "`parameters()` is empty"
-            )
-            return (
-                f"The numbers are right, but {which}, so no optimiser will find them: a module "
-                "does not look into a plain list or at plain tensors. Fix: `nn.ModuleList([...])` "
-                "for layers, `nn.Parameter(...)` for a tensor, nn.ParameterList or "
-                "nn.ParameterDict for several.\n"
-            )
-        leaves = {n: p for n, p in owner.named_parameters() if p.requires_grad}
+    trained = {parameter.data_ptr() for parameter in owner.parameters()}
+    loose = [t for t in eye.weights.values() if t.data_ptr() not in trained]
+    if any(_feeds(tensor, eye.caller, few) for tensor in loose):
+        which = "some of the weights are plain tensors" if trained else "`parameters()` is empty"
+        return (
+            f"{which}, so no optimiser will find them: a module does not look into a plain list "
+            "or at plain tensors. Fix: `nn.ModuleList([...])` for layers, `nn.Parameter(...)` for "
+            "a tensor, nn.ParameterList or nn.ParameterDict for several."
+        )
+    leaves = {name: p for name, p in owner.named_parameters() if p.requires_grad}
+    return _without_gradients(eye, few, leaves) if leaves else ""
 
-    def unreached() -> list[str]:
+
+def _without_gradients(eye: Eye, given: dict[str, Tensor], leaves: Mapping[str, Tensor]) -> str:
+    """What to say where gradients do not reach the arguments of a function, or no parameter."""
+
+    def missed() -> list[str] | Report:
         with torch.enable_grad():
-            given = leaves if eye.is_function else few
-            h, c = eye.caller.attached(**given)
-            total = h.sum() + c.sum()
+            state = eye.caller.pair(**given)
+            if isinstance(state, Report):
+                return state
+            total = state[0].sum() + state[1].sum()
             if not total.requires_grad:
-                return list(leaves)
-            grads = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
-        return [n for n, grad in zip(leaves, grads, strict=True) if grad is None]
+                return [*leaves]
+            grads = torch.autograd.grad(total, [*leaves.values()], allow_unused=True)
+        return [name for name, grad in zip(leaves, grads, strict=True) if grad is None]
 
-    missed = run_learner(unreached) if leaves else []
-    if isinstance(missed, Report):
-        said = missed.message.splitlines()[0]
-        return f"The numbers are right, but only without gradients, and training has them: {said}\n"
-    if not missed or (len(missed) < len(leaves) and not eye.is_function):
+    names = run_learner(missed)
+    if isinstance(names, Report):
+        raised = names.message.splitlines()[0]
+        return f"only without gradients, and training has them: {raised}"
+    if not names or (len(names) < len(leaves) and not eye.is_function):
         return ""
-    names = listed(missed) if eye.is_function else "the parameters"
     return (
-        f"The numbers are right, but no gradient reaches {names}, so it could not be trained. Look "
-        "for `.detach()`, `.data`, `.item()`, `torch.no_grad()` or NumPy.\n"
+        f"no gradient reaches {listed(names) if eye.is_function else 'the parameters'}, so it "
+        "could not be trained. Look for `.detach()`, `.data`, `.item()`, `torch.no_grad()` or "
+        "NumPy."
     )

@@ -12,21 +12,19 @@ from torch import Tensor, nn
 
 from lstm_teach.checks.bringing import State, listed
 from lstm_teach.checks.cell.equations import draw, run
-from lstm_teach.checks.cell.forms import find_form
-from lstm_teach.checks.cell.mistakes import FORMS, WORDS, the_gates
+from lstm_teach.checks.cell.forms import Form, find_form
+from lstm_teach.checks.cell.mistakes import FORMS, WORDS, the_gates, told, worded
 from lstm_teach.checks.cell.reading import LARGE, Eye, Failed, Lines
 from lstm_teach.checks.cell.sources import (
+    RULES,
     Finding,
     Layout,
     describe,
     find_layout,
     gathered,
-    in_common,
-    of_a_function,
-    of_biases,
-    unreached,
+    tied,
+    wrong_rows,
 )
-from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
 
 TWICE = Report(
@@ -64,49 +62,47 @@ def agrees(state: State | Report, expected: State) -> bool:
     )
 
 
-def judge(
-    eye: Eye,
-    few: dict[str, Tensor],
-    own: Mapping[str, Tensor] | None = None,
-    cell: Any = None,
-) -> Report:
+def judge(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor] | None = None) -> Report:
     """The verdict on a cell that runs on these few samples.
 
     Args:
         eye: looks at it; its weights are drawn anew.
         few: x, h and c of three samples.
         own: the weights under the same names as the learner left them, for `Report.as_torch`.
-        cell: what the learner brought, for the words of a right one.
     """
-    try:
-        return _judge(eye, few, own or {}, cell)
-    except Failed as failed:
-        return failed.report
-
-
-def _judge(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor], cell: Any) -> Report:
-    caller = eye.caller
     if not eye.is_function:
         eye.redraw()
-    given = dict(eye.weights) if eye.is_function else {}
-    state = caller(**few, **given)
+    state = eye.caller(**few, **eye.handed)
     if isinstance(state, Report):
         return state
-    eye.exact = caller.dtype == state[0].dtype == torch.float64
-    if eye.is_function:
-        seen = _draws(eye)
-        if all(agrees(state, run(drawn, {})) for drawn, state in seen):
-            said = "h and c are nn.LSTMCell's, on random weights and states of several sizes."
-            broken = None if caller.in_a_hurry() else _alone(eye, few)
-            return Report("ok", said) if broken is None else broken
-    if not agrees(caller(**few, **given), state):
-        return TWICE
-    if eye.is_function:
-        return _named(eye, few, [one for one in seen if not agrees(one[1], run(one[0], {}))])
-    part = caller(**{name: tensor[:2] for name, tensor in few.items()})
-    if isinstance(part, tuple) and not agrees(part, (state[0][:2], state[1][:2])):
-        return MIXED
-    return _read(eye, few, own, cell)
+    eye.exact = eye.caller.dtype == state[0].dtype == torch.float64
+    evidence = {}
+    try:
+        if eye.is_function:
+            seen = _draws(eye)
+            wrong = [one for one in seen if not agrees(one[1], run(one[0], {}))]
+            if not wrong:
+                said = "h and c are nn.LSTMCell's, on random weights and states of several sizes."
+                broken = None if eye.caller.in_a_hurry() else _alone(eye, few)
+                return Report("ok", said) if broken is None else broken
+        if not agrees(eye.caller(**few, **eye.handed), state):
+            return TWICE
+        if eye.is_function:
+            given, off = wrong[0]
+            evidence = {
+                f"{name} differs by": (own - right.double()).abs().max().item()
+                for name, own, right in zip("hc", off, run(given, {}), strict=True)
+            }
+            named = _named(eye, wrong)
+            if named is not None:
+                return replace(named, evidence={**named.evidence, **evidence})
+        part = eye.caller(**{name: t[:2] for name, t in few.items()}, **eye.handed)
+        if isinstance(part, tuple) and not agrees(part, (state[0][:2], state[1][:2])):
+            return MIXED
+        report = _read(eye, few, own or {})
+        return replace(report, evidence={**report.evidence, **evidence})
+    except Failed as failed:
+        return failed.report
 
 
 def _draws(eye: Eye) -> Seen:
@@ -123,38 +119,19 @@ def _draws(eye: Eye) -> Seen:
     return seen
 
 
-def _named(eye: Eye, few: dict[str, Tensor], wrong: Seen) -> Report:
-    """A wrong function: a known mistake, what its rows show, or which quantity is off."""
-    given, state = wrong[0]
-    h, c = (part.double() for part in state)
-    right_h, right_c = run(given, {})
-    off = {"h": h - right_h, "c": c - right_c}
-    evidence = {f"{name} is off by": by.abs().max().item() for name, by in off.items()}
+def _named(eye: Eye, wrong: Seen) -> Report | None:
+    """The known mistake in the equations that a function makes, if it is one."""
     for mistake in FORMS:
         if fits(mistake.how, wrong):
-            return _told((mistake,), {}, evidence)
+            return told(mistake)
     near = [
         ((a.double() - b).abs() < 0.02 * (1 + b.abs())).all()
         for drawn, seen in wrong
         for a, b in zip(seen, run(drawn, {}), strict=True)
     ]
     if all(near) or eye.caller.in_a_hurry():
-        return unknown(("h", "c"), evidence, _ROUNDED if all(near) else "")
-    report = _read(eye, few, {}, None)
-    if report.verdict != "cannot_check" and not report.headline.endswith((" off", "of its own")):
-        return replace(report, evidence={**report.evidence, **evidence})
-    # The new c is a straight line in the old one, so a call from c = 0 gives i * g.
-    write = eye.caller(**{**vars(given), "c": torch.zeros_like(given.c)})
-    if isinstance(write, tuple):
-        f, right_write = run(given, {"first": "f", "second": "i * g"})
-        off |= {
-            "f": (c - write[1].double()) / given.c - f,
-            "i*g": write[1].double() - right_write,
-            "o": h / torch.tanh(c) - run(given, {"first": "o"})[0],
-        }
-    by = {part: off[part].abs().max().item() for part in _PARTS if part in off}
-    limit = 1e-4 if eye.exact else 1e-2
-    return unknown(tuple(part for part, value in by.items() if not value <= limit), by)
+        return unknown(("h", "c"), said=_ROUNDED if all(near) else "")
+    return None
 
 
 def fits(changed: Mapping[str, str], seen: Seen) -> bool:
@@ -165,109 +142,98 @@ def fits(changed: Mapping[str, str], seen: Seen) -> bool:
         return False
 
 
-def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor], cell: Any) -> Report:
+def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report:
     """The verdict from what can be read off a cell: its form, its lines, their sources."""
     turned = [eye.step(**{**few, "x": sign * few["x"]}) for sign in (1, -1)]
     if all(eye.same(one, other) for one, other in zip(*turned, strict=True)):
-        return _told_source(("reach", "x never reaches the gates"))
+        return told(worded("reach", "x never reaches the gates"))
     form = find_form(eye)
-    if form.mistakes == (WORDS["layer norm"],) and not _couples(eye, few):
-        return unknown(form.off or ("f", "i*g", "o"))
-    if form.mistakes:
-        shown = _sources(eye)[2] if form.inside else None
-        if shown and shown[0] != "missing_bias":
-            return _told_source(shown)
-        # o is read as h / tanh(c), which says nothing of o where h is made otherwise.
-        off = {part: "off" for part in form.off if part != "o" or "h" not in form.off}
-        return _told(form.mistakes, form.words, off)
-    if not form.saturates:
-        return Report(
-            "cannot_check",
-            "However far x is from zero, the gates never come to rest, open or shut. The check "
-            "reads a cell from there, so it cannot say whether this one is right.",
-            headline="its gates never saturate",
-        )
-    if not form.known:
-        crosses = {"o", "h"} >= {*form.off} and _crosses(eye, few)
-        return _kind("layer norm of c") if crosses else unknown(form.off)
-    lines, layout, shown = _sources(eye)
-    finding = _near(eye, few, lines)
-    if finding is not None:
-        return finding
+    if form is not None and not form.inside:
+        return _formed(eye, few, form)
+    lines = eye.lines()
+    readable = not (lines.looks_at_c or lines.bent or lines.unread())
+    layout = find_layout(eye, lines) if readable else Layout(eye, lines)
+    shown = _wrong_source(layout) if readable else None
+    if form is not None and (not shown or shown[0] == "missing_bias"):
+        return _formed(eye, few, form)
+    if not readable:
+        return _unreadable(eye, few, lines)
     if shown:
-        return _told_source(shown)
+        return told(worded(*shown))
     zero, one, large = (
         eye.step(**{**few, "c": torch.full_like(few["c"], value)})[1] for value in (0, 1, LARGE)
     )
     if ((one - zero) * LARGE + zero - large).abs().max() > 1.0:
-        return _kind("clipped c", f"{large.abs().max():.3g}")
+        return told(worded("clipped c", f"{large.abs().max():.3g}"))
     if eye.is_function:
         return unknown(("h", "c"))
     broken = _alone(eye, few)
     if broken is not None:
         return broken
     evidence = {"gate order": " ".join(layout.order)} if layout.order else {}
-    columns = {s.name for s in layout.weights.values() if s.laid == "columns"}
-    evidence |= {"transposed": ", ".join(sorted(columns))} if columns else {}
+    columns = sorted({source.name for source in layout.used if source.laid == "columns"})
+    evidence |= {"transposed": ", ".join(columns)} if columns else {}
     message = (
         "With random parameters and states, f, i, g and o read off its behaviour fit an LSTM's "
-        f"equations.\n{describe(cell, eye, layout)}"
+        f"equations.\n{describe(layout)}"
     )
-    return Report("ok", message, evidence, lstm=_as_torch(eye, layout, few, own))
+    return Report("ok", message, evidence, lstm=_as_torch(layout, few, own))
 
 
-def _as_torch(
-    eye: Eye, layout: Layout, few: dict[str, Tensor], own: Mapping[str, Tensor]
-) -> nn.LSTM | None:
+def _formed(eye: Eye, few: dict[str, Tensor], form: Form) -> Report:
+    """The report on a cell that has not an LSTM's form."""
+    if form.mistake is None:
+        crosses = {"o", "h"} >= {*form.off} and _crosses(eye, few)
+        return told(worded("layer norm of c", "")) if crosses else unknown(form.off)
+    # o is read as h / tanh(c), which says nothing of o where h is made otherwise.
+    off = {part: "off" for part in form.off if part != "o" or "h" not in form.off}
+    return told(form.mistake, off)
+
+
+def _wrong_source(layout: Layout) -> Finding | None:
+    """What is wrong with where the sums come from."""
+    eye = layout.eye
+    for rule in RULES:
+        found = rule(layout)
+        if found and rule in (tied, wrong_rows) and not eye.is_function:
+            # Two may be alike by chance.
+            found = rule(Layout(eye, eye.lines((8,)))) and found
+        if found:
+            return found
+    return None
+
+
+def _as_torch(layout: Layout, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> nn.LSTM | None:
     """An nn.LSTM with the learner's own weights; None where not all of them were found."""
-    read = gathered(layout, eye.weights, eye.sizes)
+    eye = layout.eye
+    read = gathered(layout, eye.weights)
     if read is None or not own.keys() >= eye.weights.keys():
         return None
     names = ("w_ih", "w_hh", "b_ih", "b_hh")
     given = SimpleNamespace(**few, **dict(zip(names, (*read, 0 * read[2]), strict=True)))
     if not agrees(eye.step(**few), run(given, {})):
         return None
-    w_ih, w_hh, bias = gathered(layout, own, eye.sizes) or read
+    w_ih, w_hh, bias = gathered(layout, own) or read
     lstm = nn.LSTM(*eye.sizes, dtype=next(iter(own.values())).dtype)
     for parameter, value in zip(lstm.parameters(), (w_ih, w_hh, bias, 0 * bias), strict=True):
         parameter.data.copy_(value)
     return lstm
 
 
-def _sources(eye: Eye) -> tuple[Lines, Layout, Finding | None]:
-    """The lines of the gates, where they come from, and what is wrong with that."""
-    lines = eye.lines()
-    for seed in (6, 7, 11, 12, 13):  # i or g may be unreadable by chance
-        if lines.b.isfinite().double().mean() > 0.99 or lines.looks_at_c or lines.bent:
-            break
-        other = eye.lines(seed)
-        lines = other if other.b.isfinite().sum() >= lines.b.isfinite().sum() else eye.lines(5)
-    if lines.looks_at_c or lines.bent or lines.unread():
-        return lines, Layout(), None
-    layout = find_layout(eye, lines)
-    shown = unreached(lines)
-    if eye.is_function:
-        shown = shown or of_a_function(layout) or of_biases(eye, layout)
-    common = None if shown else in_common(eye, lines)
-    if common:  # two may be alike by chance
-        shown = in_common(eye, eye.lines(8)) and common
-    return lines, layout, shown or of_biases(eye, layout)
-
-
-def _near(eye: Eye, few: dict[str, Tensor], lines: Lines) -> Report | None:
-    """A report where the lines of the gates are none."""
+def _unreadable(eye: Eye, few: dict[str, Tensor], lines: Lines) -> Report:
+    """The report where the lines of the gates are none."""
     evidence = {f"{gate} misses its line by": missed for gate, missed in lines.missed.items()}
     if lines.looks_at_c:
         seen, turned = eye.step(**few), eye.step(**{**few, "h": -few["h"]})
         if all(eye.same(a, b) for a, b in zip(seen, turned, strict=True)):
             return WORDS["cell_instead_of_h_in_gates"].report()
         where = "the old one" if lines.looks_at_c == "c" else "o in particular"
-        return _kind("full peephole" if _crosses(eye, few) else "peephole", where)
+        return told(worded("full peephole" if _crosses(eye, few) else "peephole", where))
     if lines.hard:
-        told = replace(WORDS["hard_sigmoid"], headline="the sigmoid is made of straight lines")
-        return told.report(evidence)
+        said = "the sigmoid is made of straight lines"
+        return told(replace(WORDS["hard_sigmoid"], headline=said), evidence)
     if lines.bent and _multiplies(eye, few):
-        return _kind("multiplicative")
+        return told(worded("multiplicative", ""))
     if lines.bent:
         return Report(
             "unrecognised",
@@ -277,15 +243,13 @@ def _near(eye: Eye, few: dict[str, Tensor], lines: Lines) -> Report | None:
             evidence,
             headline=f"{the_gates(lines.bent)} {'is' if len(lines.bent) == 1 else 'are'} off",
         )
-    if lines.unread():
-        return Report(
-            "cannot_check",
-            f"{the_gates(lines.unread()).capitalize()} could not be read off what comes back: the "
-            "sizes are too small (`check_cell(YourClass, input_size=5, hidden_size=4)`), or g goes "
-            "through something that is never quite 1, as tanh is.",
-            headline="i and g could not be told apart",
-        )
-    return None
+    return Report(
+        "cannot_check",
+        f"{the_gates(lines.unread()).capitalize()} could not be read off what comes back: the "
+        "sizes are too small (`check_cell(YourClass, input_size=5, hidden_size=4)`), or g goes "
+        "through something that is never quite 1, as tanh is.",
+        headline="i and g could not be told apart",
+    )
 
 
 def _crosses(eye: Eye, few: dict[str, Tensor]) -> bool:
@@ -294,18 +258,6 @@ def _crosses(eye: Eye, few: dict[str, Tensor]) -> bool:
     pushed[:, 0] += 1.0
     pairs = zip(eye.step(**few), eye.step(**{**few, "c": pushed}), strict=True)
     return not all(eye.same(one[:, 1:], other[:, 1:]) for one, other in pairs)
-
-
-def _couples(eye: Eye, few: dict[str, Tensor]) -> bool:
-    """Whether one entry of a weight reaches more than one unit, as where sums are normalised."""
-    before = eye.step(**few)[1]
-    for tensor in (t for t in eye.weights.values() if t.numel() > 4 * eye.sizes[1]):
-        tensor[(0,) * tensor.dim()] += 1.0
-        moved = (eye.step(**few)[1] - before).abs().amax(0) > eye.limit
-        tensor[(0,) * tensor.dim()] -= 1.0
-        if moved.any():
-            return bool(moved.sum() > 1)
-    return True
 
 
 def _multiplies(eye: Eye, few: dict[str, Tensor]) -> bool:
@@ -324,49 +276,15 @@ def _multiplies(eye: Eye, few: dict[str, Tensor]) -> bool:
 
 def _alone(eye: Eye, few: dict[str, Tensor]) -> Report | None:
     """The report on a cell that is right until the batch is a single sample."""
-    given = dict(eye.weights) if eye.is_function else {}
-    whole = eye.caller(**few, **given)
-    alone = eye.caller(**{name: tensor[:1] for name, tensor in few.items()}, **given)
+    whole = eye.caller(**few, **eye.handed)
+    alone = eye.caller(**{name: tensor[:1] for name, tensor in few.items()}, **eye.handed)
     if isinstance(whole, Report) or agrees(alone, (whole[0][:1], whole[1][:1])):
         return None
     found = f"It says: {alone.message}" if isinstance(alone, Report) else "The numbers are wrong."
-    seen = "a batch of one sample breaks it"
-    return WORDS["squeeze_batch_of_one"].report({}, seen=seen, found=found)
+    return told(worded("squeeze_batch_of_one", "a batch of one sample breaks it"), found=found)
 
 
-def _kind(name: str, seen: str = "") -> Report:
-    return WORDS[name].report({"cell": WORDS[name].headline}, seen=seen)
-
-
-def _told_source(finding: Finding) -> Report:
-    name, seen = finding
-    mistake = WORDS[name]
-    return (
-        _kind(name, seen)
-        if mistake.verdict == "variant"
-        else replace(mistake, headline="{seen}").report({}, seen=seen)
-    )
-
-
-def _told(mistakes: tuple[Mistake, ...], words: dict[str, Any], evidence: dict[str, Any]) -> Report:
-    first = mistakes[0]
-    if first.verdict == "variant":
-        evidence = {"cell": first.headline.partition(",")[0], **evidence}
-    if len(mistakes) == 1:
-        return first.report(evidence, **words)
-    verdicts = {mistake.verdict: None for mistake in mistakes}
-    named = [verdict for verdict in verdicts if verdict != "unrecognised"]
-    return Report(
-        first.verdict if len(verdicts) == 1 else "unrecognised",
-        "Fix: " + " And: ".join(f"{mistake.fix}." for mistake in mistakes),
-        {"mistakes": " and ".join(named), **evidence},
-        headline="two mistakes at once: " + "; and ".join(m.headline for m in mistakes),
-    )
-
-
-def unknown(
-    off: tuple[str, ...], evidence: Mapping[str, Any] | None = None, said: str = ""
-) -> Report:
+def unknown(off: tuple[str, ...], said: str = "") -> Report:
     """The report on a cell that no known mistake explains: which of its parts are off."""
     off = off or ("h", "c")
     fine = [part for part in _PARTS if part not in off]
@@ -381,6 +299,6 @@ def unknown(
     return Report(
         "unrecognised",
         f"{said}Beside nn.LSTMCell's equations, what is off: {listed(off)}.{right} {look}",
-        evidence or {part: "off" if part in off else "right" for part in _PARTS},
+        {part: "off" if part in off else "right" for part in _PARTS},
         headline=f"{listed(off)} {'is' if len(off) == 1 else 'are'} off",
     )

@@ -1,21 +1,19 @@
 """The known mistakes in an LSTM cell, and the other cells that are no mistakes.
 
 A form is told by the equations that it changes, which stand beside what it does. A source is told
-by which rows of the parameters feed which gate; what was seen stands for its braces.
+by which rows of the parameters feed which gate. What was seen stands for braces.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
-from lstm_teach.checks.cell.equations import GATES, RIGHT, parts
+from lstm_teach.checks.cell.equations import RIGHT, Parts, parts
 from lstm_teach.checks.mistake import Mistake
-
-
-def subsets(gates: str) -> list[str]:
-    """All of the gates first, then fewer of them."""
-    return ["".join(some) for n in range(len(gates), 0, -1) for some in combinations(gates, n)]
+from lstm_teach.checks.report import Report
 
 
 def the_gates(gates: str) -> str:
@@ -24,99 +22,31 @@ def the_gates(gates: str) -> str:
     return f"the gate {names}" if len(gates) == 1 else f"the gates {names}"
 
 
-def _each(gates: str, equation: str, **others: str) -> str:
-    """One equation for each gate: {} is its name, {a} its activation and {z} its sum."""
-    right = {gate: RIGHT[gate].partition("(")[0] for gate in gates}
-    return "; ".join(
-        f"{gate} = {equation.format(gate, a=right[gate], z=f'z_{gate}', **others)}"
-        for gate in gates
-    )
+def _subsets(gates: str) -> list[str]:
+    """All of the gates first, then fewer of them."""
+    return ["".join(some) for n in range(len(gates), 0, -1) for some in combinations(gates, n)]
 
 
-def _clipped() -> Iterator[str]:
-    slopes = {"clip(0.2 z + 0.5)": 0.2, "relu6(z + 3) / 6": 1 / 6, "clip((z + 1) / 2)": 0.5}
-    slopes["clip(0.25 z + 0.5)"] = 0.25
-    for (formula, slope), gates in ((s, g) for g in subsets("ifo") for s in slopes.items()):
-        how = _each(gates, "clip({k} * {z} + 0.5, 0, 1)", k=repr(slope))
-        yield f"in {the_gates(gates)}, sigmoid is `{formula}` | {how}"
-        if gates == "ifo":
-            tanhs = "g = hardtanh(z_g); h = o * hardtanh(c)"
-            yield f"sigmoid is `{formula}`, and tanh is clipped too | {how}; {tanhs}"
-    yield "the tanh of c is clipped straight | h = o * hardtanh(c)"
+def _ways(lines: str) -> Iterator[tuple[str, Parts]]:
+    """What each way to make a mistake does, and the equations that it changes.
+
+    Before `::` stand the gates that it may touch, "ifo*" for any of these three. {} is their names,
+    and the equations are written once for each: {k} is the gate, {z} its sum, {a} its activation.
+    """
+    for line in lines.split("\n"):
+        among, _, way = line.strip().rpartition(" :: ")
+        headline, how = way.split(" | ")
+        for some in among.split(","):
+            for gates in _subsets(some[:-1]) if some.endswith("*") else [some]:
+                each = [how.format(k=k, z=f"z_{k}", a=RIGHT[k].partition("(")[0]) for k in gates]
+                yield headline.strip().format(the_gates(gates)), parts("; ".join(each or [how]))
 
 
-def _doubled() -> Iterator[str]:
-    for gates in subsets(GATES):
-        yield f"in {the_gates(gates)}, the activation is taken twice | " + _each(
-            gates, "{a}({a}({z}))"
-        )
-    for gates in ("ifgo", "g"):
-        for when, how in (("before", "{a}(sigmoid({z}))"), ("after", "sigmoid({a}({z}))")):
-            yield f"in {the_gates(gates)}, sigmoid is taken {when} the activation | " + _each(
-                gates, how
-            )
-    for gates in ("ifgo", *subsets("ifo")):
-        yield f"in {the_gates(gates)}, tanh is taken before the activation | " + _each(
-            gates, "{a}(tanh({z}))"
-        )
-    yield "tanh is taken twice of the new c | h = o * tanh(tanh(c))"
-    yield "tanh is taken of h as well | h = tanh(o * tanh(c))"
+_FROM_C = "z_{k} = z_{k} + (c_0 - h_0) @ U_{k}.T"
 
-
-def _late() -> Iterator[str]:
-    for k in (1, 2, 0.5, 3, 5, -1):
-        yield f"f is `sigmoid(z) + {k:g}` | f = sigmoid(z_f) + {k}"
-    for said, late in (("`b_ih` and `b_hh`", "b_{}+d_{}"), ("`b_hh`", "d_{}"), ("`b_ih`", "b_{}")):
-        for gates in ("f", "ifgo", "ifo"):
-            how = _each(gates, f"{{a}}({{z}} - ({late})) + {late}".replace("_{}", "_{0}"))
-            yield f"in {the_gates(gates)}, the activation is taken before adding {said} | {how}"
-
-
-def _from_c() -> Iterator[str]:
-    def how(gates: str, old: str) -> str:
-        return "; ".join(f"z_{k} = z_{k} + ({old}) @ U_{k}.T" for k in gates)
-
-    yield f"the gates are made from x and c, not from x and h | {how(GATES, 'c_0 - h_0')}"
-    yield f"the gates are made from x, h and c | {how(GATES, 'c_0')}"
-    for gate in GATES:
-        yield f"the gate {gate} is made from x and c, not from x and h | {how(gate, 'c_0 - h_0')}"
-
-
-def _other_activations() -> Iterator[str]:
-    bare = _each(GATES, "{z}")
-    yield f"no gate has its sigmoid or tanh: the bare sums are used | {bare}"
-    yield f"nothing goes through a sigmoid or tanh: the bare sums are used | {bare}; h = o * c"
-    for gates in subsets("ifo"):
-        yield f"in {the_gates(gates)}, tanh stands for sigmoid | " + _each(gates, "tanh({z})")
-        yield f"in {the_gates(gates)}, there is no sigmoid | " + _each(gates, "{z}")
-        yield f"in {the_gates(gates)}, relu stands for sigmoid | " + _each(gates, "relu({z})")
-    yield "the candidate g has no tanh | g = z_g"
-
-
-def _one_for_all() -> Iterator[str]:
-    for k in GATES:
-        said = "one sum serves all four gates, that of " + k
-        yield f"{said} | " + _each(GATES, "{a}(z_{k})", k=k)
-
-
-def _shared() -> Iterator[str]:
-    for one, two in ("fi", "oi", "io", "go", "gi", "gf", "og", "ig", "fg", "fo"):
-        activation = RIGHT[one].partition("(")[0]
-        yield f"{one} is made from the sum of {two} | {one} = {activation}(z_{two})"
-
-
-def _exchanged() -> Iterator[str]:
-    for sums in ("; ".join(f"z_{k} = z_{k} + (c_0 - h_0) @ U_{k}.T" for k in GATES) + "; ", ""):
-        if sums:  # from far off it looks as if the old h stood for the old c
-            said = "h and c are exchanged where they come in: the order is (h, c)"
-            yield f"{said} | {sums}c = f * h_0 + i * g"
-        said = "the state is (c, h), where it comes in and where you return it"
-        yield f"{said} | {sums}c = f * h_0 + i * g; first = c; second = h"
-
-
-# The name of a verdict, why it is wrong, how to mend it; then what each way to make it does, and
-# the equations that it changes. The likeliest way stands first.
-_FORMS: tuple[tuple[str, str, str, str | Iterator[str]], ...] = (
+# The name of a verdict, why it is wrong, how to mend it; then the ways to make it, the likeliest
+# first.
+_FORMS: tuple[tuple[str, str, str, str], ...] = (
     (
         "swapped_return",
         "LSTMs hand over `(h, c)` in this order everywhere in PyTorch.",
@@ -206,32 +136,58 @@ _FORMS: tuple[tuple[str, str, str, str | Iterator[str]], ...] = (
         "cell_instead_of_h_in_gates",
         "The gates look at x and at h, what the cell said last; c is only ever multiplied by f.",
         "use `h @ w_hh.T`, with h, in the sums of the four gates",
-        _from_c(),
+        f"""ifgo :: the gates are made from x and c, not from x and h | {_FROM_C}
+        ifgo :: the gates are made from x, h and c | z_{{k}} = z_{{k}} + c_0 @ U_{{k}}.T
+        i,f,g,o :: {{}} is made from x and c, not from x and h | {_FROM_C}""",
     ),
     (
         "forget_bias_after_sigmoid",
         "A bias belongs inside the activation. Outside it pushes f past 1, and c grows "
         "at every step.",
         "`f = torch.sigmoid(z + bias)`",
-        _late(),
+        """f is `sigmoid(z) + 1` | f = sigmoid(z_f) + 1
+        f is `sigmoid(z) + 2` | f = sigmoid(z_f) + 2
+        f is `sigmoid(z) + 0.5` | f = sigmoid(z_f) + 0.5
+        f,ifgo,ifo :: in {}, the activation is taken before adding `b_ih` and `b_hh` \
+            | {k} = {a}({z} - b_{k} - d_{k}) + b_{k} + d_{k}
+        f,ifgo,ifo :: in {}, the activation is taken before adding `b_hh` \
+            | {k} = {a}({z} - d_{k}) + d_{k}
+        f,ifgo,ifo :: in {}, the activation is taken before adding `b_ih` \
+            | {k} = {a}({z} - b_{k}) + b_{k}""",
     ),
     (
         "hard_sigmoid",
         "Some libraries take straight lines for speed. nn.LSTMCell does not.",
         "`torch.sigmoid` for i, f and o; `torch.tanh` for g and c",
-        _clipped(),
+        """ifo* :: in {}, sigmoid is `clip(0.2 z + 0.5)` | {k} = clip(0.2 * {z} + 0.5, 0, 1)
+        ifo* :: in {}, sigmoid is `relu6(z + 3) / 6` | {k} = clip({z} / 6 + 0.5, 0, 1)
+        ifo* :: in {}, sigmoid is `clip((z + 1) / 2)` | {k} = clip(0.5 * {z} + 0.5, 0, 1)
+        ifo* :: in {}, sigmoid is `clip(0.25 z + 0.5)` | {k} = clip(0.25 * {z} + 0.5, 0, 1)
+        ifo :: in {}, sigmoid is `clip(0.2 z + 0.5)`, and tanh is clipped too \
+            | {k} = clip(0.2 * {z} + 0.5, 0, 1); g = hardtanh(z_g); h = o * hardtanh(c)
+        ifo :: in {}, sigmoid is `relu6(z + 3) / 6`, and tanh is clipped too \
+            | {k} = clip({z} / 6 + 0.5, 0, 1); g = hardtanh(z_g); h = o * hardtanh(c)
+        the tanh of c is clipped straight | h = o * hardtanh(c)""",
     ),
     (
         "double_activation",
         "Each sum goes through one activation, once: sigmoid for i, f, o and tanh for g.",
         "leave one of the two calls out",
-        _doubled(),
+        """ifgo* :: in {}, the activation is taken twice | {k} = {a}({a}({z}))
+        ifgo,g :: in {}, sigmoid is taken before the activation | {k} = {a}(sigmoid({z}))
+        ifgo,g :: in {}, sigmoid is taken after the activation | {k} = sigmoid({a}({z}))
+        ifgo,ifo* :: in {}, tanh is taken before the activation | {k} = {a}(tanh({z}))
+        tanh is taken twice of the new c | h = o * tanh(tanh(c))
+        tanh is taken of h as well | h = tanh(o * tanh(c))""",
     ),
     (
         "all_gates_same_weights",
         "The rows of the weights are four blocks, i, f, g, o: one for each gate.",
         "`i, f, g, o = z.chunk(4, dim=1)`",
-        _one_for_all(),
+        """ifgo :: one sum serves all four gates, that of i | {k} = {a}(z_i)
+        ifgo :: one sum serves all four gates, that of f | {k} = {a}(z_f)
+        ifgo :: one sum serves all four gates, that of g | {k} = {a}(z_g)
+        ifgo :: one sum serves all four gates, that of o | {k} = {a}(z_o)""",
     ),
     (
         "unrecognised",
@@ -248,19 +204,34 @@ _FORMS: tuple[tuple[str, str, str, str | Iterator[str]], ...] = (
         "unrecognised",
         "Each gate has weights of its own: a block of rows, in the order i, f, g, o.",
         "`i, f, g, o = z.chunk(4, dim=1)`, and each of the four in its own place",
-        _shared(),
+        """f,o,g :: {} is made from the sum of i | {k} = {a}(z_i)
+        i,g,o :: {} is made from the sum of f | {k} = {a}(z_f)
+        i,g,f :: {} is made from the sum of o | {k} = {a}(z_o)
+        i,f,o :: {} is made from the sum of g | {k} = {a}(z_g)""",
     ),
     (
         "unrecognised",
         "nn.LSTMCell takes the state as `(h, c)`, and hands it back so.",
         "`h, c = state` at the beginning, and `return h, c`",
-        _exchanged(),
+        # From far off it looks as if the old h stood for the old c.
+        f"""ifgo :: h and c are exchanged where they come in: the order is (h, c) \
+            | {_FROM_C}; c = f * h_0 + i * g
+        ifgo :: the state is (c, h), where it comes in and where you return it \
+            | {_FROM_C}; c = f * h_0 + i * g; first = c; second = h
+        the state is (c, h), where it comes in and where you return it \
+            | c = f * h_0 + i * g; first = c; second = h""",
     ),
     (
         "unrecognised",
         "Each sum goes through one activation: sigmoid for i, f, o and tanh for g.",
         "`i, f, o = torch.sigmoid(...)` and `g = torch.tanh(...)`, each of its own sum",
-        _other_activations(),
+        """ifgo :: no gate has its sigmoid or tanh: the bare sums are used | {k} = {z}
+        ifgo :: nothing goes through a sigmoid or tanh: the bare sums are used \
+            | {k} = {z}; h = o * c
+        ifo* :: in {}, tanh stands for sigmoid | {k} = tanh({z})
+        ifo* :: in {}, there is no sigmoid | {k} = {z}
+        ifo* :: in {}, relu stands for sigmoid | {k} = relu({z})
+        the candidate g has no tanh | g = z_g""",
     ),
     (
         "variant",
@@ -288,41 +259,43 @@ _FORMS: tuple[tuple[str, str, str, str | Iterator[str]], ...] = (
 )
 
 FORMS: list[Mistake] = [
-    Mistake(verdict, headline.strip(), why, fix, parts(how.strip()))
-    for verdict, why, fix, ways in _FORMS
-    for headline, how in (
-        way.split(" | ") for way in (ways.split("\n") if isinstance(ways, str) else ways)
-    )
+    Mistake(verdict, headline, why, fix, how)
+    for verdict, why, fix, lines in _FORMS
+    for headline, how in _ways(lines)
 ]
 """Every way to make every known mistake in the equations; `how` is what it changes there."""
 
-# What the rows of the parameters show, by name: the verdict, why it is wrong, how to mend it.
+# What the rows of the parameters show, by name: why it is wrong, how to mend it.
 _SOURCES = {
-    "gate_order": "gate_order | PyTorch's order is i, f, g, o. Other libraries differ, and no "
+    "gate_order": "PyTorch's order is i, f, g, o. Other libraries differ, and no "
     "shape tells. | `i, f, g, o = z.chunk(4, dim=1)`; if that line is so already, two gates are "
     "exchanged further down, as in `c = f * c + i * g`",
-    "missing_bias": "missing_bias | PyTorch's cell has two biases, and the sum of every gate "
+    "missing_bias": "PyTorch's cell has two biases, and the sum of every gate "
     "takes both. | `z = x @ w_ih.T + b_ih + h @ w_hh.T + b_hh`",
-    "bias_twice": "bias_twice | Each of the two biases is added once. | `z = x @ w_ih.T + b_ih + "
+    "bias_twice": "Each of the two biases is added once. | `z = x @ w_ih.T + b_ih + "
     "h @ w_hh.T + b_hh`",
-    "missing_transpose": "missing_transpose | PyTorch keeps a weight as [out, in], so it is "
+    "missing_transpose": "PyTorch keeps a weight as [out, in], so it is "
     "transposed when it is multiplied from the right. Without the transpose a square matrix "
     "still fits, and gives other numbers. | `x @ w_ih.T` and `h @ w_hh.T`",
-    "wrong_bias_slice": "wrong_bias_slice | Each gate has a block of `hidden_size` entries of "
+    "wrong_bias_slice": "Each gate has a block of `hidden_size` entries of "
     "its own in each bias, in the order i, f, g, o. | add the whole bias before you take the sum "
     "apart with `chunk(4, dim=1)`",
-    "forget_bias_added": "forget_bias_added | nn.LSTMCell adds nothing by itself. A forget bias "
+    "forget_bias_added": "nn.LSTMCell adds nothing by itself. A forget bias "
     "of 1 is an initial *value* of the parameter, set once. | take the constant out of the step, "
     "and set `b_ih[H:2*H] = 1` when you create the weights",
-    "squeeze_batch_of_one": "squeeze_batch_of_one | `.squeeze()` takes away every axis of size "
+    "squeeze_batch_of_one": "`.squeeze()` takes away every axis of size "
     "1, and `.squeeze(0)` the first one, so the batch goes. The last batch of an epoch often has "
     "one sample.\n{found} | leave `squeeze` out; h and c, `[batch, hidden_size]`, have no axis "
     "to take away",
-    "rows": "unrecognised | Each gate has its own block of rows, in the order i, f, g, o. | "
+}
+
+# Likewise, of slips that have no name of their own.
+_NAMELESS = {
+    "rows": "Each gate has its own block of rows, in the order i, f, g, o. | "
     "check the slice of each gate: the k-th is `[k * hidden_size : (k + 1) * hidden_size]`",
-    "reach": "unrecognised | The sum of every gate takes both x and h. | `z = x @ w_ih.T + b_ih "
+    "reach": "The sum of every gate takes both x and h. | `z = x @ w_ih.T + b_ih "
     "+ h @ w_hh.T + b_hh`",
-    "tied": "unrecognised | In nn.LSTMCell every unit has a row of weights of its own in each of "
+    "tied": "In nn.LSTMCell every unit has a row of weights of its own in each of "
     "the four gates, with an entry for each feature of x and each unit of h. | look at the "
     "slices (`z[:, H]` without its colon is a single number, shared by all units) and at what is "
     "done to x and h before they meet their weights",
@@ -359,14 +332,40 @@ _KINDS = {
 }
 
 
-def _split(entries: dict[str, str]) -> list[tuple[str, list[str]]]:
-    return [(name, text.split(" | ")) for name, text in entries.items()]
+def _words(verdict: str, headline: str, text: str) -> Mistake:
+    why, _, fix = text.partition(" | ")
+    return Mistake(verdict, headline, why, fix, None)
 
 
 WORDS: dict[str, Mistake] = {
     **{mistake.verdict: mistake for mistake in reversed(FORMS)},
     "exchanged": next(m for m in FORMS if m.headline.startswith("h and c are exchanged")),
-    **{n: Mistake(v, "{seen}", w, f, None) for n, (v, w, f) in _split(_SOURCES)},
-    **{n: Mistake("variant", h, w, "", None) for n, (h, w) in _split(_KINDS)},
+    **{name: _words(name, "{seen}", text) for name, text in _SOURCES.items()},
+    **{name: _words("unrecognised", "{seen}", text) for name, text in _NAMELESS.items()},
+    **{name: _words("variant", *text.split(" | ")) for name, text in _KINDS.items()},
 }
 """The words for each verdict, and for what is told by more than the equations, by name."""
+
+
+def worded(name: str, seen: str) -> Mistake:
+    """The words of this name, about what was seen."""
+    words = WORDS[name]
+    headline = words.headline if words.verdict == "variant" else seen
+    return replace(words, headline=headline, why=words.why.replace("{seen}", seen))
+
+
+def both(one: Mistake, two: Mistake) -> Mistake:
+    """Two forms at once."""
+    return Mistake(
+        one.verdict if one.verdict == two.verdict else "unrecognised",
+        f"two mistakes at once: {one.headline}; and {two.headline}",
+        f"{one.why}\n{two.why}",
+        f"{one.fix}. And: {two.fix}",
+        {**one.how, **two.how},
+    )
+
+
+def told(mistake: Mistake, evidence: Mapping[str, Any] | None = None, **words: Any) -> Report:
+    """The report on a mistake, or on another kind of cell, whose name is then measured."""
+    kind = {"cell": mistake.headline.partition(",")[0]} if mistake.verdict == "variant" else {}
+    return mistake.report({**kind, **(evidence or {})}, **words)
