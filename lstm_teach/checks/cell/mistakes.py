@@ -205,7 +205,7 @@ _FORMS: tuple[tuple[str, str, str, str], ...] = (
         "Each gate has weights of its own: a block of rows, in the order i, f, g, o.",
         "`i, f, g, o = z.chunk(4, dim=1)`, and each of the four in its own place",
         """f,o,g :: {} is made from the sum of i | {k} = {a}(z_i)
-        i,g,o :: {} is made from the sum of f | {k} = {a}(z_f)
+        g :: {} is made from the sum of f | {k} = {a}(z_f)
         i,g,f :: {} is made from the sum of o | {k} = {a}(z_o)
         i,f,o :: {} is made from the sum of g | {k} = {a}(z_g)""",
     ),
