@@ -179,7 +179,7 @@ SLIPS = [
         "There is no transpose of `w_hh`",
         ("h @ w_hh.T", "torch.cat([h @ block for block in w_hh.chunk(4)], dim=1)"),
     ),
-    ("`w_hh`: reshaped, not transposed", ("w_hh.T", "w_hh.reshape(w_hh.shape[::-1])")),
+    ("reshaped only: `w_hh`", ("w_hh.T", "w_hh.reshape(w_hh.shape[::-1])")),
 ]  # fmt: skip
 
 

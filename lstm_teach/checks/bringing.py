@@ -93,14 +93,13 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
         return inspect.signature(lambda *args: None)
 
 
-def make(cls: Callable[..., Any], input_size: int, hidden_size: int, swapped: bool = False) -> Any:
+def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
     """An instance of a learner's class, or a report on why there is none.
 
     Args:
-        cls: a class that takes two sizes, under any names and in any order.
+        cls: a class that takes two sizes, in any order where their names tell it.
         input_size: the size of x.
         hidden_size: the size of h and c.
-        swapped: hand the two over in the other order, where their names do not tell.
     """
     signature = signature_of(cls)
     single = [p for p in signature.parameters.values() if not p.kind.name.startswith("VAR")]
@@ -109,9 +108,8 @@ def make(cls: Callable[..., Any], input_size: int, hidden_size: int, swapped: bo
     named = dict.fromkeys(inputs, input_size) | dict.fromkeys(hidden, hidden_size)
     needed = [p.name for p in single if p.default is p.empty]
     others = {name: value for name, value in _OTHER_ARGUMENTS.items() if name in needed}
-    in_order = (hidden_size, input_size) if swapped else (input_size, hidden_size)
     by_name = [((), {**named, **others})] if inputs and hidden else []
-    ways: list[Any] = [*by_name, (in_order, others), ((), {})]
+    ways: list[Any] = [*by_name, ((input_size, hidden_size), others), ((), {})]
     for args, kwargs in ways:
         try:
             signature.bind(*args, **kwargs)
@@ -334,7 +332,8 @@ class Caller:
         result, expected = self.raw(**given), given["h"].shape
         if isinstance(result, Report):
             return result
-        result = _taken_apart(result, expected) if self.joined else result
+        if getattr(result, "shape", ()) == (expected[0], 2 * expected[1]):
+            result = result.chunk(2, -1)
         self.place = self.place or find_state(result, expected)
         h, c = (_at(result, path) for path in self.place or (("h",), ("c",)))
         if not getattr(h, "shape", 0) == getattr(c, "shape", 0) == expected:
@@ -342,11 +341,6 @@ class Caller:
         if not isinstance(result, (tuple, list)) or len(result) > 2 or self.place != ((0,), (1,)):
             self.remarks += [] if _EXTRAS in self.remarks else [_EXTRAS]
         return (c, h) if self.c_first[1] else (h, c)
-
-    @property
-    def joined(self) -> bool:
-        """Whether the state is handed over as one tensor, h and c side by side."""
-        return _SIDE_BY_SIDE in self.remarks
 
     def raw(self, **given: Tensor) -> Any:
         """What the learner's code returns, as tensors with a batch first; or a report."""
@@ -490,9 +484,6 @@ def _arranged(
     return bound.args, bound.kwargs
 
 
-_SIDE_BY_SIDE = "Your code has the state as one tensor, h and c side by side."
-
-
 def _pair(h: Any, c: Any) -> Any:
     return h, c
 
@@ -503,14 +494,9 @@ def _joined(h: Any, c: Any) -> Any:
     return both if isinstance(h, Tensor) else both.numpy()
 
 
-def _taken_apart(result: Any, expected: torch.Size) -> Any:
-    alone = getattr(result, "shape", ())[-1:] == (2 * expected[-1],)
-    return torch.as_tensor(result).chunk(2, -1) if alone else result
-
-
 _STATES: dict[str, Callable[[Any, Any], Any]] = {
     "": _pair,
-    _SIDE_BY_SIDE: _joined,
+    "Your code has the state as one tensor, h and c side by side.": _joined,
 }
 _COLUMNS = "Your code has the samples as columns, `[features, batch]`; PyTorch has them as rows."
 _AXES = {

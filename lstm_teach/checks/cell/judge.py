@@ -102,7 +102,8 @@ def judge(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor] | None = N
         report = _read(eye, few, own or {})
         return replace(report, evidence={**report.evidence, **evidence})
     except Failed as failed:
-        return failed.report
+        told_why: Report = failed.args[0]
+        return told_why
 
 
 def _draws(eye: Eye) -> Seen:

@@ -26,12 +26,7 @@ _MOST, _BETWEEN = 64, 24
 
 
 class Failed(Exception):
-    """The cell could not be run; the report says why."""
-
-    def __init__(self, report: Report) -> None:
-        """Keep the report beside the message."""
-        super().__init__(report.message)
-        self.report = report
+    """The cell could not be read; its argument is the report that says why."""
 
 
 @dataclass

@@ -209,48 +209,43 @@ def tied(layout: Layout) -> Finding | None:
         ("x", "features of x", "weight_ih", layout.lines.x),
         ("h", "units of h", "weight_hh", layout.lines.h),
     ):
-        most = found.nan_to_num(0.0).abs().amax((1, 2))
-        idle = "".join(gate for gate, value in zip(GATES, most, strict=True) if value < 1e-3)
+        small = found.nan_to_num(0.0).abs() < 30 * eye.limit
+        idle = "".join(g for g, none in zip(GATES, small.all(2).all(1), strict=True) if none)
         if idle:
             gates = "the gates" if idle == GATES else the_gates(idle)
             return "reach", f"{who} never reaches {gates}"
         each = [rows[rows.isfinite().all(-1)] for rows in found]
         every = torch.cat(each)
-        if not len(every):
-            continue
-        blind = (every.abs() < 30 * eye.limit).all(0)
-        if blind.any():
-            return "tied", f"{int(blind.sum())} of the {len(blind)} {what} reach no gate"
+        blind = int((every.abs() < 30 * eye.limit).all(0).sum()) if len(every) else 0
+        if blind:
+            return "tied", f"{blind} of the {every.shape[1]} {what} reach no gate"
         if every.shape[1] > 1 and eye.same(every, every[:, :1].expand_as(every), 100):
             return "tied", f"the gates see only the mean, or the sum, of the {what}"
         for gate, own in zip(GATES, each, strict=True):
-            if len(own) < 2:
-                continue
-            if eye.same(own, own[:1].expand_as(own), 100):
+            if len(own) > 1 and eye.same(own, own[:1].expand_as(own), 100):
                 return "tied", f"{the_gates(gate)} is one number for all units, not one for each"
-            if (own.abs() < 30 * eye.limit).double().mean() > 0.1:
+            if len(own) > 1 and (own.abs() < 30 * eye.limit).double().mean() > 0.1:
                 return "tied", f"in {the_gates(gate)}, a unit does not see all {what}"
             # A lower rank shows sharply in float64 only.
-            rank = int(torch.linalg.matrix_rank(own, rtol=1e-7))
-            if eye.exact and rank < min(own.shape):
-                return "low rank", f"the part of `{name}` for {the_gates(gate)} (rank {rank})"
+            if eye.exact and torch.linalg.matrix_rank(own, rtol=1e-7) < min(own.shape):
+                return "low rank", f"the part of `{name}` for {the_gates(gate)}"
     return None
 
 
 def turned(layout: Layout) -> Finding | None:
     """Weights of a function that are not transposed."""
-    for laid, said in {
-        "columns": "there is no transpose of {}",
-        "reshaped": "{}: reshaped, not transposed",
-    }.items():
-        found = [
-            (s.name, g) for by in layout.weights.values() for g, s in by.items() if s.laid == laid
-        ]
+    for laid, said in (("columns", "there is no transpose of"), ("reshaped", "reshaped only:")):
+        found = {
+            (name, gate)
+            for name, by in zip(("`w_ih`", "`w_hh`"), layout.weights.values(), strict=True)
+            for gate, source in by.items()
+            if source.laid == laid
+        }
         if found and layout.eye.is_function:
-            which = listed(f"`{name}`" for name in dict.fromkeys(name for name, _ in found))
             gates = "".join(gate for gate in GATES if gate in {gate for _, gate in found})
             where = "" if gates == GATES else f" in {the_gates(gates)}"
-            return "missing_transpose", said.format(which) + where
+            names = sorted({name for name, _ in found}, reverse=True)
+            return "missing_transpose", f"{said} {listed(names)}{where}"
     return None
 
 
@@ -375,22 +370,25 @@ def gathered(layout: Layout, weights: Mapping[str, Tensor]) -> tuple[Tensor, Ten
 
 def describe(layout: Layout) -> str:
     """How a right cell differs from nn.LSTMCell, and so whether weights can be copied."""
-    weights, order, laid = layout.eye.weights, layout.order, {s.laid for s in layout.used}
+    weights, order = layout.eye.weights, layout.order
     if len(layout.used) < 2 * len(GATES):
         return "Its weights are made in a way of their own, so nn.LSTMCell's cannot be copied in."
-    differences = {
-        f"its four blocks are in the order {', '.join(order)}, PyTorch's are {', '.join(GATES)}": (
-            order not in ("", GATES)
+    others = {"columns": "transposed, `[in, out]`", "interleaved": "with interleaved rows"}
+    differences = [
+        *([f"its four blocks are in the order {', '.join(order)}"] if order != GATES else []),
+        *(
+            f"weights are stored {others[laid]}"
+            for laid in {s.laid for s in layout.used} & {*others}
         ),
-        "each gate has weights of its own, not one matrix for all four": not order,
-        "weights are stored transposed, `[in, out]`": "columns" in laid,
-        "the rows of the four gates are interleaved": "interleaved" in laid,
-        **{
-            f"the code adds {k:g} to the sum of {gate} by itself": k == k and k != 0
-            for gate, k in layout.constants.items()
-        },
-    }
-    said = "; ".join(words for words, true in differences.items() if true)
+        *(
+            f"the code adds {k:g} to the sum of {g} by itself"
+            for g, k in layout.constants.items()
+            if k == k and k
+        ),
+    ]
+    if not order:
+        differences[0] = "each gate has weights of its own, not one matrix for all four"
+    said = "; ".join(differences)
     bias = any("bias" in name for name in weights)
     theirs = nn.LSTMCell(*layout.eye.sizes, bias=bias, device="meta").state_dict()
     if {n: w.shape for n, w in weights.items()} != {n: w.shape for n, w in theirs.items()}:
