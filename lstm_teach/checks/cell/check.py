@@ -29,7 +29,7 @@ from lstm_teach.checks.bringing import (
 )
 from lstm_teach.checks.cell.equations import draw, run
 from lstm_teach.checks.cell.judge import MIXED, agrees, judge
-from lstm_teach.checks.cell.mistakes import WORDS, told, worded
+from lstm_teach.checks.cell.mistakes import told
 from lstm_teach.checks.cell.reading import Eye
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_in_time, run_learner
@@ -39,11 +39,7 @@ _WANTED = (
     "Give the check a function `(x, h, c, w_ih, w_hh, b_ih, b_hh) -> (h, c)`, an nn.Module with "
     "`forward(x, (h, c)) -> (h, c)`, or the class of one."
 )
-_WHOLE = Report(
-    "cannot_check",
-    "Give the check the step that stands inside its loop; or the whole of it to `check_lstm`.",
-    headline="it reads a whole sequence, and this check is for one step, as nn.LSTMCell makes it",
-)
+_WHOLE = told("whole")
 _WEIGHTS = ("w_ih", "w_hh", "b_ih", "b_hh")
 _HANDED = ["x h c w_ih w_hh b_ih b_hh", "x state w_ih w_hh b_ih b_hh"]
 _OWNED = ["x state", "x h c"]
@@ -95,7 +91,7 @@ def _no_cell(cell: Any) -> Report | None:
         return Report("not_attempted", f"There is no cell yet: you gave `{given}`. {_WANTED}")
     for whole, single, kind in ((nn.GRU, nn.GRUCell, "gru"), (nn.RNN, nn.RNNCell, "rnn")):
         if isinstance(cell, (whole, single)) or cell in (whole, single):
-            return told(WORDS[kind])
+            return told(kind)
     if isinstance(cell, nn.LSTM) or cell is nn.LSTM:
         return _WHOLE
     if _without_forward(cell) and not [*_methods(cell)]:
@@ -132,7 +128,7 @@ def _only_square(square: Report, failed: Report) -> Report:
     if square.verdict == "missing_transpose":
         return square
     said = "a weight is not transposed, so your cell runs only where it is square"
-    return told(worded("missing_transpose", said)) if "transposed" in square.evidence else failed
+    return told("missing_transpose", said) if "transposed" in square.evidence else failed
 
 
 def _of(cell: Any, asked: Asked, call: Call) -> Report:
@@ -276,6 +272,8 @@ def _find(
     return min(failed, key=lambda one: one[0])[1]
 
 
+_ODD = ("a GRU", "a plain RNN", "layer norm of c")  # many a cell looks so with h and c exchanged
+
 # By a verdict: whether h and c go in and come out exchanged, if their names are in this order,
 # and what to say where the cell is right so.
 _ORDERS = {
@@ -294,9 +292,8 @@ def _judged(eye: Eye, few: dict[str, Tensor], own: dict[str, Tensor]) -> Report:
     eye.caller.c_first = order
     again = judge(eye, few, own)
     if not said:
-        return told(WORDS["exchanged"]) if again.ok else report
-    of_one_state = again.evidence.get("cell") in ("a GRU", "a plain RNN")
-    right = again.ok or (again.verdict == "variant" and not of_one_state)
+        return told("exchanged") if again.ok else report
+    right = again.ok or (again.verdict == "variant" and again.evidence["cell"] not in _ODD)
     return replace(again, message=f"{again.message}\n{said}") if right else report
 
 
@@ -312,16 +309,7 @@ def _not_called(cell: Any) -> Report:
     """What to say of code whose arguments are not those of a step."""
     function = cell.forward if isinstance(cell, nn.Module) else cell
     parameters = signature_of(function).parameters if callable(function) else ()
-    return Report(
-        "cannot_check",
-        f"Your code takes {listed(f'`{p}`' for p in parameters) or 'nothing'}; the check hands "
-        "over x, h and c, or with them the four weights w_ih, w_hh, b_ih and b_hh. Say how it is "
-        "called, and pick h and c out of what it returns:\n`check_cell(cell, call=lambda net, x, "
-        "h, c: net(x, h, c))`, or, of a function that is handed its weights, `check_cell(cell, "
-        "call=lambda net, x, h, c, w_ih, w_hh, b_ih, b_hh: net(x, h, c, w_ih, w_hh, b_ih + "
-        "b_hh))`.",
-        headline="it does not take x, h and c",
-    )
+    return told("other arguments", listed(f"`{p}`" for p in parameters) or "nothing")
 
 
 def _not_run(
@@ -333,7 +321,7 @@ def _not_run(
             turned = {**drawn, **{name: drawn[name].T.contiguous() for name in names}}
             if agrees(way(**turned), run(draw(1, 3, *sizes[0]), {})):
                 which = listed(f"`{name}`" for name in names)
-                return told(worded("missing_transpose", f"there is no transpose of {which}"))
+                return told("missing_transpose", f"there is no transpose of {which}")
         x, h = sizes[0]
         return failed if x == h else _only_square(_of(cell, (h, h), None), failed)
     if WITHOUT_DIM in failed.message:
@@ -344,17 +332,8 @@ def _not_run(
             found = way.raw(x=torch.zeros(3, inputs), **state)
             parts = found if isinstance(found, (tuple, list)) else []
             if [getattr(part, "shape", ()) for part in parts] == [t.shape for t in state.values()]:
-                return told(worded("projection", f"{narrow} features and c {hidden}"))
-    if len(sizes) < 3:
-        return failed
-    return Report(
-        "cannot_check",
-        "Attributes do not tell both `input_size` and `hidden_size`, and no sizes taken from the "
-        "weights fit. Pass them: `check_cell(cell, input_size=..., hidden_size=...)`, or say how "
-        "it is called: `check_cell(cell, call=lambda net, x, h, c: net(x, (h, c)))`.\nThe first "
-        f"try said: {failed.message}",
-        headline="its sizes could not be found",
-    )
+                return told("projection", f"{narrow} features and c {hidden}")
+    return failed if len(sizes) < 3 else told("no sizes", failed.message)
 
 
 def _reads_a_sequence(module: Any, asked: Asked) -> bool:

@@ -13,19 +13,12 @@ import torch
 from torch import Tensor
 
 from lstm_teach.checks.cell.equations import OLD_C, OLD_H, RIGHT, Parts, table
-from lstm_teach.checks.cell.mistakes import FORMS, both, worded
+from lstm_teach.checks.cell.mistakes import FORMS, both, told
 from lstm_teach.checks.cell.reading import Eye, Failed
 from lstm_teach.checks.mistake import Mistake
-from lstm_teach.checks.report import Report
 
 _FEW = 24
 _PAIRED = 5  # of each verdict, as many of its first ways are also tried together with others
-_NEVER_AT_REST = Report(
-    "cannot_check",
-    "However far x is from zero, the gates never come to rest, open or shut. The check reads a "
-    "cell from there, so it cannot say whether this one is right.",
-    headline="its gates never saturate",
-)
 
 
 @dataclass
@@ -35,11 +28,13 @@ class Form:
     Attributes:
         mistake: the edit that explains it, if one does.
         off: of f, i*g, o, c and h, those that are not an LSTM's.
+        seen: what was measured.
         inside: whether an LSTM could look so far from zero, if some of its gates went together.
     """
 
-    mistake: Mistake | None = None
+    mistake: Mistake | str | None = None
     off: tuple[str, ...] = ()
+    seen: str = ""
     inside: bool = False
 
 
@@ -74,7 +69,7 @@ def find_form(eye: Eye) -> Form | None:
         if len(seen) >= _FEW:
             break
     else:
-        raise Failed(_NEVER_AT_REST)
+        raise Failed(told("restless"))
     limit = 30 * eye.limit if eye.exact else 2e-2
     if _same(seen, table({}), limit) or _same(eye.far_rows(1e8), table({}), limit):
         return None  # an activation that takes its time, the lines will show
@@ -85,7 +80,7 @@ def find_form(eye: Eye) -> Form | None:
             return Form(mistake, off, inside=bool(near.double().mean() > 0.95))
     for name, said, changed in _measured(seen, limit):
         if changed is None or _same(seen, table(changed), limit):
-            return Form(worded(name, said), off)
+            return Form(name, off, said)
     pair = next((mistake for mistake, rows in _pairs() if _same(seen, rows, limit)), None)
     return Form(pair, off)
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from lstm_teach.checks.bringing import State, listed
 from lstm_teach.checks.cell.equations import draw, run
 from lstm_teach.checks.cell.forms import Form, find_form
-from lstm_teach.checks.cell.mistakes import FORMS, WORDS, the_gates, told, worded
+from lstm_teach.checks.cell.mistakes import FORMS, the_gates, told
 from lstm_teach.checks.cell.reading import LARGE, Eye, Failed, Lines
 from lstm_teach.checks.cell.sources import (
     RULES,
@@ -27,19 +27,7 @@ from lstm_teach.checks.cell.sources import (
 )
 from lstm_teach.checks.report import Report
 
-TWICE = Report(
-    "unrecognised",
-    "Two calls with the same x, h and c gave different results. A cell keeps nothing between "
-    "calls and draws nothing at random: its whole memory is the (h, c) that it is given. "
-    "Weights are made once, in `__init__`, not in `forward`.",
-    headline="two calls with the same numbers give different results",
-)
-MIXED = Report(
-    "unrecognised",
-    "The h and c of a sample change with the other samples in the batch, so samples are "
-    "mixed. Look for a sum or a mean over axis 0, or a `view` that moves the batch.",
-    headline="the samples of a batch are mixed",
-)
+MIXED = told("mixed")
 _PARTS = ("f", "i*g", "o", "c", "h")
 _ROUNDED = (
     "h and c are nearly nn.LSTMCell's: they differ after the second digit. Are they rounded, or "
@@ -86,7 +74,7 @@ def judge(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor] | None = N
                 broken = None if eye.caller.in_a_hurry() else _alone(eye, few)
                 return Report("ok", said) if broken is None else broken
         if not agrees(eye.caller(**few, **eye.handed), state):
-            return TWICE
+            return told("twice")
         if eye.is_function:
             given, off = wrong[0]
             evidence = {
@@ -147,7 +135,7 @@ def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report
     """The verdict from what can be read off a cell: its form, its lines, their sources."""
     turned = [eye.step(**{**few, "x": sign * few["x"]}) for sign in (1, -1)]
     if all(eye.same(one, other) for one, other in zip(*turned, strict=True)):
-        return told(worded("reach", "x never reaches the gates"))
+        return told("reach", "x never reaches the gates")
     form = find_form(eye)
     if form is not None and not form.inside:
         return _formed(eye, few, form)
@@ -160,12 +148,12 @@ def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report
     if not readable:
         return _unreadable(eye, few, lines)
     if shown:
-        return told(worded(*shown))
+        return told(*shown)
     zero, one, large = (
         eye.step(**{**few, "c": torch.full_like(few["c"], value)})[1] for value in (0, 1, LARGE)
     )
     if ((one - zero) * LARGE + zero - large).abs().max() > 1.0:
-        return told(worded("clipped c", f"{large.abs().max():.3g}"))
+        return told("clipped c", f"{large.abs().max():.3g}")
     if eye.is_function:
         return unknown(("h", "c"))
     broken = _alone(eye, few)
@@ -185,10 +173,10 @@ def _formed(eye: Eye, few: dict[str, Tensor], form: Form) -> Report:
     """The report on a cell that has not an LSTM's form."""
     if form.mistake is None:
         crosses = {"o", "h"} >= {*form.off} and _crosses(eye, few)
-        return told(worded("layer norm of c", "")) if crosses else unknown(form.off)
+        return told("layer norm of c") if crosses else unknown(form.off)
     # o is read as h / tanh(c), which says nothing of o where h is made otherwise.
     off = {part: "off" for part in form.off if part != "o" or "h" not in form.off}
-    return told(form.mistake, off)
+    return told(form.mistake, form.seen, off)
 
 
 def _wrong_source(layout: Layout) -> Finding | None:
@@ -227,30 +215,17 @@ def _unreadable(eye: Eye, few: dict[str, Tensor], lines: Lines) -> Report:
     if lines.looks_at_c:
         seen, turned = eye.step(**few), eye.step(**{**few, "h": -few["h"]})
         if all(eye.same(a, b) for a, b in zip(seen, turned, strict=True)):
-            return WORDS["cell_instead_of_h_in_gates"].report()
+            return told("cell_instead_of_h_in_gates")
         where = "the old one" if lines.looks_at_c == "c" else "o in particular"
-        return told(worded("full peephole" if _crosses(eye, few) else "peephole", where))
+        return told("full peephole" if _crosses(eye, few) else "peephole", where)
     if lines.hard:
-        said = "the sigmoid is made of straight lines"
-        return told(replace(WORDS["hard_sigmoid"], headline=said), evidence)
+        return told("hard_sigmoid", "the sigmoid is made of straight lines", evidence)
     if lines.bent and _multiplies(eye, few):
-        return told(worded("multiplicative", ""))
+        return told("multiplicative")
     if lines.bent:
-        return Report(
-            "unrecognised",
-            f"The sums of {the_gates(lines.bent)} are no straight lines in x and h: something is "
-            "done to x, to h or to the sums before their sigmoid or tanh, or the activation is "
-            "another one. Compare it with `z = x @ w_ih.T + b_ih + h @ w_hh.T + b_hh`.",
-            evidence,
-            headline=f"{the_gates(lines.bent)} {'is' if len(lines.bent) == 1 else 'are'} off",
-        )
-    return Report(
-        "cannot_check",
-        f"{the_gates(lines.unread()).capitalize()} could not be read off what comes back: the "
-        "sizes are too small (`check_cell(YourClass, input_size=5, hidden_size=4)`), or g goes "
-        "through something that is never quite 1, as tanh is.",
-        headline="i and g could not be told apart",
-    )
+        is_off = f"{the_gates(lines.bent)} {'is' if len(lines.bent) == 1 else 'are'}"
+        return told("bent", is_off, evidence)
+    return told("unread", the_gates(lines.unread()).capitalize())
 
 
 def _crosses(eye: Eye, few: dict[str, Tensor]) -> bool:
@@ -282,7 +257,7 @@ def _alone(eye: Eye, few: dict[str, Tensor]) -> Report | None:
     if isinstance(whole, Report) or agrees(alone, (whole[0][:1], whole[1][:1])):
         return None
     found = f"It says: {alone.message}" if isinstance(alone, Report) else "The numbers are wrong."
-    return told(worded("squeeze_batch_of_one", "a batch of one sample breaks it"), found=found)
+    return told("squeeze_batch_of_one", "a batch of one sample breaks it", found=found)
 
 
 def unknown(off: tuple[str, ...], said: str = "") -> Report:

@@ -235,8 +235,10 @@ FORMS: list[Mistake] = [
 ]
 """Every way to make every known mistake in the equations; `how` is what it changes there."""
 
-# What the rows of the parameters show; what was seen stands for {seen}.
-_SOURCES = """
+# What is told by more than the equations, by name: in plain words what it is, where {seen} is not
+# said for it; why it is wrong, or what it means; how to mend it. The verdict is the name, or stands
+# behind it.
+_OTHERS = """
 gate_order: PyTorch's order is i, f, g, o. Other libraries differ, and no shape tells.
     Fix: `i, f, g, o = z.chunk(4, dim=1)`; if that line is so already, two gates are exchanged
     further down, as in `c = f * c + i * g`
@@ -256,72 +258,81 @@ forget_bias_added: nn.LSTMCell adds nothing by itself. A forget bias of 1 is an 
 squeeze_batch_of_one: `.squeeze()` takes away every axis of size 1, and `.squeeze(0)` the first
     one, so the batch goes. The last batch of an epoch often has one sample. {found}
     Fix: leave `squeeze` out; h and c, `[batch, hidden_size]`, have no axis to take away
-"""
-
-# Likewise, of slips that have no name of their own.
-_NAMELESS = """
-rows: Each gate has its own block of rows, in the order i, f, g, o.
+rows = unrecognised: Each gate has its own block of rows, in the order i, f, g, o.
     Fix: check the slice of each gate: the k-th is `[k * hidden_size : (k + 1) * hidden_size]`
-reach: The sum of every gate takes both x and h.
+reach = unrecognised: The sum of every gate takes both x and h.
     Fix: `z = x @ w_ih.T + b_ih + h @ w_hh.T + b_hh`
-tied: In nn.LSTMCell every unit has a row of weights of its own in each of the four gates, with an
-    entry for each feature of x and each unit of h.
+tied = unrecognised: In nn.LSTMCell every unit has a row of weights of its own in each of the
+    four gates, with an entry for each feature of x and each unit of h.
     Fix: look at the slices (`z[:, H]` without its colon is a single number, shared by all units)
     and at what is done to x and h before they meet their weights
-"""
-
-# Other cells that are told by more than a table, by name: what they are, and how that shows.
-_KINDS = """
-gru: a GRU | The old c has no effect: the cell has one state, h, and hands a gated part of it on.
-    An LSTM has a memory c beside h.
-rnn: a plain RNN | The old c has no effect: h is made from x and the old h alone. An LSTM has a
-    memory c beside h, and gates.
-layer norm: layer norm | The gates do not grow with x: their sums are normalised before the
-    activation. nn.LSTMCell normalises nothing.
-layer norm of c: layer norm of c | h is made from a c that is normalised over its units, so that
-    the h of one unit looks at the c of the others. nn.LSTMCell normalises nothing.
-clipped gates: clipped gates | However large x is, the gates stay between {seen}: their sums are
+gru = variant: a GRU | The old c has no effect: the cell has one state, h, and hands a gated part
+    of it on. An LSTM has a memory c beside h.
+rnn = variant: a plain RNN | The old c has no effect: h is made from x and the old h alone. An
+    LSTM has a memory c beside h, and gates.
+layer norm = variant: layer norm | The gates do not grow with x: their sums are normalised before
+    the activation. nn.LSTMCell normalises nothing.
+layer norm of c = variant: layer norm of c | h is made from a c that is normalised over its units,
+    so that the h of one unit looks at the c of the others. nn.LSTMCell normalises nothing.
+clipped gates = variant: clipped gates | However large x is, the gates stay between {seen}: their
+    sums are clipped. nn.LSTMCell clips nothing.
+clipped c = variant: clipped c | The new c never passes {seen}, however large the old c is: it is
     clipped. nn.LSTMCell clips nothing.
-clipped c: clipped c | The new c never passes {seen}, however large the old c is: it is clipped.
-    nn.LSTMCell clips nothing.
-time decay: time-decayed c | Where f is wide open, {seen} of the old c is kept, not all of it: c
-    decays by itself. In nn.LSTMCell it does not.
-zoneout: zoneout | A part of the old {seen} stays, whatever the gates say: that is zoneout in
-    evaluation mode. nn.LSTMCell has none.
-peephole: peepholes, diagonal | The gates of a unit look at the unit's own c, {seen}. In
+time decay = variant: time-decayed c | Where f is wide open, {seen} of the old c is kept, not all
+    of it: c decays by itself. In nn.LSTMCell it does not.
+zoneout = variant: zoneout | A part of the old {seen} stays, whatever the gates say: that is
+    zoneout in evaluation mode. nn.LSTMCell has none.
+peephole = variant: peepholes, diagonal | The gates of a unit look at the unit's own c, {seen}. In
     nn.LSTMCell the gates look at x and h only.
-full peephole: peepholes, full | The gates of a unit look at the c of every unit, {seen}. In
-    nn.LSTMCell the gates look at x and h only.
-multiplicative: a multiplicative LSTM | The sums of the gates hold products of x and h. In
-    nn.LSTMCell x and h are only added.
-projection: an LSTM with a projection | h has {seen}: that is nn.LSTM's proj_size. nn.LSTMCell has
-    none, so this check cannot judge the rest.
-low rank: factorised weights | {seen} has a lower rank than a free matrix of its shape: it is a
-    product of narrower ones. In nn.LSTMCell every entry is free.
+full peephole = variant: peepholes, full | The gates of a unit look at the c of every unit,
+    {seen}. In nn.LSTMCell the gates look at x and h only.
+multiplicative = variant: a multiplicative LSTM | The sums of the gates hold products of x and h.
+    In nn.LSTMCell x and h are only added.
+projection = variant: an LSTM with a projection | h has {seen}: that is nn.LSTM's proj_size.
+    nn.LSTMCell has none, so this check cannot judge the rest.
+low rank = variant: factorised weights | {seen} has a lower rank than a free matrix of its shape:
+    it is a product of narrower ones. In nn.LSTMCell every entry is free.
+twice = unrecognised: two calls with the same numbers give different results | Two calls with the
+    same x, h and c gave different results. A cell keeps nothing between calls and draws nothing
+    at random: its whole memory is the (h, c) that it is given. Weights are made once, in
+    `__init__`, not in `forward`.
+mixed = unrecognised: the samples of a batch are mixed | The h and c of a sample change with the
+    other samples in the batch, so samples are mixed. Look for a sum or a mean over axis 0, or a
+    `view` that moves the batch.
+bent = unrecognised: {seen} off | Its sums are no straight lines in x and h: something is done to
+    x, to h or to the sums before their sigmoid or tanh, or the activation is another one. Compare
+    it with `z = x @ w_ih.T + b_ih + h @ w_hh.T + b_hh`.
+unread = cannot_check: i and g could not be told apart | {seen} could not be read off what comes
+    back: the sizes are too small (`check_cell(YourClass, input_size=5, hidden_size=4)`), or g
+    goes through something that is never quite 1, as tanh is.
+restless = cannot_check: its gates never saturate | However far x is from zero, the gates never
+    come to rest, open or shut. The check reads a cell from there, so it cannot say whether this
+    one is right.
+whole = cannot_check: it reads a whole sequence, and this check is for one step, as nn.LSTMCell
+    makes it | Give the check the step that stands inside its loop; or the whole of it to
+    `check_lstm`.
+other arguments = cannot_check: it does not take x, h and c | Your code takes {seen}; the check
+    hands over x, h and c, or with them the four weights w_ih, w_hh, b_ih and b_hh. Say how it is
+    called, and pick h and c out of what it returns: `check_cell(cell, call=lambda net, x, h, c:
+    net(x, h, c))`, or, of a function that is handed its weights, `check_cell(cell, call=lambda
+    net, x, h, c, w_ih, w_hh, b_ih, b_hh: net(x, h, c, w_ih, w_hh, b_ih + b_hh))`.
+no sizes = cannot_check: its sizes could not be found | Attributes do not tell both `input_size`
+    and `hidden_size`, and no sizes taken from the weights fit. Pass them: `check_cell(cell,
+    input_size=..., hidden_size=...)`, or say how it is called: `check_cell(cell, call=lambda net,
+    x, h, c: net(x, (h, c)))`. The first try said: {seen}
 """
 
 WORDS: dict[str, Mistake] = {
     **{mistake.verdict: mistake for mistake in reversed(FORMS)},
     "exchanged": next(m for m in FORMS if m.headline.startswith("h and c are exchanged")),
-    **{n: Mistake(n, "{seen}", why, fix, None) for n, why, fix, _ in _entries(_SOURCES)},
     **{
-        n: Mistake("unrecognised", "{seen}", why, fix, None)
-        for n, why, fix, _ in _entries(_NAMELESS)
-    },
-    **{
-        name: Mistake("variant", headline, why, "", None)
-        for name, words, *_ in _entries(_KINDS)
-        for headline, _, why in [words.partition(" | ")]
+        name: Mistake(verdict or name, headline or "{seen}", why, fix, None)
+        for known, words, fix, _ in _entries(_OTHERS)
+        for name, _, verdict in [known.partition(" = ")]
+        for headline, _, why in [words.rpartition(" | ")]
     },
 }
 """The words for each verdict, and for what is told by more than the equations, by name."""
-
-
-def worded(name: str, seen: str) -> Mistake:
-    """The words of this name, about what was seen."""
-    words = WORDS[name]
-    headline = words.headline if words.verdict == "variant" else seen
-    return replace(words, headline=headline, why=words.why.replace("{seen}", seen))
 
 
 def both(one: Mistake, two: Mistake) -> Mistake:
@@ -335,7 +346,15 @@ def both(one: Mistake, two: Mistake) -> Mistake:
     )
 
 
-def told(mistake: Mistake, evidence: Mapping[str, Any] | None = None, **words: Any) -> Report:
+def told(
+    mistake: str | Mistake,
+    seen: str = "",
+    evidence: Mapping[str, Any] | None = None,
+    found: str = "",
+) -> Report:
     """The report on a mistake, or on another kind of cell, whose name is then measured."""
+    if isinstance(mistake, str):
+        words = WORDS[mistake]
+        mistake = replace(words, headline="{seen}") if words.how and seen else words
     kind = {"cell": mistake.headline.partition(",")[0]} if mistake.verdict == "variant" else {}
-    return mistake.report({**kind, **(evidence or {})}, **words)
+    return mistake.report({**kind, **(evidence or {})}, seen=seen, found=found)
