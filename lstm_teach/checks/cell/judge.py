@@ -15,24 +15,11 @@ from lstm_teach.checks.cell.equations import draw, run
 from lstm_teach.checks.cell.forms import Form, find_form
 from lstm_teach.checks.cell.mistakes import FORMS, the_gates, told
 from lstm_teach.checks.cell.reading import LARGE, Eye, Failed, Lines
-from lstm_teach.checks.cell.sources import (
-    RULES,
-    Finding,
-    Layout,
-    describe,
-    find_layout,
-    gathered,
-    tied,
-    wrong_rows,
-)
+from lstm_teach.checks.cell.sources import Layout, describe, find_layout, gathered, wrong_source
 from lstm_teach.checks.report import Report
 
 MIXED = told("mixed")
 _PARTS = ("f", "i*g", "o", "c", "h")
-_ROUNDED = (
-    "h and c are nearly nn.LSTMCell's: they differ after the second digit. Are they rounded, or "
-    "computed in a lower precision, such as bfloat16, and then cast to a higher one? "
-)
 Seen = list[tuple[Any, State]]
 """What a function was given, and what came back."""
 
@@ -118,9 +105,9 @@ def _named(eye: Eye, wrong: Seen) -> Report | None:
         for drawn, seen in wrong
         for a, b in zip(seen, run(drawn, {}), strict=True)
     ]
-    if all(near) or eye.caller.in_a_hurry():
-        return unknown(("h", "c"), said=_ROUNDED if all(near) else "")
-    return None
+    if all(near):
+        return told("rounded")
+    return unknown(("h", "c")) if eye.caller.in_a_hurry() else None
 
 
 def fits(changed: Mapping[str, str], seen: Seen) -> bool:
@@ -142,7 +129,7 @@ def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report
     lines = eye.lines()
     readable = not (lines.looks_at_c or lines.bent or lines.unread())
     layout = find_layout(eye, lines) if readable else Layout(eye, lines)
-    shown = _wrong_source(layout) if readable else None
+    shown = wrong_source(layout) if readable else None
     if form is not None and (not shown or shown[0] == "missing_bias"):
         return _formed(eye, few, form)
     if not readable:
@@ -160,7 +147,7 @@ def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report
     if broken is not None:
         return broken
     evidence = {"gate order": " ".join(layout.order)} if layout.order else {}
-    columns = sorted({source.name for source in layout.used if source.laid == "columns"})
+    columns = sorted({source.name for source in layout.used if source.laid == "transposed"})
     evidence |= {"transposed": ", ".join(columns)} if columns else {}
     message = (
         "With random parameters and states, f, i, g and o read off its behaviour fit an LSTM's "
@@ -177,19 +164,6 @@ def _formed(eye: Eye, few: dict[str, Tensor], form: Form) -> Report:
     # o is read as h / tanh(c), which says nothing of o where h is made otherwise.
     off = {part: "off" for part in form.off if part != "o" or "h" not in form.off}
     return told(form.mistake, form.seen, off)
-
-
-def _wrong_source(layout: Layout) -> Finding | None:
-    """What is wrong with where the sums come from."""
-    eye = layout.eye
-    for rule in RULES:
-        found = rule(layout)
-        if found and rule in (tied, wrong_rows) and not eye.is_function:
-            # Two may be alike by chance.
-            found = rule(Layout(eye, eye.lines((8,)))) and found
-        if found:
-            return found
-    return None
 
 
 def _as_torch(layout: Layout, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> nn.LSTM | None:
@@ -260,21 +234,8 @@ def _alone(eye: Eye, few: dict[str, Tensor]) -> Report | None:
     return told("squeeze_batch_of_one", "a batch of one sample breaks it", found=found)
 
 
-def unknown(off: tuple[str, ...], said: str = "") -> Report:
+def unknown(off: tuple[str, ...]) -> Report:
     """The report on a cell that no known mistake explains: which of its parts are off."""
     off = off or ("h", "c")
-    fine = [part for part in _PARTS if part not in off]
-    right = f" {listed(fine)} {'is' if len(fine) == 1 else 'are'} right." if fine else ""
-    look = "Look at the sums of the gates and at their sigmoid or tanh first."
-    if not {"f", "i*g", "c"} & {*off}:
-        look = "Look at the line that makes h, and at o."
-    elif "o" not in off:
-        look = "o = h / tanh(c) is right, so look at the lines that make c."
-    elif "f" not in off:
-        look = "What is kept of the old c is right; look at what is added to it, and at h."
-    return Report(
-        "unrecognised",
-        f"{said}Beside nn.LSTMCell's equations, what is off: {listed(off)}.{right} {look}",
-        {part: "off" if part in off else "right" for part in _PARTS},
-        headline=f"{listed(off)} {'is' if len(off) == 1 else 'are'} off",
-    )
+    evidence = {part: "off" if part in off else "right" for part in _PARTS}
+    return told("off", f"{listed(off)} {'is' if len(off) == 1 else 'are'}", evidence)

@@ -299,6 +299,11 @@ twice = unrecognised: two calls with the same numbers give different results | T
 mixed = unrecognised: the samples of a batch are mixed | The h and c of a sample change with the
     other samples in the batch, so samples are mixed. Look for a sum or a mean over axis 0, or a
     `view` that moves the batch.
+off = unrecognised: {seen} off | Compare the lines that make what is off with the equations. The
+    other parts are right.
+rounded = unrecognised: h and c are off | They are nearly nn.LSTMCell's: they differ after the
+    second digit. Are they rounded, or computed in a lower precision, such as bfloat16, and then
+    cast to a higher one?
 bent = unrecognised: {seen} off | Its sums are no straight lines in x and h: something is done to
     x, to h or to the sums before their sigmoid or tanh, or the activation is another one. Compare
     it with `z = x @ w_ih.T + b_ih + h @ w_hh.T + b_hh`.

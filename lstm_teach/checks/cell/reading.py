@@ -152,32 +152,29 @@ class Eye:
 
     def _lines(self, seed: int) -> Lines:
         self.redraw(seed)
-        (k, m), (input_size, hidden_size) = map(len, self.columns), self.sizes
-        places = 1 + k + m + _BETWEEN
-        x, h = _zeros(places, input_size), _zeros(places, hidden_size)
-        normal = normals(7)
-        x[range(1, 1 + k), self.columns[0]] = 1.0
-        h[range(1 + k, 1 + k + m), self.columns[1]] = 0.9
-        x[-_BETWEEN:, self.columns[0]] = normal(_BETWEEN, k) * 0.7
-        h[-_BETWEEN:, self.columns[1]] = 0.9 * torch.tanh(normal(_BETWEEN, m))
+        k, m = map(len, self.columns)
+        between = torch.tanh(normals(7)(_BETWEEN, k + m))
+        places = 0.9 * torch.cat([_zeros(1, k + m), torch.eye(k + m).double(), between])
+        x, h = (_zeros(len(places), size) for size in self.sizes)
+        x[:, self.columns[0]], h[:, self.columns[1]] = places.split((k, m), 1)
         self._find_away()
         z, value, write, looks = self._sums(x, h)
-        shut = ((value[1:4:2] == 0) | (value[1:4:2] == 1)).any()
-        hard = bool(shut or (write[-_BETWEEN:] == 0).double().mean() > 0.05)
-        b = z[:, 0]
-        by_x = (z[:, 1 : 1 + k] - b[:, None]).mT
-        by_h = (z[:, 1 + k : 1 + k + m] - b[:, None]).mT / 0.9
-        missed, bent = {}, ""
-        for n, gate in enumerate(GATES):
-            straight = b[n] + x[:, self.columns[0]] @ by_x[n].T + h[:, self.columns[1]] @ by_h[n].T
-            off = ((torch.tanh if gate == "g" else torch.sigmoid)(straight) - value[n])[
-                -_BETWEEN:
-            ].abs()
-            unreadable = gate in "fo" and not bool(value[n].isfinite().all())
-            missed[gate] = off.nan_to_num(0.0).max().item()
-            if missed[gate] > 20 * self.limit or unreadable or hard:
-                bent += gate
-        return Lines(by_x, by_h, b, missed, bent, hard, looks)
+        slopes = (z[:, 1:-_BETWEEN] - z[:, :1]) / 0.9
+        straight = (z[:, :1] + places @ slopes)[:, -_BETWEEN:]
+        expected = torch.sigmoid(straight)
+        expected[GATES.index("g")] = torch.tanh(straight[GATES.index("g")])
+        off = (expected - value[:, -_BETWEEN:]).abs().nan_to_num(0.0).amax((1, 2))
+        missed = dict(zip(GATES, off.tolist(), strict=True))
+        f_and_o = value[1::2]
+        hard = bool(((f_and_o == 0) | (f_and_o == 1)).any())
+        hard |= bool((write[-_BETWEEN:] == 0).double().mean() > 0.05)
+        finite = value.isfinite().all(2).all(1)
+        bent = "".join(
+            gate
+            for gate, fine in zip(GATES, finite, strict=True)
+            if hard or missed[gate] > 20 * self.limit or (gate in "fo" and not fine)
+        )
+        return Lines(slopes[:, :k].mT, slopes[:, k:].mT, z[:, 0], missed, bent, hard, looks)
 
     def offsets(self) -> Tensor:
         """The sums of the gates at x = h = 0, ``[4, units]``, with the weights as they are."""
