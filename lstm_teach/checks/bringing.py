@@ -446,6 +446,22 @@ def _ways(
         own = {name: parameter for name, parameter in own.items() if name not in "hc"}
     apart = "c" in own or star.startswith(("h", "s"))  # as in `forward(x, *hc)`
     free = [parameter for parameter in single if parameter not in own.values()]
+
+    def arranged(placed: dict[str, str], left: list[str], state: Callable[..., Any]) -> Way:
+        def way(given: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+            things = dict(given)
+            if {"h", "c"} <= given.keys():
+                things["state"] = state(given["h"], given["c"])
+            bound = signature.bind_partial()
+            bound.arguments |= {parameter: things[name] for parameter, name in placed.items()}
+            rest = {name: things[name] for name in left}
+            if left:
+                in_order = kinds[star] == "VAR_POSITIONAL"
+                bound.arguments[star] = (*rest.values(),) if in_order else rest
+            return bound.args, bound.kwargs
+
+        return way
+
     for names in known:
         rest = [name for name in names if name not in own]
         placed = {own[name]: name for name in names if name in own}
@@ -458,34 +474,9 @@ def _ways(
         named = ""
         if "state" not in names and {"h", "c"} <= own.keys():
             named = " ".join(sorted("hc", key=lambda name: single.index(own[name])))
-        for said, state in _STATES.items() if "state" in names else [("", _pair)]:
-            way = partial(_arranged, signature, placed, left, star, state)
-            yield way, [*filter(None, [said]), *by_name], named
-
-
-def _arranged(
-    signature: inspect.Signature,
-    placed: Mapping[str, str],
-    left: list[str],
-    star: str,
-    state: Callable[[Any, Any], Any],
-    given: dict[str, Any],
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """What is given, each under the parameter where it is placed; what is left goes to the star."""
-    things = dict(given)
-    if "h" in given and "c" in given:
-        things["state"] = state(given["h"], given["c"])
-    bound = signature.bind_partial()
-    bound.arguments |= {parameter: things[name] for parameter, name in placed.items()}
-    if left:
-        several = signature.parameters[star].kind is inspect.Parameter.VAR_POSITIONAL
-        rest = {name: things[name] for name in left}
-        bound.arguments[star] = (*rest.values(),) if several else rest
-    return bound.args, bound.kwargs
-
-
-def _pair(h: Any, c: Any) -> Any:
-    return h, c
+        for said, state in _STATES.items():
+            if not said or "state" in names:
+                yield arranged(placed, left, state), [*filter(None, [said]), *by_name], named
 
 
 def _joined(h: Any, c: Any) -> Any:
@@ -495,7 +486,7 @@ def _joined(h: Any, c: Any) -> Any:
 
 
 _STATES: dict[str, Callable[[Any, Any], Any]] = {
-    "": _pair,
+    "": lambda h, c: (h, c),
     "Your code has the state as one tensor, h and c side by side.": _joined,
 }
 _COLUMNS = "Your code has the samples as columns, `[features, batch]`; PyTorch has them as rows."

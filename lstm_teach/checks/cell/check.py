@@ -29,7 +29,7 @@ from lstm_teach.checks.bringing import (
 )
 from lstm_teach.checks.cell.equations import draw, run
 from lstm_teach.checks.cell.judge import MIXED, agrees, judge
-from lstm_teach.checks.cell.mistakes import told
+from lstm_teach.checks.cell.mistakes import WORDS, told
 from lstm_teach.checks.cell.reading import Eye
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_in_time, run_learner
@@ -105,7 +105,8 @@ def _no_cell(cell: Any) -> Report | None:
 def _of_class(cls: type, asked: Asked, call: Call) -> Report:
     """Judge a class by what it makes; where that raises, by a square one."""
     x, h = asked[0] or _TRIED[0], asked[1] or _TRIED[1]
-    takes_sizes = any(p.default is p.empty for p in signature_of(cls).parameters.values())
+    parameters = signature_of(cls).parameters.values()
+    takes_sizes = any(p.default is p.empty and "VAR" not in p.kind.name for p in parameters)
 
     def made(x: int, h: int) -> Report:
         torch.set_default_dtype(torch.float64)
@@ -272,29 +273,25 @@ def _find(
     return min(failed, key=lambda one: one[0])[1]
 
 
-_ODD = ("a GRU", "a plain RNN", "layer norm of c")  # many a cell looks so with h and c exchanged
-
-# By a verdict: whether h and c go in and come out exchanged, if their names are in this order,
-# and what to say where the cell is right so.
-_ORDERS = {
-    "swapped_return": ((False, True), "c h", "It takes c before h, and hands them back so."),
-    "unrecognised": ((True, True), "", "It has the state as (c, h); PyTorch has (h, c)."),
-    "c_lost": ((True, False), "", ""),
-}
+_MAY_BE_C_AND_H = [WORDS[name].why for name in ("off", "bent", "exchanged")]
 
 
 def _judged(eye: Eye, few: dict[str, Tensor], own: dict[str, Tensor]) -> Report:
     """The verdict; once more with (c, h) for (h, c), where that is how it may read."""
-    report = judge(eye, few, own)
-    order, named, said = _ORDERS.get(report.verdict, ((False, False), None, ""))
-    if eye.is_function or eye.caller.named != named:
+    report, named = judge(eye, few, own), eye.caller.named
+    odd = any(why in report.message for why in _MAY_BE_C_AND_H)
+    if report.verdict == "swapped_return" and named == "c h":
+        order, said = (False, True), "It takes c before h, and hands them back so."
+    elif odd and not (named or eye.is_function):
+        order, said = (True, True), "It has the state as (c, h); PyTorch has (h, c)."
+    else:
         return report
     eye.caller.c_first = order
     again = judge(eye, few, own)
-    if not said:
-        return told("exchanged") if again.ok else report
-    right = again.ok or (again.verdict == "variant" and again.evidence["cell"] not in _ODD)
-    return replace(again, message=f"{again.message}\n{said}") if right else report
+    one_state = again.evidence.get("cell") in ("a GRU", "a plain RNN")
+    if again.ok or (again.verdict == "variant" and not one_state):
+        return replace(again, message=f"{again.message}\n{said}")
+    return report
 
 
 def _feeds(tensor: Tensor, caller: Caller, few: dict[str, Tensor]) -> bool:

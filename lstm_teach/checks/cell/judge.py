@@ -20,6 +20,7 @@ from lstm_teach.checks.report import Report
 
 MIXED = told("mixed")
 _PARTS = ("f", "i*g", "o", "c", "h")
+_OLD_H = next(mistake for mistake in FORMS if mistake.how == {"c": "f * h_0 + i * g"})
 Seen = list[tuple[Any, State]]
 """What a function was given, and what came back."""
 
@@ -161,6 +162,10 @@ def _formed(eye: Eye, few: dict[str, Tensor], form: Form) -> Report:
     if form.mistake is None:
         crosses = {"o", "h"} >= {*form.off} and _crosses(eye, few)
         return told("layer norm of c") if crosses else unknown(form.off)
+    if form.mistake == _OLD_H:
+        turned = eye.step(**{**few, "c": -few["c"]})
+        if not all(eye.same(a, b) for a, b in zip(eye.step(**few), turned, strict=True)):
+            return told("exchanged")  # c is not lost, but stands where h belongs
     # o is read as h / tanh(c), which says nothing of o where h is made otherwise.
     off = {part: "off" for part in form.off if part != "o" or "h" not in form.off}
     return told(form.mistake, form.seen, off)

@@ -381,7 +381,10 @@ def describe(layout: Layout) -> str:
     differences = {
         blocks if order else "each gate has weights of its own": order != GATES,
         **{f"weights are stored {s.laid}": s.laid != "rows" for s in layout.used},
-        **{f"the code adds {k:g} to the sum of {g}": k != 0 for g, k in layout.constants.items()},
+        **{
+            f"the code adds {k:g} to the sum of {g}": abs(k) > 0
+            for g, k in layout.constants.items()
+        },
     }
     said = "; ".join(words for words, differs in differences.items() if differs)
     bias = any("bias" in name for name in eye.weights)
