@@ -358,7 +358,7 @@ class Caller:
         for name, tensor in tensors.items():
             if tensor.shape != before[name].shape or not torch.equal(tensor, before[name]):
                 self.changed_inputs[name] = None
-        upright = self.axes.startswith("columns")
+        upright = self.axes == "columns"
         return result if isinstance(result, Report) else _each(partial(_tensor, upright), result)
 
     def _laid(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -366,10 +366,8 @@ class Caller:
         if self.c_first[0]:
             given = {**given, "h": given["c"], "c": given["h"]}
         laid = {name: tensor.to(self.dtype, copy=True) for name, tensor in given.items()}
-        if self.axes.startswith("columns"):
+        if self.axes == "columns":
             laid |= {n: laid[n].mT.contiguous() for n in ("x", "h", "c") if n in laid}
-        if self.axes == "columns, upright":
-            laid |= {n: laid[n][:, None] for n in ("b_ih", "b_hh") if n in laid}
         return laid
 
     def _call(self, things: dict[str, Any]) -> Any:
@@ -493,7 +491,6 @@ _COLUMNS = "Your code has the samples as columns, `[features, batch]`; PyTorch h
 _AXES = {
     "rows": [],
     "columns": [_COLUMNS],
-    "columns, upright": [_COLUMNS],
     "one": ["Your code takes one sample without a batch axis; the check called it for each."],
 }
 _EXTRAS = "Your step does not return `h, c` and nothing else; nn.LSTMCell returns `(h, c)` alone."
