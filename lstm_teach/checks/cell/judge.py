@@ -121,8 +121,7 @@ def fits(changed: Mapping[str, str], seen: Seen) -> bool:
 
 def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report:
     """The verdict from what can be read off a cell: its form, its lines, their sources."""
-    turned = [eye.step(**{**few, "x": sign * few["x"]}) for sign in (1, -1)]
-    if all(eye.same(one, other) for one, other in zip(*turned, strict=True)):
+    if not _matters(eye, few, "x"):
         return told("reach", "x never reaches the gates")
     form = find_form(eye)
     if form is not None and not form.inside:
@@ -162,10 +161,8 @@ def _formed(eye: Eye, few: dict[str, Tensor], form: Form) -> Report:
     if form.mistake is None:
         crosses = {"o", "h"} >= {*form.off} and _crosses(eye, few)
         return told("layer norm of c") if crosses else unknown(form.off)
-    if form.mistake == _OLD_H:
-        turned = eye.step(**{**few, "c": -few["c"]})
-        if not all(eye.same(a, b) for a, b in zip(eye.step(**few), turned, strict=True)):
-            return told("exchanged")  # c is not lost, but stands where h belongs
+    if form.mistake == _OLD_H and _matters(eye, few, "c"):
+        return told("exchanged")
     # o is read as h / tanh(c), which says nothing of o where h is made otherwise.
     off = {part: "off" for part in form.off if part != "o" or "h" not in form.off}
     return told(form.mistake, form.seen, off)
@@ -177,13 +174,11 @@ def _as_torch(layout: Layout, few: dict[str, Tensor], own: Mapping[str, Tensor])
     read = gathered(layout, eye.weights)
     if read is None or not own.keys() >= eye.weights.keys():
         return None
-    names = ("w_ih", "w_hh", "b_ih", "b_hh")
-    given = SimpleNamespace(**few, **dict(zip(names, (*read, 0 * read[2]), strict=True)))
-    if not agrees(eye.step(**few), run(given, {})):
+    if not agrees(eye.step(**few), run(SimpleNamespace(**few, **read), {})):
         return None
-    w_ih, w_hh, bias = gathered(layout, own) or read
+    values = (gathered(layout, own) or read).values()
     lstm = nn.LSTM(*eye.sizes, dtype=next(iter(own.values())).dtype)
-    for parameter, value in zip(lstm.parameters(), (w_ih, w_hh, bias, 0 * bias), strict=True):
+    for parameter, value in zip(lstm.parameters(), values, strict=True):
         parameter.data.copy_(value)
     return lstm
 
@@ -192,8 +187,7 @@ def _unreadable(eye: Eye, few: dict[str, Tensor], lines: Lines) -> Report:
     """The report where the lines of the gates are none."""
     evidence = {f"{gate} misses its line by": missed for gate, missed in lines.missed.items()}
     if lines.looks_at_c:
-        seen, turned = eye.step(**few), eye.step(**{**few, "h": -few["h"]})
-        if all(eye.same(a, b) for a, b in zip(seen, turned, strict=True)):
+        if not _matters(eye, few, "h"):
             return told("cell_instead_of_h_in_gates")
         where = "the old one" if lines.looks_at_c == "c" else "o in particular"
         return told("full peephole" if _crosses(eye, few) else "peephole", where)
@@ -205,6 +199,12 @@ def _unreadable(eye: Eye, few: dict[str, Tensor], lines: Lines) -> Report:
         is_off = f"{the_gates(lines.bent)} {'is' if len(lines.bent) == 1 else 'are'}"
         return told("bent", is_off, evidence)
     return told("unread", the_gates(lines.unread()).capitalize())
+
+
+def _matters(eye: Eye, few: dict[str, Tensor], name: str) -> bool:
+    """Whether x, h or c changes what comes back."""
+    both = [eye.step(**{**few, name: sign * few[name]}) for sign in (1, -1)]
+    return not all(eye.same(one, other) for one, other in zip(*both, strict=True))
 
 
 def _crosses(eye: Eye, few: dict[str, Tensor]) -> bool:

@@ -352,24 +352,20 @@ def wrong_source(layout: Layout) -> Finding | None:
     return None
 
 
-def gathered(layout: Layout, weights: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor] | None:
-    """The weights in nn.LSTMCell's layout, from parameters as they are now.
-
-    Returns:
-        w_ih ``[4 * hidden_size, input_size]``, w_hh ``[4 * hidden_size, hidden_size]`` and the sum
-        of all biases, ``[4 * hidden_size]``; None where not every source is known.
-    """
+def gathered(layout: Layout, weights: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
+    """The weights in nn.LSTMCell's layout, from parameters as they are now, w_ih, w_hh, b_ih and
+    b_hh, with all biases in b_ih; None where not every source is known."""
     fed = [(gate, source) for by in layout.biases.values() for gate, source in by.items()]
     if len(layout.used) < 2 * len(GATES) or any(source.at is None for _, source in fed):
         return None
     w_ih, w_hh = (
         torch.cat([by[gate].out_of(weights) for gate in GATES]) for by in layout.weights.values()
     )
-    bias = {g: w_hh.new_full((len(w_hh) // 4,), layout.constants[g]) for g in GATES}
+    each = {g: w_hh.new_full((layout.eye.sizes[1],), layout.constants[g]) for g in GATES}
     for gate, source in fed:
-        bias[gate] += source.out_of(weights)[:, 0]
-    b = torch.cat([*bias.values()])
-    return None if b.isnan().any() else (w_ih, w_hh, b)
+        each[gate] += source.out_of(weights)[:, 0]
+    b = torch.cat([*each.values()])
+    return None if b.isnan().any() else {"w_ih": w_ih, "w_hh": w_hh, "b_ih": b, "b_hh": 0 * b}
 
 
 def describe(layout: Layout) -> str:
