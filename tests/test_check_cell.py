@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lstm_teach import check_cell
-from lstm_teach.checks.cell.equations import GATES, run
+from lstm_teach.checks.cell.equations import GATES, GIVEN, run
 from lstm_teach.checks.cell.mistakes import FORMS
 from tests.zoo import load
 from tests.zoo.cell.drawn import drawn
@@ -32,8 +31,7 @@ VERDICTS = (
 
 
 def step_with(changed, order=GATES):
-    names = ("x", "h", "c", "w_ih", "w_hh", "b_ih", "b_hh")
-    return lambda *args: run(SimpleNamespace(**dict(zip(names, args, strict=True))), changed, order)
+    return lambda *args: run(dict(zip(GIVEN, args, strict=True)), changed, order)
 
 
 def fused(changed, order=GATES):

@@ -141,10 +141,13 @@ def to_try(code: Any) -> Iterator[Any]:
         return
     # A copy shares its closure with the original.
     mine = owned(copied)
-    shared = {n: t for n, t in owned(code).items() if n in mine and _same_memory(t, mine[n])}
-    kept = [(tensor, tensor.clone()) for tensor in shared.values()]
+    kept = [
+        (tensor, tensor.clone())
+        for name, tensor in owned(code).items()
+        if name in mine and tensor.numel() and tensor.data_ptr() == mine[name].data_ptr()
+    ]
     owner = getattr(copied, "__self__", copied)
-    for module in [owner, *getattr(owner, "__dict__", {}).values()] if not shared else []:
+    for module in [owner, *getattr(owner, "__dict__", {}).values()] if not kept else []:
         if isinstance(module, nn.Module):
             module.double().cpu().eval()
     try:
@@ -152,10 +155,6 @@ def to_try(code: Any) -> Iterator[Any]:
     finally:
         for tensor, values in kept:
             tensor.copy_(values)
-
-
-def _same_memory(one: Tensor, other: Tensor) -> bool:
-    return one.data_ptr() == other.data_ptr() and one.numel() > 0
 
 
 def owned(*code: Any) -> dict[str, Tensor]:

@@ -27,7 +27,7 @@ from lstm_teach.checks.bringing import (
     to_try,
     unwrapped,
 )
-from lstm_teach.checks.cell.equations import draw, run
+from lstm_teach.checks.cell.equations import GIVEN, draw, run
 from lstm_teach.checks.cell.judge import MIXED, agrees, judge
 from lstm_teach.checks.cell.mistakes import WORDS, told
 from lstm_teach.checks.cell.reading import Eye
@@ -40,7 +40,6 @@ _WANTED = (
     "`forward(x, (h, c)) -> (h, c)`, or the class of one."
 )
 _WHOLE = told("whole")
-_WEIGHTS = ("w_ih", "w_hh", "b_ih", "b_hh")
 _HANDED = ["x h c w_ih w_hh b_ih b_hh", "x state w_ih w_hh b_ih b_hh"]
 _OWNED = ["x state", "x h c"]
 _TRIED: Sizes = 5, 4
@@ -138,34 +137,31 @@ def _of(cell: Any, asked: Asked, call: Call) -> Report:
     with to_try(cell) as tried:
         modules = [m for m in (tried, getattr(tried, "__self__", None)) if isinstance(m, nn.Module)]
 
-        def given(sizes: Sizes) -> dict[str, Tensor]:
-            if not handed:
-                redraw(owned(tried, call), sizes)
-            return vars(draw(1, 3, *sizes, weights=handed))
-
-        def cast(dtype: torch.dtype) -> None:
+        def given(sizes: Sizes, dtype: torch.dtype) -> dict[str, Tensor]:
             for module in modules if tried is not cell else []:
                 module.to(dtype)
+            if not handed:
+                redraw(owned(tried, call), sizes)
+            drawn = draw(1, 3, *sizes)
+            return {name: drawn[name] for name in (GIVEN if handed else GIVEN[:3])}
 
         sizes = [*likely_sizes(cell, *asked)]
         if handed:
             sizes = [(asked[0] or _TRIED[0], asked[1] or _TRIED[1])]
             sizes += [] if any(asked) else _written_sizes(cell)
         ways = _ways(tried, call, handed)
-        found = _find(ways, sizes, given, cast, handed) if ways else _not_called(cell)
+        found = _find(ways, sizes, given, handed) if ways else _not_called(cell)
         if isinstance(found, Report):
             if modules and not handed and _reads_a_sequence(tried, asked):
                 return _WHOLE
-            cast(torch.float64)
             if _over(found) or not ways:
                 return found
             ways[0].dtype = torch.float64
-            return _not_run(cell, found, ways[0], given(sizes[0]), sizes)
+            return _not_run(cell, found, ways[0], given(sizes[0], torch.float64), sizes)
         caller, fit = found
-        cast(caller.dtype)
-        drawn = given(fit)
-        few = {name: drawn[name] for name in ("x", "h", "c")}
-        weights = {n: drawn[n] for n in _WEIGHTS} if handed else owned(tried, call)
+        drawn = given(fit, caller.dtype)
+        few = {name: drawn.pop(name) for name in GIVEN[:3]}
+        weights = drawn if handed else owned(tried, call)
         if not handed and (isinstance(tried, FunctionType) or call):
             # What a closure sees is not all for the step.
             weights = {n: tensor for n, tensor in weights.items() if _feeds(tensor, caller, few)}
@@ -175,9 +171,7 @@ def _of(cell: Any, asked: Asked, call: Call) -> Report:
         if report is MIXED and modules and _reads_a_sequence(tried, fit):
             return _WHOLE
         if handed and fit != sizes[0]:
-            caller.remarks.append(
-                f"It works for hidden_size {fit[1]} only, which is written in it."
-            )
+            caller.remarks.append(f"It works for hidden_size {fit[1]} only: it is written in it.")
         if report.ok and not caller.numpy and not caller.in_a_hurry():
             but = _untrainable(eye, tried, few)
             first = f"The numbers are right, but {but}\n" if but else ""
@@ -240,8 +234,7 @@ def _written_sizes(step: Any) -> list[Sizes]:
 def _find(
     ways: list[Caller],
     sizes: list[Sizes],
-    given: Callable[[Sizes], dict[str, Tensor]],
-    cast: Callable[[torch.dtype], None],
+    given: Callable[[Sizes, torch.dtype], dict[str, Tensor]],
     handed: bool,
 ) -> tuple[Caller, Sizes] | Report:
     """The first way and sizes with which the code gives h and c; or what is to be said."""
@@ -258,8 +251,7 @@ def _find(
         if (handed and slip and caller.axes != "rows") or time.perf_counter() - start > BUDGET:
             break
         caller.dtype, caller.place = dtype, None
-        cast(dtype)
-        found = caller(**given(one))
+        found = caller(**given(one, dtype))
         if not isinstance(found, Report):
             return caller, one
         ran = found.verdict == "unrecognised"
@@ -314,7 +306,7 @@ def _not_run(
 ) -> Report:
     """What to say of code that fails on a single step: what else would it run on?"""
     if "w_ih" in drawn:
-        for names in (_WEIGHTS[:2], _WEIGHTS[:1], _WEIGHTS[1:2]):
+        for names in (("w_ih", "w_hh"), ("w_ih",), ("w_hh",)):
             turned = {**drawn, **{name: drawn[name].T.contiguous() for name in names}}
             if agrees(way(**turned), run(draw(1, 3, *sizes[0]), {})):
                 which = listed(f"`{name}`" for name in names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from itertools import product
-from types import CodeType, SimpleNamespace
+from types import CodeType
 from typing import Any
 
 import torch
@@ -20,6 +20,9 @@ Parts = Mapping[str, str]
 GATES = "ifgo"
 """The four gates in PyTorch's order."""
 
+GIVEN = ("x", "h", "c", "w_ih", "w_hh", "b_ih", "b_hh")
+"""What a step is given."""
+
 RIGHT: Parts = {
     # z_i is the sum of i; c_0 and h_0 are the old c and h; first and second are returned.
     "i": "sigmoid(z_i)",
@@ -31,13 +34,7 @@ RIGHT: Parts = {
     "first": "h",
     "second": "c",
 }
-_FUNCTIONS = {
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "hardtanh": hardtanh,
-    "clip": torch.clamp,
-}
+_FUNCTIONS = {f.__name__: f for f in (torch.sigmoid, torch.tanh, torch.relu, torch.clip, hardtanh)}
 
 
 def parts(how: str) -> Parts:
@@ -50,7 +47,8 @@ def _code(equation: str) -> CodeType:
     return compile(equation.strip(), "equation", "eval")
 
 
-def _solved(changed: Parts, known: dict[str, Any]) -> tuple[Tensor, Tensor]:
+def solved(changed: Parts, known: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """What a cell returns with these equations changed, from the sums and the state by name."""
     before = [name for name in changed if name not in RIGHT]
     for name in (*before, *RIGHT):
         known[name] = eval(_code({**RIGHT, **changed}[name]), _FUNCTIONS, known)
@@ -58,11 +56,11 @@ def _solved(changed: Parts, known: dict[str, Any]) -> tuple[Tensor, Tensor]:
     return known["first"].expand(shape), known["second"].expand(shape)
 
 
-def run(given: Any, changed: Parts, order: str = GATES) -> tuple[Tensor, Tensor]:
+def run(given: Mapping[str, Tensor], changed: Parts, order: str = GATES) -> tuple[Tensor, Tensor]:
     """One step of the LSTM with some of its equations changed.
 
     Args:
-        given: x, h, c ``[batch, ...]`` and the four weights, as attributes.
+        given: x, h, c ``[batch, ...]`` and the four weights, by name.
         changed: the equations that differ from `RIGHT`; none gives nn.LSTMCell's step.
         order: the gates of the four blocks of rows.
 
@@ -72,25 +70,19 @@ def run(given: Any, changed: Parts, order: str = GATES) -> tuple[Tensor, Tensor]
     Raises:
         NameError: an equation has what only `table` knows.
     """
-    d = given
-    known = {"x": d.x, "h_0": d.h, "c_0": d.c}
-    blocks = {"W": d.w_ih, "U": d.w_hh, "b": d.b_ih, "d": d.b_hh}
-    for letter, weight in blocks.items():
+    x, h, c, w_ih, w_hh, b_ih, b_hh = (given[name] for name in GIVEN)
+    known = {"x": x, "h_0": h, "c_0": c}
+    for letter, weight in {"W": w_ih, "U": w_hh, "b": b_ih, "d": b_hh}.items():
         known |= {f"{letter}_{k}": m for k, m in zip(order, weight.chunk(4), strict=True)}
-    sums = d.x @ d.w_ih.T + d.b_ih + d.h @ d.w_hh.T + d.b_hh
+    sums = x @ w_ih.T + b_ih + h @ w_hh.T + b_hh
     known |= {f"z_{gate}": z for gate, z in zip(order, sums.chunk(4, -1), strict=True)}
-    return _solved(changed, known)
+    return solved(changed, known)
 
 
 def draw(
-    seed: int,
-    batch: int,
-    input_size: int,
-    hidden_size: int,
-    largest_c: float = 1.5,
-    weights: bool = True,
-) -> Any:
-    """A random state and, if wanted, large random weights for `run`, in float64.
+    seed: int, batch: int, input_size: int, hidden_size: int, largest_c: float = 1.5
+) -> dict[str, Tensor]:
+    """A random state and large random weights for `run`, in float64.
 
     With weights as small as PyTorch's own initial ones several wrong cells agree with a right
     one to rounding.
@@ -98,16 +90,15 @@ def draw(
     normal = normals(seed)
     # A wide layer sums many products; this keeps its gates from being shut or open for good.
     scale = min(1.0, 3.0 / (input_size + hidden_size) ** 0.5)
-    drawn = SimpleNamespace(
-        x=normal(batch, input_size),
-        h=torch.tanh(normal(batch, hidden_size)),
-        c=largest_c * torch.tanh(normal(batch, hidden_size)),
-    )
-    if weights:
-        drawn.w_ih = scale * normal(4 * hidden_size, input_size)
-        drawn.w_hh = scale * normal(4 * hidden_size, hidden_size)
-        drawn.b_ih, drawn.b_hh = normal(4 * hidden_size), normal(4 * hidden_size)
-    return drawn
+    return {
+        "x": normal(batch, input_size),
+        "h": torch.tanh(normal(batch, hidden_size)),
+        "c": largest_c * torch.tanh(normal(batch, hidden_size)),
+        "w_ih": scale * normal(4 * hidden_size, input_size),
+        "w_hh": scale * normal(4 * hidden_size, hidden_size),
+        "b_ih": normal(4 * hidden_size),
+        "b_hh": normal(4 * hidden_size),
+    }
 
 
 OLD_H, OLD_C = 0.37, (0.0, 0.7, -1.3, 2.1)
@@ -128,7 +119,7 @@ def table(changed: Parts) -> Tensor:
     both = []
     for far in (300.0, 390.0):
         known = {f"z_{k}": z[:, None] for k, z in zip(GATES, far * each.T, strict=True)}
-        found = _solved(changed, {**known, "c_0": old, "h_0": torch.full_like(old, OLD_H)})
+        found = solved(changed, {**known, "c_0": old, "h_0": torch.full_like(old, OLD_H)})
         both.append(torch.cat(found, 1).view(len(signs), -1))
     return settled(both[0], both[1], 1e-6)[0]
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +19,7 @@ from lstm_teach.checks.report import Report
 MIXED = told("mixed")
 _PARTS = ("f", "i*g", "o", "c", "h")
 _OLD_H = next(mistake for mistake in FORMS if mistake.how == {"c": "f * h_0 + i * g"})
-Seen = list[tuple[Any, State]]
+Seen = list[tuple[dict[str, Tensor], State]]
 """What a function was given, and what came back."""
 
 
@@ -90,7 +88,7 @@ def _draws(eye: Eye) -> Seen:
         if seen and eye.caller.in_a_hurry():
             break
         drawn = draw(seed, 3, *sizes, largest)
-        state = eye.caller(**vars(drawn))
+        state = eye.caller(**drawn)
         if isinstance(state, tuple):
             seen.append((drawn, state))
     return seen
@@ -174,7 +172,7 @@ def _as_torch(layout: Layout, few: dict[str, Tensor], own: Mapping[str, Tensor])
     read = gathered(layout, eye.weights)
     if read is None or not own.keys() >= eye.weights.keys():
         return None
-    if not agrees(eye.step(**few), run(SimpleNamespace(**few, **read), {})):
+    if not agrees(eye.step(**few), run({**few, **read}, {})):
         return None
     values = (gathered(layout, own) or read).values()
     lstm = nn.LSTM(*eye.sizes, dtype=next(iter(own.values())).dtype)
