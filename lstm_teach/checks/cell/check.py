@@ -142,8 +142,7 @@ def _of(cell: Any, asked: Asked, call: Call) -> Report:
                 module.to(dtype)
             if not handed:
                 redraw(owned(tried, call), sizes)
-            drawn = draw(1, 3, *sizes)
-            return {name: drawn[name] for name in (GIVEN if handed else GIVEN[:3])}
+            return draw(1, 3, *sizes, weights=handed)
 
         sizes = [*likely_sizes(cell, *asked)]
         if handed:

@@ -56,6 +56,9 @@ def solved(changed: Parts, known: dict[str, Any]) -> tuple[Tensor, Tensor]:
     return known["first"].expand(shape), known["second"].expand(shape)
 
 
+_solved = solved
+
+
 def run(given: Mapping[str, Tensor], changed: Parts, order: str = GATES) -> tuple[Tensor, Tensor]:
     """One step of the LSTM with some of its equations changed.
 
@@ -80,9 +83,14 @@ def run(given: Mapping[str, Tensor], changed: Parts, order: str = GATES) -> tupl
 
 
 def draw(
-    seed: int, batch: int, input_size: int, hidden_size: int, largest_c: float = 1.5
+    seed: int,
+    batch: int,
+    input_size: int,
+    hidden_size: int,
+    largest_c: float = 1.5,
+    weights: bool = True,
 ) -> dict[str, Tensor]:
-    """A random state and large random weights for `run`, in float64.
+    """A random state and, if wanted, large random weights for `run`, in float64.
 
     With weights as small as PyTorch's own initial ones several wrong cells agree with a right
     one to rounding.
@@ -90,10 +98,14 @@ def draw(
     normal = normals(seed)
     # A wide layer sums many products; this keeps its gates from being shut or open for good.
     scale = min(1.0, 3.0 / (input_size + hidden_size) ** 0.5)
-    return {
+    state = {
         "x": normal(batch, input_size),
         "h": torch.tanh(normal(batch, hidden_size)),
         "c": largest_c * torch.tanh(normal(batch, hidden_size)),
+    }
+    if not weights:
+        return state
+    return state | {
         "w_ih": scale * normal(4 * hidden_size, input_size),
         "w_hh": scale * normal(4 * hidden_size, hidden_size),
         "b_ih": normal(4 * hidden_size),

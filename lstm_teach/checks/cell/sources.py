@@ -6,7 +6,7 @@ Every line is looked up among the parameters; rules read the table that comes of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import permutations, product
 
@@ -133,23 +133,34 @@ def _blocks(p: Tensor, rows: int) -> Iterator[tuple[str, Tensor]]:
         yield "reshaped", at.reshape(p.shape[::-1]).T.unflatten(0, (4, rows))
 
 
+Blocks = Iterable[tuple[str, Tensor]]
+
+
 def _look_up(
-    eye: Eye, name: str, p: Tensor, mine: Tensor, columns: Tensor, width: int, most: int = 1
+    eye: Eye,
+    name: str,
+    p: Tensor,
+    by: Blocks,
+    mine: Tensor,
+    columns: Tensor,
+    width: int,
+    times: tuple[int, ...] = (1,),
 ) -> Iterator[Source]:
-    """The blocks of a parameter that are these rows, taken once up to `most` times."""
-    for laid, blocks in _blocks(p, eye.sizes[1]):
+    """The blocks of a parameter that are these rows, taken so many times."""
+    for laid, blocks in by:
         wide = blocks.shape[2]
         for start in {0, wide - width} if wide in (width, sum(eye.sizes)) else ():
             at = blocks[:, :, start : start + width]
             seen = p.reshape(-1)[at[:, eye.units][:, :, columns]].double()
-            for k, times in product(range(len(at)), range(1, 1 + most)):
-                if _close(eye, times * seen[k], mine):
-                    yield Source(name, laid, k, at[k], times)
+            for k, taken in product(range(len(at)), times):
+                if _close(eye, taken * seen[k], mine):
+                    yield Source(name, laid, k, at[k], taken)
 
 
 def find_layout(eye: Eye, lines: Lines) -> Layout:
     """Look every line up among the rows of the parameters, which are as the lines were read."""
     layout, hidden = Layout(eye, lines), eye.sizes[1]
+    blocks = {name: [*_blocks(p, hidden)] for name, p in eye.weights.items()}
     for by, width, found, columns in zip(
         layout.weights.values(), eye.sizes, (lines.x, lines.h), eye.columns, strict=True
     ):
@@ -159,7 +170,7 @@ def find_layout(eye: Eye, lines: Lines) -> Layout:
             matches = [
                 source
                 for name, p in eye.weights.items()
-                for source in _look_up(eye, name, p, mine, columns, width)
+                for source in _look_up(eye, name, p, blocks[name], mine, columns, width)
             ]
             for source in sorted(matches, key=lambda s: (s.name, s.laid) not in laid)[:1]:
                 by[gate] = source
@@ -181,8 +192,9 @@ def find_layout(eye: Eye, lines: Lines) -> Layout:
         layout.biases[name] = {}
         for gate, by in zip(GATES, grown, strict=True):
             if by.nan_to_num(0.0).abs().max() >= 30 * eye.limit:
-                first = torch.tensor([0])
-                places = _look_up(eye, name, move.reshape(-1), by[:, None], first, 1, most=2)
+                flat, first = move.reshape(-1), torch.tensor([0])
+                at = _blocks(flat, hidden)
+                places = _look_up(eye, name, flat, at, by[:, None], first, 1, times=(1, 2))
                 source = next(places, Source(name))
                 layout.biases[name][gate] = source
                 known = source.at is not None
