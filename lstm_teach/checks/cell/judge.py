@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lstm_teach.checks.bringing import State, listed
-from lstm_teach.checks.cell.equations import draw, run
+from lstm_teach.checks.cell.equations import GATES, draw, run
 from lstm_teach.checks.cell.forms import Form, find_form
 from lstm_teach.checks.cell.mistakes import FORMS, the_gates, told
 from lstm_teach.checks.cell.reading import LARGE, Eye, Failed, Lines
@@ -183,7 +183,7 @@ def _as_torch(layout: Layout, few: dict[str, Tensor], own: Mapping[str, Tensor])
 
 def _unreadable(eye: Eye, few: dict[str, Tensor], lines: Lines) -> Report:
     """The report where the lines of the gates are none."""
-    evidence = {f"{gate} misses its line by": missed for gate, missed in lines.missed.items()}
+    evidence = {gate: "off" if gate in lines.bent else "right" for gate in GATES}
     if lines.looks_at_c:
         if not _matters(eye, few, "h"):
             return told("cell_instead_of_h_in_gates")

@@ -37,7 +37,6 @@ class Lines:
         x: slopes in x, ``[4, units, columns of x]``; NaN where a gate of a unit is unreadable.
         h: slopes in h, ``[4, units, columns of h]``.
         b: the sums at x = h = 0, ``[4, units]``.
-        missed: by gate, how far its values are from those of the line at other places.
         bent: the gates that are no straight lines.
         hard: whether gates are exactly 0 or 1 near zero.
         looks_at_c: what is not straight in the old c: "c" or "h"; "" for nothing.
@@ -46,7 +45,6 @@ class Lines:
     x: Tensor
     h: Tensor
     b: Tensor
-    missed: dict[str, float]
     bent: str
     hard: bool = False
     looks_at_c: str = ""
@@ -164,17 +162,16 @@ class Eye:
         expected = torch.sigmoid(straight)
         expected[GATES.index("g")] = torch.tanh(straight[GATES.index("g")])
         off = (expected - value[:, -_BETWEEN:]).abs().nan_to_num(0.0).amax((1, 2))
-        missed = dict(zip(GATES, off.tolist(), strict=True))
         f_and_o = value[1::2]
         hard = bool(((f_and_o == 0) | (f_and_o == 1)).any())
         hard |= bool((write[-_BETWEEN:] == 0).double().mean() > 0.05)
         finite = value.isfinite().all(2).all(1)
         bent = "".join(
             gate
-            for gate, fine in zip(GATES, finite, strict=True)
-            if hard or missed[gate] > 20 * self.limit or (gate in "fo" and not fine)
+            for gate, missed, fine in zip(GATES, off, finite, strict=True)
+            if hard or missed > 20 * self.limit or (gate in "fo" and not fine)
         )
-        return Lines(slopes[:, :k].mT, slopes[:, k:].mT, z[:, 0], missed, bent, hard, looks)
+        return Lines(slopes[:, :k].mT, slopes[:, k:].mT, z[:, 0], bent, hard, looks)
 
     def offsets(self) -> Tensor:
         """The sums of the gates at x = h = 0, ``[4, units]``, with the weights as they are."""

@@ -6,9 +6,10 @@ Every line is looked up among the parameters; rules read the table that comes of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import permutations, product
+from functools import cache
+from itertools import chain, permutations, product
 
 import torch
 from torch import Tensor, nn
@@ -111,67 +112,56 @@ def _owner(name: str, source: Source | None) -> str:
     return GATES[source.block] if known else "?"  # type: ignore[union-attr, index]
 
 
-def _blocks(p: Tensor, rows: int) -> Iterator[tuple[str, Tensor]]:
+def _blocks(shape: torch.Size, rows: int) -> Iterator[tuple[str, Tensor]]:
     """The places in a flattened parameter as blocks of rows, ``[blocks, rows, width]``, for each
     way to lay it."""
-    at = torch.arange(p.numel()).view(p.shape)
-    if p.numel() == 1:
+    at = torch.arange(shape.numel()).view(shape)
+    if at.numel() == 1:
         yield "one number", at.reshape(1, 1, 1).expand(1, rows, 1)
-    if p.dim() == 3:
+    if at.dim() == 3:
         for axes in permutations(range(3)):
-            if p.shape[axes[1]] == rows:
+            if at.shape[axes[1]] == rows:
                 yield ("rows" if axes == (0, 1, 2) else "transposed"), at.permute(axes)
-    matrix = at.reshape(-1, 1) if p.dim() < 2 else at.flatten(0, -2)
-    for laid, m in (("rows", matrix), ("transposed", matrix.T))[: p.dim()]:
+    matrix = at.reshape(-1, 1) if at.dim() < 2 else at.flatten(0, -2)
+    for laid, m in (("rows", matrix), ("transposed", matrix.T))[: at.dim()]:
         if len(m) % rows == 0 and len(m):
             yield laid, m.unflatten(0, (-1, rows))
             if laid == "rows" and m.shape[1] == rows > 1:
                 yield "transposed", m.unflatten(0, (-1, rows)).mT
         if len(m) == 4 * rows and rows > 1:
             yield "interleaved", m.unflatten(0, (rows, 4)).transpose(0, 1)
-    if p.dim() == 2 and p.shape[0] == 4 * rows:
-        yield "reshaped", at.reshape(p.shape[::-1]).T.unflatten(0, (4, rows))
-
-
-Blocks = Iterable[tuple[str, Tensor]]
-
-
-def _look_up(
-    eye: Eye,
-    name: str,
-    p: Tensor,
-    by: Blocks,
-    mine: Tensor,
-    columns: Tensor,
-    width: int,
-    times: tuple[int, ...] = (1,),
-) -> Iterator[Source]:
-    """The blocks of a parameter that are these rows, taken so many times."""
-    for laid, blocks in by:
-        wide = blocks.shape[2]
-        for start in {0, wide - width} if wide in (width, sum(eye.sizes)) else ():
-            at = blocks[:, :, start : start + width]
-            seen = p.reshape(-1)[at[:, eye.units][:, :, columns]].double()
-            for k, taken in product(range(len(at)), times):
-                if _close(eye, taken * seen[k], mine):
-                    yield Source(name, laid, k, at[k], taken)
+    if at.dim() == 2 and at.shape[0] == 4 * rows:
+        yield "reshaped", at.reshape(at.shape[::-1]).T.unflatten(0, (4, rows))
 
 
 def find_layout(eye: Eye, lines: Lines) -> Layout:
     """Look every line up among the rows of the parameters, which are as the lines were read."""
     layout, hidden = Layout(eye, lines), eye.sizes[1]
-    blocks = {name: [*_blocks(p, hidden)] for name, p in eye.weights.items()}
+
+    @cache
+    def blocks(shape: torch.Size) -> list[tuple[str, Tensor]]:
+        return [*_blocks(shape, hidden)]
+
+    def look_up(
+        name: str, p: Tensor, mine: Tensor, columns: Tensor, width: int, most: int = 1
+    ) -> Iterator[Source]:
+        for laid, places in blocks(p.shape):
+            wide = places.shape[2]
+            for start in {0, wide - width} if wide in (width, sum(eye.sizes)) else ():
+                at = places[:, :, start : start + width]
+                seen = p.reshape(-1)[at[:, eye.units][:, :, columns]].double()
+                for k, times in product(range(len(at)), range(1, 1 + most)):
+                    if _close(eye, times * seen[k], mine):
+                        yield Source(name, laid, k, at[k], times)
+
     for by, width, found, columns in zip(
         layout.weights.values(), eye.sizes, (lines.x, lines.h), eye.columns, strict=True
     ):
         for gate, mine in zip(GATES, found, strict=True):
             # With one unit an entry may match by chance; the others say how the weight is laid.
             laid = {(source.name, source.laid) for source in layout.used}
-            matches = [
-                source
-                for name, p in eye.weights.items()
-                for source in _look_up(eye, name, p, blocks[name], mine, columns, width)
-            ]
+            each = (look_up(n, p, mine, columns, width) for n, p in eye.weights.items())
+            matches = [*chain.from_iterable(each)]
             for source in sorted(matches, key=lambda s: (s.name, s.laid) not in laid)[:1]:
                 by[gate] = source
     weights = {source.name for source in layout.used}
@@ -193,9 +183,7 @@ def find_layout(eye: Eye, lines: Lines) -> Layout:
         for gate, by in zip(GATES, grown, strict=True):
             if by.nan_to_num(0.0).abs().max() >= 30 * eye.limit:
                 flat, first = move.reshape(-1), torch.tensor([0])
-                at = _blocks(flat, hidden)
-                places = _look_up(eye, name, flat, at, by[:, None], first, 1, times=(1, 2))
-                source = next(places, Source(name))
+                source = next(look_up(name, flat, by[:, None], first, 1, most=2), Source(name))
                 layout.biases[name][gate] = source
                 known = source.at is not None
                 rest[gate] = rest[gate] - (
