@@ -1,9 +1,10 @@
 """Is this an LSTM cell, and if not, what went wrong?
 
 One engine for functions and modules: a function is a module whose four weights are known. Read
-`equations` (a wrong cell is a table of parts with a part changed), `mistakes` (those parts, and the
-words), `reading` (what can be read off a cell), `forms` (far from zero: which equations), `sources`
-(near zero: which rows of which parameter), `judge` (the verdict), `check` (what was given).
+`equations` (a wrong cell is a table of parts with a part changed), `mistakes` (the catalogue: those
+parts, and all words), `reading` (what can be read off a cell), `forms` (far from zero: which
+equations), `sources` (near zero: which rows of which parameter), `judge` (the verdict), `check`
+(what was given).
 
     judge(Eye(caller, weights, (input_size, hidden_size)), few, own)   # few: x, h, c of 3 samples
 

@@ -50,34 +50,29 @@ def judge(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor] | None = N
     if isinstance(state, Report):
         return state
     eye.exact = eye.caller.dtype == state[0].dtype == torch.float64
-    evidence = {}
     try:
-        if eye.is_function:
-            seen = _draws(eye)
-            wrong = [one for one in seen if not agrees(one[1], run(one[0], {}))]
-            if not wrong:
-                said = "h and c are nn.LSTMCell's, on random weights and states of several sizes."
-                broken = None if eye.caller.in_a_hurry() else _alone(eye, few)
-                return Report("ok", said) if broken is None else broken
-        if not agrees(eye.caller(**few, **eye.handed), state):
-            return told("twice")
-        if eye.is_function:
-            given, off = wrong[0]
-            evidence = {
-                f"{name} differs by": (own - right.double()).abs().max().item()
-                for name, own, right in zip("hc", off, run(given, {}), strict=True)
-            }
-            named = _named(eye, wrong)
-            if named is not None:
-                return replace(named, evidence={**named.evidence, **evidence})
-        part = eye.caller(**{name: t[:2] for name, t in few.items()}, **eye.handed)
-        if isinstance(part, tuple) and not agrees(part, (state[0][:2], state[1][:2])):
-            return MIXED
-        report = _read(eye, few, own or {})
-        return replace(report, evidence={**report.evidence, **evidence})
+        return _of_function(eye, few) if eye.is_function else _of_module(eye, few, own or {})
     except Failed as failed:
-        told_why: Report = failed.args[0]
-        return told_why
+        report: Report = failed.args[0]
+        return report
+
+
+def _of_function(eye: Eye, few: dict[str, Tensor]) -> Report:
+    """The verdict on a function: its weights are known, so it is compared first."""
+    seen = _draws(eye)
+    wrong = [one for one in seen if not agrees(one[1], run(one[0], {}))]
+    if not wrong:
+        said = "h and c are nn.LSTMCell's, on random weights and states of several sizes."
+        broken = None if eye.caller.in_a_hurry() else _alone(eye, few)
+        return Report("ok", said) if broken is None else broken
+    given, off = wrong[0]
+    evidence = {
+        f"{name} differs by": (own - right.double()).abs().max().item()
+        for name, own, right in zip("hc", off, run(given, {}), strict=True)
+    }
+    report = _named(eye, wrong)
+    report = _of_module(eye, few, {}) if report is None else report
+    return replace(report, evidence={**report.evidence, **evidence})
 
 
 def _draws(eye: Eye) -> Seen:
@@ -117,8 +112,16 @@ def fits(changed: Mapping[str, str], seen: Seen) -> bool:
         return False
 
 
-def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report:
+def _of_module(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report:
     """The verdict from what can be read off a cell: its form, its lines, their sources."""
+    state, again = (eye.caller(**few, **eye.handed) for _ in range(2))
+    if isinstance(state, Report):
+        return state
+    if not agrees(again, state):
+        return told("twice")
+    part = eye.caller(**{name: tensor[:2] for name, tensor in few.items()}, **eye.handed)
+    if isinstance(part, tuple) and not agrees(part, (state[0][:2], state[1][:2])):
+        return MIXED
     if not _matters(eye, few, "x"):
         return told("reach", "x never reaches the gates")
     form = find_form(eye)
