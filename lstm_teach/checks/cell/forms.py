@@ -88,11 +88,11 @@ def find_form(eye: Eye) -> Form | None:
 def _same(seen: Tensor, rows: Tensor, limit: float) -> bool:
     """Whether what is seen are rows of this table, and nearly all of its rows are seen."""
     some = torch.cdist(seen[:: 1 + len(seen) // _FEW], rows, p=torch.inf)
-    if (some.amin(1) < limit).double().mean() < 0.7:
+    if len(seen) < _FEW or (some.amin(1) < limit).double().mean() < 0.7:
         return False
     far = torch.cdist(seen, rows, p=torch.inf)
     in_table = (far.amin(1) < limit).double().mean() > 0.95
-    return len(seen) >= _FEW and bool(in_table and (far.amin(0) < limit).double().mean() >= 0.85)
+    return bool(in_table and (far.amin(0) < limit).double().mean() >= 0.85)
 
 
 def _measured(seen: Tensor, limit: float) -> Iterator[tuple[str, str, Parts | None]]:

@@ -270,8 +270,8 @@ gru = variant: a GRU | The old c has no effect: the cell has one state, h, and h
     of it on. An LSTM has a memory c beside h.
 rnn = variant: a plain RNN | The old c has no effect: h is made from x and the old h alone. An
     LSTM has a memory c beside h, and gates.
-layer norm = variant: layer norm | The gates do not grow with x: their sums are normalised before
-    the activation. nn.LSTMCell normalises nothing.
+layer norm = variant: layer norm | The gates do not grow with x: x, or their sums, are normalised
+    before the activation. nn.LSTMCell normalises nothing.
 layer norm of c = variant: layer norm of c | h is made from a c that is normalised over its units,
     so that the h of one unit looks at the c of the others. nn.LSTMCell normalises nothing.
 clipped gates = variant: clipped gates | However large x is, the gates stay between {seen}: their

@@ -216,9 +216,11 @@ def tied(layout: Layout) -> Finding | None:
             return "reach", f"{who} never reaches {gates}"
         each = [rows[rows.isfinite().all(-1)] for rows in found]
         every = torch.cat(each)
-        blind = int((every.abs() < 30 * eye.limit).all(0).sum()) if len(every) else 0
-        if blind:
-            return "tied", f"{blind} of the {every.shape[1]} {what} reach no gate"
+        if not len(every):
+            continue
+        blind = (every.abs() < 30 * eye.limit).all(0)
+        if blind.any():
+            return "tied", f"{int(blind.sum())} of the {len(blind)} {what} reach no gate"
         if every.shape[1] > 1 and eye.same(every, every[:, :1].expand_as(every), 100):
             return "tied", f"the gates see only the mean, or the sum, of the {what}"
         for gate, own in zip(GATES, each, strict=True):
