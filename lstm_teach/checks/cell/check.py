@@ -247,7 +247,7 @@ def _find(
         for one in sizes[: None if way is ways[0] else 6]
     ):
         slip = bool(failed) and WITHOUT_DIM in failed[0][1].message
-        if (handed and slip and caller.axes != "rows") or time.perf_counter() - start > BUDGET:
+        if (handed and slip and caller.axes != "rows") or time.perf_counter() - start > 2 * BUDGET:
             break
         caller.dtype, caller.place = dtype, None
         found = caller(**given(one, dtype))
