@@ -493,8 +493,12 @@ def _say_cell_state(name: str, got: Sizes, expected: Shape, given: Shape) -> str
 
 def _state_text(name: str, got: Sizes, expected: Shape, known: Mapping[Any, str]) -> str:
     """Say what is wrong, and what is known of a state of this shape."""
-    zeros = f"Make it `torch.zeros({', '.join(map(str, expected))})`, or pass no state: PyTorch "
-    change = known.get(got, f"{zeros}then starts from zeros of the right shape.")
+    sizes = ", ".join(map(str, expected))
+    zeros = (
+        f"Make it `torch.zeros({sizes})`, or pass no state: PyTorch then starts from zeros of the "
+        "right shape."
+    )
+    change = known.get(got, zeros)
     wrong = f"it has {_axes(got)} and must have {len(expected)}"
     if len(got) == len(expected):
         wrong = differing_axes(got, expected)

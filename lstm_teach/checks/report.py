@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lstm_teach.language import translated
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -91,11 +93,12 @@ class Report:
             shown = ", ".join(f"{name} = {_show(value)}" for name, value in self.evidence.items())
             lines.append(f"Measured: {shown}")
         lines += [f"This check did not see: {what}" for what in self.not_checked]
-        return lines
+        return [translated(line) for line in lines]
 
     @property
     def _slug(self) -> str:
-        return "" if self.verdict in ("ok", "not_attempted") else f"verdict: {self.verdict}"
+        shown = translated(f"verdict: {self.verdict}")
+        return "" if self.verdict in ("ok", "not_attempted") else shown
 
     def __str__(self) -> str:
         """The whole report as plain text."""
