@@ -22,14 +22,17 @@ _CODE = r"`[^`]*`"
 _ASIDE = rf"{_CODE}|\[[^\]]*\]|\((?:[^()]|\([^()]*\))*\)"
 # Where a text may be taken apart, and what stands there in Chinese; the first alone part sentences.
 _STOPS = {".": "。", "?": "？", "!": "！", ":": "：", ";": "；", ",": "，", "and": "和", "or": "或"}
+_ANY_STOP = ".?!:;,。？！：；， "
 _SENTENCES = re.compile(rf"({_ASIDE})|([.?!。](?:\s+|$))")
 _PIECES = re.compile(rf"({_ASIDE})|([.?!:;,。](?:\s+|$)|\s+and\s+|\s+or\s+|\s+=\s+)")
 _WORD = re.compile(rf"{_CODE}|(?<![\w.])[A-Za-z]{{2,}}(?![\w(=]|\.\w)")
 _PROSE = rf"(?:{_CODE}|\[[^\]]*\]|[^`\[])"
+_WITHIN = rf"(?:{_CODE}|\[[^\]]*\]|[^`\[.?!]|[.?!](?! ))"  # a sentence
+_ENDED = re.compile(r"[.?!:;]\s*$")
 _HOLE = re.compile(r"\{\w+\}")
 _HAN = "一-鿿"
-_SPACE = re.compile(rf"(?<=[{_HAN}]) +(?=[{_HAN}])| +(?=[，。：；、？！）”])|(?<=[，。：；、？！（“）”]) +| +(?=[（“])")
-_NO_SPACE = re.compile(rf"({_CODE})|(?<=[{_HAN}])(?=[!-~])|(?<=[!-~])(?=[{_HAN}])")
+_SPACE = re.compile(rf"，+ *(?=[，（])|(?<=[{_HAN}]) +(?=[{_HAN}])| +(?=[，。：；、？！）”])|(?<=[，。：；、？！（“）”]) +| +(?=[（“])")
+_NO_SPACE = re.compile(rf"，+ *(?=[，（])|(?<=[{_HAN}])(?=[!-)+-~])|(?<=[!-)+-~])(?=[{_HAN}])|({_CODE})")
 
 
 class _Template(NamedTuple):
@@ -73,12 +76,13 @@ def use(language: str) -> None:
     # Templates are found by what they say, so all of them are needed; there is no public way.
     known: dict[str, str] = catalogue._catalog  # type: ignore[attr-defined]
     for message, said in known.items():
-        short, said = _without_stop(message), _without_stop(said)  # the text's own stop is kept
+        short = message.strip(_ANY_STOP)  # the text's own stop is kept
+        said = (said.strip if message[:1] in _STOPS else said.rstrip)(_ANY_STOP)
         if short and "{" not in short:
             _exact[short.lower()] = said
         elif short:
             _templates.append(_template(short, said, message.endswith((".", "?"))))
-    _templates.sort(key=lambda t: -len(re.sub(r"\W", "", t.said)))
+    _templates.sort(key=lambda t: ("}{" in t.said, t.said[0] == "{", -len(_HOLE.sub("", t.said))))
 
 
 def translated(text: str) -> str:
@@ -98,7 +102,7 @@ def translated_html(page: str) -> str:
 
 
 def _template(message: str, said: str, sentence: bool) -> _Template:
-    """A hole in backticks holds code, which stays as it is."""
+    """A hole in backticks holds code, which stays; one behind a stop may hold sentences."""
     pattern, literals, holes = "", [""], dict[str, bool]()
     for literal, name, _, _ in Formatter().parse(message):
         pattern += re.escape(literal)
@@ -106,8 +110,11 @@ def _template(message: str, said: str, sentence: bool) -> _Template:
         if name in holes:
             pattern += f"(?P=_{name})"
         elif name is not None:
-            holes[name] = "".join(literals).count("`") % 2 == 1
-            pattern += f"(?P<_{name}>{'[^`]' if holes[name] else _PROSE}*?)"
+            before = "".join(literals)
+            holes[name] = before.count("`") % 2 == 1
+            prose = _ENDED.search(before) or name.isupper() or re.match(r"\{\w+\} [A-Z]", message)
+            inside = "[^`]" if holes[name] else _PROSE if prose else _WITHIN
+            pattern += f"(?P<_{name}>{inside}*?)"
     if message[0].isalpha():
         pattern = f"(?i:{message[0]}){pattern[1:]}"
     ways = [re.compile(pattern)]
@@ -139,7 +146,7 @@ def _said(text: str) -> _Said:
     text = text.strip()
     if text[-1:] in _STOPS and not text.endswith(".."):
         said = _said(text[:-1])
-        stop = text[-1] if said.text == text[:-1] else _STOPS[text[-1]]
+        stop = text[-1] if text[:-1] and said.text == text[:-1] else _STOPS[text[-1]]
         return said._replace(text=said.text + stop)
     best = _as_a_whole(text, True)
     return best if best.is_good else min(best, _in_parts(text, _SENTENCES), key=_cost)
@@ -182,6 +189,8 @@ def _in_parts(text: str, stops: re.Pattern[str]) -> _Said:
         for first in range(last + 1):
             part = text[starts[first] : ends[last]].strip()
             said, before = _as_a_whole(part, stops is _SENTENCES), best[first]
+            if first < last and said.text == part and stops is _PIECES:
+                continue
             if first == last and stops is _SENTENCES and not said.is_good:
                 said = min(said, _in_parts(part, _PIECES), key=_cost)
             depth = max(before[1], said.depth)
@@ -189,13 +198,10 @@ def _in_parts(text: str, stops: re.Pattern[str]) -> _Said:
         left, depth, parts, said_so_far = min(ways)
         stop = text[ends[last] : starts[last + 1]] if last < len(cuts) else ""
         mark = _STOPS.get(stop.strip(), stop)
-        mark = "、" if mark == "，" and " and " in text else mark
+        if mark == "，" and " and " in text and ", and " not in text:
+            mark = "、"  # in a list
         best.append((left, depth, parts, said_so_far + mark))
     return _Said(best[-1][0], best[-1][1], best[-1][3])
-
-
-def _without_stop(text: str) -> str:
-    return text.strip(".?!:;,。？！：；， ")
 
 
 def _spaced(text: str) -> str:

@@ -40,6 +40,7 @@ layer
 layers
 directions
 transposed
+output
 first
 last
 before
@@ -56,12 +57,22 @@ both biases are left out
 both biases are added twice
 `{0}` is left out
 `{0}` is added twice
+line {number} of {place}
+line {number} of {place}: `{code}`
+line {number} of {place} (in `{name}`)
+line {number} of {place} (in `{name}`): `{code}`
 {name} is left out in the gates {gates}
 coupled gates
 no output gate
 no input gate
 relu for tanh
 h and the old c
+steps of its own (forward)
+steps of its own (backward)
+steps {0} (forward)
+steps {0} (backward)
+steps {0} to {1} (forward)
+steps {0} to {1} (backward)
 {0} (a state: [layers * directions, batch, hidden])
 {0} returns `{1}`: it is still the stub. Write its body, then run the check again.
 {0} returns `{1}`: it is still the stub, or the `return` is missing. Write it, then run the check again.
@@ -77,9 +88,9 @@ NOT_FOR_READERS = re.compile(
     r"|(h|x|c|w_\w+|b_\w+|i)( (h|x|c|state|[wb]_\w+|\* g))*$|o \* |tanh\(c\) |\{sums\}|for xt in|columns, upright$|(; )?(and|or) \{rest\}"
     r"|(clip|relu6|torch|check_\w+|lstm_teach|\(setattr|\{\w+\}) ?[(.]|[\w.]+\(.*\)$|[\w.]+\[.*\]$"
     r"|\[?(batch|time|seq_len), (batch|time|seq_len)|(num_\w+|4) \* |, batch_first=True$|\w+Error: \{"
-    r"|the small dog|nobody remembers|rain is falling"
+    r"|line \{number\} of \{place\}\{|the small dog|nobody remembers|rain is falling"
 )
-WORD = re.compile(r"[A-Za-z]{2,}")
+WORD = re.compile(r"(?!and\b|or\b)\b[A-Za-z]{2,}")
 
 
 def messages() -> dict[str, list[str]]:

@@ -88,12 +88,13 @@ class Report:
     def _lines(self) -> list[str]:
         _, _, title = OUTCOMES.get(self.verdict, OUTCOMES["raises"])
         said = self.headline or _IN_WORDS.get(self.verdict, self.verdict.replace("_", " "))
-        lines = [f"{title.format(said, of=self.of)}.", self.message]
+        title = translated(title.format("{}", of=self.of) + ".").format(translated(said))
+        lines = [title, translated(self.message)]
         if self.evidence:
-            shown = ", ".join(f"{name} = {_show(value)}" for name, value in self.evidence.items())
-            lines.append(f"Measured: {shown}")
-        lines += [f"This check did not see: {what}" for what in self.not_checked]
-        return [translated(line) for line in lines]
+            shown = [f"{translated(k)} = {translated(_show(v))}" for k, v in self.evidence.items()]
+            comma = translated(", ")
+            lines.append(translated("Measured: {}").format(comma.join(shown)))
+        return lines + [translated(f"This check did not see: {w}") for w in self.not_checked]
 
     @property
     def _slug(self) -> str:
