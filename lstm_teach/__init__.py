@@ -18,6 +18,7 @@ _HOME = {
     "run_cells": "cells",
     "influence": "layouts",
     "Report": "checks.report",
+    "use": "language",
     "ShapeExplorer": "explorers.shape",
     "ShapeQuiz": "explorers.quiz",
     "GateExplorer": "explorers.gates",

@@ -27,18 +27,23 @@ _SENTENCES = re.compile(rf"({_ASIDE})|([.?!。](?:\s+|$))")
 _PIECES = re.compile(rf"({_ASIDE})|([.?!:;,。](?:\s+|$)|\s+and\s+|\s+or\s+|\s+=\s+)")
 _WORD = re.compile(rf"{_CODE}|(?<![\w.])[A-Za-z]{{2,}}(?![\w(=]|\.\w)")
 _PROSE = rf"(?:{_CODE}|\[[^\]]*\]|[^`\[])"
-_WITHIN = rf"(?:{_CODE}|\[[^\]]*\]|[^`\[.?!]|[.?!](?! ))"  # a sentence
+_WITHIN = rf"(?:{_CODE}|\[[^\]]*\]|[^`\[.?!;]|[.?!;](?! ))"  # a sentence
 _ENDED = re.compile(r"[.?!:;]\s*$")
 _HOLE = re.compile(r"\{\w+\}")
 _HAN = "一-鿿"
-_SPACE = re.compile(rf"，+ *(?=[，（])|(?<=[{_HAN}]) +(?=[{_HAN}])| +(?=[，。：；、？！）”])|(?<=[，。：；、？！（“）”]) +| +(?=[（“])")
-_NO_SPACE = re.compile(rf"，+ *(?=[，（])|(?<=[{_HAN}])(?=[!-)+-~])|(?<=[!-)+-~])(?=[{_HAN}])|({_CODE})")
+_SPACE = re.compile(
+    rf"(?<=[{_HAN}]) +(?=[{_HAN}])|(?<=[，。：；、？！（“）”]) +| +(?=[，。：；、？！（“）”])|，+(?=[，（])"
+)
+_NO_SPACE = re.compile(
+    rf"(?<=[{_HAN}])(?=[!-(+-~])|(?<=[!-')+-~])(?=[{_HAN}])|({_CODE})"
+)
 
 
 class _Template(NamedTuple):
     """A message with holes: how to find it, and how the other language says it."""
 
     ways: list[re.Pattern[str]]
+    rank: tuple[bool, bool, int]  # the clearest first
     anchor: str
     sentence: bool  # a whole one, which is never a part of another
     holes: dict[str, bool]  # whether each stands in code
@@ -82,7 +87,7 @@ def use(language: str) -> None:
             _exact[short.lower()] = said
         elif short:
             _templates.append(_template(short, said, message.endswith((".", "?"))))
-    _templates.sort(key=lambda t: ("}{" in t.said, t.said[0] == "{", -len(_HOLE.sub("", t.said))))
+    _templates.sort(key=lambda template: template.rank)
 
 
 def translated(text: str) -> str:
@@ -120,7 +125,8 @@ def _template(message: str, said: str, sentence: bool) -> _Template:
     ways = [re.compile(pattern)]
     if len(holes) > 1:  # the first that fits may not be the right one
         ways.append(re.compile(pattern.replace("*?)", "*)")))
-    return _Template(ways, max(literals, key=len)[1:], sentence, holes, said)
+    rank = "}{" in message, message[0] == "{", -len(_HOLE.sub("", message))
+    return _Template(ways, rank, max(literals, key=len)[1:], sentence, holes, said)
 
 
 class _Said(NamedTuple):
@@ -201,7 +207,9 @@ def _in_parts(text: str, stops: re.Pattern[str]) -> _Said:
         if mark == "，" and " and " in text and ", and " not in text:
             mark = "、"  # in a list
         best.append((left, depth, parts, said_so_far + mark))
-    return _Said(best[-1][0], best[-1][1], best[-1][3])
+    left, depth, _, said_in_all = best[-1]
+    # Of words that nobody knows, such as what a model writes, the stops are left as well.
+    return _untouched(text) if depth == 0 < left else _Said(left, depth, said_in_all)
 
 
 def _spaced(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from lstm_teach.language import translated
 from lstm_teach.undisturbed import undisturbed
 from lstm_teach.words import PAD, SENTENCES, Words, lengths_of, word_grid
 
@@ -48,8 +49,10 @@ def influence(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.Ten
             strengths = _by_change(model, x, output_index, rewind)
     if not strengths.isfinite().all():
         raise ValueError(
-            "The model gives NaN or infinity for this x, so no strength can be told. Look for NaN "
-            "in x (`x.isnan().any()`) and in the weights."
+            translated(
+                "The model gives NaN or infinity for this x, so no strength can be told. Look for NaN "
+                "in x (`x.isnan().any()`) and in the weights."
+            )
         )
     return strengths
 
@@ -58,18 +61,28 @@ def _refuse(model: Any, x: Any) -> None:
     """Raise what is wrong with the arguments of `influence`, in a sentence."""
     if isinstance(model, type):
         raise TypeError(
-            f"`{model.__name__}` is a class. Give an instance: `{model.__name__}(...)`."
+            translated(f"`{model.__name__}` is a class. Give an instance: `{model.__name__}(...)`.")
         )
     if not isinstance(model, nn.Module):
-        raise TypeError(f"The model is a {type(model).__name__}, and an `nn.Module` is wanted.")
+        raise TypeError(
+            translated(f"The model is a {type(model).__name__}, and an `nn.Module` is wanted.")
+        )
     if any(nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
-        raise ValueError("The model has lazy layers without weights. Run it once: `model(x)`.")
+        raise ValueError(
+            translated("The model has lazy layers without weights. Run it once: `model(x)`.")
+        )
     if not isinstance(x, torch.Tensor):
-        raise TypeError(f"x is a {type(x).__name__}, and a tensor is wanted: `torch.as_tensor(x)`.")
+        raise TypeError(
+            translated(f"x is a {type(x).__name__}, and a tensor is wanted: `torch.as_tensor(x)`.")
+        )
     if x.dtype is torch.bool or x.is_complex():
-        raise TypeError(f"x holds {x.dtype}; floats or whole numbers are wanted: `x.float()`.")
+        raise TypeError(
+            translated(f"x holds {x.dtype}; floats or whole numbers are wanted: `x.float()`.")
+        )
     if x.dim() == 0 or x.numel() == 0:
-        raise ValueError(f"x has the shape {list(x.shape)}, and no position to look at.")
+        raise ValueError(
+            translated(f"x has the shape {list(x.shape)}, and no position to look at.")
+        )
     if isinstance(model, (nn.LSTM, nn.GRU, nn.RNN)):
         return
     try:
@@ -83,8 +96,10 @@ def _refuse(model: Any, x: Any) -> None:
     ]
     if wanted:
         raise TypeError(
-            f"`{type(model).__name__}.forward` wants {', '.join(wanted)} beside x. Put it into a "
-            "small `nn.Module` whose `forward(self, x)` fills these in."
+            translated(
+                f"`{type(model).__name__}.forward` wants {', '.join(wanted)} beside x. Put it into a "
+                "small `nn.Module` whose `forward(self, x)` fills these in."
+            )
         )
 
 
@@ -95,11 +110,11 @@ def _at(output: torch.Tensor, index: Any) -> torch.Tensor:
     except (IndexError, TypeError, ValueError, RuntimeError) as error:
         shape = list(output.shape)
         raise IndexError(
-            f"output_index {index!r} does not fit the output, which is {shape}: {error}"
+            translated(f"output_index {index!r} does not fit the output, which is {shape}: {error}")
         ) from None
     if part.numel() == 0:
         raise IndexError(
-            f"output_index {index!r} takes nothing of the output, {list(output.shape)}"
+            translated(f"output_index {index!r} takes nothing of the output, {list(output.shape)}")
         )
     return part
 
@@ -118,7 +133,9 @@ def first_float_tensor(outputs: Any) -> torch.Tensor:
     for tensor in _tensors(outputs):
         if tensor.is_floating_point():
             return tensor
-    raise ValueError("The model returns no float tensor, so there is nothing to look at.")
+    raise ValueError(
+        translated("The model returns no float tensor, so there is nothing to look at.")
+    )
 
 
 def _by_gradient(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.Tensor | None:

@@ -14,11 +14,17 @@ from typing import Any, cast, overload
 import torch
 from torch import nn
 
+from lstm_teach.language import translated
+
 Sizes = tuple[int, ...]
 
 
 class ShapeError(ValueError):
     """A shape that PyTorch would refuse; the text says which axis is wrong and what to change."""
+
+    def __str__(self) -> str:
+        """The text, in the language that was chosen."""
+        return translated(super().__str__())
 
 
 class Shape(tuple[int, ...]):
@@ -47,7 +53,9 @@ class Shape(tuple[int, ...]):
         shape = super().__new__(cls, sizes)
         shape.names = tuple(names)
         if len(shape.names) != len(shape):
-            raise ValueError(f"{len(shape)} sizes need as many names, not {len(shape.names)}.")
+            raise ValueError(
+                translated(f"{len(shape)} sizes need as many names, not {len(shape.names)}.")
+            )
         return shape
 
     def __getnewargs__(self) -> tuple[Any, ...]:
@@ -149,7 +157,7 @@ def predict_shapes(
         TypeError: the module is neither an nn.LSTM nor an nn.LSTMCell.
     """
     if not isinstance(module, nn.LSTM | nn.LSTMCell):
-        raise TypeError(not_an_lstm("predict_shapes", module))
+        raise TypeError(translated(not_an_lstm("predict_shapes", module)))
     sizes = _read_sizes("input_shape", input_shape)
     if (h_0 is None) != (c_0 is None):
         given, missing = ("c_0", "h_0") if h_0 is None else ("h_0", "c_0")
@@ -257,7 +265,7 @@ def parameter_shapes(module: nn.LSTM | nn.LSTMCell) -> dict[str, Shape]:
     if isinstance(module, nn.LSTMCell):
         return _one_layer(module, "", module.input_size, "input_size")
     if not isinstance(module, nn.LSTM):
-        raise TypeError(not_an_lstm("parameter_shapes", module))
+        raise TypeError(translated(not_an_lstm("parameter_shapes", module)))
     directions = 2 if module.bidirectional else 1
     below = module.input_size, "input_size"
     shapes: dict[str, Shape] = {}

@@ -19,6 +19,7 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from lstm_teach.cells import State
+from lstm_teach.language import translated
 
 with contextlib.redirect_stdout(io.StringIO()):  # importing `this` prints it
     import this
@@ -46,11 +47,13 @@ def read_text(path: str | Path, encoding: str = "utf-8-sig") -> str:
         text = Path(path).read_text(encoding)
     except UnicodeError as error:
         raise ValueError(
-            f"{Path(path).name} is not {encoding}: {error}. If you know what it is, say so: "
-            'read_text(path, encoding="latin-1"), for instance.'
+            translated(
+                f"{Path(path).name} is not {encoding}: {error}. If you know what it is, say so: "
+                'read_text(path, encoding="latin-1"), for instance.'
+            )
         ) from None
     if not text:
-        raise ValueError(f"{Path(path).name} is empty: there is nothing to learn from.")
+        raise ValueError(translated(f"{Path(path).name} is empty: there is nothing to learn from."))
     return text
 
 
@@ -148,7 +151,9 @@ def encode(text: str, symbols: Sequence[str]) -> Tensor:
     place = {symbol: k for k, symbol in enumerate(symbols)}
     unknown = sorted(set(text) - set(place))
     if unknown:
-        raise ValueError(f"The model has never seen {unknown[0]!r}: start with what it has read.")
+        raise ValueError(
+            translated(f"The model has never seen {unknown[0]!r}: start with what it has read.")
+        )
     return torch.tensor([place[symbol] for symbol in text])
 
 
@@ -163,7 +168,9 @@ def windows(text: str, batch: int = 9, seq_len: int = 19) -> list[Window]:
     """
     count = (len(text) - 1) // (batch * seq_len)
     if count < 1:
-        raise ValueError(f"{len(text)} characters are too few: {batch * seq_len + 1} are needed.")
+        raise ValueError(
+            translated(f"{len(text)} characters are too few: {batch * seq_len + 1} are needed.")
+        )
     tokens = encode(text, sorted(set(text)))
     length = count * seq_len
     x = tokens[: batch * length].view(batch, length)

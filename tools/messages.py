@@ -51,6 +51,41 @@ state
 {0} (forward)
 {0} (backward)
 a value of type {0} of {1}
+given
+shape
+sentence
+seed
+unit
+show
+temperature
+order
+take
+x.view(the other shape)
+step
+keep
+write
+erase
+read
+Check
+Next
+tensor
+parameter
+numbers
+{0} parameter tensors
+layer {0}, t = {1}, `{code}`
+h of layer {0}, t = {1}
+h, c of layer {0}, t = {1}
+{0} of its own ({named})
+{result} sees {0} of its own sentence, and {pads}
+x is {0}, [{1}, {2}].
+`{code}` swaps the axes and every word keeps its sentence.
+`{code}` has the shape {0} that `transpose` gives, but it cuts the same row of words anew, so sentences are mixed.
+Row 0 is now: {row}.
+`{code}` takes {kind}: {row}.
+`{result}`, meant for sentence {sentence}, sees only its own sentence: {named}.
+`{result}`, meant for sentence {sentence}, sees no word: it is zero, filled in by `pad_packed_sequence`.
+`{result}`, meant for sentence {sentence}, sees {positions} and {mine}.
+Give an input whose last axis is {expected}, or make the module with input_size={got}.
 its four blocks are in the order {order} as in PyTorch
 its four blocks are in the order {order}, PyTorch's are {usual}
 both biases are left out
@@ -88,7 +123,7 @@ NOT_FOR_READERS = re.compile(
     r"|(h|x|c|w_\w+|b_\w+|i)( (h|x|c|state|[wb]_\w+|\* g))*$|o \* |tanh\(c\) |\{sums\}|for xt in|columns, upright$|(; )?(and|or) \{rest\}"
     r"|(clip|relu6|torch|check_\w+|lstm_teach|\(setattr|\{\w+\}) ?[(.]|[\w.]+\(.*\)$|[\w.]+\[.*\]$"
     r"|\[?(batch|time|seq_len), (batch|time|seq_len)|(num_\w+|4) \* |, batch_first=True$|\w+Error: \{"
-    r"|line \{number\} of \{place\}\{|the small dog|nobody remembers|rain is falling"
+    r"|\{start\}|\{read\} of \{1\}$|`\{result\}`, meant|(swaps|has the shape) .*Row 0|takes \{kind|x is .*\{rest|line \{number\} of \{place\}\{|the small dog|nobody remembers|rain is falling"
 )
 WORD = re.compile(r"(?!and\b|or\b)\b[A-Za-z]{2,}")
 

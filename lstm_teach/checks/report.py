@@ -80,8 +80,10 @@ class Report:
         """
         if self.lstm is None:
             raise ValueError(
-                f"There is no nn.LSTM that computes the same: the verdict is {self.verdict!r}. "
-                "Only check_lstm and check_cell read off weights, of what is right."
+                translated(
+                    f"There is no nn.LSTM that computes the same: the verdict is {self.verdict!r}. "
+                    "Only check_lstm and check_cell read off weights, of what is right."
+                )
             )
         return self.lstm
 
@@ -94,7 +96,7 @@ class Report:
             shown = [f"{translated(k)} = {translated(_show(v))}" for k, v in self.evidence.items()]
             comma = translated(", ")
             lines.append(translated("Measured: {}").format(comma.join(shown)))
-        return lines + [translated(f"This check did not see: {w}") for w in self.not_checked]
+        return lines + [translated(f"This check did not see: {what}") for what in self.not_checked]
 
     @property
     def _slug(self) -> str:

@@ -64,9 +64,7 @@ def check_words(answer: Any, words: Words, index: int) -> Report:
         if 0 <= index + shift < len(table) and given == _as_words(table[index + shift]):
             return mistake.report(**places, shape=list(words.shape))
     expected = right or []
-    counted = (
-        f"`x[{index}]` has {len(expected)} words, one of each sentence; you gave {len(given)}"
-    )
+    counted = f"`x[{index}]` has {len(expected)} words, one of each sentence; you gave {len(given)}"
     if len(given) == len(expected):
         wrong = next(
             k for k, pair in enumerate(zip(given, expected, strict=True)) if len({*pair}) > 1

@@ -15,6 +15,7 @@ from traitlets import link
 from ..figures import raster
 from ..figures.drawing import Drawing
 from ..figures.palette import css
+from ..language import translated
 from .picture import Picture, bundle
 
 LABEL = {"description_width": "110px"}
@@ -63,6 +64,9 @@ class Explorer(ABC):
         """Lay out `controls` (and `extra` widgets such as buttons) above the picture."""
         self.controls = dict(controls)
         self._labels = {name: control.description for name, control in controls.items()}
+        self._options = {n: dict(getattr(c, "options", ())) for n, c in controls.items()}
+        for control in controls.values():
+            _in_the_readers_language(control)
         self._quiet = False
         self._picture = Picture(*self._see(self.values))
         rows = [_with_number_field(control) for control in self.controls.values()]
@@ -121,10 +125,10 @@ class Explorer(ABC):
         return bundle(self.widget, raster.contact_sheet(pictures), self.describe())
 
     def _said(self, values: Mapping[str, Any]) -> str:
-        """Where the controls stand, in words."""
+        """Where the controls stand, in the words of the pictures."""
         said = []
         for name, value in values.items():
-            named = {option: label for label, option in getattr(self.controls[name], "options", ())}
+            named = {option: label for label, option in self._options[name].items()}
             said.append(f"{self._labels[name]}: {named.get(value, value)}")
         return ", ".join(said)
 
@@ -169,9 +173,18 @@ def constructor(options: Mapping[str, Any], *sizes: int) -> str:
 
 def button(label: str, press: Any) -> widgets.Button:
     """A button that calls `press` without arguments."""
-    made = widgets.Button(description=label)
+    made = widgets.Button(description=translated(label))
     made.on_click(lambda _: press())
     return made
+
+
+def _in_the_readers_language(control: widgets.ValueWidget) -> None:
+    """Translate the label of a control, and those of its options."""
+    control.description = translated(control.description)
+    if isinstance(control, widgets.ToggleButtons):
+        value = control.value
+        control.options = [(translated(label), option) for label, option in control.options]
+        control.value = value
 
 
 def _with_number_field(control: widgets.ValueWidget) -> widgets.Widget:

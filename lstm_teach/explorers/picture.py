@@ -10,12 +10,14 @@ from typing import Any
 
 import ipywidgets as widgets
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from torch import Tensor, nn
 
 from ..figures import raster, unrolled
-from ..figures.drawing import Drawing
+from ..figures.drawing import Drawing, Words
 from ..figures.palette import STYLE
 from ..figures.svg import svg
+from ..language import translated, translated_html
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -58,14 +60,15 @@ class Picture:
     def update(self, drawing: Shown, words: str = "", details: str = "") -> None:
         """Show another drawing in the same place, such as the next point of a curve."""
         own = drawing.get_label() if isinstance(drawing, Figure) else drawing.words
-        self.words: str = words or str(own)
+        self.words: str = translated(words or str(own))
         self.drawing: Drawing | Figure = (
             drawing.drawing if isinstance(drawing, Picture) else drawing
         )
         self._html = (
             f'<div class="lstm-picture">{svg(self.drawing, self.words)}</div>'
             '<p class="lstm-sentence" role="status" style="margin:4px 0;max-width:68em;'
-            f'min-height:2.9em;font-size:14px;line-height:1.45">{rich(self.words)}</p>{details}'
+            f'min-height:2.9em;font-size:14px;line-height:1.45">{rich(self.words)}</p>'
+            f"{_in_the_picture(self.drawing)}{translated_html(details)}"
         )
         if "_page" in self.__dict__:
             self._page.value = self._html
@@ -83,6 +86,20 @@ class Picture:
 
 
 Shown = Drawing | Figure | Picture
+_SEVERAL = re.compile(r"[a-z]{2,}\W+[a-z]{2,}", re.IGNORECASE)
+
+
+def _in_the_picture(drawing: Drawing | Figure) -> str:
+    """What stands in a picture beyond names, in the reader's language: the picture is English."""
+    if isinstance(drawing, Figure):
+        texts = [text.get_text() for text in drawing.findobj(Text)]
+    else:
+        words = [shape for shape in drawing.shapes if isinstance(shape, Words)]
+        texts = [each.text.strip(": ") for each in words if not each.mono]
+    said = [(text, translated(text)) for text in dict.fromkeys(texts) if _SEVERAL.search(text)]
+    pairs = [f"“{text}” {words}" for text, words in said if words != text]
+    line = translated("In the picture: {}.").format(translated("; ").join(pairs))
+    return f'<p style="margin:4px 0;font-size:13px">{rich(line)}</p>' * bool(pairs)
 
 
 def bundle(widget: widgets.Widget, png: bytes, words: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ..checks.shape import check_shape
 from ..figures import raster
 from ..figures.drawing import Drawing
 from ..figures.unrolled import draw_unrolled
+from ..language import translated
 from ..shapes import predict_shapes
 from .base import button
 from .picture import Picture, bundle
@@ -63,7 +64,9 @@ class ShapeQuiz:
         chosen = random.Random(seed)
         self.rounds = [_draw(chosen, which, harder) for which, harder in LEVELS]
         field = widgets.Text(
-            description="shape", placeholder="such as 10, 3, 20", continuous_update=False
+            description=translated("shape"),
+            placeholder=translated("such as 10, 3, 20"),
+            continuous_update=False,
         )
         check = button("Check", lambda: self.answer(field.value))
         self.controls = {"answer": field, "check": check, "next": button("Next", self.next)}
