@@ -120,8 +120,8 @@ def trace(module: nn.LSTM | nn.LSTMCell, x: Tensor, state: State | None = None) 
         return _trace_lstm(module, x, state)
     raise TypeError(
         translated(
-            f"trace needs an nn.LSTM or an nn.LSTMCell, and got {_called(module)}. Of a model of your "
-            "own, pass the layer inside it, such as model.lstm."
+            f"trace needs an nn.LSTM or an nn.LSTMCell, and got {_called(module)}. Of a model of "
+            "your own, pass the layer inside it, such as model.lstm."
         )
     )
 
@@ -222,8 +222,8 @@ def cell_from_layer(lstm: nn.LSTM, layer: int = 0, reverse: bool = False) -> nn.
         raise ValueError(
             translated(
                 f"This nn.LSTM has proj_size={lstm.proj_size}: after each step it narrows h to "
-                f"{lstm.proj_size} features with one more matrix, weight_hr, and nn.LSTMCell has no "
-                "such matrix. trace(lstm, x) shows its steps."
+                f"{lstm.proj_size} features with one more matrix, weight_hr, and nn.LSTMCell has "
+                "no such matrix. trace(lstm, x) shows its steps."
             )
         )
     weights = _layer_weights(lstm, layer, reverse)

@@ -31,12 +31,11 @@ _WITHIN = rf"(?:{_CODE}|\[[^\]]*\]|[^`\[.?!;]|[.?!;](?! ))"  # a sentence
 _ENDED = re.compile(r"[.?!:;]\s*$")
 _HOLE = re.compile(r"\{\w+\}")
 _HAN = "一-鿿"
+_MARKS = "，。：；、？！（“）”"
 _SPACE = re.compile(
-    rf"(?<=[{_HAN}]) +(?=[{_HAN}])|(?<=[，。：；、？！（“）”]) +| +(?=[，。：；、？！（“）”])|，+(?=[，（])"
+    rf"(?<=[{_HAN}]) +(?=[{_HAN}])|(?<=[{_MARKS}]) +| +(?=[{_MARKS}])|，+(?=[，（])"
 )
-_NO_SPACE = re.compile(
-    rf"(?<=[{_HAN}])(?=[!-(+-~])|(?<=[!-')+-~])(?=[{_HAN}])|({_CODE})"
-)
+_NO_SPACE = re.compile(rf"(?<=[{_HAN}])(?=[!-(+-~])|(?<=[!-')+-~])(?=[{_HAN}])|({_CODE})")
 
 
 class _Template(NamedTuple):

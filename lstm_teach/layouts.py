@@ -50,8 +50,8 @@ def influence(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.Ten
     if not strengths.isfinite().all():
         raise ValueError(
             translated(
-                "The model gives NaN or infinity for this x, so no strength can be told. Look for NaN "
-                "in x (`x.isnan().any()`) and in the weights."
+                "The model gives NaN or infinity for this x, so no strength can be told. Look for "
+                "NaN in x (`x.isnan().any()`) and in the weights."
             )
         )
     return strengths
@@ -97,8 +97,8 @@ def _refuse(model: Any, x: Any) -> None:
     if wanted:
         raise TypeError(
             translated(
-                f"`{type(model).__name__}.forward` wants {', '.join(wanted)} beside x. Put it into a "
-                "small `nn.Module` whose `forward(self, x)` fills these in."
+                f"`{type(model).__name__}.forward` wants {', '.join(wanted)} beside x. Put it into "
+                "a small `nn.Module` whose `forward(self, x)` fills these in."
             )
         )
 

@@ -19,7 +19,6 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from lstm_teach.cells import State
-from lstm_teach.language import translated
 
 with contextlib.redirect_stdout(io.StringIO()):  # importing `this` prints it
     import this
@@ -47,13 +46,11 @@ def read_text(path: str | Path, encoding: str = "utf-8-sig") -> str:
         text = Path(path).read_text(encoding)
     except UnicodeError as error:
         raise ValueError(
-            translated(
-                f"{Path(path).name} is not {encoding}: {error}. If you know what it is, say so: "
-                'read_text(path, encoding="latin-1"), for instance.'
-            )
+            f"{Path(path).name} is not {encoding}: {error}. If you know what it is, say so: "
+            'read_text(path, encoding="latin-1"), for instance.'
         ) from None
     if not text:
-        raise ValueError(translated(f"{Path(path).name} is empty: there is nothing to learn from."))
+        raise ValueError(f"{Path(path).name} is empty: there is nothing to learn from.")
     return text
 
 
@@ -151,9 +148,7 @@ def encode(text: str, symbols: Sequence[str]) -> Tensor:
     place = {symbol: k for k, symbol in enumerate(symbols)}
     unknown = sorted(set(text) - set(place))
     if unknown:
-        raise ValueError(
-            translated(f"The model has never seen {unknown[0]!r}: start with what it has read.")
-        )
+        raise ValueError(f"The model has never seen {unknown[0]!r}: start with what it has read.")
     return torch.tensor([place[symbol] for symbol in text])
 
 
@@ -168,9 +163,7 @@ def windows(text: str, batch: int = 9, seq_len: int = 19) -> list[Window]:
     """
     count = (len(text) - 1) // (batch * seq_len)
     if count < 1:
-        raise ValueError(
-            translated(f"{len(text)} characters are too few: {batch * seq_len + 1} are needed.")
-        )
+        raise ValueError(f"{len(text)} characters are too few: {batch * seq_len + 1} are needed.")
     tokens = encode(text, sorted(set(text)))
     length = count * seq_len
     x = tokens[: batch * length].view(batch, length)

@@ -5,7 +5,9 @@ python -m tools.messages --missing   what has no translation yet
 python -m tools.messages             compile the catalogues
 
 A message is a string of the source that holds words: what an f-string or `format` fills in is a
-hole. Each line of it is an entry, since texts are translated line by line.
+hole. Each line of it is an entry, since texts are translated line by line. Where the source has
+changed a message a little, its translation is kept and marked `fuzzy`: mend it, and take the mark
+out.
 """
 
 from __future__ import annotations
@@ -26,111 +28,34 @@ from lstm_teach.language import DOMAIN, LOCALE
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lstm_teach"
-
-# What the source puts together where no rule sees it, and single words.
-ASSEMBLED = tuple(
-    line
-    for line in """
-Right
-cell
-stack
-off
-samples
-layer
-layers
-directions
-transposed
-output
-first
-last
-before
-after
-forward
-backward
-state
-{0} (forward)
-{0} (backward)
-a value of type {0} of {1}
-given
-shape
-sentence
-seed
-unit
-show
-temperature
-order
-take
-x.view(the other shape)
-step
-keep
-write
-erase
-read
-Check
-Next
-tensor
-parameter
-numbers
-{0} parameter tensors
-layer {0}, t = {1}, `{code}`
-h of layer {0}, t = {1}
-h, c of layer {0}, t = {1}
-{0} of its own ({named})
-{result} sees {0} of its own sentence, and {pads}
-x is {0}, [{1}, {2}].
-`{code}` swaps the axes and every word keeps its sentence.
-`{code}` has the shape {0} that `transpose` gives, but it cuts the same row of words anew, so sentences are mixed.
-Row 0 is now: {row}.
-`{code}` takes {kind}: {row}.
-`{result}`, meant for sentence {sentence}, sees only its own sentence: {named}.
-`{result}`, meant for sentence {sentence}, sees no word: it is zero, filled in by `pad_packed_sequence`.
-`{result}`, meant for sentence {sentence}, sees {positions} and {mine}.
-Give an input whose last axis is {expected}, or make the module with input_size={got}.
-its four blocks are in the order {order} as in PyTorch
-its four blocks are in the order {order}, PyTorch's are {usual}
-both biases are left out
-both biases are added twice
-`{0}` is left out
-`{0}` is added twice
-line {number} of {place}
-line {number} of {place}: `{code}`
-line {number} of {place} (in `{name}`)
-line {number} of {place} (in `{name}`): `{code}`
-{name} is left out in the gates {gates}
-coupled gates
-no output gate
-no input gate
-relu for tanh
-h and the old c
-steps of its own (forward)
-steps of its own (backward)
-steps {0} (forward)
-steps {0} (backward)
-steps {0} to {1} (forward)
-steps {0} to {1} (backward)
-{0} (a state: [layers * directions, batch, hidden])
-{0} returns `{1}`: it is still the stub. Write its body, then run the check again.
-{0} returns `{1}`: it is still the stub, or the `return` is missing. Write it, then run the check again.
-That is with two layers. With more or fewer, more is wrong: loop over `enumerate(cells)`
-""".splitlines()
-    if line
-)
-
-# Code, markup, names and keys, which only look like words.
+# What the source puts together where no rule sees it, and single words, which no rule takes.
+ASSEMBLED = Path(__file__).with_name("assembled.txt")
+# Code, markup, names and keys, which only look like words, by how they begin; and pieces of what
+# stands whole in ASSEMBLED.
 NOT_FOR_READERS = re.compile(
-    r"\s*<|.*(\w='|=\"|:\{?var\(|;\w+:)|font-|DejaVu|module \{|\{__name__\}|Shape\(|0 12px|row wrap"
-    r"|(pale|edge|sentence) (\w+|\{\w+\})$|(\d\. )?[a-z_{}]\w* = |output, \(|h, c = |out, state = |h\{n\}"
-    r"|(h|x|c|w_\w+|b_\w+|i)( (h|x|c|state|[wb]_\w+|\* g))*$|o \* |tanh\(c\) |\{sums\}|for xt in|columns, upright$|(; )?(and|or) \{rest\}"
-    r"|(clip|relu6|torch|check_\w+|lstm_teach|\(setattr|\{\w+\}) ?[(.]|[\w.]+\(.*\)$|[\w.]+\[.*\]$"
-    r"|\[?(batch|time|seq_len), (batch|time|seq_len)|(num_\w+|4) \* |, batch_first=True$|\w+Error: \{"
-    r"|\{start\}|\{read\} of \{1\}$|`\{result\}`, meant|(swaps|has the shape) .*Row 0|takes \{kind|x is .*\{rest|line \{number\} of \{place\}\{|the small dog|nobody remembers|rain is falling"
+    "|".join(
+        (
+            r"\s*<|[^`]*(\w='|=\"|:var\(|;\w+:)|font-|background:|DejaVu|0 12px|row wrap",
+            r"module \{|\{__name__\}|Shape\(|\w+Error: \{",
+            r"(pale|edge|sentence) (\w+|\{\w+\})$|columns, upright$|(; )?(and|or) \{rest\}",
+            r"(\d\. )?[a-z_{}]\w* = |output, \(|h, c = |out, state = |h\{n\}|\{sums\}|for xt in",
+            r"(h|x|c|[wb]_\w+|i)( (h|x|c|state|[wb]_\w+|\* g))*$|o \* |tanh\(c\) |, batch_first=",
+            r"(clip|relu6|torch|check_\w+|lstm_teach|\(setattr|\{\w+\}) ?[(.]",
+            r"[\w.]+\(.*\)$|[\w.]+\[.*\]$|(num_\w+|4) \* ",
+            r"\[?(batch|time|seq_len), (batch|time|seq_len)",
+            r"the small dog|nobody remembers|rain is falling",
+            r"\{start\}|`\{result\}`, meant|(swaps|has the shape) .*Row 0|takes \{kind",
+            r"x is .*\{rest|\{read\} of \{1\}$|line \{number\} of \{place\}\{",
+        )
+    )
 )
+HOLE = re.compile(r"\{\w+\}")
 WORD = re.compile(r"(?!and\b|or\b)\b[A-Za-z]{2,}")
 
 
 def messages() -> dict[str, list[str]]:
     """Every message of the package, with the files that say it."""
-    found: dict[str, list[str]] = {message: ["tools/messages.py"] for message in ASSEMBLED}
+    found = {line: [f"tools/{ASSEMBLED.name}"] for line in ASSEMBLED.read_text().splitlines()}
     for path in sorted({*PACKAGE.rglob("*.py")} - {PACKAGE / "language.py"}):
         for text in _texts(ast.parse(path.read_text(encoding="utf-8"))):
             for message in _entries(text):
@@ -210,9 +135,13 @@ def _with_holes(parts: list[ast.expr]) -> str:
     return text
 
 
+def _file(language: str) -> Path:
+    return LOCALE / language / "LC_MESSAGES" / f"{DOMAIN}.po"
+
+
 def catalogue(language: str) -> Catalog:
     """The catalogue of a language as it is kept."""
-    with (LOCALE / language / "LC_MESSAGES" / f"{DOMAIN}.po").open("rb") as file:
+    with _file(language).open("rb") as file:
         return read_po(file, locale=language, domain=DOMAIN)
 
 
@@ -225,22 +154,33 @@ def compiled(language: str) -> bytes:
 
 def extract(language: str) -> None:
     """Add new messages to a catalogue, and take out those that nobody says any more."""
-    old = catalogue(language)
-    new = Catalog(
-        locale=language,
-        domain=DOMAIN,
-        project=DOMAIN,
-        version="1",
-        charset="utf-8",
-        creation_date=old.creation_date,
-        revision_date=old.revision_date,
-        fuzzy=False,
-    )
+    kept, now = catalogue(language), Catalog()
+    unnamed = {_numbered(each.id, each.id): each for each in kept if each.id}
+    now.creation_date = kept.creation_date
     for message, files in messages().items():
-        kept = old.get(message)
-        new.add(message, kept.string if kept else "", [(file, None) for file in files])
-    with (LOCALE / language / "LC_MESSAGES" / f"{DOMAIN}.po").open("wb") as file:
-        write_po(file, new, width=0, sort_by_file=True)
+        now.add(message, locations=[(file, None) for file in files])
+    kept.update(now)
+    kept.obsolete.clear()
+    for each in kept:
+        known = unnamed.get(_numbered(each.id, each.id)) if each.id else None
+        if known and known.string and not known.fuzzy:  # at most its holes have other names
+            names = dict(zip(HOLE.findall(known.id), HOLE.findall(each.id), strict=True))
+            each.string = HOLE.sub(lambda hole: names[hole[0]], known.string)  # noqa: B023
+            each.flags.discard("fuzzy")
+            each.previous_id = []
+    with _file(language).open("wb") as file:
+        write_po(file, kept, width=0, sort_by_file=True, include_previous=True)
+
+
+def _numbered(text: str, message: str) -> str:
+    """A text whose holes have the places where they first stand in a message for names."""
+    names = [*dict.fromkeys(HOLE.findall(message))]
+    return HOLE.sub(lambda hole: f"{{{names.index(hole[0])}}}", text)
+
+
+def missing(language: str) -> list[str]:
+    """The messages without a translation, or with one that is marked fuzzy."""
+    return [each.id for each in catalogue(language) if each.id and (each.fuzzy or not each.string)]
 
 
 def main() -> None:
@@ -252,10 +192,10 @@ def main() -> None:
     for language in sorted(path.name for path in LOCALE.iterdir()):
         if asked.extract:
             extract(language)
-        empty = [each.id for each in catalogue(language) if each.id and not each.string]
+        empty = missing(language)
         if asked.missing:
             print(*empty, sep="\n")
-        (LOCALE / language / "LC_MESSAGES" / f"{DOMAIN}.mo").write_bytes(compiled(language))
+        _file(language).with_suffix(".mo").write_bytes(compiled(language))
         print(f"{language}: {len(catalogue(language))} messages, {len(empty)} not translated")
 
 
