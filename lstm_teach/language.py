@@ -118,6 +118,7 @@ def _template(message: str, said: str, sentence: bool) -> _Template:
             holes[name] = before.count("`") % 2 == 1
             prose = _ENDED.search(before) or name.isupper() or re.match(r"\{\w+\} [A-Z]", message)
             inside = "[^`]" if holes[name] else _PROSE if prose else _WITHIN
+            inside = r"[\d,]" if name.startswith("count") else inside
             pattern += f"(?P<_{name}>{inside}*?)"
     if message[0].isalpha():
         pattern = f"(?i:{message[0]}){pattern[1:]}"
@@ -188,27 +189,28 @@ def _in_parts(text: str, stops: re.Pattern[str]) -> _Said:
     """The sequence of templates that leaves the least English, and of those the shortest."""
     cuts = [found.span() for found in stops.finditer(text) if found[2]]
     starts, ends = [0, *(end for _, end in cuts)], [*(start for start, _ in cuts), len(text)]
-    best = [(0, 0, 0, "")]
-    for last in range(len(ends)):
+    best = [(0, 0, 0, 0, "")]
+    for last, end in enumerate(ends):
         ways = []
         for first in range(last + 1):
-            part = text[starts[first] : ends[last]].strip()
-            said, before = _as_a_whole(part, stops is _SENTENCES), best[first]
+            part = text[starts[first] : end].strip()
+            said = _as_a_whole(part, stops is _SENTENCES)
             if first < last and said.text == part and stops is _PIECES:
                 continue
             if first == last and stops is _SENTENCES and not said.is_good:
                 said = min(said, _in_parts(part, _PIECES), key=_cost)
-            depth = max(before[1], said.depth)
-            ways.append((before[0] + said.left, depth, before[2] + 1, before[3] + said.text))
-        left, depth, parts, said_so_far = min(ways)
-        stop = text[ends[last] : starts[last + 1]] if last < len(cuts) else ""
+            left, depth, parts, known, before = best[first]
+            known -= said.text != part
+            depth = max(depth, said.depth)
+            ways.append((left + said.left, depth, parts + 1, known, before + said.text))
+        stop = text[end : starts[last + 1]] if last < len(cuts) else ""
         mark = _STOPS.get(stop.strip(), stop)
         if mark == "，" and " and " in text and ", and " not in text:
             mark = "、"  # in a list
-        best.append((left, depth, parts, said_so_far + mark))
-    left, depth, _, said_in_all = best[-1]
+        best.append((*min(ways)[:-1], min(ways)[-1] + mark))
+    left, depth, _, known, said_in_all = best[-1]
     # Of words that nobody knows, such as what a model writes, the stops are left as well.
-    return _untouched(text) if depth == 0 < left else _Said(left, depth, said_in_all)
+    return _untouched(text) if left and not known else _Said(left, depth, said_in_all)
 
 
 def _spaced(text: str) -> str:

@@ -45,6 +45,7 @@ NOT_FOR_READERS = re.compile(
             r"\[?(batch|time|seq_len), (batch|time|seq_len)",
             r"the small dog|nobody remembers|rain is falling",
             r"\{start\}|`\{result\}`, meant|(swaps|has the shape) .*Row 0|takes \{kind",
+            r"its four blocks are in the order \{order\}\{|, or make the module|num_layers, \{",
             r"x is .*\{rest|\{read\} of \{1\}$|line \{number\} of \{place\}\{",
         )
     )
@@ -94,7 +95,7 @@ def _texts(tree: ast.AST) -> Iterator[str]:
             yield from map(_with_holes, glued)
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "count":
             thing = getattr(node.args[1], "value", "")
-            yield from (f"{{0}} {thing}", f"{{0}} {thing}s")
+            yield from (f"{{count}} {thing}", f"{{count}} {thing}s")
 
 
 def _glued(parts: list[ast.expr]) -> list[list[ast.expr]]:
@@ -114,18 +115,24 @@ def _glued(parts: list[ast.expr]) -> list[list[ast.expr]]:
 
 
 def _with_holes(parts: list[ast.expr]) -> str:
-    """A text whose holes have names: that of what fills them, where it has one, or a number."""
+    """A text whose holes have names: that of what fills them, where it has one, or a number.
+
+    Those of numbers are called `count`.
+    """
     text, names = "", {}
 
     def hole(name: str, what: str) -> str:
         free = name if name.isidentifier() and names.get(name, what) == what else str(len(names))
+        free = f"count{free}" if name == "count" != free else free
         names[free] = what
         return f"{{{free}}}"
 
     for part in parts:
         if isinstance(part, ast.FormattedValue):
             value = part.value
-            text += hole(getattr(value, "attr", getattr(value, "id", "")), ast.unparse(value))
+            counted = isinstance(value, ast.Call) and getattr(value.func, "id", "") == "len"
+            name = "count" if counted else getattr(value, "attr", getattr(value, "id", ""))
+            text += hole(name, ast.unparse(value))
         elif isinstance(part, ast.Constant):
             try:
                 for literal, name, _, _ in Formatter().parse(part.value):
