@@ -21,14 +21,16 @@ LOCALE = Path(__file__).parent / "locale"
 _CODE = r"`[^`]*`"
 _ASIDE = rf"{_CODE}|\[[^\]]*\]|\((?:[^()]|\([^()]*\))*\)"
 # Where a text may be taken apart, and what stands there in Chinese; the first alone part sentences.
-_STOPS = {".": "。", "?": "？", "!": "！", ":": "：", ";": "；", ",": "，", "and": "和", "or": "或"}
+_STOPS = {".": "。", "?": "？", "!": "！", ":": "：", ";": "；", ",": "，", "and": "和", "or": "或", "; and": "；"}
 _ANY_STOP = ".?!:;,。？！：；， "
 _SENTENCES = re.compile(rf"({_ASIDE})|([.?!。](?:\s+|$))")
-_PIECES = re.compile(rf"({_ASIDE})|([.?!:;,。](?:\s+|$)|\s+and\s+|\s+or\s+|\s+=\s+)")
+_PIECES = re.compile(rf"({_ASIDE})|(;\s+and\s+|[.?!:;,。](?:\s+|$)|\s+and\s+|\s+or\s+|\s+=\s+)")
 _WORD = re.compile(rf"{_CODE}|(?<![\w.])[A-Za-z]{{2,}}(?![\w(=]|\.\w)")
 _PROSE = rf"(?:{_CODE}|\[[^\]]*\]|[^`\[])"
-_WITHIN = rf"(?:{_CODE}|\[[^\]]*\]|[^`\[.?!;]|[.?!;](?! ))"  # a sentence
+_WITHIN = rf"(?:{_CODE}|\[[^\]]*\]|[^`\[.?!]|[.?!](?! ))"  # a sentence
+_PIECE = rf"(?:{_CODE}|\[[^\]]*\]|[^`\[.?!;]|[.?!;](?! ))"
 _ENDED = re.compile(r"[.?!:;]\s*$")
+_LINE_END = re.compile(r"\n(?=(?:[^`]*`[^`]*`)*[^`]*$)")  # not within code
 _HOLE = re.compile(r"\{\w+\}")
 _HAN = "一-鿿"
 _MARKS = "，。：；、？！（“）”"
@@ -93,7 +95,7 @@ def translated(text: str) -> str:
     """A text as the chosen language has it; what the catalogue does not know stays as it is."""
     if not _exact:
         return text
-    return "\n".join(_spaced(_said(line).text) for line in text.split("\n"))
+    return "\n".join(_spaced(_said(line).text) for line in _LINE_END.split(text))
 
 
 def translated_html(page: str) -> str:
@@ -117,7 +119,7 @@ def _template(message: str, said: str, sentence: bool) -> _Template:
             before = "".join(literals)
             holes[name] = before.count("`") % 2 == 1
             prose = _ENDED.search(before) or name.isupper() or re.match(r"\{\w+\} [A-Z]", message)
-            inside = "[^`]" if holes[name] else _PROSE if prose else _WITHIN
+            inside = "[^`]" if holes[name] else _PROSE if prose else _WITHIN if sentence else _PIECE
             inside = r"[\d,]" if name.startswith("count") else inside
             pattern += f"(?P<_{name}>{inside}*?)"
     if message[0].isalpha():
@@ -153,7 +155,8 @@ def _said(text: str) -> _Said:
     if text[-1:] in _STOPS and not text.endswith(".."):
         said = _said(text[:-1])
         stop = text[-1] if text[:-1] and said.text == text[:-1] else _STOPS[text[-1]]
-        return said._replace(text=said.text + stop)
+        said = said._replace(text=said.text + stop)
+        return min(said, _as_a_whole(text, True), key=_cost) if said.left else said
     best = _as_a_whole(text, True)
     return best if best.is_good else min(best, _in_parts(text, _SENTENCES), key=_cost)
 

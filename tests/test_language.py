@@ -1,4 +1,4 @@
-"""What a reader is told is the same in every language: all of it is there, and only words differ."""
+"""A reader is told the same in every language: all of it is there, and only words differ."""
 
 import html
 import random
@@ -48,7 +48,7 @@ def test_there_is_chinese_and_the_default_is_english():
 
 
 def test_another_language_is_refused_with_those_that_there_are():
-    with pytest.raises(ValueError, match="'fr'.* en, zh"):
+    with pytest.raises(ValueError, match=r"'fr'.* en, zh"):
         lstm_teach.use("fr")
 
 

@@ -38,7 +38,7 @@ NOT_FOR_READERS = re.compile(
             r"\s*<|[^`]*(\w='|=\"|:var\(|;\w+:)|font-|background:|DejaVu|0 12px|row wrap",
             r"module \{|\{__name__\}|Shape\(|\w+Error: \{",
             r"(pale|edge|sentence) (\w+|\{\w+\})$|columns, upright$|(; )?(and|or) \{rest\}",
-            r"(\d\. )?[a-z_{}]\w* = |output, \(|h, c = |out, state = |h\{n\}|\{sums\}|for xt in",
+            r"(\d\. )?[a-z_{}]\w* = (?!.*\.$)|output, \(|h, c = |out, state = |h\{n\}|\{sums\}|for xt in",
             r"(h|x|c|[wb]_\w+|i)( (h|x|c|state|[wb]_\w+|\* g))*$|o \* |tanh\(c\) |, batch_first=",
             r"(clip|relu6|torch|check_\w+|lstm_teach|\(setattr|\{\w+\}) ?[(.]",
             r"[\w.]+\(.*\)$|[\w.]+\[.*\]$|(num_\w+|4) \* ",
