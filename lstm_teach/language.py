@@ -182,7 +182,7 @@ def _as_a_whole(text: str, sentence: bool) -> _Said:
             cost = sum(h.left for h in holes.values()), 1 + max(h.depth for h in holes.values())
             if cost < _cost(best):
                 said = _HOLE.sub(lambda hole: holes[hole[0]].text, template.said)  # noqa: B023
-                best = _Said(*cost, said)
+                best = _Said(*cost, said.strip())
         if best.is_good:
             break
     return best
