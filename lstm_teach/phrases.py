@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from string import Formatter
 from typing import NamedTuple
 
@@ -40,10 +40,13 @@ SUPERFLUOUS = re.compile(
 MISSING_SPACE = re.compile(rf"(?<=[{HAN}])(?=[!-(+-~])|(?<=[!-')+-~])(?=[{HAN}])|({CODE})")
 
 
+compiled = cache(re.compile)  # hundreds, of which a session needs some dozens
+
+
 class Template(NamedTuple):
     """A message with holes: how to find it, and how the other language says it."""
 
-    ways: list[re.Pattern[str]]
+    ways: list[str]  # patterns
     rank: tuple[bool, int]  # the clearest first
     anchor: str  # stands in every text that has this message
     is_sentence: bool  # a whole one, which is no piece of another
@@ -106,7 +109,7 @@ class Phrases:
         for template in () if best.is_good else self._templates:
             if template.anchor not in text or (template.is_sentence and not sentences):
                 continue
-            for found in filter(None, (way.fullmatch(text) for way in template.ways)):
+            for found in filter(None, (compiled(way).fullmatch(text) for way in template.ways)):
                 parts = {name: found[f"_{name}"] for name in template.holes}
                 holes = {
                     name: Said(0, 0, part) if template.holes[name] else self._best(part)
@@ -171,9 +174,9 @@ def _template(message: str, said: str, is_sentence: bool) -> Template:
             pattern += f"(?P<_{name}>{inside}*?)"
     if message[0].isalpha():
         pattern = f"(?i:{message[0]}){pattern[1:]}"
-    ways = [re.compile(pattern)]
+    ways = [pattern]
     if len(holes) > 1:  # the first that fits may not be the right one
-        ways.append(re.compile(pattern.replace("*?)", "*)")))
+        ways.append(pattern.replace("*?)", "*)"))
     rank = message[0] == "{", -len(HOLE.sub("", message))
     return Template(ways, rank, max(literals, key=len)[1:], is_sentence, holes, said)
 
