@@ -38,18 +38,23 @@ NOT_FOR_READERS = re.compile(
             r"\s*<|[^`]*(\w='|=\"|:var\(|;\w+:)|font-|background:|DejaVu|0 12px|row wrap",
             r"module \{|\{__name__\}|Shape\(|\w+Error: \{",
             r"(pale|edge|sentence) (\w+|\{\w+\})$|columns, upright$|(; )?(and|or) \{rest\}",
-            r"(\d\. )?[a-z_{}]\w* = (?!.*\.$)|output, \(|h, c = |out, state = |h\{n\}|\{sums\}",
+            r"(\d\. )?[a-z_{}][\w}]* = (?!.*\.$)|output, \(|h, c = |out, state = |h\{n\}|\{sums\}",
             r"(h|x|c|[wb]_\w+|i)( (h|x|c|state|[wb]_\w+|\* g))*$|o \* |tanh\(c\) |, batch_first=",
             r"for xt in|(clip|relu6|torch|check_\w+|lstm_teach|\(setattr|\{\w+\}) ?[(.]",
             r"[\w.]+\(.*\)$|[\w.]+\[.*\]$|(num_\w+|4) \* ",
             r"\[?(batch|time|seq_len), (batch|time|seq_len)",
+            r"[?+.]*(1 |2 )?(batch|layers|directions|\.{3})[ *,](?=[\w ,.*?+]+$)(?!.* (is|are|stands) )",
             r"the small dog|nobody remembers|rain is falling",
             r"\{start\}|`\{result\}`, meant|(swaps|has the shape) .*Row 0|takes \{kind",
             r"its four blocks are in the order \{order\}\{|, or make the module|num_layers, \{",
-            r"x is .*\{rest|\{read\} of \{1\}$|line \{number\} of \{place\}\{",
+            r"x is .*\{rest|\{read\} of \{[01]\}$|z_\{k\} = |line \{number\} of \{place\}\{",
         )
     )
 )
+# A table whose entries have further lines, which are set in; the name before an entry; its cells.
+SET_IN = re.compile(r"^[a-z][\w ]*(?: = \w+)?: .+\n +\S", re.MULTILINE)
+ENTRY = re.compile(r"^[a-z][\w ]*(?: = \w+)?: ", re.MULTILINE)
+CELLS = r" \| | > (?:[\w,*]+ :: )?| Fix: "
 HOLE = re.compile(r"\{\w+\}")
 WORD = re.compile(r"(?!and\b|or\b)\b[A-Za-z]{2,}")
 
@@ -58,6 +63,8 @@ def messages() -> dict[str, list[str]]:
     """Every message of the package, with the files that say it."""
     found = {line: [f"tools/{ASSEMBLED.name}"] for line in ASSEMBLED.read_text().splitlines()}
     for path in sorted({*PACKAGE.rglob("*.py")} - {PACKAGE / "language.py"}):
+        if path.parent == PACKAGE and path.name == "__init__.py":
+            continue  # names, and an error where nothing is installed that could translate
         for text in _texts(ast.parse(path.read_text(encoding="utf-8"))):
             for message in _entries(text):
                 name = str(path.relative_to(ROOT))
@@ -70,12 +77,21 @@ def _entries(text: str) -> Iterator[str]:
     """The lines of a text, and of a table of words the cells, that have words outside code."""
     if re.search(r"[^.?!] $", text) and " | " not in text:
         text += "{rest}"  # something is put behind it
+    cells = r" \| "
+    if SET_IN.search(text):
+        text, cells = ENTRY.sub("", re.sub(r"\n +", " ", text)), CELLS
     for line in text.split("\n"):
-        for part in line.split(" | "):
-            part = part.strip()
+        for part in re.split(cells, line):
+            part = _renumbered(part.strip())
             bare = re.sub(r"`[^`]*`|\{\w*\}", "", part)
             if " " in part and WORD.search(bare) and not NOT_FOR_READERS.match(part):
                 yield part
+
+
+def _renumbered(part: str) -> str:
+    """A message of a table, with its nameless holes counted from 0."""
+    names = [hole for hole in dict.fromkeys(HOLE.findall(part)) if hole[1:-1].isdigit()]
+    return HOLE.sub(lambda h: f"{{{names.index(h[0])}}}" if h[0] in names else h[0], part)
 
 
 def _texts(tree: ast.AST) -> Iterator[str]:
@@ -85,6 +101,8 @@ def _texts(tree: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.JoinedStr):
             skipped |= {id(part) for part in node.values if isinstance(part, ast.Constant)}
             skipped |= {id(v.format_spec) for v in node.values if isinstance(v, ast.FormattedValue)}
+        if isinstance(node, ast.Call) and ast.unparse(node).endswith(".split()"):
+            skipped |= {id(part) for part in ast.walk(node)}  # a list of names
     for node in ast.walk(tree):
         if id(node) in skipped:
             continue
