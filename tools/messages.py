@@ -17,6 +17,7 @@ import ast
 import io
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from string import Formatter
 
@@ -43,7 +44,7 @@ NOT_FOR_READERS = re.compile(
             r"for xt in|(clip|relu6|torch|check_\w+|lstm_teach|\(setattr|\{\w+\}) ?[(.]",
             r"[\w.]+\(.*\)$|[\w.]+\[.*\]$|(num_\w+|4) \* ",
             r"\[?(batch|time|seq_len), (batch|time|seq_len)",
-            r"[?+.]*(1 |2 )?(batch|layers|directions|\.{3})[ *,](?=[\w ,.*?+]+$)(?!.* (is|are|stands) )",
+            r"[?+.]*(1 |2 )?(batch|layers|directions|\.{3})[ *,](?!.* is | are )[\w ,.*?+]+$",
             r"the small dog|nobody remembers|rain is falling",
             r"\{start\}|`\{result\}`, meant|(swaps|has the shape) .*Row 0|takes \{kind",
             r"its four blocks are in the order \{order\}\{|, or make the module|num_layers, \{",
@@ -96,6 +97,9 @@ def _renumbered(part: str) -> str:
 
 def _texts(tree: ast.AST) -> Iterator[str]:
     """The strings of a file, without docstrings and without the pieces of f-strings."""
+    for node in ast.walk(tree):
+        for field in ("body", "orelse"):
+            _join_lines(getattr(node, field, None))
     skipped = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
@@ -114,6 +118,21 @@ def _texts(tree: ast.AST) -> Iterator[str]:
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "count":
             thing = getattr(node.args[1], "value", "")
             yield from (f"{{count}} {thing}", f"{{count}} {thing}s")
+
+
+def _join_lines(statements: object) -> None:
+    """Put what `said += "..."` adds into the line before, where that ends in a space."""
+    for one, more in pairwise(statements if isinstance(statements, list) else ()):
+        if not isinstance(one, ast.Assign | ast.AugAssign) or not isinstance(more, ast.AugAssign):
+            continue
+        names = [ast.unparse(each) for each in (getattr(one, "targets", [one])[-1], more.target)]
+        if isinstance(one, ast.AugAssign):
+            names[0] = ast.unparse(one.target)
+        parts = [getattr(each.value, "values", [each.value]) for each in (one, more)]
+        last = getattr(parts[0][-1], "value", None)
+        if names[0] == names[1] and isinstance(last, str) and last.endswith(" "):
+            more.value = ast.JoinedStr([*parts[0], *parts[1]])
+            one.value = ast.Constant(None)
 
 
 def _glued(parts: list[ast.expr]) -> list[list[ast.expr]]:
