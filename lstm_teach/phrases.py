@@ -15,8 +15,10 @@ from functools import cache, lru_cache
 from string import Formatter
 from typing import NamedTuple
 
-CODE = r"`[^`]*`"
-ASIDE = rf"{CODE}|\[[^\]]*\]|\((?:[^()]|\([^()]*\))*\)"  # never taken apart
+CODE, NESTED = r"`[^`]*`", r"\([^()]*\)"
+for _ in range(5):
+    NESTED = rf"\((?:[^()]|{NESTED})*\)"
+ASIDE = rf"{CODE}|\[[^\]]*\]|{NESTED}"  # never taken apart
 STOPS = {".": "。", "?": "？", "!": "！", ":": "：", ";": "；", ",": "，"}
 JOINTS = STOPS | {"; and": "；", "and": "和", "or": "或"}
 ANY_STOP = "".join([*STOPS, *STOPS.values(), " "])
@@ -28,8 +30,8 @@ HOLE = re.compile(r"\{\w+\}")
 # What may stand in a hole: one that follows a stop may hold sentences, another one a part of one.
 IN_CODE, NUMBER = "[^`]", r"[\d,]"
 PROSE, PART, PIECE = (
-    rf"(?:{CODE}|\[[^\]]*\]|{rest})"
-    for rest in (r"[^`\[]", r"[^`\[.?!]|[.?!](?! )", r"[^`\[.?!;]|[.?!;](?! )")
+    rf"(?:{ASIDE}|{rest})"
+    for rest in (r"[^`\[()]", r"[^`\[().?!]|[.?!](?! )", r"[^`\[().?!;]|[.?!;](?! )")
 )
 AFTER_A_STOP = re.compile(r"[.?!:;]\s*$")
 
@@ -74,7 +76,7 @@ class Phrases:
         """Take all messages of a catalogue."""
         self._exact: dict[str, str] = {}
         self._templates: list[Template] = []
-        for message, said in catalogue.items():
+        for message, said in with_sentences(catalogue).items():
             short = message.strip(ANY_STOP)  # a text's own stops are kept
             said = (said.strip if message[:1] in STOPS else said.rstrip)(ANY_STOP)
             if short and "{" in short:
@@ -179,6 +181,21 @@ def _template(message: str, said: str, is_sentence: bool) -> Template:
         ways.append(pattern.replace("*?)", "*)"))
     rank = message[0] == "{", -len(HOLE.sub("", message))
     return Template(ways, rank, max(literals, key=len)[1:], is_sentence, holes, said)
+
+
+def with_sentences(catalogue: Mapping[str, str]) -> dict[str, str]:
+    """A catalogue with the sentences of each message too, where they pair with those said."""
+    all_of_them: dict[str, str] = {}
+    for message, said in catalogue.items():
+        ours = re.split(r"(?<=[.?!]) (?=[A-Z`])", message)
+        theirs = re.findall(r"[^。？！]+[。？！]?", said)
+        if len(ours) == len(theirs) > 1 and all(
+            sorted(HOLE.findall(one)) == sorted(HOLE.findall(other))
+            for one, other in zip(ours, theirs, strict=True)
+        ):
+            pairs = zip(ours, theirs, strict=True)
+            all_of_them |= {o: t for o, t in pairs if len(WORD.findall(HOLE.sub("", o))) > 3}
+    return all_of_them | dict(catalogue)
 
 
 def cost(said: Said) -> tuple[int, int]:
