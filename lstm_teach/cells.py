@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 from torch.nn.utils.rnn import PackedSequence
 
-from lstm_teach.language import translated
+from lstm_teach.language import in_the_readers_language
 from lstm_teach.shapes import ShapeError, predict_shapes
 
 State = tuple[Tensor, Tensor]
@@ -94,6 +94,7 @@ class Trace:
     c_n: Tensor
 
 
+@in_the_readers_language
 def trace(module: nn.LSTM | nn.LSTMCell, x: Tensor, state: State | None = None) -> Trace:
     """Run an nn.LSTM or nn.LSTMCell step by step and keep i, f, g, o, c and h of every step.
 
@@ -119,10 +120,8 @@ def trace(module: nn.LSTM | nn.LSTMCell, x: Tensor, state: State | None = None) 
     if isinstance(module, nn.LSTM):
         return _trace_lstm(module, x, state)
     raise TypeError(
-        translated(
-            f"trace needs an nn.LSTM or an nn.LSTMCell, and got {_called(module)}. Of a model of "
-            "your own, pass the layer inside it, such as model.lstm."
-        )
+        f"trace needs an nn.LSTM or an nn.LSTMCell, and got {_called(module)}. Of a model of your "
+        "own, pass the layer inside it, such as model.lstm."
     )
 
 
@@ -139,11 +138,9 @@ def _trace_lstm(lstm: nn.LSTM, x: Tensor, state: State | None) -> Trace:
     predicted = predict_shapes(lstm, x.shape, *_state_shapes(state, "state"))
     if lstm.dropout and lstm.training and lstm.num_layers > 1:
         raise ValueError(
-            translated(
-                f"This nn.LSTM is in training mode with dropout={lstm.dropout}: it draws new zeros "
-                "between its layers at every call, so a trace could not show what another call "
-                "computes. Call lstm.eval() first."
-            )
+            f"This nn.LSTM is in training mode with dropout={lstm.dropout}: it draws new zeros "
+            "between its layers at every call, so a trace could not show what another call "
+            "computes. Call lstm.eval() first."
         )
     h_0, c_0 = state or (x.new_zeros(predicted.h_0), x.new_zeros(predicted.c_0))
     batch_leads = lstm.batch_first and x.dim() == 3
@@ -186,6 +183,7 @@ def _stacked(steps: list[Step]) -> Step:
     return Step(*(torch.stack(each) for each in zip(*steps, strict=True)))
 
 
+@in_the_readers_language
 def cell_from_layer(lstm: nn.LSTM, layer: int = 0, reverse: bool = False) -> nn.LSTMCell:
     """Copy one layer of an nn.LSTM, in one direction, into an nn.LSTMCell.
 
@@ -203,28 +201,22 @@ def cell_from_layer(lstm: nn.LSTM, layer: int = 0, reverse: bool = False) -> nn.
         ValueError: there is no such layer or direction, or the nn.LSTM has a proj_size.
     """
     if not isinstance(lstm, nn.LSTM):
-        raise TypeError(translated(f"cell_from_layer needs an nn.LSTM, and got {_called(lstm)}."))
+        raise TypeError(f"cell_from_layer needs an nn.LSTM, and got {_called(lstm)}.")
     if layer not in range(lstm.num_layers):
         raise ValueError(
-            translated(
-                f"There is no layer {layer}: this nn.LSTM has num_layers={lstm.num_layers}, "
-                f"and layers are counted from 0 to {lstm.num_layers - 1}."
-            )
+            f"There is no layer {layer}: this nn.LSTM has num_layers={lstm.num_layers}, "
+            f"and layers are counted from 0 to {lstm.num_layers - 1}."
         )
     if reverse and not lstm.bidirectional:
         raise ValueError(
-            translated(
-                "This nn.LSTM has no backward direction to copy: it was made without "
-                "bidirectional=True. Leave reverse out."
-            )
+            "This nn.LSTM has no backward direction to copy: it was made without "
+            "bidirectional=True. Leave reverse out."
         )
     if lstm.proj_size:
         raise ValueError(
-            translated(
-                f"This nn.LSTM has proj_size={lstm.proj_size}: after each step it narrows h to "
-                f"{lstm.proj_size} features with one more matrix, weight_hr, and nn.LSTMCell has "
-                "no such matrix. trace(lstm, x) shows its steps."
-            )
+            f"This nn.LSTM has proj_size={lstm.proj_size}: after each step it narrows h to "
+            f"{lstm.proj_size} features with one more matrix, weight_hr, and nn.LSTMCell has no "
+            "such matrix. trace(lstm, x) shows its steps."
         )
     weights = _layer_weights(lstm, layer, reverse)
     w_ih = weights[0]
@@ -238,6 +230,7 @@ def cell_from_layer(lstm: nn.LSTM, layer: int = 0, reverse: bool = False) -> nn.
     return cell
 
 
+@in_the_readers_language
 def run_cells(
     cells: Iterable[nn.LSTMCell],
     x: Tensor,
@@ -300,22 +293,18 @@ def _check_dtype(x: Any, module: nn.LSTM | nn.LSTMCell) -> None:
     """Refuse what is no tensor, or a tensor of another dtype than the module's weights."""
     if isinstance(x, PackedSequence):
         raise TypeError(
-            translated(
-                "x is a PackedSequence, which has no time axis to walk along. Unpack it first, "
-                "x, lengths = pad_packed_sequence(x), and read each sentence up to its own length."
-            )
+            "x is a PackedSequence, which has no time axis to walk along. Unpack it first, "
+            "x, lengths = pad_packed_sequence(x), and read each sentence up to its own length."
         )
     if not isinstance(x, Tensor):
-        raise TypeError(translated(f"x needs to be a tensor, and got {_called(x)}."))
+        raise TypeError(f"x needs to be a tensor, and got {_called(x)}.")
     weight = next(module.parameters())
     if x.dtype == weight.dtype:
         return
     cure = f"Convert one of them: x.to({weight.dtype})."
     if not x.is_floating_point():
         cure = "Whole numbers that stand for words go through an nn.Embedding first."
-    raise TypeError(
-        translated(f"x is of {x.dtype}, and the module's weights are of {weight.dtype}. {cure}")
-    )
+    raise TypeError(f"x is of {x.dtype}, and the module's weights are of {weight.dtype}. {cure}")
 
 
 def _check_steps(x: Any, cell: nn.LSTMCell, call: str) -> None:
@@ -335,19 +324,13 @@ def _state_shapes(state: Any, name: str) -> tuple[torch.Size | None, torch.Size 
     if state is None:
         return None, None
     if isinstance(state, Tensor):
-        raise TypeError(
-            translated(f"{name} is one tensor, and an LSTM carries two: pass the pair (h, c).")
-        )
+        raise TypeError(f"{name} is one tensor, and an LSTM carries two: pass the pair (h, c).")
     if not isinstance(state, (tuple, list)) or len(state) != 2:
         size = f" of {len(state)}" if isinstance(state, (tuple, list)) else ""
-        raise TypeError(
-            translated(f"{name} needs to be the pair (h, c), and got {_called(state)}{size}.")
-        )
+        raise TypeError(f"{name} needs to be the pair (h, c), and got {_called(state)}{size}.")
     for part, value in zip("hc", state, strict=True):
         if not isinstance(value, Tensor):
-            raise TypeError(
-                translated(f"{part} in {name} needs to be a tensor, and got {_called(value)}.")
-            )
+            raise TypeError(f"{part} in {name} needs to be a tensor, and got {_called(value)}.")
     return state[0].shape, state[1].shape
 
 
@@ -355,19 +338,15 @@ def _checked_stack(cells: Iterable[nn.LSTMCell]) -> list[nn.LSTMCell]:
     """The layers as a list; refuse what is no stack, or one whose sizes do not fit."""
     if not isinstance(cells, Iterable):
         raise TypeError(
-            translated(
-                "cells needs to be a list of nn.LSTMCell, even of a single one, [cell], "
-                f"and got {_called(cells)}."
-            )
+            "cells needs to be a list of nn.LSTMCell, even of a single one, [cell], "
+            f"and got {_called(cells)}."
         )
     stack = list(cells)
     if not stack:
-        raise ValueError(translated("cells is empty: a stack needs at least one nn.LSTMCell."))
+        raise ValueError("cells is empty: a stack needs at least one nn.LSTMCell.")
     for layer, cell in enumerate(stack):
         if not isinstance(cell, nn.LSTMCell):
-            raise TypeError(
-                translated(f"cells[{layer}] needs to be an nn.LSTMCell, and is {_called(cell)}.")
-            )
+            raise TypeError(f"cells[{layer}] needs to be an nn.LSTMCell, and is {_called(cell)}.")
     for layer, (lower, upper) in enumerate(pairwise(stack)):
         if lower.hidden_size != upper.input_size:
             raise ShapeError(

@@ -9,9 +9,15 @@ from __future__ import annotations
 
 import gettext
 import re
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from lstm_teach.phrases import Phrases
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 DOMAIN = "lstm_teach"
 LOCALE = Path(__file__).parent / "locale"
@@ -60,3 +66,17 @@ def translated_html(page: str) -> str:
         return page
     parts = re.split(f"({_AS_IT_IS})", page, flags=re.DOTALL)
     return "".join(part if part.startswith("<") else translated(part) for part in parts)
+
+
+def in_the_readers_language(function: Callable[P, R]) -> Callable[P, R]:
+    """Let what a function says of its arguments be said in the chosen language."""
+
+    @wraps(function)
+    def speaking(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except (TypeError, ValueError, IndexError) as error:
+            error.args = tuple(translated(a) if isinstance(a, str) else a for a in error.args)
+            raise
+
+    return speaking

@@ -10,13 +10,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from lstm_teach.language import translated
+from lstm_teach.language import in_the_readers_language
 from lstm_teach.undisturbed import undisturbed
 from lstm_teach.words import PAD, SENTENCES, Words, lengths_of, word_grid
 
 __all__ = ["PAD", "SENTENCES", "Words", "influence", "lengths_of", "word_grid"]
 
 
+@in_the_readers_language
 def influence(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.Tensor:
     """How strongly each position of x reaches one position of the output.
 
@@ -49,10 +50,8 @@ def influence(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.Ten
             strengths = _by_change(model, x, output_index, rewind)
     if not strengths.isfinite().all():
         raise ValueError(
-            translated(
-                "The model gives NaN or infinity for this x, so no strength can be told. Look for "
-                "NaN in x (`x.isnan().any()`) and in the weights."
-            )
+            "The model gives NaN or infinity for this x, so no strength can be told. Look for NaN "
+            "in x (`x.isnan().any()`) and in the weights."
         )
     return strengths
 
@@ -61,28 +60,18 @@ def _refuse(model: Any, x: Any) -> None:
     """Raise what is wrong with the arguments of `influence`, in a sentence."""
     if isinstance(model, type):
         raise TypeError(
-            translated(f"`{model.__name__}` is a class. Give an instance: `{model.__name__}(...)`.")
+            f"`{model.__name__}` is a class. Give an instance: `{model.__name__}(...)`."
         )
     if not isinstance(model, nn.Module):
-        raise TypeError(
-            translated(f"The model is a {type(model).__name__}, and an `nn.Module` is wanted.")
-        )
+        raise TypeError(f"The model is a {type(model).__name__}, and an `nn.Module` is wanted.")
     if any(nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
-        raise ValueError(
-            translated("The model has lazy layers without weights. Run it once: `model(x)`.")
-        )
+        raise ValueError("The model has lazy layers without weights. Run it once: `model(x)`.")
     if not isinstance(x, torch.Tensor):
-        raise TypeError(
-            translated(f"x is a {type(x).__name__}, and a tensor is wanted: `torch.as_tensor(x)`.")
-        )
+        raise TypeError(f"x is a {type(x).__name__}, and a tensor is wanted: `torch.as_tensor(x)`.")
     if x.dtype is torch.bool or x.is_complex():
-        raise TypeError(
-            translated(f"x holds {x.dtype}; floats or whole numbers are wanted: `x.float()`.")
-        )
+        raise TypeError(f"x holds {x.dtype}; floats or whole numbers are wanted: `x.float()`.")
     if x.dim() == 0 or x.numel() == 0:
-        raise ValueError(
-            translated(f"x has the shape {list(x.shape)}, and no position to look at.")
-        )
+        raise ValueError(f"x has the shape {list(x.shape)}, and no position to look at.")
     if isinstance(model, (nn.LSTM, nn.GRU, nn.RNN)):
         return
     try:
@@ -96,10 +85,8 @@ def _refuse(model: Any, x: Any) -> None:
     ]
     if wanted:
         raise TypeError(
-            translated(
-                f"`{type(model).__name__}.forward` wants {', '.join(wanted)} beside x. Put it into "
-                "a small `nn.Module` whose `forward(self, x)` fills these in."
-            )
+            f"`{type(model).__name__}.forward` wants {', '.join(wanted)} beside x. Put it into a "
+            "small `nn.Module` whose `forward(self, x)` fills these in."
         )
 
 
@@ -110,11 +97,11 @@ def _at(output: torch.Tensor, index: Any) -> torch.Tensor:
     except (IndexError, TypeError, ValueError, RuntimeError) as error:
         shape = list(output.shape)
         raise IndexError(
-            translated(f"output_index {index!r} does not fit the output, which is {shape}: {error}")
+            f"output_index {index!r} does not fit the output, which is {shape}: {error}"
         ) from None
     if part.numel() == 0:
         raise IndexError(
-            translated(f"output_index {index!r} takes nothing of the output, {list(output.shape)}")
+            f"output_index {index!r} takes nothing of the output, {list(output.shape)}"
         )
     return part
 
@@ -133,9 +120,7 @@ def first_float_tensor(outputs: Any) -> torch.Tensor:
     for tensor in _tensors(outputs):
         if tensor.is_floating_point():
             return tensor
-    raise ValueError(
-        translated("The model returns no float tensor, so there is nothing to look at.")
-    )
+    raise ValueError("The model returns no float tensor, so there is nothing to look at.")
 
 
 def _by_gradient(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.Tensor | None:

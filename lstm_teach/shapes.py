@@ -14,7 +14,7 @@ from typing import Any, cast, overload
 import torch
 from torch import nn
 
-from lstm_teach.language import translated
+from lstm_teach.language import in_the_readers_language, translated
 
 Sizes = tuple[int, ...]
 
@@ -53,9 +53,7 @@ class Shape(tuple[int, ...]):
         shape = super().__new__(cls, sizes)
         shape.names = tuple(names)
         if len(shape.names) != len(shape):
-            raise ValueError(
-                translated(f"{len(shape)} sizes need as many names, not {len(shape.names)}.")
-            )
+            raise ValueError(f"{len(shape)} sizes need as many names, not {len(shape.names)}.")
         return shape
 
     def __getnewargs__(self) -> tuple[Any, ...]:
@@ -127,6 +125,7 @@ def predict_shapes(
 def predict_shapes(
     module: nn.LSTMCell, input_shape: Iterable[int], h_0: Any = None, c_0: Any = None
 ) -> LSTMCellShapes: ...
+@in_the_readers_language
 def predict_shapes(
     module: nn.LSTM | nn.LSTMCell,
     input_shape: Iterable[int],
@@ -157,7 +156,7 @@ def predict_shapes(
         TypeError: the module is neither an nn.LSTM nor an nn.LSTMCell.
     """
     if not isinstance(module, nn.LSTM | nn.LSTMCell):
-        raise TypeError(translated(not_an_lstm("predict_shapes", module)))
+        raise TypeError(not_an_lstm("predict_shapes", module))
     sizes = _read_sizes("input_shape", input_shape)
     if (h_0 is None) != (c_0 is None):
         given, missing = ("c_0", "h_0") if h_0 is None else ("h_0", "c_0")
@@ -243,6 +242,7 @@ def _unchecked_cell_state(given: Shape, expected: Shape, c_0: Sizes) -> LSTMCell
     return LSTMCellShapes(given, expected, Shape(c_0, names), result, result)
 
 
+@in_the_readers_language
 def parameter_shapes(module: nn.LSTM | nn.LSTMCell) -> dict[str, Shape]:
     """Tell the shape of every parameter by its name, in the order of `named_parameters()`.
 
@@ -265,7 +265,7 @@ def parameter_shapes(module: nn.LSTM | nn.LSTMCell) -> dict[str, Shape]:
     if isinstance(module, nn.LSTMCell):
         return _one_layer(module, "", module.input_size, "input_size")
     if not isinstance(module, nn.LSTM):
-        raise TypeError(translated(not_an_lstm("parameter_shapes", module)))
+        raise TypeError(not_an_lstm("parameter_shapes", module))
     directions = 2 if module.bidirectional else 1
     below = module.input_size, "input_size"
     shapes: dict[str, Shape] = {}
@@ -501,12 +501,8 @@ def _say_cell_state(name: str, got: Sizes, expected: Shape, given: Shape) -> str
 
 def _state_text(name: str, got: Sizes, expected: Shape, known: Mapping[Any, str]) -> str:
     """Say what is wrong, and what is known of a state of this shape."""
-    sizes = ", ".join(map(str, expected))
-    zeros = (
-        f"Make it `torch.zeros({sizes})`, or pass no state: PyTorch then starts from zeros of the "
-        "right shape."
-    )
-    change = known.get(got, zeros)
+    zeros = f"Make it `torch.zeros({', '.join(map(str, expected))})`, or pass no state: PyTorch "
+    change = known.get(got, f"{zeros}then starts from zeros of the right shape.")
     wrong = f"it has {_axes(got)} and must have {len(expected)}"
     if len(got) == len(expected):
         wrong = differing_axes(got, expected)
