@@ -147,7 +147,10 @@ class Phrases:
                 ways.append((left + said.left, depth, parts + 1, known, before + said.text))
             joint = text[end : starts[last + 1]] if last < len(cuts) else ""
             mark = JOINTS.get(joint.strip(), joint)
-            if mark == "，" and " and " in text and ", and " not in text:
+            if mark == "，" and (
+                (" and " in text and ", and " not in text)
+                or not untouched(text[starts[last + 1] : ends[last + 1]]).left
+            ):
                 mark = "、"  # in a list
             best.append((*min(ways)[:-1], min(ways)[-1] + mark))
         left, depth, _, known, said_in_all = best[-1]
