@@ -73,7 +73,7 @@ def _judged(t: Tables) -> Report:
         )
     readout = getattr(t.model, "readout", None)
     if isinstance(readout, nn.Linear) and not _is_used(t, readout):
-        shape = list(t.outputs[t.look.number].shape) if t.look else []
+        shape = list(t.outputs[t.answer.number].shape) if t.answer else []
         return _wrong(
             report,
             "`readout` is not used",
@@ -82,7 +82,7 @@ def _judged(t: Tables) -> Report:
         )
     walk = t.walks[read[-1]]
     reads = [of_sample[read[-1]] for of_sample in t.sample_reads]
-    if any(read.c.any() for read in reads):
+    if any(read.c for read in reads):
         return _wrong(
             report,
             "the answer reads c",
@@ -90,7 +90,7 @@ def _judged(t: Tables) -> Report:
             "what it hands out. Read h_n, the first of `h_n, c_n`.",
         )
     both = walk.call.directions == 2
-    expected = ("end", "end") if both else ("end", "")
+    expected = ["end", "end"] if both else ["end"]
     found = [
         ends_read(walk, read, _end(t, walk, sample))
         for sample, read in zip(t.given.samples, reads, strict=True)
@@ -116,9 +116,9 @@ def _end(t: Tables, walk: Walk, sample: int) -> int | None:
 
 
 def _is_used(t: Tables, layer: nn.Module) -> bool:
-    if t.asked is None or t.look is None:
+    if t.asked is None or t.answer is None:
         return True
-    answer = t.asked.outputs[t.look.number].sum()
+    answer = t.asked.outputs[t.answer.number].sum()
     weights = [p for p in layer.parameters() if p.requires_grad]
     if not weights or not answer.requires_grad:
         return True

@@ -14,7 +14,7 @@ from lstm_teach.checks.bringing import unwrapped
 from lstm_teach.checks.layout import saying
 from lstm_teach.checks.layout.calling import calling, first_run
 from lstm_teach.checks.layout.given import Axes, CannotTell, Given, tensors_in, with_tensors
-from lstm_teach.checks.layout.mistakes import LEAK, first_that_fits, no_rows, sees_later
+from lstm_teach.checks.layout.mistakes import first_that_fits
 from lstm_teach.checks.layout.record import recording
 from lstm_teach.checks.layout.tables import Tables
 from lstm_teach.checks.report import Report
@@ -59,20 +59,17 @@ def check_layout(
         what to give instead, or "unrecognised" with the sentence that says what is off.
     """
     return examine(
-        model, x, input_axes, output_axes, lengths, call, lambda t: report_on(t, causal, bool(call))
+        model, x, input_axes, output_axes, lengths, call, lambda t: report_on(t, bool(call)), causal
     )
 
 
-def report_on(t: Tables, causal: bool = False, own_call: bool = False) -> Report:
+def report_on(t: Tables, own_call: bool = False) -> Report:
     """The report on what was measured."""
     found, small = first_that_fits(t), t.given.too_small()
     evidence, open_ = saying.evidence(t), saying.not_checked(t, own_call)
-    if found is not None and not (small and found[0].how is no_rows):
+    if found is not None:
         return found[0].report(evidence, open_, **found[1])
-    later, message = sees_later(t) if causal else None, ""
-    if later is not None:
-        name = t.name_of(t.look.number if t.look else 0)
-        return LEAK.report(evidence, open_, early=later[0], late=later[1], output=name)
+    headline = message = ""
     if t.is_dead:
         headline = "nothing that was replaced in x changed the output"
         message = "Are the weights all zero, or a ReLU shut? Give weights with which x matters."
@@ -82,7 +79,7 @@ def report_on(t: Tables, causal: bool = False, own_call: bool = False) -> Report
         message += "that returns the predictions, or take them with `call=`."
     elif small:
         headline, message = small.args
-    elif causal and t.time_reached is None:
+    elif t.causal and not t.has_steps:
         headline = "`causal=True` needs an output with as many steps as x"
         message = 'Say where they are, such as `output_axes=("batch", "time")`.'
     if message:
@@ -98,6 +95,7 @@ def examine(
     lengths: Any,
     call: Any,
     then: Callable[[Tables], Report],
+    causal: bool = False,
 ) -> Report:
     """Measure a model on x and report on it while it is lent, or say why that cannot be."""
     model = unwrapped(model)
@@ -121,14 +119,14 @@ def examine(
                 own = _sized(own, x, taken, model, run)
             padding = {m.padding_idx for m in model.modules() if isinstance(m, nn.Embedding)}
             given = Given(x, own, taken, {p for p in padding if p is not None})
-            t = Tables(model, given, said, run, rewind)
+            t = Tables(model, given, said, run, rewind, causal)
             first = first_run(t.begin, model)
             if isinstance(first, Report):
                 return first
             try:
                 t.go_on()
                 if t.is_dead and _waken(model):
-                    t = Tables(model, given, said, run, rewind)
+                    t = Tables(model, given, said, run, rewind, causal)
                     t.begin()
                     t.go_on()
             except (RuntimeError, ValueError, TypeError, LookupError, SystemExit) as error:

@@ -180,6 +180,11 @@ class Given:
         looked = {0, size // 2, size - 1, *more} & set(range(size))
         return sorted(looked) if name in self.lead else []
 
+    @property
+    def longest(self) -> int:
+        """The sample with the most real time steps."""
+        return 0 if self.lengths is None else int(self.lengths.argmax())
+
     def canonical(self, tensor: Tensor) -> Tensor:
         """A tensor of x as [batch, time, ...], as far as it has these axes."""
         return self.axes.to_front(tensor, *self.lead)

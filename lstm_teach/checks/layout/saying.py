@@ -7,32 +7,27 @@ from typing import Any
 import torch
 
 from lstm_teach.checks.layout.calling import parameters_of
-from lstm_teach.checks.layout.mistakes import sees_later
 from lstm_teach.checks.layout.tables import Read, Tables, Walk, places
 
 
 def praise(t: Tables) -> str:
     """What is right, in sentences."""
-    look, given, sentences = t.look, t.given, []
+    answer, given, sentences = t.answer, t.given, []
     moved = t.with_longer_pads
-    if moved is not None and look is not None and not look.has_time and not given.pads_left:
+    if moved is not None and moved.dim() == 1 and not given.pads_left:
         reached = places(moved & given.pads.any(1))
         if reached:
             sentences.append(
                 f"But the pads reach answers: one more pad changes that of sample {reached[0]}. If "
                 "it should not, pack (`pack_padded_sequence`), or mask the mean or attention."
             )
-    judged = [k for k in t.looks if not k.mixes]
+    lost = [s for s, own in zip(given.samples, answer.moved, strict=True) if not own.any()] if answer else []
+    if lost:
+        sentences.append(f"But nothing of sample {lost[0]} reaches its answer: is that meant?")
+    judged = [f"{t.name_of(k.number)} {list(t.outputs[k.number].shape)}" for k in t.judged]
     if judged:
-        names = [
-            f"{t.name_of(k.number)} {list(t.outputs[k.number].shape)}"
-            + f" (a {k.how}: [layers * directions, batch, hidden])" * (k.how == "state")
-            for k in judged
-        ]
-        which = (
-            "the output" if len(t.outputs) == 1 and judged[0].how != "state" else ", ".join(names)
-        )
-        sentences.append(f"Each sample depends on its own sample of x alone, in {which}.")
+        where = "the output" if len(t.outputs) == 1 else ", ".join(judged)
+        sentences.append(f"Each sample depends on its own sample of x alone, in {where}.")
     if t.walks and "time" in given.lead:
         met = [t.walks[0].steps_of(n) for n in range(len(given.times))]
         if t.walks[0].steps > 1 and len({*map(tuple, met)} - {()}) > 1:
@@ -42,30 +37,26 @@ def praise(t: Tables) -> str:
             sentences.append(f"`{t.walks[0].name}` walks along time{way}: axis {axis} of x.")
     elif t.walks and t.walks[0].steps == 1:
         sentences.append(f"`{t.walks[0].name}` makes one step a call, and remembers nothing in it.")
-    if look is not None and not look.has_time:
+    if answer is not None and not answer.has_time:
         for number, walk in reversed(list(enumerate(t.walks))):
             reads = [of_sample[number] for of_sample in t.sample_reads]
             if walk.steps > 1 and reads and all(read.is_any for read in reads):
                 sentences.append(f"Each answer reads {steps_read(walk, reads)} of `{walk.name}`.")
                 break
-    if look is not None and look.how == "said" and "time" not in t.said.flat and given.time > 2:
-        shape = t.outputs[look.number].shape[len(t.said.names) :]
+    if answer is not None and answer.rows and not answer.has_time and given.time > 2:
+        shape = t.outputs[answer.number].shape[len(t.said.names) :]
         if given.time in shape:
             axis = len(t.said.names) + list(shape).index(given.time)
             sentences.append(
-                f"But axis {axis} of {t.name_of(look.number)} is as long as time, and you did not "
-                "name it. Is an answer for each step meant? Then name it in `output_axes`."
+                f"But axis {axis} of {t.name_of(answer.number)} is as long as time, and you did "
+                "not name it. Is an answer for each step meant? Then name it in `output_axes`."
             )
-    if t.time_reached is not None:
+    if t.has_steps:
         sentences.append(
             "Its steps see no later time steps."
-            if sees_later(t) is None
+            if t.sees_later is None
             else "Its steps see later time steps too: right for tagging, and a leak where each "
             "should predict the next (`causal=True` makes that a finding)."
-        )
-    if look is not None and look.how in ("batch, time", "time, batch"):
-        sentences.append(
-            f"Its rows are in the order ({look.how}): keep the targets in the same order."
         )
     if t.state_is_kept:
         sentences.append("The model keeps a state between calls: the next call goes on from it.")
@@ -75,18 +66,14 @@ def praise(t: Tables) -> str:
 def steps_read(walk: Walk, reads: list[Read]) -> str:
     """The steps that the rows of the looked-at samples read of a walk, in words."""
     found = [ends_read(walk, read) for read in reads]
-    if all(one == ("end", "end") for one in found):
+    if all(one == ["end", "end"] for one in found):
         return "the end of both directions"
     named = []
     for direction, name in enumerate(("forward", "backward")[: walk.call.directions]):
-        kinds = {one[direction] for one in found} - {""}
+        kinds = {one[direction] for one in found} - {()}
         if kinds == {"end"}:
             is_full = bool((walk.ends == walk.steps).all())
-            text = (
-                ("the last step" if is_full else "the last real step")
-                if not direction
-                else "step 0"
-            )
+            text = ("the last step" if is_full else "the last real step") if not direction else "step 0"
         elif len(kinds) == 1:
             (steps,) = kinds
             text = f"step {steps[0]} alone"
@@ -102,41 +89,37 @@ def steps_read(walk: Walk, reads: list[Read]) -> str:
     return " and ".join(named)
 
 
-def ends_read(walk: Walk, read: Read, end: int | None = None) -> tuple[Any, Any]:
-    """For each direction "end", the steps that are read as a tuple, or "" where none is.
+def ends_read(walk: Walk, read: Read, end: int | None = None) -> list[Any]:
+    """For each direction "end", or the steps that are read, as a tuple.
 
     Args:
         walk: the walk that is read.
         read: what of it is read.
         end: how many steps are real, where the walk does not tell.
     """
-    cols = places(read.steps.any(0) | read.state.any(0))
-    last = {int(walk.ends[c]) - 1 for c in cols}
-    top, found = walk.call.rows - walk.call.directions, []
-    for direction, output in enumerate((read.output, read.backward)[: walk.call.directions]):
-        steps = set(places(output.any(1)))
-        state = read.c if walk.call.is_cell else read.state[top + direction]
-        if state.any() and not (walk.call.is_cell and steps):
-            steps |= {0} if direction else last
-        ends = {0} if direction else last if end is None else {end - 1}
-        found.append("" if not steps else "end" if steps == ends else tuple(sorted(steps)))
-    return found[0], found[1] if len(found) > 1 else ""
+    found: list[Any] = []
+    for direction, way in enumerate(read.ways):
+        last = {int(walk.ends[col]) for col in places(way.any(0))} if end is None else {end}
+        steps = places(way.any(1))
+        is_end = {*steps} == ({0} if direction else {one - 1 for one in last})
+        found.append("end" if steps and is_end else tuple(steps))
+    return found
 
 
 def evidence(t: Tables) -> dict[str, Any]:
     """What was measured, by name."""
-    given, look = t.given, t.look
+    given, answer = t.given, t.answer
     found: dict[str, Any] = {"x": given.axes.words(given.main.shape)}
     if given.axes.is_folded:
         found |= {"samples": given.batch, "time steps": given.time}
-    number = look.number if look is not None else next(iter(t.floats), None)
+    number = answer.number if answer is not None else next(iter(t.floats), None)
     if number is not None:
         found["output"] = str(list(t.outputs[number].shape))
     if t.walks:
         walk = t.bad_walk or t.walks[0]
         found |= {"layer": walk.name, "its steps": walk.steps, "its sequences": walk.cols}
-    if look is not None and given.batch > 1:
-        found["samples that reach another's output"] = int(look.foreign.any(1).sum())
+    if answer is not None and given.batch > 1:
+        found["samples that reach another's output"] = int(answer.foreign.any(1).sum())
     return found
 
 
@@ -160,7 +143,7 @@ def not_checked(t: Tables, own_call: bool) -> tuple[str, ...]:
     elif not t.outputs:
         sentences.append("what happens after the recurrent layers: the model returns no tensor.")
     elif not t.mixes:
-        judged = {look.number for look in t.looks if look is t.look or not look.mixes}
+        judged = {one.number for one in t.judged}
         rest = [(k, o) for k, o in enumerate(t.outputs) if k not in judged and o.numel() > 1]
         if rest:
             named = ", ".join(f"{t.name_of(k)} {list(o.shape)}" for k, o in rest)

@@ -7,26 +7,21 @@ by gradients at zeros added to what leaves each layer: which of its steps an ans
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_packed_sequence
 
 from lstm_teach.checks.layout.calling import output_tensors
 from lstm_teach.checks.layout.given import Axes, CannotTell, Given
 from lstm_teach.checks.layout.record import Call, recording
 from lstm_teach.layouts import weights_like
 
-Rows = Callable[[Tensor], Tensor]
-"""Brings a tensor that came out into [batch, ...]."""
-
 _FAINT = 1e-5
 _ROUNDING = 1e-11
-_ROWS_IN_ORDER = ("batch, time", "time, batch")
 
 
 @dataclass
@@ -36,25 +31,6 @@ class Run:
     calls: list[Call]
     names: list[str]
     outputs: list[Tensor]
-
-
-@dataclass
-class Read:
-    """What of a walk is read: [steps or rows, cols], True where read.
-
-    ``output`` and ``backward`` are the two directions of a layer's output (a cell's h is output);
-    ``h`` and ``c`` are its final states; ``features`` tells how many features of output are read.
-    """
-
-    output: Tensor
-    backward: Tensor
-    h: Tensor
-    c: Tensor
-    features: int
-
-    state = property(lambda self: self.h | self.c)
-    steps = property(lambda self: self.output | self.backward)
-    is_any = property(lambda self: bool(self.steps.any() or self.state.any()))
 
 
 @dataclass(eq=False)
@@ -79,42 +55,74 @@ class Walk:
 
     call = property(lambda self: self.calls[0])
     name = property(lambda self: self.call.name)
-    ends = property(lambda self: self.call.ends)
     steps = property(lambda self: self.samples.shape[0])
     cols = property(lambda self: self.samples.shape[1])
     owners = property(lambda self: self.samples.any(0) | self.states.any(0))
+
+    @property
+    def ends(self) -> Tensor:
+        """The number of real steps of each column."""
+        return torch.stack([call.ends for call in self.calls]).sum(0)
 
     def steps_of(self, time: int) -> list[int]:
         """The steps that one of the looked-at time steps of x reaches."""
         return places(self.times[..., time].any(1))
 
 
-@dataclass(eq=False)
-class Look:
-    """One tensor that came out, as rows, one a sample.
+@dataclass
+class Read:
+    """What is read of a walk, True where read.
 
     Attributes:
-        number: its number among the outputs.
-        how: where its rows are: "said" by the caller, a "state", flattened as "batch, time" or
-            "time, batch", "packed", "real steps", a "list", or "axis 1".
-        rows: brings it to [batch, ...]; to [batch, time, ...] where `has_time`.
-        reached: [samples, rows]: whether each looked-at sample of x has a say in each row.
-        foreign: the same without each sample's own row.
+        output: [steps, cols] of all that the layer gives at each step (of a cell its h).
+        state: [rows, cols] of its final states, h or c.
+        ways: for each direction of the top layer [steps, cols], where its final state counts as
+            the step at which it ends.
+        features: how many features of the output.
+        c: whether c is read.
+    """
+
+    output: Tensor
+    state: Tensor
+    ways: list[Tensor]
+    features: int
+    c: bool
+
+    is_any = property(lambda self: bool(self.output.any() or self.state.any()))
+
+
+@dataclass(eq=False)
+class Answer:
+    """A tensor that came out.
+
+    Attributes:
+        number: its number among all that came out.
+        rows: brings it to [batch, ...], or to [batch, time, ...] where `has_time`; None where its
+            axes are not as the caller said.
+        moved: [samples, *shape]: which of its numbers each looked-at sample of x changes.
+        reached: [samples, rows], or without rows [samples, numbers]: what each of them reaches.
+        foreign: what of that belongs to another sample; without rows, what two of them reach.
     """
 
     number: int
-    how: str
-    rows: Rows
+    rows: Callable[[Tensor], Tensor] | None
     has_time: bool
+    moved: Tensor
     reached: Tensor
     foreign: Tensor
 
     mixes = property(lambda self: bool(self.foreign.any()))
 
+    def along(self, axis: int) -> Tensor:
+        """[samples, size]: which places along an axis each looked-at sample reaches."""
+        first = self.moved.movedim(1 + axis, 1)
+        return first.reshape(*first.shape[:2], -1).any(2)
+
     @property
     def is_reordered(self) -> bool:
         """Whether each sample reaches exactly one row, and no two of them the same."""
-        return bool((self.reached.sum(1) == 1).all()) and most(self.reached, 0) <= 1
+        one_each = bool((self.reached.sum(1) == 1).all())
+        return self.rows is not None and one_each and most(self.reached, 0) <= 1
 
 
 class Tables:
@@ -127,9 +135,11 @@ class Tables:
         said: Axes,
         call: Callable[[Any], Any],
         rewind: Callable[..., None],
+        causal: bool = False,
     ) -> None:
         """Keep what is to be run; `begin` and `go_on` run it."""
         self.model, self.given, self._call, self._rewind = model, given, call, rewind
+        self.causal = causal
         self.said = said.knowing(batch=given.batch)
         self.has_batch = "batch" in given.lead
 
@@ -169,57 +179,45 @@ class Tables:
             outputs = [o if ask else o.detach().clone() for _, o in found]
         return returned, Run(calls, [name for name, _ in found], outputs)
 
-    @cached_property
-    def foreign_later(self) -> Tensor | None:
-        """[samples, rows]: which rows of the next call each sample of this call reaches, without
-        its own, where the model keeps a state."""
-        if not self.state_is_kept or self.look is None:
-            return None
-        later = []
-        for sample in self.given.samples:
-            self.run(self.given.altered(sample=sample))
-            later.append(self.run(self.given.value, state=False))
-        return self._without_own(self._changed(self.look, later, self.second).flatten(2).any(2))
-
     # ---- what enters the layers --------------------------------------------------------------
 
     @cached_property
     def walks(self) -> list[Walk]:
         """The walks of all recurrent layers, in the order in which they begin."""
-        walks: list[Walk] = []
-        latest: dict[int, Walk] = {}
+        walks: list[list[int]] = []
+        latest: dict[int, list[int]] = {}
+        runs = self.by_sample + self.by_time
         for place, call in enumerate(self.base.calls):
-            samples, many = self._moved(place, "inputs", self.by_sample)
-            times, often = self._moved(place, "inputs", self.by_time)
-            states, _ = self._moved(place, "states", self.by_sample)
-            carried = states.any() or self._moved(place, "states", self.by_time)[0].any()
-            new = Walk([call], [place], samples, times, states, (many, often))
-            walk = latest.get(id(call.module))
-            if walk is None or not carried or walk.cols != new.cols:
-                latest[id(call.module)] = new
-                walks.append(new)
-                continue
-            for name in ("calls", "places"):
-                getattr(walk, name).extend(getattr(new, name))
-            for name in ("samples", "times", "states"):
-                setattr(walk, name, torch.cat((getattr(walk, name), getattr(new, name))))
-            walk.crowd = max(walk.crowd[0], many), max(walk.crowd[1], often)
-        return walks
+            own = latest.get(id(call.module))
+            alike = own and self.base.calls[own[0]].inputs.shape[1] == call.inputs.shape[1]
+            if own and alike and self._moved([place], "states", runs).any():
+                own.append(place)
+            else:
+                latest[id(call.module)] = [place]
+                walks.append(latest[id(call.module)])
+        return [self._walk(places) for places in walks]
 
-    def _moved(self, place: int, part: str, runs: list[Run]) -> tuple[Tensor, int]:
-        """[rows, cols, runs]: what of a call's inputs or states each run changed, and the most
-        runs that changed a single number."""
-        call = self.base.calls[place]
-        before = getattr(call, part)
-        marks = torch.zeros(*before.shape[:2], len(runs), dtype=torch.bool)
-        count = torch.zeros(before.shape, dtype=torch.uint8)
-        for number, run in enumerate(runs):
-            if len(run.calls) > place and run.calls[place].name == call.name:
-                by = change(getattr(run.calls[place], part), before)
-                moved = by > _FAINT * largest(by)
-                count += moved
-                marks[..., number] = moved.any(-1)
-        return marks, int(largest(count))
+    def _walk(self, places: list[int]) -> Walk:
+        samples = self._moved(places, "inputs", self.by_sample)
+        times = self._moved(places, "inputs", self.by_time)
+        states = self._moved(places, "states", self.by_sample)
+        crowd = most(samples, -1), most(times, -1)
+        calls = [self.base.calls[place] for place in places]
+        return Walk(calls, places, samples.any(2), times.any(2), states.any(2), crowd)
+
+    def _moved(self, places: list[int], part: str, runs: list[Run]) -> Tensor:
+        """[rows, cols, features, runs]: what of the inputs or states of calls each run changed."""
+        found = []
+        for place in places:
+            call = self.base.calls[place]
+            before = getattr(call, part)
+            marks = torch.zeros(*before.shape, len(runs), dtype=torch.bool)
+            for number, run in enumerate(runs):
+                if len(run.calls) > place and run.calls[place].name == call.name:
+                    by = change(getattr(run.calls[place], part), before)
+                    marks[..., number] = by > _FAINT * largest(by)
+            found.append(marks)
+        return torch.cat(found)
 
     @cached_property
     def bad_walk(self) -> Walk | None:
@@ -241,29 +239,43 @@ class Tables:
 
     # ---- what comes out ----------------------------------------------------------------------
 
-    def _changed(self, look: Look, runs: list[Run], base: Run | None = None) -> Tensor:
-        """[runs, batch, (time,) ...]: what of an output each run changed, by more than rounding."""
-        before = look.rows((base or self.base).outputs[look.number])
-        by = torch.stack([change(look.rows(run.outputs[look.number]), before) for run in runs])
+    def changed(self, number: int, runs: list[Run], base: Run | None = None) -> Tensor:
+        """[runs, *shape]: which numbers of an output each run changed, by more than rounding."""
+        before = (base or self.base).outputs[number]
+        by = torch.stack([change(run.outputs[number], before) for run in runs])
         sizes = [largest(self.outputs[k].abs().nan_to_num(0, 0, 0)) for k in self.floats]
-        moved = by > max(_FAINT * largest(by), _ROUNDING * min([1.0, *sizes]))
-        return moved.reshape(*moved.shape[: 2 + look.has_time], -1)
+        return by > max(_FAINT * largest(by), _ROUNDING * min([1.0, *sizes]))
+
+    @cached_property
+    def answers(self) -> list[Answer]:
+        """Everything that comes out, where the caller said first."""
+        numbers = (self.floats or range(len(self.outputs))) if self.has_batch else ()
+        return sorted(map(self._answer, numbers), key=lambda answer: answer.rows is None)
+
+    def _answer(self, number: int) -> Answer:
+        moved = self.changed(number, self.by_sample)
+        if not self._is_said(number):
+            reached = moved.flatten(1)
+            return Answer(number, None, False, moved, reached, reached & (reached.sum(0) > 1))
+        first = [name for name in ("batch", "time") if name in self.said.flat]
+        rows = [self.said.to_front(one, *first) for one in moved]
+        reached = torch.stack([row.reshape(self.given.batch, -1).any(1) for row in rows])
+        answer = Answer(
+            number,
+            lambda tensor: self.said.to_front(tensor, *first),
+            len(first) == 2,
+            moved,
+            reached,
+            self._without_own(reached),
+        )
+        if answer.is_reordered and self._order_is_returned(reached):
+            answer.foreign[:] = False
+        return answer
 
     def _without_own(self, reached: Tensor) -> Tensor:
         foreign = reached.clone()
         foreign[torch.arange(len(reached)), self.given.samples] = False
         return foreign
-
-    def look_at(self, number: int, how: str, rows: Rows, has_time: bool = False) -> Look:
-        """Ask which samples of x reach which rows of one output."""
-        look = Look(number, how, rows, has_time, torch.empty(0), torch.empty(0))
-        look.reached = self._changed(look, self.by_sample).flatten(2).any(2)
-        look.foreign = look.reached
-        if look.reached.shape[1] == self.given.batch:
-            look.foreign = self._without_own(look.reached)
-            if look.is_reordered and self._order_is_returned(look.reached):
-                look.foreign[:] = False
-        return look
 
     def _order_is_returned(self, reached: Tensor) -> bool:
         """Whether the model also hands out the order in which the rows are."""
@@ -275,80 +287,44 @@ class Tables:
             if not o.is_floating_point()
         )
 
-    @cached_property
-    def looks(self) -> list[Look]:
-        """Every output that has rows for the samples, where the caller said first."""
-        looks = []
-        for number in (self.floats or range(len(self.outputs))) if self.has_batch else ():
-            tried = [self.look_at(number, *way) for way in self._ways(number)]
-            looks += sorted(tried, key=lambda look: int(look.foreign.sum()))[:1]
-        return sorted(looks, key=lambda look: look.how != "said")
-
-    def _ways(self, number: int) -> Iterator[tuple[str, Rows, bool]]:
-        """Where the samples may be in an output: as the caller said, else what its shape allows."""
-        shape, batch = tuple(self.outputs[number].shape), self.given.batch
-        if self.base.names[number].endswith("[:]"):
-            yield "list", lambda t: t, False
-            yield "list", lambda t: t.movedim(1, 0), False
-            return
-        if self._is_said(shape):
-            first = [name for name in ("batch", "time") if name in self.said.flat]
-            yield "said", lambda t: self.said.to_front(t, *first), len(first) == 2
-            return
-        if not shape or shape == (batch, batch):
-            return
-        if len(shape) == 3 and shape[1] == batch and shape[:2] in {s[:2] for s in self.states}:
-            yield "state", lambda t: t.movedim(1, 0), False
-            return
-        packed = next((c.packed for c in self.base.calls if c.packed is not None), None)
-        if packed is not None and shape[0] == len(packed.data) != batch:
-            yield "packed", lambda t: pad_packed_sequence(packed._replace(data=t), True)[0], True
-        real = ~self.given.pads
-        if real.dim() == 2 and batch < shape[0] == int(real.sum()) < real.numel():
-            yield "real steps", lambda t: _spread_out(t, real), True
-        if shape[0] > batch and shape[0] % batch == 0:
-            yield "batch, time", lambda t: t.reshape(batch, -1, *t.shape[1:]), True
-            yield "time, batch", lambda t: t.reshape(-1, batch, *t.shape[1:]).transpose(0, 1), True
-        elif shape.count(batch) == 1:
-            axis = shape.index(batch)
-            yield f"axis {axis}", lambda t: t.movedim(axis, 0), False
-
-    @property
-    def states(self) -> set[tuple[int, ...]]:
-        """Shapes of h_n and c_n: handed on, but no prediction."""
+    def is_state(self, shape: tuple[int, ...]) -> bool:
+        """Whether this is the shape of an h_n or c_n, with its batch on axis 1."""
         calls = [call for call in self.base.calls if not call.is_cell]
         widths = [(c, w) for c in calls for w in (c.module.hidden_size, c.module.proj_size)]
-        return {(call.rows, call.inputs.shape[1], width) for call, width in widths}
+        return shape in {(call.rows, call.inputs.shape[1], width) for call, width in widths}
 
-    def _is_said(self, shape: tuple[int, ...]) -> bool:
+    def _is_said(self, number: int) -> bool:
         """Whether an output has its axes as the caller said.
 
-        A state has its batch on axis 1, whatever its first axis happens to be; and in a square
-        one, such as attention weights over the batch, nobody can tell which axis is the batch.
+        In a square one, such as attention weights over the batch, nobody can tell which axis is
+        the batch.
         """
-        fits, square = self._has_batch(shape), (self.given.batch, self.given.batch)
-        others = [tuple(self.outputs[k].shape) for k in self.floats]
-        if shape in self.states:
-            return fits and (self.said.flat[0] != "batch" or {*others} <= self.states)
-        return fits and (shape != square or {s for s in others if self._has_batch(s)} == {square})
+        shape, name = tuple(self.outputs[number].shape), self.base.names[number]
+        if name.endswith("[:]") or (self.is_state(shape) and self.said.flat[0] == "batch"):
+            return False
+        others = {tuple(self.outputs[k].shape) for k in self.floats}
+        square = (self.given.batch, self.given.batch)
+        return self._fits(shape) and (shape != square or {*filter(self._fits, others)} == {square})
 
-    def _has_batch(self, shape: tuple[int, ...]) -> bool:
+    def _fits(self, shape: tuple[int, ...]) -> bool:
         apart = self.said.unfolded(shape)
         return apart is not None and apart[self.said.flat.index("batch")] == self.given.batch
 
     @cached_property
-    def look(self) -> Look | None:
+    def answer(self) -> Answer | None:
         """The output that speaks for the model: the first that surely mixes, or the first."""
-        said = [look for look in self.looks if look.how == "said"]
-        flat = [look for look in self.looks if look.how in _ROWS_IN_ORDER]
-        whole = self.given.batch * self.given.time
+        said = [one for one in self.answers if one.rows is not None]
+        apart = [one for one in self.answers if not one.mixes and one.reached.any()]
         # One that is reordered beside another is sorted by length and only used as a whole, such
         # as a mean for a KL term.
-        mixing = [k for k in said if k.mixes and (k is said[0] or not k.is_reordered)]
-        mixing += [k for k in flat if k.mixes and len(self.outputs[k.number]) == whole]
-        apart = [k for k in self.looks if not k.mixes and not k.how.startswith("axis")]
-        apart = [k for k in apart if k.how not in _ROWS_IN_ORDER or k.reached.any()]
+        mixing = [one for one in said if one.mixes and (one is said[0] or not one.is_reordered)]
         return next(iter([*mixing, *said, *apart]), None)
+
+    @property
+    def judged(self) -> list[Answer]:
+        """The outputs in which samples keep apart; of those without rows, which all of them reach."""
+        apart = [one for one in self.answers if not one.mixes]
+        return [one for one in apart if one.rows is not None or one.reached.any(1).all()]
 
     def name_of(self, number: int) -> str:
         """An output by its name: "the output", or "`output[0]`" of several."""
@@ -357,39 +333,71 @@ class Tables:
 
     @property
     def mixes(self) -> bool:
-        """Whether a sample reaches another sample's output, or there is no such output."""
+        """Whether a sample reaches another sample's output, or all outputs depend on several."""
         if not self.has_batch or not self.outputs:
             return self.has_batch and self.bad_walk is not None
-        return self.look is None or self.look.mixes
+        return self.answer is None or self.answer.mixes
 
     @property
     def is_dead(self) -> bool:
         """Whether nothing that was replaced in x changed the output."""
-        return bool(self.floats) and self.look is not None and not self.look.reached.any()
+        speaking = [self.answer] if self.answer is not None else self.answers
+        return bool(self.floats and speaking) and not any(one.reached.any() for one in speaking)
 
     @cached_property
-    def time_reached(self) -> Tensor | None:
-        """[times, steps of an answer]: which of these each looked-at time step of x reaches, for
-        an answer with as many steps as x."""
-        if self.look is None or not self.look.has_time or not self.given.times:
+    def foreign_later(self) -> Tensor | None:
+        """[samples, rows]: which rows of the next call each sample of this call reaches, without
+        its own, where the model keeps a state."""
+        if not self.state_is_kept or self.answer is None or self.answer.rows is None:
             return None
-        moved = self._changed(self.look, self.by_time)
-        return moved.any(3).any(1) if moved.shape[2] == self.given.time else None
+        later = []
+        for sample in self.given.samples:
+            self.run(self.given.altered(sample=sample))
+            later.append(self.run(self.given.value, state=False))
+        moved = self.changed(self.answer.number, later, self.second)
+        rows = torch.stack([self.answer.rows(one).reshape(self.given.batch, -1) for one in moved])
+        return self._without_own(rows.any(2))
+
+    @cached_property
+    def moved_by_time(self) -> Tensor:
+        """[times, *shape]: which numbers of the answer each looked-at time step of x changes."""
+        if self.answer is None or not self.by_time:
+            return torch.zeros(len(self.by_time), 0, dtype=torch.bool)
+        return self.changed(self.answer.number, self.by_time)
+
+    @cached_property
+    def sees_later(self) -> tuple[int, int] | None:
+        """A step of an answer and a later time step of x that reaches it, where there are any."""
+        if not self.has_steps:
+            return None
+        for time, moved in reversed(list(zip(self.given.times, self.moved_by_time, strict=True))):
+            early = self.answer.rows(moved)[:, :time].transpose(0, 1).flatten(1).any(1)
+            if early.any():
+                return places(early)[0], time
+        return None
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether the answer has as many steps as x."""
+        answer = self.answer
+        if answer is None or answer.rows is None or not answer.has_time or not self.given.times:
+            return False
+        return answer.rows(self.outputs[answer.number]).shape[1] == self.given.time
 
     @cached_property
     def with_longer_pads(self) -> Tensor | None:
         """[batch] or [batch, time]: which answers one more pad in x changes, if it can have one."""
-        value, look = self.given.longer(), self.look
-        if value is None or look is None or look.number not in self.floats:
+        value, answer = self.given.longer(), self.answer
+        if value is None or answer is None or answer.rows is None or not self.floats:
             return None
         try:
-            after = look.rows(self.run(value).outputs[look.number])
+            after = answer.rows(self.run(value).outputs[answer.number])
         except Exception:  # written for one length
             return None
-        before = look.rows(self.outputs[look.number])
+        before = answer.rows(self.outputs[answer.number])
         if after.dim() != before.dim() or len(after) != len(before):
             return None
-        by = change(after, before).reshape(*before.shape[: 1 + look.has_time], -1).amax(-1)
+        by = change(after, before).reshape(*before.shape[: 1 + answer.has_time], -1).amax(-1)
         return by > 1e-4 * max(largest(before.abs()), 1e-3)
 
     # ---- who reads what ----------------------------------------------------------------------
@@ -403,51 +411,64 @@ class Tables:
             return None
         return run if len(run.calls) == len(self.base.calls) else None
 
-    def reads(self, masks: dict[int, Tensor]) -> list[Read]:
-        """What the masked parts of the outputs read of each walk; none where no gradient comes."""
-        outputs = self.asked.outputs if self.asked is not None else []
-        asked = [
-            (weights_like(outputs[k]) * mask.to(outputs[k]) * outputs[k]).sum()
-            for k, mask in masks.items()
-            if k < len(outputs) and outputs[k].requires_grad
-        ]
-        taps = [(c, key) for c in (self.asked.calls if self.asked else ()) for key in c.taps]
-        if not asked or not taps:
+    def reads(self, parts: list[Tensor]) -> list[Read]:
+        """What tensors of the asked run read of each walk; nothing where no gradient comes."""
+        parts = [part for part in parts if part.requires_grad]
+        calls = self.asked.calls if self.asked is not None else []
+        taps = [(call, key) for call in calls for key in call.taps]
+        if not parts or not taps:
             return []
+        # Not alike, or an output and its negative would cancel.
+        sums = [(k + 1) * (weights_like(part) * part).sum() for k, part in enumerate(parts)]
         try:
-            found = gradients(torch.stack(asked).sum(), [c.taps[key][0] for c, key in taps])
+            found = gradients(torch.stack(sums).sum(), [call.taps[key][0] for call, key in taps])
         except RuntimeError:  # Some graphs refuse this, such as a re-entrant checkpoint.
             return []
-        marks = {
-            (id(call), key): call.marks(key, gradient)
-            for (call, key), gradient in zip(taps, found, strict=True)
-        }
-        assert self.asked is not None
-        calls = self.asked.calls
-        return [_read_of(walk, [calls[k] for k in walk.places], marks) for walk in self.walks]
+        marks: dict[int, dict[str, Tensor]] = {id(call): {} for call in calls}
+        for (call, key), gradient in zip(taps, found, strict=True):
+            marks[id(call)][key] = call.marks(key, gradient)
+        return [_read([(calls[k], marks[id(calls[k])]) for k in w.places]) for w in self.walks]
+
+    def reads_of(self, number: int, mask: Tensor) -> list[Read]:
+        """What the marked numbers of an output read of each walk."""
+        outputs = self.asked.outputs if self.asked is not None else []
+        return self.reads([o * mask.to(o) for o in outputs[number : number + 1]])
+
+    def reads_at(self, *index: Any) -> list[Read]:
+        """What an answer at [sample, step, ...] reads of each walk."""
+        if self.answer is None or self.answer.rows is None:
+            return []
+        mask = torch.zeros(self.outputs[self.answer.number].shape, dtype=torch.bool)
+        self.answer.rows(mask)[index] = True
+        return self.reads_of(self.answer.number, mask)
 
     @cached_property
     def sample_reads(self) -> list[list[Read]]:
-        """What the row of each looked-at sample reads, [samples][walks]; else nothing."""
-        found = [self.reads_of(lambda rows, s=s: rows[s]) for s in self.given.samples]  # type: ignore[misc]
+        """What the answer of each looked-at sample reads, [samples][walks]; else nothing."""
+        if self.answer is None:
+            return []
+        found = [
+            self.reads_at(sample) if self.answer.rows else self.reads_of(self.answer.number, own)
+            for sample, own in zip(self.given.samples, self.answer.moved, strict=True)
+        ]
         return found if all(found) else []
 
-    def reads_of(self, part: Rows) -> list[Read]:
-        """What a part of the rows of the output reads of each walk."""
-        if self.look is None:
+    def entry_reads(self, walk: Walk) -> list[list[Read]]:
+        """What enters a walk for each looked-at sample reads of the walks, [samples][walks]."""
+        if self.asked is None or walk.cols != self.given.batch:
             return []
-        output = self.outputs[self.look.number]
-        numbers = torch.arange(1, output.numel() + 1, device=output.device).reshape(output.shape)
-        mask = torch.zeros(output.numel() + 1)
-        mask[part(self.look.rows(numbers).cpu()).flatten()] = 1
-        return self.reads({self.look.number: mask[1:].reshape(output.shape)})
+        call = self.asked.calls[walk.places[0]]
+        states = [one.reshape(-1, walk.cols, one.shape[-1]) for one in call.entered[1:]]
+        parts = [call.walked(call.entered[0], call.packed), *states]
+        found = [self.reads([part[:, sample] for part in parts]) for sample in self.given.samples]
+        return found if all(found) else []
 
     @cached_property
     def all_reads(self) -> list[Read]:
         """What all outputs together read of each walk; nothing where no gradient gets through."""
-        said = [look.number for look in self.looks if look.how == "said"] or self.floats
-        # Not alike, or an output and its negative would cancel.
-        return self.reads({k: torch.full(self.outputs[k].shape, 1.0 + k) for k in said})
+        said = [one.number for one in self.answers if one.rows is not None] or self.floats
+        outputs = self.asked.outputs if self.asked is not None else []
+        return self.reads([outputs[k] for k in said if k < len(outputs)])
 
 
 def _differ(one: Run, other: Run) -> bool:
@@ -455,29 +476,29 @@ def _differ(one: Run, other: Run) -> bool:
     return any(a.shape != b.shape or largest(change(a, b)) > 0 for a, b in pairs)
 
 
-def _read_of(walk: Walk, calls: list[Call], marks: dict[tuple[int, str], Tensor]) -> Read:
-    """What is read of one walk, by where the gradients at its taps are not zero."""
-    first, outputs = calls[0], []
-    states = {key: torch.zeros(first.rows, walk.cols, dtype=torch.bool) for key in "hc"}
-    for call in calls:
-        none = torch.zeros(*call.inputs.shape[:2], 0, dtype=torch.bool)
-        outputs.append(marks.get((id(call), "output"), none))
-        for key in states:
-            if (id(call), key) in marks:
-                states[key] |= marks[id(call), key].any(-1)
-    half = outputs[0].shape[-1] // first.directions
-    forward, backward = (
-        torch.cat([o[..., part] for o in outputs]) for part in (slice(half), slice(half, None))
+def _read(parts: list[tuple[Call, dict[str, Tensor]]]) -> Read:
+    """What is read of one walk, by where the gradients at the taps of its calls are not zero."""
+    output, states, ways = [], [], []
+    for call, marks in parts:
+        output.append(marks["output"])
+        kept = [marks[key].any(-1) for key in "hc" if key in marks]
+        cols = torch.arange(call.inputs.shape[1])
+        state = torch.stack(kept).any(0) if kept else torch.zeros(call.rows, len(cols)).bool()
+        halves = [half.any(-1).clone() for half in marks["output"].chunk(call.directions, -1)]
+        for half, ends, row in zip(
+            halves, (call.ends - 1, torch.zeros_like(cols)), state[-call.directions :], strict=False
+        ):
+            half[ends, cols] |= row
+        states.append(state)
+        ways.append(halves)
+    every = torch.cat(output)
+    return Read(
+        every.any(-1),
+        torch.stack(states).any(0),
+        [torch.cat(way) for way in zip(*ways, strict=True)],
+        int(every.flatten(0, 1).any(0).sum()),
+        any(bool(marks["c"].any()) for _, marks in parts if "c" in marks),
     )
-    features = int(torch.cat((forward, backward), -1).flatten(0, 1).any(0).sum())
-    return Read(forward.any(-1), backward.any(-1), states["h"], states["c"], features)
-
-
-def _spread_out(rows: Tensor, real: Tensor) -> Tensor:
-    """The rows of all real steps, sample after sample, as [batch, time, ...]."""
-    spread = rows.new_zeros(*real.shape, *rows.shape[1:])
-    spread[real.to(rows.device)] = rows
-    return spread
 
 
 def most(marks: Tensor, axis: int) -> int:
