@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lstm_teach.checks.layout.tables import Answer, Tables, Walk, most, places
+from lstm_teach.checks.layout.tables import Tables, Walk, along, most, places
 from lstm_teach.checks.mistake import Mistake
 
 Words = dict[str, Any] | None
@@ -113,10 +113,21 @@ def one_long_sequence(t: Tables) -> Words:
     return _words(t, walk, fix=fix)
 
 
-def _axes_of_samples(t: Tables) -> list[tuple[Answer, int]]:
-    """The axes of outputs that are as long as the batch."""
-    shapes = [(one, t.outputs[one.number].shape) for one in t.answers]
-    return [(one, k) for one, shape in shapes for k, n in enumerate(shape) if n == t.given.batch]
+def _loop_along_the_batch(t: Tables) -> bool:
+    """Whether, with no layer of torch's inside, samples reach later samples only, and no time step
+    reaches the place of another."""
+    for one in t.answers if t.mixes and not t.walks and t.given.time > 2 else ():
+        shape = t.outputs[one.number].shape
+        moved = t.changed(one.number, t.by_time)
+        of_time = [along(moved, axis) for axis, size in enumerate(shape) if size == t.given.time]
+        apart = [[time] for time in t.given.times] in of_time or len(sum(of_time or [[]], [])) < 2
+        ordered = [
+            all(min(rows, default=0) >= sample for sample, rows in zip(t.given.samples, of, strict=True))
+            for of in [along(one.moved, axis) for axis, size in enumerate(shape) if size == t.given.batch]
+        ]
+        if apart and (any(ordered) or not ordered):
+            return True
+    return False
 
 
 @known(
@@ -132,11 +143,9 @@ def walks_along_the_batch(t: Tables) -> Words:
     walk, axes, answer = t.badly_fed, t.given.axes, t.answer
     time = axes.flat.index("time") if "time" in axes.flat else 1
     loop = f"`for xt in x.unbind({time}):`"
-    for one, axis in _axes_of_samples(t) if t.mixes and not t.walks else ():
-        pairs = zip(t.given.samples, one.along(axis), strict=True)
-        if t.given.time > 2 and not any(row[:sample].any() for sample, row in pairs):
-            because = "Samples reach one another's answers in order, each only later ones"
-            return _words(t, who="your loop", because=because, fix=loop)
+    if _loop_along_the_batch(t):
+        because = "Samples reach one another's answers in order, each only later ones"
+        return _words(t, who="your loop", because=because, fix=loop)
     if walk is None:
         return None
     step, apart = walk.samples.any(1), [most(walk.times.any(axis), 1) <= 1 for axis in (0, 1)]
@@ -174,11 +183,15 @@ def walks_along_the_batch(t: Tables) -> Words:
 )
 def axes_come_out_swapped(t: Tables) -> Words:
     """No output has the batch where it was said to be, and one has it, unmixed, elsewhere."""
-    place = t.said.flat.index("batch") if "batch" in t.said.flat else 0
-    for one, axis in _axes_of_samples(t) if not t.mixes else ():
-        shape = tuple(t.outputs[one.number].shape)
-        own = [places(row) for row in one.along(axis)] == [[s] for s in t.given.samples]
-        if one is t.answer and not one.rows and own and axis != place and not t.is_state(shape):
+    if t.mixes or t.answer is None or t.answer.rows is not None:
+        return None
+    shape, place = tuple(t.outputs[t.answer.number].shape), t.said.flat.index("batch")
+    has_states = any(t.is_state(tuple(output.shape)) for output in t.outputs)
+    if has_states or shape[place : place + 1] == (t.given.batch,):
+        return None
+    for axis in range(len(shape)):
+        own = along(t.answer.moved, axis) == [[sample] for sample in t.given.samples]
+        if own and shape[axis] == t.given.batch:
             return _words(t, axis=axis, place=place)
     return None
 
@@ -247,7 +260,7 @@ def _is_cut(parts: Tensor) -> bool:
 def taken_from_the_wrong_axis(t: Tables) -> Words:
     """One sample is left of the batch, or one feature of every step."""
     answer, walk = t.answer, t.walks[-1] if t.walks else None
-    reaching = places(answer.moved.flatten(1).any(1)) if answer is not None else []
+    reaching = places(answer.reached.any(1)) if answer is not None else []
     is_laid = answer is not None and answer.rows is not None  # else it could be a `view`
     if t.bad_walk is None and len(reaching) == 1 < len(t.given.samples):
         if not is_laid or (t.mixes and walk is not None and walk.steps == t.given.batch):
@@ -452,7 +465,7 @@ def read_behind_the_end(t: Tables) -> Words:
         return None
     short = [k for k, sample in enumerate(given.samples) if lengths[sample] < given.time]
     real = [int(lengths[given.samples[k]]) for k in short]
-    reaches = t.answer.moved.flatten(1).any(1)
+    reaches = t.answer.reached.any(1)
     first = ", batch_first=True" if given.axes.order[0] == "batch" else ""
     for number, walk in enumerate(t.walks if short else ()):
         steps = [places(t.sample_reads[k][number].ways[0].any(1)) for k in short]

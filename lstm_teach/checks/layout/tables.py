@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import torch
@@ -19,6 +20,9 @@ from lstm_teach.checks.layout.calling import output_tensors
 from lstm_teach.checks.layout.given import Axes, CannotTell, Given
 from lstm_teach.checks.layout.record import Call, recording
 from lstm_teach.layouts import weights_like
+
+Rows = Callable[[Tensor], Tensor]
+"""Brings a tensor that came out into [batch, ...]."""
 
 _FAINT = 1e-5
 _ROUNDING = 1e-11
@@ -44,6 +48,7 @@ class Walk:
         times: [steps, cols, times]: which time steps of x do.
         states: [rows, cols, samples]: which samples reach the states handed in.
         crowd: the most samples, and the most time steps, that reach a single number.
+        is_carried: whether x reaches the states handed in.
     """
 
     calls: list[Call]
@@ -52,6 +57,7 @@ class Walk:
     times: Tensor
     states: Tensor
     crowd: tuple[int, int]
+    is_carried: bool
 
     call = property(lambda self: self.calls[0])
     name = property(lambda self: self.call.name)
@@ -97,26 +103,23 @@ class Answer:
 
     Attributes:
         number: its number among all that came out.
-        rows: brings it to [batch, ...], or to [batch, time, ...] where `has_time`; None where its
-            axes are not as the caller said.
+        is_said: whether its axes are as the caller said.
+        rows: brings it to [batch, ...], or to [batch, time, ...] where `has_time`; None where
+            nobody knows its axes.
         moved: [samples, *shape]: which of its numbers each looked-at sample of x changes.
         reached: [samples, rows], or without rows [samples, numbers]: what each of them reaches.
         foreign: what of that belongs to another sample; without rows, what two of them reach.
     """
 
     number: int
-    rows: Callable[[Tensor], Tensor] | None
+    is_said: bool
+    rows: Rows | None
     has_time: bool
     moved: Tensor
     reached: Tensor
     foreign: Tensor
 
     mixes = property(lambda self: bool(self.foreign.any()))
-
-    def along(self, axis: int) -> Tensor:
-        """[samples, size]: which places along an axis each looked-at sample reaches."""
-        first = self.moved.movedim(1 + axis, 1)
-        return first.reshape(*first.shape[:2], -1).any(2)
 
     @property
     def is_reordered(self) -> bool:
@@ -181,43 +184,54 @@ class Tables:
 
     # ---- what enters the layers --------------------------------------------------------------
 
+    def _moved(self, get: Callable[[Run], Tensor], runs: list[Run], base: Run | None = None) -> Tensor:
+        """[runs, *shape]: which numbers of a tensor each run changed, by more than rounding."""
+        before = get(base or self.base)
+        by = torch.stack([torch.zeros(before.shape), *(change(get(run), before) for run in runs)])
+        tiny = _ROUNDING * min(1.0, largest(before.float().abs().nan_to_num(0, 0, 0)))
+        return by[1:] > max(_FAINT * largest(by), tiny)
+
+    # ---- what enters the layers --------------------------------------------------------------
+
     @cached_property
     def walks(self) -> list[Walk]:
         """The walks of all recurrent layers, in the order in which they begin."""
-        walks: list[list[int]] = []
-        latest: dict[int, list[int]] = {}
-        runs = self.by_sample + self.by_time
+        walks: list[Walk] = []
+        latest: dict[int, Walk] = {}
         for place, call in enumerate(self.base.calls):
-            own = latest.get(id(call.module))
-            alike = own and self.base.calls[own[0]].inputs.shape[1] == call.inputs.shape[1]
-            if own and alike and self._moved([place], "states", runs).any():
-                own.append(place)
-            else:
-                latest[id(call.module)] = [place]
-                walks.append(latest[id(call.module)])
-        return [self._walk(places) for places in walks]
+            new = self._walk(place, call)
+            walk = latest.get(id(call.module))
+            if walk is None or not new.is_carried or walk.cols != new.cols:
+                latest[id(call.module)] = new
+                walks.append(new)
+                continue
+            walk.calls.append(call)
+            walk.places.append(place)
+            for name in ("samples", "times", "states"):
+                setattr(walk, name, torch.cat((getattr(walk, name), getattr(new, name))))
+            walk.crowd = max(walk.crowd[0], new.crowd[0]), max(walk.crowd[1], new.crowd[1])
+        return walks
 
-    def _walk(self, places: list[int]) -> Walk:
-        samples = self._moved(places, "inputs", self.by_sample)
-        times = self._moved(places, "inputs", self.by_time)
-        states = self._moved(places, "states", self.by_sample)
-        crowd = most(samples, -1), most(times, -1)
-        calls = [self.base.calls[place] for place in places]
-        return Walk(calls, places, samples.any(2), times.any(2), states.any(2), crowd)
+    def _walk(self, place: int, call: Call) -> Walk:
+        """One call as a walk of its own."""
 
-    def _moved(self, places: list[int], part: str, runs: list[Run]) -> Tensor:
-        """[rows, cols, features, runs]: what of the inputs or states of calls each run changed."""
-        found = []
-        for place in places:
-            call = self.base.calls[place]
-            before = getattr(call, part)
-            marks = torch.zeros(*before.shape, len(runs), dtype=torch.bool)
-            for number, run in enumerate(runs):
-                if len(run.calls) > place and run.calls[place].name == call.name:
-                    by = change(getattr(run.calls[place], part), before)
-                    marks[..., number] = by > _FAINT * largest(by)
-            found.append(marks)
-        return torch.cat(found)
+        def of(part: str) -> Callable[[Run], Tensor]:
+            def get(run: Run) -> Tensor:
+                is_same = len(run.calls) > place and run.calls[place].name == call.name
+                return getattr(run.calls[place] if is_same else call, part)
+
+            return get
+
+        samples = self._moved(of("inputs"), self.by_sample)
+        times = self._moved(of("inputs"), self.by_time)
+        states = self._moved(of("states"), self.by_sample)
+        return Walk(
+            [call],
+            [place],
+            *(marks.any(-1).movedim(0, -1) for marks in (samples, times, states)),
+            (most(samples, 0), most(times, 0)),
+            bool(states.any() or self._moved(of("states"), self.by_time).any()),
+        )
 
     @cached_property
     def bad_walk(self) -> Walk | None:
@@ -240,35 +254,37 @@ class Tables:
     # ---- what comes out ----------------------------------------------------------------------
 
     def changed(self, number: int, runs: list[Run], base: Run | None = None) -> Tensor:
-        """[runs, *shape]: which numbers of an output each run changed, by more than rounding."""
-        before = (base or self.base).outputs[number]
-        by = torch.stack([change(run.outputs[number], before) for run in runs])
-        sizes = [largest(self.outputs[k].abs().nan_to_num(0, 0, 0)) for k in self.floats]
-        return by > max(_FAINT * largest(by), _ROUNDING * min([1.0, *sizes]))
+        """[runs, *shape]: which numbers of an output each run changed."""
+        return self._moved(lambda run: run.outputs[number], runs, base)
 
     @cached_property
     def answers(self) -> list[Answer]:
         """Everything that comes out, where the caller said first."""
         numbers = (self.floats or range(len(self.outputs))) if self.has_batch else ()
-        return sorted(map(self._answer, numbers), key=lambda answer: answer.rows is None)
+        return sorted(map(self._answer, numbers), key=lambda answer: not answer.is_said)
 
     def _answer(self, number: int) -> Answer:
         moved = self.changed(number, self.by_sample)
-        if not self._is_said(number):
-            reached = moved.flatten(1)
-            return Answer(number, None, False, moved, reached, reached & (reached.sum(0) > 1))
+        batch, shape = self.given.batch, self.outputs[number].shape
         first = [name for name in ("batch", "time") if name in self.said.flat]
-        rows = [self.said.to_front(one, *first) for one in moved]
-        reached = torch.stack([row.reshape(self.given.batch, -1).any(1) for row in rows])
-        answer = Answer(
-            number,
-            lambda tensor: self.said.to_front(tensor, *first),
-            len(first) == 2,
-            moved,
-            reached,
-            self._without_own(reached),
-        )
-        if answer.is_reordered and self._order_is_returned(reached):
+        is_said = self._is_said(number)
+        orders: list[Rows] = []
+        if is_said:
+            orders = [lambda tensor: self.said.to_front(tensor, *first)]
+        elif len(shape) > 0 and len(shape) != 1 and shape[0] == batch * self.given.time:
+            orders = [
+                lambda rows: rows.unflatten(0, (batch, -1)),
+                lambda rows: rows.unflatten(0, (-1, batch)).transpose(0, 1),
+            ]
+        reached = moved.reshape(len(moved), prod(shape))
+        found = [Answer(number, is_said, None, False, moved, reached, reached & (reached.sum(0) > 1))]
+        for rows in orders:
+            reached = torch.stack([_any(rows(one), 1) for one in moved])
+            has_time = not is_said or len(first) == 2
+            foreign = self._without_own(reached)
+            found.append(Answer(number, is_said, rows, has_time, moved, reached, foreign))
+        answer = min(found[1:] or found, key=lambda one: int(one.foreign.sum()))
+        if answer.is_reordered and self._order_is_returned(answer.reached):
             answer.foreign[:] = False
         return answer
 
@@ -300,9 +316,10 @@ class Tables:
         the batch.
         """
         shape, name = tuple(self.outputs[number].shape), self.base.names[number]
-        if name.endswith("[:]") or (self.is_state(shape) and self.said.flat[0] == "batch"):
-            return False
         others = {tuple(self.outputs[k].shape) for k in self.floats}
+        beside = self.said.flat[0] == "batch" and not all(map(self.is_state, others))
+        if name.endswith("[:]") or (self.is_state(shape) and beside):
+            return False
         square = (self.given.batch, self.given.batch)
         return self._fits(shape) and (shape != square or {*filter(self._fits, others)} == {square})
 
@@ -313,11 +330,13 @@ class Tables:
     @cached_property
     def answer(self) -> Answer | None:
         """The output that speaks for the model: the first that surely mixes, or the first."""
-        said = [one for one in self.answers if one.rows is not None]
+        said = [one for one in self.answers if one.is_said]
         apart = [one for one in self.answers if not one.mixes and one.reached.any()]
+        flat = [one for one in self.answers if not one.is_said and one.rows and one.mixes]
         # One that is reordered beside another is sorted by length and only used as a whole, such
         # as a mean for a KL term.
         mixing = [one for one in said if one.mixes and (one is said[0] or not one.is_reordered)]
+        mixing += flat
         return next(iter([*mixing, *said, *apart]), None)
 
     @property
@@ -355,8 +374,7 @@ class Tables:
             self.run(self.given.altered(sample=sample))
             later.append(self.run(self.given.value, state=False))
         moved = self.changed(self.answer.number, later, self.second)
-        rows = torch.stack([self.answer.rows(one).reshape(self.given.batch, -1) for one in moved])
-        return self._without_own(rows.any(2))
+        return self._without_own(torch.stack([_any(self.answer.rows(one), 1) for one in moved]))
 
     @cached_property
     def moved_by_time(self) -> Tensor:
@@ -371,9 +389,8 @@ class Tables:
         if not self.has_steps:
             return None
         for time, moved in reversed(list(zip(self.given.times, self.moved_by_time, strict=True))):
-            early = self.answer.rows(moved)[:, :time].transpose(0, 1).flatten(1).any(1)
-            if early.any():
-                return places(early)[0], time
+            if early := places(_any(self.answer.rows(moved)[:, :time].transpose(0, 1), 1)):
+                return early[0], time
         return None
 
     @property
@@ -466,7 +483,7 @@ class Tables:
     @cached_property
     def all_reads(self) -> list[Read]:
         """What all outputs together read of each walk; nothing where no gradient gets through."""
-        said = [one.number for one in self.answers if one.rows is not None] or self.floats
+        said = [one.number for one in self.answers if one.is_said] or self.floats
         outputs = self.asked.outputs if self.asked is not None else []
         return self.reads([outputs[k] for k in said if k < len(outputs)])
 
@@ -499,6 +516,16 @@ def _read(parts: list[tuple[Call, dict[str, Tensor]]]) -> Read:
         int(every.flatten(0, 1).any(0).sum()),
         any(bool(marks["c"].any()) for _, marks in parts if "c" in marks),
     )
+
+
+def along(marks: Tensor, axis: int) -> list[list[int]]:
+    """For each run, which places along an axis of what it changed, [runs, *shape], are marked."""
+    return [places(_any(one.movedim(axis, 0), 1)) for one in marks]
+
+
+def _any(marks: Tensor, kept: int) -> Tensor:
+    """Whether any is marked along all but the first axes."""
+    return marks.reshape(*marks.shape[:kept], prod(marks.shape[kept:])).any(-1)
 
 
 def most(marks: Tensor, axis: int) -> int:
