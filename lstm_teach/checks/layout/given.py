@@ -9,7 +9,7 @@ from math import prod
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 _OTHER_WORDS = {"seq_len": "time", "seq": "time", "batch_size": "batch"}
@@ -132,7 +132,7 @@ class Given:
         samples, times: a few of each to look at.
     """
 
-    def __init__(self, x: Any, axes: Axes, lengths: Tensor | None, padding: set[int]) -> None:
+    def __init__(self, x: Any, axes: Axes, lengths: Tensor | None, model: nn.Module) -> None:
         """Take x, whose tensors with all these axes count; a mask, of only 0 and 1, does not.
 
         Raises:
@@ -141,7 +141,9 @@ class Given:
         self.packed = x if isinstance(x, PackedSequence) else None
         if self.packed is not None:
             x, lengths = pad_packed_sequence(self.packed, axes.order[0] == "batch")
-        self.value, self.lengths, self._padding = x, lengths, padding
+        self.value, self.lengths = x, lengths
+        padding = {m.padding_idx for m in model.modules() if isinstance(m, nn.Embedding)}
+        self._padding = [number for number in padding if number is not None] or [0]
         fitting = [t for t in tensors_in(x) if axes.unfolded(t.shape) is not None and t.numel()]
         telling = [t for t in fitting if t.is_floating_point() or ((t != 0) & (t != 1)).any()]
         self._moving = telling or fitting
@@ -210,36 +212,26 @@ class Given:
         frames = self.canonical(self.main).reshape(self.batch, self.time, -1).cpu()
         blank = (frames == 0).all(2)
         if frames.shape[2] == 1 and not frames.is_floating_point():
-            blank |= torch.isin(frames[..., 0], torch.tensor(sorted(self._padding or {0})))
+            blank |= torch.isin(frames[..., 0], torch.tensor(self._padding))
         ends = [blank.flip(1).cumprod(1).flip(1).bool(), blank.cumprod(1).bool()]
         none = torch.zeros_like(blank)
         return [none if blank.all(1).any() or (blank & ~end).any() else end for end in ends]
 
     def _other(self, tensor: Tensor) -> Tensor:
-        """Another tensor that differs in every frame that is real, of frames that x holds."""
+        """Another tensor that differs in every frame that is real, of real frames that x holds."""
         rows = self.canonical(tensor)
-        frames = rows.reshape(rows.shape[: len(self.lead)].numel(), -1)
-        keep = self.pads.flatten().to(frames.device)
-        keep = keep & ~keep.all()
-        weights = torch.cos(torch.arange(1.0, frames.shape[1] + 1, dtype=torch.float64))
-        pool, place = (frames.double().nan_to_num() @ weights.to(frames.device)).unique(
-            return_inverse=True
-        )
-        first = torch.zeros_like(pool, dtype=torch.long)
-        first[place] = torch.arange(len(place), device=place.device)
-        allowed = torch.ones_like(pool, dtype=torch.bool)
-        allowed[place[keep]] = False
-        count = int(allowed.sum())
-        if count < 2:
+        frames = rows.reshape(rows.shape[: len(self.lead)].numel(), -1).double().nan_to_num()
+        real = ~self.pads.flatten() | self.pads.all()
+        pool, place = frames[real].unique(dim=0, return_inverse=True)
+        if len(pool) < 2:
             raise CannotTell(
                 "what x holds is all the same",
                 "One sample can't stand for another then. Give an x with different values: "
                 f"{_example(tensor, list(tensor.shape))}.",
             )
-        number = (allowed.cumsum(0) - 1).clamp(min=0)[place]
-        step = 1 + torch.arange(len(frames), device=frames.device) % (count - 1)
-        other = frames[first[allowed][(number + step) % count]]
-        return torch.where(keep[:, None], frames, other).reshape(rows.shape)
+        step = 1 + torch.arange(len(place), device=place.device) % (len(pool) - 1)
+        frames[real] = pool[(place + step) % len(pool)]
+        return frames.to(tensor.dtype).reshape(rows.shape)
 
     def altered(self, sample: int | None = None, time: int | None = None) -> Any:
         """x in which one sample, or one time step of all samples, is another."""
@@ -286,21 +278,16 @@ class Given:
         square = len(self.lead) == 2 and self.batch == self.time
         if not few and not square:
             return None
-        hides = "x has as many samples as time steps" if square else "x is too small"
-        axis, shape = self.axes.flat.index(self.lead[0]), list(self.main.shape)
-        better = f"`x[{':, ' * axis}:{self.batch - 1}]`, one sample fewer"
-        if few or self.batch < 4 or self.axes.is_folded:
-            wanted = {"batch": max(self.batch, 4), "time": max(self.time, 7)}
-            for name in self.lead if not self.axes.is_folded else ():
-                shape[self.axes.flat.index(name)] = wanted[name]
-            better = _example(self.main, shape)
+        shape, wanted = list(self.main.shape), {"batch": max(self.batch, 4), "time": max(self.time, 7)}
+        for name in self.lead if not self.axes.is_folded else ():
+            shape[self.axes.flat.index(name)] = wanted[name] + (square and name == "time")
         return CannotTell(
-            f"{hides}, and mistakes hide there",
+            f"x {'has as many samples as time steps' if square else 'is too small'}, and mistakes "
+            "hide there",
             f"Nothing was found so far with x as {self.axes.words(self.main.shape)}. It takes 2 "
             "samples and 3 time steps at least, and not as many of one as of the other. Give "
-            f"{better} (and what goes with it)."
-            + ' Where x has no time axis, say `input_axes=("batch",)`.'
-            * (self.time == 1),
+            f"{_example(self.main, shape)} (and what goes with it)."
+            + ' Where x has no time axis, say `input_axes=("batch",)`.' * (self.time == 1),
         )
 
 

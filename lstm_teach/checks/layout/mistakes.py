@@ -118,7 +118,7 @@ def _loop_along_the_batch(t: Tables) -> bool:
     reaches the place of another."""
     for one in t.answers if t.mixes and not t.walks and t.given.time > 2 else ():
         shape = t.outputs[one.number].shape
-        moved = t.changed(one.number, t.by_time)
+        moved = t.moved_by(t.by_time, one.number)
         of_time = [along(moved, axis) for axis, size in enumerate(shape) if size == t.given.time]
         apart = [[time] for time in t.given.times] in of_time or len(sum(of_time or [[]], [])) < 2
         ordered = [
@@ -338,9 +338,9 @@ def state_cut(t: Tables) -> Words:
         fix = "split the axes as they lie, then swap: `h.view(batch, {rows}, -1).transpose(0, 1)"
         fix += ".contiguous()`. Of another layer's h_n, `torch.cat((h_n[0::2], h_n[1::2]), dim=2)` "
         return _words(t, bad, what=what, fix=f"{fix}joins the two directions")
-    if t.mixes or answer is None or answer.rows is not None or not t.sample_reads:
+    if t.mixes or answer is None or answer.rows is not None:
         return None
-    for walk, read in zip(t.walks, t.sample_reads[0], strict=True):
+    for walk, read in zip(t.walks, t.all_reads, strict=False):
         rows = int(read.state.any(1).sum())
         count = rows * t.given.batch
         if rows > 1 and not read.output.any() and len(t.outputs[answer.number]) == count:
@@ -443,9 +443,6 @@ def mixed_else(t: Tables) -> Words:
     if t.mixes and t.answers and any(t.outputs[k].numel() > 1 for k in range(len(t.outputs))):
         what = "are all mixed in {output} {shape}, which has no batch on the axis that you named"
         return _words(t, what=what, where=where)
-    if not t.mixes and t.foreign_later is not None and t.foreign_later.any():
-        where = "what the model keeps for the next call is made"
-        return _words(t, what="are mixed by the state kept between calls", where=where)
     return None
 
 
@@ -539,7 +536,7 @@ def steps_seen(t: Tables) -> Words:
         fix = f"give it {_turned(t, dealt)} and make it for that width"
         return _words(t, dealt, what=what, why=why, fix=fix)
     walk = next((w for w in t.walks if t.in_step(w)), None)
-    seen = [time for time, moved in zip(given.times, t.moved_by_time, strict=True) if moved.any()]
+    seen = [time for time, moved in zip(given.times, t.moved_by(t.by_time, answer.number), strict=True) if moved.any()]
     if walk is not None and len(seen) == 1 < len(given.times) - 1 and not answer.has_time:
         what = f"the answer sees time step {seen[0]} alone"
         why = "`{layer}` walks along time, but is read at the end where it has seen a single step."

@@ -144,9 +144,8 @@ def _described(module: nn.Module, name: str, given: Any, hx: Any) -> Call:
     parts = [f"[{part}]" if part.isdigit() else f".{part}" for part in name.split(".")]
     call.name = f"self{''.join(parts)}" if name else call.kind
     call.inputs = call.walked(entered[0].detach(), packed).clone()
-    cols = call.inputs.shape[1]
+    cols, widest = call.inputs.shape[1], module.hidden_size
     # h and c differ in width where there is a projection.
-    widest = max((state.shape[-1] for state in entered[1:]), default=1)
     wide = [nn.functional.pad(s.detach(), (0, widest - s.shape[-1])) for s in entered[1:]]
     none = call.inputs.new_zeros(0, cols, widest)
     call.states = torch.cat([none, *(state.reshape(-1, cols, widest) for state in wide)])

@@ -48,7 +48,6 @@ class Walk:
         times: [steps, cols, times]: which time steps of x do.
         states: [rows, cols, samples]: which samples reach the states handed in.
         crowd: the most samples, and the most time steps, that reach a single number.
-        is_carried: whether x reaches the states handed in.
     """
 
     calls: list[Call]
@@ -57,18 +56,13 @@ class Walk:
     times: Tensor
     states: Tensor
     crowd: tuple[int, int]
-    is_carried: bool
 
     call = property(lambda self: self.calls[0])
     name = property(lambda self: self.call.name)
     steps = property(lambda self: self.samples.shape[0])
     cols = property(lambda self: self.samples.shape[1])
+    ends = property(lambda self: torch.stack([call.ends for call in self.calls]).sum(0))
     owners = property(lambda self: self.samples.any(0) | self.states.any(0))
-
-    @property
-    def ends(self) -> Tensor:
-        """The number of real steps of each column."""
-        return torch.stack([call.ends for call in self.calls]).sum(0)
 
     def steps_of(self, time: int) -> list[int]:
         """The steps that one of the looked-at time steps of x reaches."""
@@ -138,11 +132,11 @@ class Tables:
         said: Axes,
         call: Callable[[Any], Any],
         rewind: Callable[..., None],
-        causal: bool = False,
+        causal: bool,
     ) -> None:
         """Keep what is to be run; `begin` and `go_on` run it."""
-        self.model, self.given, self._call, self._rewind = model, given, call, rewind
-        self.causal = causal
+        self.model, self.given, self.causal = model, given, causal
+        self._call, self._rewind = call, rewind
         self.said = said.knowing(batch=given.batch)
         self.has_batch = "batch" in given.lead
 
@@ -159,7 +153,7 @@ class Tables:
         Raises:
             CannotTell: two runs on one x differ.
         """
-        x = self.given.value
+        given, x = self.given, self.given.value
         self.second = self.run(x, state=False)
         self.state_is_kept = _differ(self.second, self.base)
         if self.state_is_kept and _differ(self.run(x), self.base):
@@ -167,8 +161,12 @@ class Tables:
                 "two runs on the same x give different numbers",
                 "Something random in the model listens to no seed. Switch it off for the check.",
             )
-        self.by_sample = [self.run(self.given.altered(sample=s)) for s in self.given.samples]
-        self.by_time = [self.run(self.given.altered(time=t)) for t in self.given.times]
+        self.by_time = [self.run(given.altered(time=time)) for time in given.times]
+        self.by_sample, self.later = [], []
+        for sample in given.samples:
+            self.by_sample.append(self.run(given.altered(sample=sample)))
+            if self.state_is_kept:
+                self.later.append(self.run(x, state=False))
 
     def run(self, value: Any, ask: bool = False, state: bool = True) -> Run:
         """Run the model once; with `state` False it goes on with the state it has kept."""
@@ -184,54 +182,37 @@ class Tables:
 
     # ---- what enters the layers --------------------------------------------------------------
 
-    def _moved(self, get: Callable[[Run], Tensor], runs: list[Run], base: Run | None = None) -> Tensor:
-        """[runs, *shape]: which numbers of a tensor each run changed, by more than rounding."""
-        before = get(base or self.base)
-        by = torch.stack([torch.zeros(before.shape), *(change(get(run), before) for run in runs)])
-        tiny = _ROUNDING * min(1.0, largest(before.float().abs().nan_to_num(0, 0, 0)))
-        return by[1:] > max(_FAINT * largest(by), tiny)
-
-    # ---- what enters the layers --------------------------------------------------------------
-
     @cached_property
     def walks(self) -> list[Walk]:
         """The walks of all recurrent layers, in the order in which they begin."""
-        walks: list[Walk] = []
-        latest: dict[int, Walk] = {}
-        for place, call in enumerate(self.base.calls):
-            new = self._walk(place, call)
-            walk = latest.get(id(call.module))
-            if walk is None or not new.is_carried or walk.cols != new.cols:
-                latest[id(call.module)] = new
-                walks.append(new)
-                continue
-            walk.calls.append(call)
-            walk.places.append(place)
-            for name in ("samples", "times", "states"):
-                setattr(walk, name, torch.cat((getattr(walk, name), getattr(new, name))))
-            walk.crowd = max(walk.crowd[0], new.crowd[0]), max(walk.crowd[1], new.crowd[1])
-        return walks
+        walks: list[list[int]] = []
+        calls = self.base.calls
+        for place, call in enumerate(calls):
+            own = next((w for w in reversed(walks) if calls[w[0]].module is call.module), None)
+            carried = self._met([place], "states", self.by_sample + self.by_time).any()
+            if own and carried and calls[own[0]].inputs.shape[1] == call.inputs.shape[1]:
+                own.append(place)
+            else:
+                walks.append([place])
+        return [self._walk(places) for places in walks]
 
-    def _walk(self, place: int, call: Call) -> Walk:
-        """One call as a walk of its own."""
+    def _walk(self, places: list[int]) -> Walk:
+        samples = self._met(places, "inputs", self.by_sample)
+        times = self._met(places, "inputs", self.by_time)
+        states = self._met(places, "states", self.by_sample)
+        calls = [self.base.calls[place] for place in places]
+        crowd = most(samples, -1), most(times, -1)
+        return Walk(calls, places, samples.any(2), times.any(2), states.any(2), crowd)
 
-        def of(part: str) -> Callable[[Run], Tensor]:
-            def get(run: Run) -> Tensor:
-                is_same = len(run.calls) > place and run.calls[place].name == call.name
-                return getattr(run.calls[place] if is_same else call, part)
-
-            return get
-
-        samples = self._moved(of("inputs"), self.by_sample)
-        times = self._moved(of("inputs"), self.by_time)
-        states = self._moved(of("states"), self.by_sample)
-        return Walk(
-            [call],
-            [place],
-            *(marks.any(-1).movedim(0, -1) for marks in (samples, times, states)),
-            (most(samples, 0), most(times, 0)),
-            bool(states.any() or self._moved(of("states"), self.by_time).any()),
-        )
+    def _met(self, places: list[int], part: str, runs: list[Run]) -> Tensor:
+        """[steps, cols, features, runs]: what of the inputs or states of calls each run changed."""
+        found = []
+        for place in places:
+            call = self.base.calls[place]
+            met = [run.calls[place] if place < len(run.calls) else call for run in runs]
+            same = [getattr(one if one.name == call.name else call, part) for one in met]
+            found.append(changed(same, getattr(call, part)))
+        return torch.cat(found, 1).movedim(0, -1)
 
     @cached_property
     def bad_walk(self) -> Walk | None:
@@ -253,55 +234,67 @@ class Tables:
 
     # ---- what comes out ----------------------------------------------------------------------
 
-    def changed(self, number: int, runs: list[Run], base: Run | None = None) -> Tensor:
-        """[runs, *shape]: which numbers of an output each run changed."""
-        return self._moved(lambda run: run.outputs[number], runs, base)
-
     @cached_property
     def answers(self) -> list[Answer]:
         """Everything that comes out, where the caller said first."""
         numbers = (self.floats or range(len(self.outputs))) if self.has_batch else ()
         return sorted(map(self._answer, numbers), key=lambda answer: not answer.is_said)
 
+    def moved_by(self, runs: list[Run], number: int, base: Run | None = None) -> Tensor:
+        """[runs, *shape]: which numbers of an output each run changed."""
+        return changed([run.outputs[number] for run in runs], (base or self.base).outputs[number])
+
     def _answer(self, number: int) -> Answer:
-        moved = self.changed(number, self.by_sample)
-        batch, shape = self.given.batch, self.outputs[number].shape
+        """An output, with its rows where the caller said, or flat in one of the two orders."""
+        moved, shape = self.moved_by(self.by_sample, number), self.outputs[number].shape
+        if self.later:
+            moved |= self.moved_by(self.later, number, self.second)
         first = [name for name in ("batch", "time") if name in self.said.flat]
-        is_said = self._is_said(number)
+        is_said, batch = self._is_said(number), self.given.batch
         orders: list[Rows] = []
         if is_said:
             orders = [lambda tensor: self.said.to_front(tensor, *first)]
-        elif len(shape) > 0 and len(shape) != 1 and shape[0] == batch * self.given.time:
+        elif len(shape) > 1 and shape[0] == batch * self.given.time:
             orders = [
                 lambda rows: rows.unflatten(0, (batch, -1)),
                 lambda rows: rows.unflatten(0, (-1, batch)).transpose(0, 1),
             ]
-        reached = moved.reshape(len(moved), prod(shape))
-        found = [Answer(number, is_said, None, False, moved, reached, reached & (reached.sum(0) > 1))]
+        has_time = not is_said or len(first) == 2
+        found = []
         for rows in orders:
-            reached = torch.stack([_any(rows(one), 1) for one in moved])
-            has_time = not is_said or len(first) == 2
-            foreign = self._without_own(reached)
+            reached = torch.stack([any_of(rows(one), 1) for one in moved])
+            foreign = reached.clone()
+            foreign[torch.arange(len(moved)), self.given.samples] = False
             found.append(Answer(number, is_said, rows, has_time, moved, reached, foreign))
-        answer = min(found[1:] or found, key=lambda one: int(one.foreign.sum()))
-        if answer.is_reordered and self._order_is_returned(answer.reached):
-            answer.foreign[:] = False
-        return answer
-
-    def _without_own(self, reached: Tensor) -> Tensor:
-        foreign = reached.clone()
-        foreign[torch.arange(len(reached)), self.given.samples] = False
-        return foreign
+        if found:
+            answer = min(found, key=lambda one: int(one.foreign.sum()))
+            if answer.is_reordered and self._order_is_returned(answer.reached):
+                answer.foreign[:] = False
+            return answer
+        reached = moved.reshape(len(moved), prod(shape))
+        foreign = reached & (reached.sum(0) > 1)
+        return Answer(number, False, None, False, moved, reached, foreign)
 
     def _order_is_returned(self, reached: Tensor) -> bool:
         """Whether the model also hands out the order in which the rows are."""
-        pairs = [(s, int(reached[k].nonzero()[0])) for k, s in enumerate(self.given.samples)]
-        orders = [o for o in self.outputs if o.shape == (self.given.batch,)]
-        return any(
-            all(o[row] == s for s, row in pairs) or all(o[s] == row for s, row in pairs)
-            for o in orders
-            if not o.is_floating_point()
-        )
+        rows, samples = reached.int().argmax(1), torch.tensor(self.given.samples)
+        orders = [o for o in self.outputs if o.shape == (self.given.batch,) and not o.is_complex()]
+        pairs = [(rows, samples), (samples, rows)]
+        return any(torch.equal(o[at].cpu(), to) for o in orders for at, to in pairs)
+
+    def _is_said(self, number: int) -> bool:
+        """Whether an output has its axes as the caller said: not an h_n, where they said that the
+        batch comes first, nor where it could be on either of two axes."""
+        shapes = [tuple(self.outputs[k].shape) for k in self.floats]
+        shape, square = tuple(self.outputs[number].shape), (self.given.batch, self.given.batch)
+        if self.said.flat[0] == "batch" and self.is_state(shape):
+            return self._fits(shape) and all(map(self.is_state, shapes))
+        is_clear = shape != square or {*filter(self._fits, shapes)} == {square}
+        return self._fits(shape) and is_clear and not self.base.names[number].endswith("[:]")
+
+    def _fits(self, shape: tuple[int, ...]) -> bool:
+        apart = self.said.unfolded(shape)
+        return apart is not None and apart[self.said.flat.index("batch")] == self.given.batch
 
     def is_state(self, shape: tuple[int, ...]) -> bool:
         """Whether this is the shape of an h_n or c_n, with its batch on axis 1."""
@@ -309,39 +302,20 @@ class Tables:
         widths = [(c, w) for c in calls for w in (c.module.hidden_size, c.module.proj_size)]
         return shape in {(call.rows, call.inputs.shape[1], width) for call, width in widths}
 
-    def _is_said(self, number: int) -> bool:
-        """Whether an output has its axes as the caller said.
-
-        In a square one, such as attention weights over the batch, nobody can tell which axis is
-        the batch.
-        """
-        shape, name = tuple(self.outputs[number].shape), self.base.names[number]
-        others = {tuple(self.outputs[k].shape) for k in self.floats}
-        beside = self.said.flat[0] == "batch" and not all(map(self.is_state, others))
-        if name.endswith("[:]") or (self.is_state(shape) and beside):
-            return False
-        square = (self.given.batch, self.given.batch)
-        return self._fits(shape) and (shape != square or {*filter(self._fits, others)} == {square})
-
-    def _fits(self, shape: tuple[int, ...]) -> bool:
-        apart = self.said.unfolded(shape)
-        return apart is not None and apart[self.said.flat.index("batch")] == self.given.batch
-
     @cached_property
     def answer(self) -> Answer | None:
         """The output that speaks for the model: the first that surely mixes, or the first."""
         said = [one for one in self.answers if one.is_said]
         apart = [one for one in self.answers if not one.mixes and one.reached.any()]
-        flat = [one for one in self.answers if not one.is_said and one.rows and one.mixes]
         # One that is reordered beside another is sorted by length and only used as a whole, such
         # as a mean for a KL term.
         mixing = [one for one in said if one.mixes and (one is said[0] or not one.is_reordered)]
-        mixing += flat
+        mixing += [one for one in self.answers if one.mixes and one.rows and not one.is_said]
         return next(iter([*mixing, *said, *apart]), None)
 
     @property
     def judged(self) -> list[Answer]:
-        """The outputs in which samples keep apart; of those without rows, which all of them reach."""
+        """The outputs in which samples keep apart; without rows, those that all of them reach."""
         apart = [one for one in self.answers if not one.mixes]
         return [one for one in apart if one.rows is not None or one.reached.any(1).all()]
 
@@ -363,43 +337,25 @@ class Tables:
         speaking = [self.answer] if self.answer is not None else self.answers
         return bool(self.floats and speaking) and not any(one.reached.any() for one in speaking)
 
-    @cached_property
-    def foreign_later(self) -> Tensor | None:
-        """[samples, rows]: which rows of the next call each sample of this call reaches, without
-        its own, where the model keeps a state."""
-        if not self.state_is_kept or self.answer is None or self.answer.rows is None:
-            return None
-        later = []
-        for sample in self.given.samples:
-            self.run(self.given.altered(sample=sample))
-            later.append(self.run(self.given.value, state=False))
-        moved = self.changed(self.answer.number, later, self.second)
-        return self._without_own(torch.stack([_any(self.answer.rows(one), 1) for one in moved]))
-
-    @cached_property
-    def moved_by_time(self) -> Tensor:
-        """[times, *shape]: which numbers of the answer each looked-at time step of x changes."""
-        if self.answer is None or not self.by_time:
-            return torch.zeros(len(self.by_time), 0, dtype=torch.bool)
-        return self.changed(self.answer.number, self.by_time)
+    @property
+    def has_steps(self) -> bool:
+        """Whether the answer has as many steps as x."""
+        answer, times = self.answer, self.given.times
+        if answer is None or answer.rows is None or not answer.has_time or not times:
+            return False
+        return answer.rows(self.outputs[answer.number]).shape[1] == self.given.time
 
     @cached_property
     def sees_later(self) -> tuple[int, int] | None:
         """A step of an answer and a later time step of x that reaches it, where there are any."""
-        if not self.has_steps:
+        if self.answer is None or self.answer.rows is None or not self.has_steps:
             return None
-        for time, moved in reversed(list(zip(self.given.times, self.moved_by_time, strict=True))):
-            if early := places(_any(self.answer.rows(moved)[:, :time].transpose(0, 1), 1)):
-                return early[0], time
+        moved = self.moved_by(self.by_time, self.answer.number)
+        for time, of_time in reversed(list(zip(self.given.times, moved, strict=True))):
+            steps = places(any_of(self.answer.rows(of_time).transpose(0, 1), 1))
+            if steps and steps[0] < time:
+                return steps[0], time
         return None
-
-    @property
-    def has_steps(self) -> bool:
-        """Whether the answer has as many steps as x."""
-        answer = self.answer
-        if answer is None or answer.rows is None or not answer.has_time or not self.given.times:
-            return False
-        return answer.rows(self.outputs[answer.number]).shape[1] == self.given.time
 
     @cached_property
     def with_longer_pads(self) -> Tensor | None:
@@ -407,14 +363,12 @@ class Tables:
         value, answer = self.given.longer(), self.answer
         if value is None or answer is None or answer.rows is None or not self.floats:
             return None
+        before = answer.rows(self.outputs[answer.number])
         try:
             after = answer.rows(self.run(value).outputs[answer.number])
+            by = change(after, before).reshape(*before.shape[: 1 + answer.has_time], -1).amax(-1)
         except Exception:  # written for one length
             return None
-        before = answer.rows(self.outputs[answer.number])
-        if after.dim() != before.dim() or len(after) != len(before):
-            return None
-        by = change(after, before).reshape(*before.shape[: 1 + answer.has_time], -1).amax(-1)
         return by > 1e-4 * max(largest(before.abs()), 1e-3)
 
     # ---- who reads what ----------------------------------------------------------------------
@@ -446,28 +400,19 @@ class Tables:
             marks[id(call)][key] = call.marks(key, gradient)
         return [_read([(calls[k], marks[id(calls[k])]) for k in w.places]) for w in self.walks]
 
-    def reads_of(self, number: int, mask: Tensor) -> list[Read]:
-        """What the marked numbers of an output read of each walk."""
-        outputs = self.asked.outputs if self.asked is not None else []
-        return self.reads([o * mask.to(o) for o in outputs[number : number + 1]])
-
-    def reads_at(self, *index: Any) -> list[Read]:
+    def reads_at(self, *index: int) -> list[Read]:
         """What an answer at [sample, step, ...] reads of each walk."""
-        if self.answer is None or self.answer.rows is None:
+        if self.answer is None or self.answer.rows is None or self.asked is None:
             return []
-        mask = torch.zeros(self.outputs[self.answer.number].shape, dtype=torch.bool)
-        self.answer.rows(mask)[index] = True
-        return self.reads_of(self.answer.number, mask)
+        mask = torch.zeros(self.outputs[self.answer.number].shape)
+        self.answer.rows(mask)[index] = 1
+        output = self.asked.outputs[self.answer.number]
+        return self.reads([output * mask.to(output)])
 
     @cached_property
     def sample_reads(self) -> list[list[Read]]:
         """What the answer of each looked-at sample reads, [samples][walks]; else nothing."""
-        if self.answer is None:
-            return []
-        found = [
-            self.reads_at(sample) if self.answer.rows else self.reads_of(self.answer.number, own)
-            for sample, own in zip(self.given.samples, self.answer.moved, strict=True)
-        ]
+        found = [self.reads_at(sample) for sample in self.given.samples]
         return found if all(found) else []
 
     def entry_reads(self, walk: Walk) -> list[list[Read]]:
@@ -495,35 +440,40 @@ def _differ(one: Run, other: Run) -> bool:
 
 def _read(parts: list[tuple[Call, dict[str, Tensor]]]) -> Read:
     """What is read of one walk, by where the gradients at the taps of its calls are not zero."""
-    output, states, ways = [], [], []
+    states, ways = [], []
     for call, marks in parts:
-        output.append(marks["output"])
         kept = [marks[key].any(-1) for key in "hc" if key in marks]
         cols = torch.arange(call.inputs.shape[1])
         state = torch.stack(kept).any(0) if kept else torch.zeros(call.rows, len(cols)).bool()
         halves = [half.any(-1).clone() for half in marks["output"].chunk(call.directions, -1)]
-        for half, ends, row in zip(
-            halves, (call.ends - 1, torch.zeros_like(cols)), state[-call.directions :], strict=False
-        ):
-            half[ends, cols] |= row
+        ends = [call.ends - 1, torch.zeros_like(cols)][: call.directions]
+        for half, end, row in zip(halves, ends, state[-call.directions :], strict=True):
+            half[end, cols] |= row
         states.append(state)
         ways.append(halves)
-    every = torch.cat(output)
+    output = torch.cat([marks["output"] for _, marks in parts])
     return Read(
-        every.any(-1),
+        output.any(-1),
         torch.stack(states).any(0),
         [torch.cat(way) for way in zip(*ways, strict=True)],
-        int(every.flatten(0, 1).any(0).sum()),
+        int(output.flatten(0, 1).any(0).sum()),
         any(bool(marks["c"].any()) for _, marks in parts if "c" in marks),
     )
 
 
+def changed(after: list[Tensor], before: Tensor) -> Tensor:
+    """[runs, *shape]: which numbers of a tensor runs changed, by more than rounding."""
+    by = torch.stack([torch.zeros(before.shape), *(change(one, before) for one in after)])
+    tiny = _ROUNDING * min(1.0, largest(before.float().abs().nan_to_num(0, 0, 0)))
+    return by[1:] > max(_FAINT * largest(by), tiny)
+
+
 def along(marks: Tensor, axis: int) -> list[list[int]]:
     """For each run, which places along an axis of what it changed, [runs, *shape], are marked."""
-    return [places(_any(one.movedim(axis, 0), 1)) for one in marks]
+    return [places(any_of(one.movedim(axis, 0), 1)) for one in marks]
 
 
-def _any(marks: Tensor, kept: int) -> Tensor:
+def any_of(marks: Tensor, kept: int) -> Tensor:
     """Whether any is marked along all but the first axes."""
     return marks.reshape(*marks.shape[:kept], prod(marks.shape[kept:])).any(-1)
 
