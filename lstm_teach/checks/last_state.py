@@ -56,48 +56,41 @@ def _judged(t: Tables) -> Report:
         return report
     report = replace(report, not_checked=(*report.not_checked, _ASSUMED))
     read = [n for n, _ in enumerate(t.walks) if all(r[n].is_any for r in t.sample_reads)]
-    if not t.sample_reads or not t.walks:
-        return Report(
-            "cannot_check",
-            "The layout is right. Which state is read, only gradients tell, and none gets from the "
-            "answer back to a recurrent layer.",
-            report.evidence,
+    if not t.sample_reads or not t.walks or t.answer is None:
+        return replace(
+            report,
+            verdict="cannot_check",
+            message="The layout is right. Which state is read, only gradients tell, and none gets "
+            "from the answer back to a recurrent layer.",
             headline="nobody can see which state is read",
         )
     if not read:
         return _wrong(
             report,
             "the answer reads no recurrent layer",
-            "Nothing of what a recurrent "
-            "layer gives reaches the answer of each sample. Which line hands it on?",
+            "Nothing of what a recurrent layer gives reaches the answer of each sample. Which line "
+            "hands it on?",
         )
-    readout = getattr(t.model, "readout", None)
-    if isinstance(readout, nn.Linear) and not _is_used(t, readout):
-        shape = list(t.outputs[t.answer.number].shape) if t.answer else []
+    if not _uses(t, getattr(t.model, "readout", None)):
         return _wrong(
             report,
             "`readout` is not used",
-            f"Your answer is {shape}, and it does not "
-            "go through `readout`. Return `self.readout(...)` of one state a sample.",
+            f"Your answer is {list(t.outputs[t.answer.number].shape)}, and it does not go through "
+            "`readout`. Return `self.readout(...)` of one state a sample.",
         )
-    walk = t.walks[read[-1]]
-    reads = [of_sample[read[-1]] for of_sample in t.sample_reads]
+    walk, reads = t.walks[read[-1]], [of_sample[read[-1]] for of_sample in t.sample_reads]
     if any(read.c for read in reads):
         return _wrong(
             report,
             "the answer reads c",
-            "c is what the layer keeps for itself; h is "
-            "what it hands out. Read h_n, the first of `h_n, c_n`.",
+            "c is what the layer keeps for itself; h is what it hands out. Read h_n, the first of "
+            "`h_n, c_n`.",
         )
-    both = walk.call.directions == 2
-    expected = ["end", "end"] if both else ["end"]
-    found = [
-        ends_read(walk, read, _end(t, walk, sample))
-        for sample, read in zip(t.given.samples, reads, strict=True)
-    ]
-    if all(one == expected for one in found):
+    ends = [_end(t, walk, sample) for sample in t.given.samples]
+    found = [ends_read(walk, read, end) for read, end in zip(reads, ends, strict=True)]
+    if all(one == ["end"] * walk.call.directions for one in found):
         return report
-    where = "where each direction ends" if both else "where each sample ends"
+    where = "where each direction ends" if walk.call.directions == 2 else "where each sample ends"
     return _wrong(
         report,
         f"the answer is not made from the state {where}",
@@ -115,8 +108,9 @@ def _end(t: Tables, walk: Walk, sample: int) -> int | None:
     return int(t.given.lengths[sample]) if is_whole else None
 
 
-def _is_used(t: Tables, layer: nn.Module) -> bool:
-    if t.asked is None or t.answer is None:
+def _uses(t: Tables, layer: Any) -> bool:
+    """Whether the answer depends on the weights of a linear layer; True of anything else."""
+    if not isinstance(layer, nn.Linear) or t.asked is None or t.answer is None:
         return True
     answer = t.asked.outputs[t.answer.number].sum()
     weights = [p for p in layer.parameters() if p.requires_grad]
@@ -127,4 +121,4 @@ def _is_used(t: Tables, layer: nn.Module) -> bool:
 
 
 def _wrong(report: Report, headline: str, message: str) -> Report:
-    return Report("unrecognised", message, report.evidence, report.not_checked, headline)
+    return replace(report, verdict="unrecognised", message=message, headline=headline)

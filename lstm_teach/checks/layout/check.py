@@ -163,7 +163,9 @@ def _sized(axes: Axes, x: Any, lengths: Any, model: nn.Module, run: Callable[[An
         return axes
     with recording(model) as calls, torch.no_grad(), suppress(Exception):
         run(with_tensors(x, torch.Tensor.clone))
-    fitting = [n for n in (call.inputs.shape[1] for call in calls) if 1 < n < rows and rows % n == 0]
+    fitting = [
+        n for n in (call.inputs.shape[1] for call in calls) if 1 < n < rows and rows % n == 0
+    ]
     return axes.knowing(batch=fitting[0]) if fitting else axes
 
 

@@ -278,7 +278,10 @@ class Given:
         square = len(self.lead) == 2 and self.batch == self.time
         if not few and not square:
             return None
-        shape, wanted = list(self.main.shape), {"batch": max(self.batch, 4), "time": max(self.time, 7)}
+        shape, wanted = (
+            list(self.main.shape),
+            {"batch": max(self.batch, 4), "time": max(self.time, 7)},
+        )
         for name in self.lead if not self.axes.is_folded else ():
             shape[self.axes.flat.index(name)] = wanted[name] + (square and name == "time")
         return CannotTell(
@@ -287,7 +290,8 @@ class Given:
             f"Nothing was found so far with x as {self.axes.words(self.main.shape)}. It takes 2 "
             "samples and 3 time steps at least, and not as many of one as of the other. Give "
             f"{_example(self.main, shape)} (and what goes with it)."
-            + ' Where x has no time axis, say `input_axes=("batch",)`.' * (self.time == 1),
+            + ' Where x has no time axis, say `input_axes=("batch",)`.'
+            * (self.time == 1),
         )
 
 

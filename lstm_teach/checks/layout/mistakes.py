@@ -122,8 +122,13 @@ def _loop_along_the_batch(t: Tables) -> bool:
         of_time = [along(moved, axis) for axis, size in enumerate(shape) if size == t.given.time]
         apart = [[time] for time in t.given.times] in of_time or len(sum(of_time or [[]], [])) < 2
         ordered = [
-            all(min(rows, default=0) >= sample for sample, rows in zip(t.given.samples, of, strict=True))
-            for of in [along(one.moved, axis) for axis, size in enumerate(shape) if size == t.given.batch]
+            all(
+                min(rows, default=0) >= sample
+                for sample, rows in zip(t.given.samples, of, strict=True)
+            )
+            for of in [
+                along(one.moved, axis) for axis, size in enumerate(shape) if size == t.given.batch
+            ]
         ]
         if apart and (any(ordered) or not ordered):
             return True
@@ -406,7 +411,9 @@ def view_after(t: Tables) -> Words:
         is_sum = bool((parts.any(2).sum(1) == 1).all() and parts.any(1).all())
         what = "a row of {output} reads steps of other samples"
         fix = "for the last step take {ends}, before any `view`; for all steps swap the axes in "
-        fix += "its place: `out.transpose(0, 1)`, or `out.permute(1, 2, 0)` for [batch, hidden, time]"
+        fix += (
+            "its place: `out.transpose(0, 1)`, or `out.permute(1, 2, 0)` for [batch, hidden, time]"
+        )
         return None if is_sum else _words(t, walk, of="your samples", what=what, fix=fix)
     if t.mixes or t.answer is None or not t.answer.has_time:
         return None
@@ -435,7 +442,9 @@ def mixed_else(t: Tables) -> Words:
     """Samples come into one another's inputs, answers, or next answers, in a way without a name."""
     where = "a line after the recurrent layers works"
     if t.mixes and t.bad_walk is not None:
-        return _words(t, t.bad_walk, what="are mixed before `{layer}`", where="a line before it works")
+        return _words(
+            t, t.bad_walk, what="are mixed before `{layer}`", where="a line before it works"
+        )
     if t.mixes and t.answer is not None:
         what = "change one another's answers: sample {source} reaches that of sample {target}"
         words = _example(t)
@@ -532,11 +541,17 @@ def steps_seen(t: Tables) -> Words:
     if dealt is not None:
         what = "`{layer}` does not walk along your time axis"
         why = "You gave x as {given}, but each of the {steps} steps of `{layer}` holds all {time} "
-        why += 'time steps side by side as features. If that is meant, do not name this axis "time".'
+        why += (
+            'time steps side by side as features. If that is meant, do not name this axis "time".'
+        )
         fix = f"give it {_turned(t, dealt)} and make it for that width"
         return _words(t, dealt, what=what, why=why, fix=fix)
     walk = next((w for w in t.walks if t.in_step(w)), None)
-    seen = [time for time, moved in zip(given.times, t.moved_by(t.by_time, answer.number), strict=True) if moved.any()]
+    seen = [
+        time
+        for time, moved in zip(given.times, t.moved_by(t.by_time, answer.number), strict=True)
+        if moved.any()
+    ]
     if walk is not None and len(seen) == 1 < len(given.times) - 1 and not answer.has_time:
         what = f"the answer sees time step {seen[0]} alone"
         why = "`{layer}` walks along time, but is read at the end where it has seen a single step."
