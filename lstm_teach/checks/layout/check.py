@@ -14,7 +14,7 @@ from lstm_teach.checks.bringing import unwrapped
 from lstm_teach.checks.layout import saying
 from lstm_teach.checks.layout.calling import calling, first_run
 from lstm_teach.checks.layout.given import Axes, CannotTell, Given, tensors_in, with_tensors
-from lstm_teach.checks.layout.mistakes import first_that_fits
+from lstm_teach.checks.layout.mistakes import SILENT, first_that_fits
 from lstm_teach.checks.layout.record import recording
 from lstm_teach.checks.layout.tables import Tables
 from lstm_teach.checks.report import Report
@@ -67,7 +67,8 @@ def report_on(t: Tables, own_call: bool = False) -> Report:
     """The report on what was measured."""
     found, small, open_ = first_that_fits(t), t.given.too_small(), saying.not_checked(t, own_call)
     if found is not None:
-        return found[0].report(saying.evidence(t), open_, **found[1])
+        message = f"{found.why} {SILENT}\nFix: {found.fix}."
+        return Report(found.verdict, message, saying.evidence(t), open_, found.headline)
     if t.is_dead:
         said = (
             "nothing that was replaced in x changed the output",

@@ -182,6 +182,10 @@ class Given:
         looked = {0, size // 2, size - 1, *more} & set(range(size))
         return sorted(looked) if name in self.lead else []
 
+    def __str__(self) -> str:
+        """The shape of x with the names of its axes."""
+        return self.axes.words(self.main.shape)
+
     @property
     def longest(self) -> int:
         """The sample with the most real time steps."""
@@ -287,7 +291,7 @@ class Given:
         return CannotTell(
             f"x {'has as many samples as time steps' if square else 'is too small'}, and mistakes "
             "hide there",
-            f"Nothing was found so far with x as {self.axes.words(self.main.shape)}. It takes 2 "
+            f"Nothing was found so far with x as {self}. It takes 2 "
             "samples and 3 time steps at least, and not as many of one as of the other. Give "
             f"{_example(self.main, shape)} (and what goes with it)."
             + ' Where x has no time axis, say `input_axes=("batch",)`.'

@@ -105,7 +105,7 @@ def ends_read(walk: Walk, read: Read, end: int | None = None) -> list[Any]:
 def evidence(t: Tables) -> dict[str, Any]:
     """What was measured, by name."""
     given, answer = t.given, t.answer
-    found: dict[str, Any] = {"x": given.axes.words(given.main.shape)}
+    found: dict[str, Any] = {"x": str(given)}
     if given.axes.is_folded:
         found |= {"samples": given.batch, "time steps": given.time}
     if t.floats:

@@ -30,11 +30,12 @@ _ROUNDING = 1e-11
 
 @dataclass
 class Run:
-    """One forward pass: what the recurrent layers met, and what came out, by name."""
+    """One forward pass: what it returned, its tensors by name, and what the layers met."""
 
-    calls: list[Call]
+    returned: Any
     names: list[str]
     outputs: list[Tensor]
+    calls: list[Call]
 
 
 @dataclass(eq=False)
@@ -63,6 +64,17 @@ class Walk:
     cols = property(lambda self: self.samples.shape[1])
     ends = property(lambda self: torch.stack([call.ends for call in self.calls]).sum(0))
     owners = property(lambda self: self.samples.any(0) | self.states.any(0))
+
+    @property
+    def made(self) -> str:
+        """The line that makes the layer, as far as its arguments."""
+        return f"{self.name} = {self.call.kind}" if self.name != self.call.kind else self.name
+
+    @property
+    def top(self) -> str:
+        """The final state of the top layer, in code."""
+        both = self.call.directions == 2
+        return "torch.cat((h_n[-2], h_n[-1]), dim=1)" if both else "h_n[-1]"
 
     def steps_of(self, time: int) -> list[int]:
         """The steps that one of the looked-at time steps of x reaches."""
@@ -142,10 +154,10 @@ class Tables:
 
     def begin(self) -> Any:
         """Run the model on x as it is; what it returns."""
-        returned, self.base = self._run(self.given.value)
+        self.base = self.run(self.given.value)
         self.outputs = self.base.outputs
         self.floats = [k for k, o in enumerate(self.outputs) if o.is_floating_point() and o.numel()]
-        return returned
+        return self.base.returned
 
     def go_on(self) -> None:
         """Run it again, and with each looked-at sample and time step replaced.
@@ -170,15 +182,12 @@ class Tables:
 
     def run(self, value: Any, ask: bool = False, state: bool = True) -> Run:
         """Run the model once; with `state` False it goes on with the state it has kept."""
-        return self._run(value, ask, state)[1]
-
-    def _run(self, value: Any, ask: bool = False, state: bool = True) -> tuple[Any, Run]:
         self._rewind(state)
         with recording(self.model, ask) as calls, torch.set_grad_enabled(ask):
             returned = self._call(self.given.handed(value))
             found = output_tensors(returned, self.said.flat, self.given.batch)
             outputs = [o if ask else o.detach().clone() for _, o in found]
-        return returned, Run(calls, [name for name, _ in found], outputs)
+        return Run(returned, [name for name, _ in found], outputs, calls)
 
     # ---- what enters the layers --------------------------------------------------------------
 
@@ -323,6 +332,23 @@ class Tables:
         """An output by its name: "the output", or "`output[0]`" of several."""
         name = self.base.names[number] if number < len(self.base.names) else ""
         return f"`output{name}`" if name else "the output"
+
+    @property
+    def number(self) -> int:
+        """Which output is spoken of."""
+        return self.answer.number if self.answer is not None else next(iter(self.floats), 0)
+
+    output = property(lambda self: self.name_of(self.number))
+    shape = property(lambda self: [*self.outputs[self.number].shape] if self.outputs else [])
+    has_time = property(lambda self: self.answer is not None and self.answer.has_time)
+
+    @property
+    def example(self) -> tuple[int, int]:
+        """A sample of x and a row of another that it reaches."""
+        assert self.answer is not None
+        marks = self.answer.foreign if self.answer.mixes else self.answer.reached
+        number, row = marks.nonzero()[0].tolist()
+        return self.given.samples[number], row
 
     @property
     def mixes(self) -> bool:
