@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 from lstm_teach.checks.bringing import unwrapped
 from lstm_teach.checks.layout import saying
 from lstm_teach.checks.layout.calling import calling, first_run
-from lstm_teach.checks.layout.given import Axes, CannotTell, Given, tensors_in, with_tensors
+from lstm_teach.checks.layout.given import Axes, CannotTell, Given, tensors_in, with_copies
 from lstm_teach.checks.layout.mistakes import SILENT, first_that_fits
 from lstm_teach.checks.layout.record import recording
 from lstm_teach.checks.layout.tables import Tables
@@ -159,15 +159,15 @@ def _waken(model: nn.Module) -> None:
 def _sized(axes: Axes, x: Any, lengths: Any, model: nn.Module, run: Callable[[Any], Any]) -> Axes:
     """Folded axes with the number of samples: as many as lengths, or as a layer walks abreast."""
     axes = axes if lengths is None else axes.knowing(batch=len(lengths))
-    rows = next((len(tensor) for tensor in tensors_in(x)), 0)
-    if axes.unfolded([rows]) is not None or axes.sizes:
+    first = next(iter(tensors_in(x)), torch.empty(0))
+    if axes.apart(first) is not None or axes.sizes:
         return axes
     with recording(model) as calls, torch.no_grad(), suppress(Exception):
-        run(with_tensors(x, torch.Tensor.clone))
-    fitting = [
-        n for n in (call.inputs.shape[1] for call in calls) if 1 < n < rows and rows % n == 0
-    ]
-    return axes.knowing(batch=fitting[0]) if fitting else axes
+        run(with_copies(x))
+    for cols in [call.inputs.shape[1] for call in calls]:
+        if 1 < cols < len(first) and len(first) % cols == 0:
+            return axes.knowing(batch=cols)
+    return axes
 
 
 def _lengths(lengths: Any) -> torch.Tensor | None:

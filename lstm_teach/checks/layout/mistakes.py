@@ -34,20 +34,17 @@ H_N = (
 
 def _as_it_is(t: Tables, walk: Walk) -> str:
     """x as a layer takes it, and the layer made for that."""
-    x, order = t.given.main, t.given.axes.order
-    flag = ", batch_first=True" if order[0] == "batch" else ""
+    x, axes = t.given.main, t.given.axes
+    flag = ", batch_first=True" if axes.is_batch_first else ""
     if not x.is_floating_point():
-        return (
-            f"hand over the embedded x, [{', '.join(order)}, features], to `{walk.made}(...{flag})`"
-        )
+        return f"hand over the embedded x, [{', '.join(sorted(t.given.lead, key=axes.at))}, features], to `{walk.made}(...{flag})`"
     given, width = ("x.unsqueeze(-1)", 1) if x.dim() == 2 else ("x", x.shape[-1])
     return f"hand over `{given}`, with its time axis, to `{walk.made}({width}, ...{flag})`"
 
 
 def _turned(t: Tables, walk: Walk) -> str:
     """x with its batch and time where a layer takes them."""
-    place, flat = int(walk.call.batch_first), t.given.axes.flat
-    at = flat.index("time") if "time" in flat else 1
+    place, at = int(walk.call.batch_first), t.given.axes.at("time")
     return "`x`, as it is," if place == at else f"`x.transpose({place}, {at})`"
 
 
@@ -102,12 +99,12 @@ def walks_along_the_batch(t: Tables) -> Found | None:
     folded = t.mixes and "time" in t.given.lead and any(apart)
     if most(step, 1) > 1 or (most(step, 0) > 1 and not folded):
         return None
-    batch_first, flag = axes.order[0] == "batch", walk.call.batch_first
+    batch_first, flag = axes.is_batch_first, walk.call.batch_first
     wanted = ", batch_first=True" if batch_first else ""
     takes, there = ("the batch", "time") if flag else ("time", "your batch")
     if len(walk.calls) > 1:
         because = "your loop hands it one sample after the other"
-        fix = f"`for xt in x.unbind({axes.flat.index('time') if 'time' in axes.flat else 1}):`"
+        fix = f"`for xt in x.unbind({axes.at('time')}):`"
     elif walk.call.packed is not None:
         because = f"it was packed with{'out' * batch_first} `batch_first=True`, which takes the "
         because += f"first axis for {'time' if batch_first else 'the batch'}"
@@ -426,7 +423,7 @@ def read_behind_the_end(t: Tables) -> Found | None:
     short = [k for k, sample in enumerate(given.samples) if lengths[sample] < given.time]
     real = [int(lengths[given.samples[k]]) for k in short]
     reaches = t.answer.reached.any(1)
-    first = ", batch_first=True" if given.axes.order[0] == "batch" else ""
+    first = ", batch_first=True" if given.axes.is_batch_first else ""
     for number, walk in enumerate(t.walks if short else ()):
         steps = [places(t.sample_reads[k][number].ways[0].any(1)) for k in short]
         fix = f"pack, `pack_padded_sequence(x, lengths{first}, enforce_sorted=False)`, and take "

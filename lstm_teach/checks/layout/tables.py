@@ -294,16 +294,16 @@ class Tables:
     def _is_said(self, number: int) -> bool:
         """Whether an output has its axes as the caller said: not an h_n, where they said that the
         batch comes first, nor where it could be on either of two axes."""
-        shapes = [tuple(self.outputs[k].shape) for k in self.floats]
+        fits = {tuple(o.shape): self._fits(o) for o in self.outputs}
         shape, square = tuple(self.outputs[number].shape), (self.given.batch, self.given.batch)
         if self.said.flat[0] == "batch" and self.is_state(shape):
-            return self._fits(shape) and all(map(self.is_state, shapes))
-        is_clear = shape != square or {*filter(self._fits, shapes)} == {square}
-        return self._fits(shape) and is_clear and not self.base.names[number].endswith("[:]")
+            return fits[shape] and all(map(self.is_state, fits))
+        is_clear = shape != square or {one for one in fits if fits[one]} == {square}
+        return fits[shape] and is_clear and not self.base.names[number].endswith("[:]")
 
-    def _fits(self, shape: tuple[int, ...]) -> bool:
-        apart = self.said.unfolded(shape)
-        return apart is not None and apart[self.said.flat.index("batch")] == self.given.batch
+    def _fits(self, output: Tensor) -> bool:
+        apart = self.said.apart(output)
+        return apart is not None and apart.shape[self.said.at("batch")] == self.given.batch
 
     def is_state(self, shape: tuple[int, ...]) -> bool:
         """Whether this is the shape of an h_n or c_n, with its batch on axis 1."""
