@@ -1,8 +1,9 @@
 """The known mistakes of a layout: each a rule over the tables, with the words for it.
 
 A rule counts over rows and columns of the tables, and gives what it found, or None where it is not
-this mistake. The first that fits is told, in the order of `RULES`: what a layer walks along, what
-a `view` cuts and what is mixed else, which part of a layer's way an answer reads.
+this mistake. The first that fits is told, in the order of the two lists at the end. There are three
+families: what a layer walks along, what a `view` cuts (and what is mixed else), which part of a
+layer's way an answer reads.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def _ends(walk: Walk | None) -> str:
 def one_long_sequence(t: Tables) -> Found | None:
     """One sequence only, and the samples are its steps, or pieces of it."""
     walk = t.badly_fed
-    if not t.mixes or walk is None or walk.cols != 1 or most(walk.samples, -1) > 1:
+    if walk is None or walk.cols != 1 or most(walk.samples, -1) > 1:
         return None
     has_time = "time" in t.given.lead
     if walk.call.is_cell:
@@ -130,7 +131,7 @@ def walks_along_the_batch(t: Tables) -> Found | None:
 
 def loops_along_the_batch(t: Tables) -> Found | None:
     """No layer of torch's inside; samples reach one another, and no time step another's place."""
-    for one in t.answers if t.mixes and not t.walks and t.given.time > 2 else ():
+    for one in t.answers if not t.walks and t.given.time > 2 else ():
         moved = t.moved_by(t.by_time, one.number)
         axes = [k for k, size in enumerate(moved.shape[1:]) if size == t.given.time]
         own = any(along(moved, axis) == [[time] for time in t.given.times] for axis in axes)
@@ -148,7 +149,7 @@ def loops_along_the_batch(t: Tables) -> Found | None:
 
 def axes_come_out_swapped(t: Tables) -> Found | None:
     """No output has the batch where it was said to be, and one has it, unmixed, elsewhere."""
-    if t.mixes or t.answer is None or t.answer.rows is not None:
+    if t.answer is None or t.answer.rows is not None:
         return None
     shape, place = t.outputs[t.answer.number].shape, t.said.flat.index("batch")
     has_states = any(t.is_state(tuple(output.shape)) for output in t.outputs)
@@ -175,7 +176,7 @@ def never_walks(t: Tables) -> Found | None:
     Certain only where the time steps of x lie apart, as features of one step, as columns, or in
     calls of their own: a layer after a pooling or an attention over time has one step rightly.
     """
-    if t.mixes or t.given.time < 3 or not t.walks or any(walk.steps > 1 for walk in t.walks):
+    if t.given.time < 3 or not t.walks or any(walk.steps > 1 for walk in t.walks):
         return None
     walk = t.walks[0]
     alike = [w for w in t.walks if w.call.module is walk.call.module]
@@ -244,7 +245,7 @@ def rows_change_places(t: Tables) -> Found | None:
 
     A `view` can give each row one sample by chance; it then reads another step or layer for each.
     """
-    if not t.mixes or t.bad_walk is not None or t.answer is None:
+    if t.bad_walk is not None or t.answer is None:
         return None
     walk, _, parts = _misread(t) or (None, False, torch.empty(0))
     by_chance = own = False
@@ -274,7 +275,7 @@ def cut_on_the_way(t: Tables) -> Found | None:
     """
     walk, of_state, parts = _misread(t) or (None, False, torch.empty(0))
     pieces = parts.flatten(1).unique(dim=0) if walk is not None else parts
-    if not t.mixes or walk is None or len(pieces) < 2 or most(pieces, 0) > 1:
+    if walk is None or len(pieces) < 2 or most(pieces, 0) > 1:
         return None
     if of_state:
         fix = f"`h_n.transpose(0, 1).reshape(batch, -1)`, or `{walk.top}` for the top"
@@ -295,9 +296,8 @@ def cut_on_the_way(t: Tables) -> Found | None:
 def start_cut(t: Tables) -> Found | None:
     """The input is right, and a state built by `view` brings other samples in."""
     walk = t.bad_walk
-    if not t.mixes or walk is None or t.badly_fed is not None or walk.states.all():
-        return None
-    if t.walks[0] is walk and walk.call.rows == 1:
+    is_first = walk is not None and walk is t.walks[0] and walk.call.rows == 1
+    if walk is None or t.badly_fed is not None or walk.states.all() or is_first:
         return None
     return Found(
         "hidden_view_scramble",
@@ -311,7 +311,7 @@ def start_cut(t: Tables) -> Found | None:
 
 def layers_as_samples(t: Tables) -> Found | None:
     """h_n viewed as rows gives predictions for each layer, one block after the other."""
-    if t.mixes or t.answer is None or t.answer.rows is not None:
+    if t.answer is None or t.answer.rows is not None:
         return None
     for walk, read in zip(t.walks, t.all_reads, strict=False):
         rows = int(read.state.any(1).sum())
@@ -322,44 +322,36 @@ def layers_as_samples(t: Tables) -> Found | None:
     return None
 
 
-def _steps_dealt(t: Tables) -> tuple[Walk | None, bool]:
-    """The first walk, if numbers come in that belong to one time step each, and those of a time
-    step go to several steps of it, where they stand beside others: x itself, or all over its way.
-    And whether each of its steps holds all time steps of x."""
+def rows_dealt_out(t: Tables) -> Found | None:
+    """Every number that enters comes from one sample: the rows of x are only dealt out anew."""
+    walk = t.badly_fed
+    return _view_before(t, walk, "your samples") if walk and walk.crowd[0] <= 1 else None
+
+
+def steps_dealt_out(t: Tables) -> Found | None:
+    """Numbers come in that belong to one time step each, and those of a time step go to several
+    steps of the layer, where they stand beside others: x itself, or all over the layer's way."""
     walk = next(iter(t.walks), None)
-    if t.mixes or walk is None or t.given.time < 3 or walk.steps < 2 or walk.crowd[1] != 1:
-        return None, False
+    if walk is None or t.given.time < 3 or walk.steps < 2 or walk.crowd[1] != 1:
+        return None
     met = [walk.steps_of(n) for n in range(len(t.given.times))]
     spread = all(steps and 2 * (steps[-1] - steps[0]) >= walk.steps for steps in met)
     is_x = sum(call.inputs.numel() for call in walk.calls) == t.given.main.numel()
     split = most(walk.times.any(1), 0) > 1 and most(walk.times, -1) > 1
-    is_dealt = split and (spread or is_x) and not any(map(t.in_step, t.walks))
-    return walk if is_dealt else None, is_x and bool(walk.times.any(1).all())
-
-
-def time_as_features(t: Tables) -> Found | None:
-    """All time steps stand side by side as features in each of several steps."""
-    walk, is_whole = _steps_dealt(t)
-    if walk is None or not is_whole:
+    if not split or not (spread or is_x) or any(map(t.in_step, t.walks)):
         return None
+    if not (is_x and walk.times.any(1).all()):
+        return _view_before(t, walk, "the time steps of a sample")
     return Found(
         "unrecognised",
         f"`{walk.name}` does not walk along your time axis",
-        f"You gave x as {t.given}, but each of the {walk.steps} steps of `{walk.name}` holds all "
-        f"{t.given.time} time steps side by side as features. If that is meant, do not name this "
-        'axis "time".',
+        f"You gave x as {t.given}, but each step of `{walk.name}` holds all {t.given.time} time "
+        'steps side by side as features. If that is meant, do not name this axis "time".',
         f"give it {_turned(t, walk)} and make it for that width",
     )
 
 
-def view_before(t: Tables) -> Found | None:
-    """Every number that enters comes from one sample, or from one time step: the rows of x are
-    only dealt out anew."""
-    walk, of = t.badly_fed, "your samples"
-    if not t.mixes:
-        (walk, _), of = _steps_dealt(t), "the time steps of a sample"
-    if walk is None or (t.mixes and walk.crowd[0] > 1):
-        return None
+def _view_before(t: Tables, walk: Walk, of: str) -> Found:
     return Found(
         "view_scramble",
         f"a `view` before `{walk.name}` mixes {of}",
@@ -371,7 +363,7 @@ def view_before(t: Tables) -> Found | None:
 
 def view_after_within(t: Tables) -> Found | None:
     """The first and the last number of an answer's step read one step each, and these lie apart."""
-    if t.mixes or t.answer is None or t.answer.rows is None or not t.has_time:
+    if t.answer is None or t.answer.rows is None or not t.has_time:
         return None
     shape = t.answer.rows(t.outputs[t.answer.number]).shape
     step, ends = shape[1] // 2, [(end,) * (len(shape) - 2) for end in (0, -1)]
@@ -391,7 +383,7 @@ def view_after_within(t: Tables) -> Found | None:
 
 def mixed_else(t: Tables) -> Found | None:
     """Samples come into one another's inputs or answers, in a way without a name."""
-    if not t.mixes or not any(output.numel() > 1 for output in t.outputs):
+    if not any(output.numel() > 1 for output in t.outputs):
         return None
     where = "a line after the recurrent layers works"
     if t.bad_walk is not None:
@@ -418,7 +410,7 @@ def mixed_else(t: Tables) -> Found | None:
 def read_behind_the_end(t: Tables) -> Found | None:
     """Of a short sample, what is read lies behind its end, or before it with pads on the left."""
     given, lengths = t.given, t.given.lengths
-    if t.mixes or lengths is None or given.time < 3 or t.answer is None or not t.sample_reads:
+    if lengths is None or given.time < 3 or t.answer is None or not t.sample_reads:
         return None
     short = [k for k, sample in enumerate(given.samples) if lengths[sample] < given.time]
     real = [int(lengths[given.samples[k]]) for k in short]
@@ -452,9 +444,10 @@ def read_behind_the_end(t: Tables) -> Found | None:
     return None
 
 
-def lower_layer_read(t: Tables) -> Found | None:
-    """Only states of lower layers are read, and nothing of the top layer."""
-    for walk, read in zip(t.walks, () if t.mixes else t.all_reads, strict=False):
+def part_of_a_walk_read(t: Tables) -> Found | None:
+    """All answers together read only lower layers; or of one direction only the step at which it
+    has seen one step; or of every step one feature."""
+    for walk, read in zip(t.walks, t.all_reads, strict=False):
         if read.state.any() and not any(way.any() for way in read.ways):
             rows = ", ".join(map(str, places(read.state.any(1))))
             return Found(
@@ -465,16 +458,10 @@ def lower_layer_read(t: Tables) -> Found | None:
                 "nothing.",
                 f"`{walk.top}` is the top layer",
             )
-    return None
-
-
-def direction_read_where_it_begins(t: Tables) -> Found | None:
-    """Of one direction of the top layer, only the step at which it has seen one step is read."""
-    for walk, read in zip(t.walks, () if t.mixes else t.all_reads, strict=False):
         step = torch.arange(walk.steps)[:, None]
-        begins = {"forward": (step == 0, "first"), "backward": (step == walk.ends - 1, "last")}
-        for way, (half, (start, where)) in zip(read.ways, begins.items(), strict=False):
-            is_two_ways = walk.call.directions == 2 and (walk.ends > 1).any()
+        begins = [("forward", "first", step == 0), ("backward", "last", step == walk.ends - 1)]
+        for way, (half, where, start) in zip(read.ways, begins, strict=False):
+            is_two_ways = walk.call.directions == 2 and bool((walk.ends > 1).any())
             if is_two_ways and way.any() and not (way & ~start).any():
                 return Found(
                     "bidir_last_step",
@@ -484,12 +471,6 @@ def direction_read_where_it_begins(t: Tables) -> Found | None:
                     "exactly zero.",
                     f"`{walk.top}`: both directions after their whole way",
                 )
-    return None
-
-
-def one_feature_read(t: Tables) -> Found | None:
-    """Of each sample one feature of every step is read."""
-    for walk, read in zip(t.walks, () if t.mixes else t.all_reads, strict=False):
         wide = getattr(walk.call.module, "proj_size", 0) or walk.call.module.hidden_size
         if read.features == 1 < wide and read.output.all() and not read.state.any():
             return Found(
@@ -505,7 +486,7 @@ def one_feature_read(t: Tables) -> Found | None:
 def one_step_seen(t: Tables) -> Found | None:
     """A layer walks along time, and only one time step of x reaches the answer."""
     walk = next((w for w in t.walks if t.in_step(w)), None)
-    if t.mixes or t.answer is None or walk is None or t.has_time or len(t.given.times) < 3:
+    if t.answer is None or walk is None or t.has_time or len(t.given.times) < 3:
         return None
     seen = places(any_of(t.moved_by(t.by_time, t.answer.number), 1))
     return (
@@ -524,7 +505,7 @@ def not_turned_back(t: Tables) -> Found | None:
     """The first step of an answer reads the first step of a layer that begins at the last time
     step, and the last reads the last."""
     last = t.given.time - 1
-    if t.mixes or not t.has_steps or t.given.times[-1] != last:
+    if not t.has_steps or t.given.times[-1] != last:
         return None
     ends = [(end, t.reads_at(t.given.longest, end)) for end in (0, last)]
     for number, walk in enumerate(t.walks):
@@ -543,7 +524,7 @@ def not_turned_back(t: Tables) -> Found | None:
 def pads_reach_steps(t: Tables) -> Found | None:
     """One more pad changes every real step of a short sample, in a layer of two directions."""
     moved, walk = t.with_longer_pads, next((w for w in t.walks if w.call.directions == 2), None)
-    if t.mixes or moved is None or walk is None or not t.has_steps or t.given.lengths is None:
+    if moved is None or walk is None or not t.has_steps or t.given.lengths is None:
         return None
     for sample, pads in enumerate(t.given.pads):
         if pads.any() and moved[sample][~pads].all() and t.in_step(walk):
@@ -561,7 +542,7 @@ def pads_reach_steps(t: Tables) -> Found | None:
 
 def sees_the_answer(t: Tables) -> Found | None:
     """An answer that must see no later time step sees one."""
-    if t.mixes or not t.causal or t.sees_later is None:
+    if not t.causal or t.sees_later is None:
         return None
     early, late = t.sees_later
     return Found(
@@ -575,26 +556,28 @@ def sees_the_answer(t: Tables) -> Found | None:
     )
 
 
-RULES = (
+WHERE_SAMPLES_MIX = (
     one_long_sequence,
     walks_along_the_batch,
     loops_along_the_batch,
-    axes_come_out_swapped,
     one_sample_is_left,
     rows_change_places,
     cut_on_the_way,
     start_cut,
-    time_as_features,
-    view_before,
+    rows_dealt_out,
     mixed_else,
+)
+WHERE_THEY_KEEP_APART = (
+    walks_along_the_batch,
+    axes_come_out_swapped,
+    one_sample_is_left,
     never_walks,
+    steps_dealt_out,
     view_after_within,
     read_behind_the_end,
     pads_reach_steps,
     layers_as_samples,
-    lower_layer_read,
-    direction_read_where_it_begins,
-    one_feature_read,
+    part_of_a_walk_read,
     one_step_seen,
     not_turned_back,
     sees_the_answer,
@@ -603,4 +586,5 @@ RULES = (
 
 def first_that_fits(t: Tables) -> Found | None:
     """What the first rule that fits the tables has found."""
-    return next(filter(None, (rule(t) for rule in RULES)), None) if not t.is_dead else None
+    rules = WHERE_SAMPLES_MIX if t.mixes else WHERE_THEY_KEEP_APART
+    return next(filter(None, (rule(t) for rule in rules)), None) if not t.is_dead else None
