@@ -82,7 +82,7 @@ def report_on(t: Tables, own_call: bool = False) -> Report:
         )
     elif small:
         said = small.args
-    elif t.causal and not t.has_steps:
+    elif t.causal and t.steps is None:
         said = (
             "`causal=True` needs an output with as many steps as x",
             'Say where they are, such as `output_axes=("batch", "time")`.',

@@ -117,7 +117,11 @@ def walks_along_the_batch(t: Tables) -> Found | None:
     else:
         because = f"it takes the first axis for {takes}, but a line before it has put {there} there"
         fix = "give it `x` as it is, without a `transpose` or `permute`"
-    if len(walk.calls) == 1 and walk.call.packed is None and not t.has_time:
+    if (
+        len(walk.calls) == 1
+        and walk.call.packed is None
+        and not (t.answer and t.answer.steps is not None)
+    ):
         fix += f"; the last step is `{'out[:, -1]' if batch_first else 'out[-1]'}`"
     return Found(
         "time_batch_swapped",
@@ -149,7 +153,7 @@ def loops_along_the_batch(t: Tables) -> Found | None:
 
 def axes_come_out_swapped(t: Tables) -> Found | None:
     """No output has the batch where it was said to be, and one has it, unmixed, elsewhere."""
-    if t.answer is None or t.answer.rows is not None:
+    if t.answer is None or t.answer.owners is not None:
         return None
     shape, place = t.outputs[t.answer.number].shape, t.said.flat.index("batch")
     has_states = any(t.is_state(tuple(output.shape)) for output in t.outputs)
@@ -206,17 +210,18 @@ def never_walks(t: Tables) -> Found | None:
 def one_sample_is_left(t: Tables) -> Found | None:
     """One sample reaches the whole output, and no other any of it."""
     answer, walk = t.answer, t.walks[-1] if t.walks else None
-    reaching = places(answer.reached.any(1)) if answer is not None else []
-    if answer is None or t.bad_walk is not None or not len(reaching) == 1 < len(t.given.samples):
+    if answer is None or t.bad_walk is not None or len(t.given.samples) < 2:
         return None
-    if answer.rows is not None and not (t.mixes and walk and walk.steps == t.given.batch):
+    if len(answer.reaching) != 1:
+        return None
+    if answer.owners is not None and not (t.mixes and walk and walk.steps == t.given.batch):
         return None  # it could be a `view`
     wrong = "`out[-1]` or `out[:, -1]`"
     if walk is not None and walk.call.packed is None and not walk.call.is_cell:
         wrong = "`out[-1]`" if walk.call.batch_first else "`out[:, -1]`"
     return Found(
         "last_step_wrong_axis",
-        f"only sample {t.given.samples[reaching[0]]} is left in {t.output}, not the last step of "
+        f"only sample {t.given.samples[answer.reaching[0]]} is left in {t.output}, not the last step of "
         "each sample",
         f"{t.output} {t.shape} holds other time steps of that one sample: {wrong} (or the like on "
         "h_n) takes from the wrong axis.",
@@ -257,7 +262,7 @@ def rows_change_places(t: Tables) -> Found | None:
         by_chance = not alike and any(p.sum() == 1 and (p & ~last).any() for p in parts)
     if not own and (by_chance or not t.answer.is_reordered):
         return None
-    source, target = t.example
+    source, target = _example(t)
     return Found(
         "samples_mixed",
         f"the samples are in another order: row {target} of {t.output} belongs to sample {source}",
@@ -266,6 +271,13 @@ def rows_change_places(t: Tables) -> Found | None:
         "after sorting, put the rows back, `out[order.argsort()]` (or do not sort: "
         "`enforce_sorted=False`); to read from the end, turn time round: `x.flip(1)`",
     )
+
+
+def _example(t: Tables) -> tuple[int, int]:
+    """A sample of x and a row of another that it reaches."""
+    assert t.answer is not None
+    rows = t.answer.foreign if t.answer.mixes else t.answer.reached
+    return next((s, row[0]) for s, row in zip(t.given.samples, rows, strict=True) if row)
 
 
 def cut_on_the_way(t: Tables) -> Found | None:
@@ -311,7 +323,7 @@ def start_cut(t: Tables) -> Found | None:
 
 def layers_as_samples(t: Tables) -> Found | None:
     """h_n viewed as rows gives predictions for each layer, one block after the other."""
-    if t.answer is None or t.answer.rows is not None:
+    if t.answer is None or t.answer.owners is not None:
         return None
     for walk, read in zip(t.walks, t.all_reads, strict=False):
         rows = int(read.state.any(1).sum())
@@ -363,11 +375,15 @@ def _view_before(t: Tables, walk: Walk, of: str) -> Found:
 
 def view_after_within(t: Tables) -> Found | None:
     """The first and the last number of an answer's step read one step each, and these lie apart."""
-    if t.answer is None or t.answer.rows is None or not t.has_time:
+    if t.answer is None or t.answer.steps is None:
         return None
-    shape = t.answer.rows(t.outputs[t.answer.number]).shape
-    step, ends = shape[1] // 2, [(end,) * (len(shape) - 2) for end in (0, -1)]
-    both = [t.reads_at(t.given.longest, step, *end) for end in ends]
+    step = int(t.answer.steps.max() + 1) // 2
+    numbers = t.of_step(step).nonzero()
+    both = []
+    for number in (numbers[0], numbers[-1]):
+        mask = torch.zeros(t.shape)
+        mask[tuple(number)] = 1
+        both.append(t.reads_of(mask))
     for walk, *reads in zip(t.walks, *both, strict=False):
         first, last = (places(read.output.any(1)) for read in reads)
         if len(first) == len(last) == 1 and 2 * abs(first[0] - last[0]) >= walk.steps > 2:
@@ -390,7 +406,7 @@ def mixed_else(t: Tables) -> Found | None:
         what, where = f"are mixed before `{t.bad_walk.name}`", "a line before it works"
     elif t.answer is not None:
         what = "change one another's answers: sample {} reaches that of sample {}"
-        what = what.format(*t.example)
+        what = what.format(*_example(t))
     else:
         what = f"are all mixed in {t.output} {t.shape}, and no axis of it is the batch"
     return Found(
@@ -414,7 +430,6 @@ def read_behind_the_end(t: Tables) -> Found | None:
         return None
     short = [k for k, sample in enumerate(given.samples) if lengths[sample] < given.time]
     real = [int(lengths[given.samples[k]]) for k in short]
-    reaches = t.answer.reached.any(1)
     first = ", batch_first=True" if given.axes.is_batch_first else ""
     for number, walk in enumerate(t.walks if short else ()):
         steps = [places(t.sample_reads[k][number].ways[0].any(1)) for k in short]
@@ -428,7 +443,7 @@ def read_behind_the_end(t: Tables) -> Found | None:
             how += "`lengths - 1` is a step before it"
             fix = "`out[:, -1]` for a batch-first `out`, else `out[-1]`"
         elif walk.call.packed is not None:
-            is_behind = bool(reaches.any() and not reaches[short].any())
+            is_behind = bool(t.answer.reaching) and not {*short} & {*t.answer.reaching}
             how = "it was packed, and the last position of a short sample is a row of zeros"
         else:
             pairs = zip(steps, real, strict=True)
@@ -486,7 +501,7 @@ def part_of_a_walk_read(t: Tables) -> Found | None:
 def one_step_seen(t: Tables) -> Found | None:
     """A layer walks along time, and only one time step of x reaches the answer."""
     walk = next((w for w in t.walks if t.in_step(w)), None)
-    if t.answer is None or walk is None or t.has_time or len(t.given.times) < 3:
+    if t.answer is None or walk is None or t.answer.steps is not None or len(t.given.times) < 3:
         return None
     seen = places(any_of(t.moved_by(t.by_time, t.answer.number), 1))
     return (
@@ -505,9 +520,9 @@ def not_turned_back(t: Tables) -> Found | None:
     """The first step of an answer reads the first step of a layer that begins at the last time
     step, and the last reads the last."""
     last = t.given.time - 1
-    if not t.has_steps or t.given.times[-1] != last:
+    if t.steps is None or t.given.times[-1] != last:
         return None
-    ends = [(end, t.reads_at(t.given.longest, end)) for end in (0, last)]
+    ends = [(end, t.reads_of(t.of_step(end))) for end in (0, last)]
     for number, walk in enumerate(t.walks):
         is_turned = walk.steps_of(0) == [last] and walk.steps_of(-1) == [0]
         if is_turned and all(r and places(r[number].output.any(1)) == [end] for end, r in ends):
@@ -523,11 +538,17 @@ def not_turned_back(t: Tables) -> Found | None:
 
 def pads_reach_steps(t: Tables) -> Found | None:
     """One more pad changes every real step of a short sample, in a layer of two directions."""
-    moved, walk = t.with_longer_pads, next((w for w in t.walks if w.call.directions == 2), None)
-    if moved is None or walk is None or not t.has_steps or t.given.lengths is None:
+    walk = next((w for w in t.walks if w.call.directions == 2 and t.in_step(w)), None)
+    moved, steps = t.by_longer_pads, t.steps
+    if moved is None or walk is None or steps is None or t.given.lengths is None:
         return None
-    for sample, pads in enumerate(t.given.pads):
-        if pads.any() and moved[sample][~pads].all() and t.in_step(walk):
+    for sample, length in enumerate(t.given.lengths.tolist()):
+        reached = steps[moved & (t.answer.owners == sample)].unique()
+        if (
+            length < t.given.time
+            and not t.given.pads_left
+            and int((reached < length).sum()) == length
+        ):
             return Found(
                 "unrecognised",
                 f"pads reach the real steps of {t.output}",

@@ -14,20 +14,17 @@ def praise(t: Tables) -> str:
     """What is right, in sentences; what may be meant otherwise comes first."""
     answer, given = t.answer, t.given
     doubts, sentences = [], []
-    lost = (
-        [s for s, own in zip(given.samples, answer.moved, strict=True) if not own.any()]
-        if answer
-        else []
-    )
-    if lost:
-        doubts.append(f"But nothing of sample {lost[0]} of x reaches its answer.")
-    moved = t.with_longer_pads
-    reached = places(moved & given.pads.any(1)) if moved is not None and moved.dim() == 1 else []
-    if reached and not given.pads_left:
-        doubts.append(
-            f"But the pads reach answers: one more pad changes that of sample {reached[0]}. If "
-            "it should not, pack (`pack_padded_sequence`), or mask the mean or attention."
-        )
+    lost = {*range(len(given.samples))} - {*answer.reaching} if answer is not None else ()
+    for number in sorted(lost)[:1]:
+        doubts.append(f"But nothing of sample {given.samples[number]} of x reaches its answer.")
+    moved = t.by_longer_pads
+    if moved is not None and moved.any() and answer.steps is None and not given.pads_left:
+        padded = {*places(given.pads.any(1))} & {*answer.owners[moved].tolist()}
+        doubts += [
+            f"But the pads reach answers: one more pad changes that of sample {sample}. If it "
+            "should not, pack (`pack_padded_sequence`), or mask the mean or attention."
+            for sample in sorted(padded)[:1]
+        ]
     named = [f"{t.name_of(k.number)} {list(t.outputs[k.number].shape)}" for k in t.judged]
     if named:
         where = "the output" if len(t.outputs) == 1 else ", ".join(named)
@@ -42,11 +39,11 @@ def praise(t: Tables) -> str:
             sentences.append(f"`{walk.name}` walks along time{way}: axis {axis} of x.")
     for number, walk in reversed(list(enumerate(t.walks))):
         reads = [of_sample[number] for of_sample in t.sample_reads]
-        if answer and not answer.has_time and walk.steps > 1 and reads:
+        if answer and answer.steps is None and walk.steps > 1 and reads:
             if all(read.is_any for read in reads):
                 sentences.append(f"Each answer reads {steps_read(walk, reads)} of `{walk.name}`.")
                 break
-    if answer is not None and answer.rows is not None and not answer.has_time and given.time > 2:
+    if answer is not None and answer.owners is not None and answer.steps is None and given.time > 2:
         shape = list(t.outputs[answer.number].shape)
         if given.time in shape[len(t.said.names) :]:
             axis = shape.index(given.time, len(t.said.names))
@@ -54,7 +51,7 @@ def praise(t: Tables) -> str:
                 f"But axis {axis} of {t.name_of(answer.number)} is as long as time, and you did "
                 "not name it. Is an answer for each step meant? Then name it in `output_axes`."
             )
-    if t.has_steps:
+    if t.steps is not None:
         sentences.append(
             "Its steps see no later time steps."
             if t.sees_later is None
@@ -114,7 +111,7 @@ def evidence(t: Tables) -> dict[str, Any]:
         walk = t.bad_walk or t.walks[0]
         found |= {"layer": walk.name, "its steps": walk.steps, "its sequences": walk.cols}
     if answer is not None and given.batch > 1:
-        found["samples that reach another's output"] = int(answer.foreign.any(1).sum())
+        found["samples that reach another's output"] = sum(map(bool, answer.foreign))
     return found
 
 

@@ -21,9 +21,6 @@ from lstm_teach.checks.layout.given import Axes, CannotTell, Given
 from lstm_teach.checks.layout.record import Call, recording
 from lstm_teach.layouts import weights_like
 
-Rows = Callable[[Tensor], Tensor]
-"""Brings a tensor that came out into [batch, ...]."""
-
 _FAINT = 1e-5
 _ROUNDING = 1e-11
 
@@ -110,28 +107,29 @@ class Answer:
     Attributes:
         number: its number among all that came out.
         is_said: whether its axes are as the caller said.
-        rows: brings it to [batch, ...], or to [batch, time, ...] where `has_time`; None where
-            nobody knows its axes.
-        moved: [samples, *shape]: which of its numbers each looked-at sample of x changes.
-        reached: [samples, rows], or without rows [samples, numbers]: what each of them reaches.
-        foreign: what of that belongs to another sample; without rows, what two of them reach.
+        owners: [*shape], whose sample each of its numbers is; None where nobody knows its axes.
+        steps: [*shape], which time step each of them is; None without a time axis.
+        moved: [samples, *shape]: which of them each looked-at sample of x changes.
+        reached: for each of these, whose numbers it changes.
+        foreign: the same without its own; where nobody knows, what two of them change.
     """
 
     number: int
     is_said: bool
-    rows: Rows | None
-    has_time: bool
+    owners: Tensor | None
+    steps: Tensor | None
     moved: Tensor
-    reached: Tensor
-    foreign: Tensor
+    reached: list[list[int]]
+    foreign: list[list[int]]
 
-    mixes = property(lambda self: bool(self.foreign.any()))
+    mixes = property(lambda self: any(self.foreign))
+    reaching = property(lambda self: places(any_of(self.moved, 1)))
 
     @property
     def is_reordered(self) -> bool:
         """Whether each sample reaches exactly one row, and no two of them the same."""
-        one_each = bool((self.reached.sum(1) == 1).all())
-        return self.rows is not None and one_each and most(self.reached, 0) <= 1
+        rows = [row for reached in self.reached for row in reached]
+        return all(len(reached) == 1 for reached in self.reached) and len({*rows}) == len(rows)
 
 
 class Tables:
@@ -254,13 +252,13 @@ class Tables:
         return changed([run.outputs[number] for run in runs], (base or self.base).outputs[number])
 
     def _answer(self, number: int) -> Answer:
-        """An output, with its rows where the caller said, or flat in one of the two orders."""
+        """An output, with its numbers where the caller said, or flat in one of the two orders."""
         moved, shape = self.moved_by(self.by_sample, number), self.outputs[number].shape
         if self.later:
             moved |= self.moved_by(self.later, number, self.second)
         first = [name for name in ("batch", "time") if name in self.said.flat]
         is_said, batch = self._is_said(number), self.given.batch
-        orders: list[Rows] = []
+        orders: list[Callable[[Tensor], Tensor]] = []
         if is_said:
             orders = [lambda tensor: self.said.to_front(tensor, *first)]
         elif len(shape) > 1 and shape[0] == batch * self.given.time:
@@ -268,25 +266,32 @@ class Tables:
                 lambda rows: rows.unflatten(0, (batch, -1)),
                 lambda rows: rows.unflatten(0, (-1, batch)).transpose(0, 1),
             ]
-        has_time = not is_said or len(first) == 2
         found = []
         for rows in orders:
-            reached = torch.stack([any_of(rows(one), 1) for one in moved])
-            foreign = reached.clone()
-            foreign[torch.arange(len(moved)), self.given.samples] = False
-            found.append(Answer(number, is_said, rows, has_time, moved, reached, foreign))
-        if found:
-            answer = min(found, key=lambda one: int(one.foreign.sum()))
-            if answer.is_reordered and self._order_is_returned(answer.reached):
-                answer.foreign[:] = False
-            return answer
-        reached = moved.reshape(len(moved), prod(shape))
-        foreign = reached & (reached.sum(0) > 1)
-        return Answer(number, False, None, False, moved, reached, foreign)
+            owners, steps = torch.zeros(2, *shape, dtype=torch.long)
+            rows(owners).movedim(0, -1).add_(torch.arange(batch))
+            if has_time := not is_said or len(first) == 2:
+                rows(steps).movedim(1, -1).add_(torch.arange(rows(steps).shape[1]))
+            reached = [owners[one].unique().tolist() for one in moved]
+            foreign = [
+                [*({*rows} - {k})] for k, rows in zip(self.given.samples, reached, strict=True)
+            ]
+            found.append(
+                Answer(
+                    number, is_said, owners, steps if has_time else None, moved, reached, foreign
+                )
+            )
+        if not found:
+            foreign = [places((one & (moved.sum(0) > 1)).flatten()) for one in moved]
+            return Answer(number, False, None, None, moved, [], foreign)
+        answer = min(found, key=lambda one: sum(map(len, one.foreign)))
+        if answer.is_reordered and self._order_is_returned(answer.reached):
+            answer.foreign = []
+        return answer
 
-    def _order_is_returned(self, reached: Tensor) -> bool:
+    def _order_is_returned(self, reached: list[list[int]]) -> bool:
         """Whether the model also hands out the order in which the rows are."""
-        rows, samples = reached.int().argmax(1), torch.tensor(self.given.samples)
+        rows, samples = torch.tensor(reached)[:, 0], torch.tensor(self.given.samples)
         orders = [o for o in self.outputs if o.shape == (self.given.batch,) and not o.is_complex()]
         pairs = [(rows, samples), (samples, rows)]
         return any(torch.equal(o[at].cpu(), to) for o in orders for at, to in pairs)
@@ -315,18 +320,19 @@ class Tables:
     def answer(self) -> Answer | None:
         """The output that speaks for the model: the first that surely mixes, or the first."""
         said = [one for one in self.answers if one.is_said]
-        apart = [one for one in self.answers if not one.mixes and one.reached.any()]
+        apart = [one for one in self.answers if not one.mixes and one.reaching]
         # One that is reordered beside another is sorted by length and only used as a whole, such
         # as a mean for a KL term.
         mixing = [one for one in said if one.mixes and (one is said[0] or not one.is_reordered)]
-        mixing += [one for one in self.answers if one.mixes and one.rows and not one.is_said]
-        return next(iter([*mixing, *said, *apart]), None)
+        flat = [one for one in self.answers if one.owners is not None and not one.is_said]
+        return next(iter([*mixing, *(one for one in flat if one.mixes), *said, *apart]), None)
 
     @property
     def judged(self) -> list[Answer]:
-        """The outputs in which samples keep apart; without rows, those that all of them reach."""
+        """The outputs in which samples keep apart; those without owners, if all reach them."""
         apart = [one for one in self.answers if not one.mixes]
-        return [one for one in apart if one.rows is not None or one.reached.any(1).all()]
+        every = len(self.given.samples)
+        return [one for one in apart if one.owners is not None or len(one.reaching) == every]
 
     def name_of(self, number: int) -> str:
         """An output by its name: "the output", or "`output[0]`" of several."""
@@ -340,15 +346,6 @@ class Tables:
 
     output = property(lambda self: self.name_of(self.number))
     shape = property(lambda self: [*self.outputs[self.number].shape] if self.outputs else [])
-    has_time = property(lambda self: self.answer is not None and self.answer.has_time)
-
-    @property
-    def example(self) -> tuple[int, int]:
-        """A sample of x and a row of another that it reaches."""
-        assert self.answer is not None
-        marks = self.answer.foreign if self.answer.mixes else self.answer.reached
-        number, row = marks.nonzero()[0].tolist()
-        return self.given.samples[number], row
 
     @property
     def mixes(self) -> bool:
@@ -361,38 +358,33 @@ class Tables:
     def is_dead(self) -> bool:
         """Whether nothing that was replaced in x changed the output."""
         speaking = [self.answer] if self.answer is not None else self.answers
-        return bool(self.floats and speaking) and not any(one.reached.any() for one in speaking)
+        return bool(self.floats and speaking) and not any(one.reaching for one in speaking)
 
     @property
-    def has_steps(self) -> bool:
-        """Whether the answer has as many steps as x."""
-        answer, times = self.answer, self.given.times
-        if answer is None or answer.rows is None or not answer.has_time or not times:
-            return False
-        return answer.rows(self.outputs[answer.number]).shape[1] == self.given.time
+    def steps(self) -> Tensor | None:
+        """Which time step each number of the answer is, if it has as many steps as x."""
+        steps = self.answer.steps if self.answer is not None else None
+        has_all = steps is not None and self.given.times and int(steps.max()) + 1 == self.given.time
+        return steps if has_all else None
 
     @cached_property
     def sees_later(self) -> tuple[int, int] | None:
         """A step of an answer and a later time step of x that reaches it, where there are any."""
-        if self.answer is None or self.answer.rows is None or not self.has_steps:
-            return None
-        moved = self.moved_by(self.by_time, self.answer.number)
-        for time, of_time in reversed(list(zip(self.given.times, moved, strict=True))):
-            steps = places(any_of(self.answer.rows(of_time).transpose(0, 1), 1))
-            if steps and steps[0] < time:
-                return steps[0], time
+        moved = self.moved_by(self.by_time, self.number) if self.steps is not None else ()
+        for time, of_time in reversed(list(zip(self.given.times, moved, strict=False))):
+            early = min(self.steps[of_time].tolist(), default=time)
+            if early < time:
+                return early, time
         return None
 
     @cached_property
-    def with_longer_pads(self) -> Tensor | None:
-        """[batch] or [batch, time]: which answers one more pad in x changes, if it can have one."""
-        value, answer = self.given.longer(), self.answer
-        if value is None or answer is None or answer.rows is None or not self.floats:
+    def by_longer_pads(self) -> Tensor | None:
+        """[*shape]: which numbers of the answer one more pad in x changes, if it can have one."""
+        value, before = self.given.longer(), self.outputs[self.number] if self.floats else None
+        if value is None or before is None or self.answer is None or self.answer.owners is None:
             return None
-        before = answer.rows(self.outputs[answer.number])
         try:
-            after = answer.rows(self.run(value).outputs[answer.number])
-            by = change(after, before).reshape(*before.shape[: 1 + answer.has_time], -1).amax(-1)
+            by = change(self.run(value).outputs[self.number], before)
         except Exception:  # written for one length
             return None
         return by > 1e-4 * max(largest(before.abs()), 1e-3)
@@ -426,19 +418,22 @@ class Tables:
             marks[id(call)][key] = call.marks(key, gradient)
         return [_read([(calls[k], marks[id(calls[k])]) for k in w.places]) for w in self.walks]
 
-    def reads_at(self, *index: int) -> list[Read]:
-        """What an answer at [sample, step, ...] reads of each walk."""
-        if self.answer is None or self.answer.rows is None or self.asked is None:
-            return []
-        mask = torch.zeros(self.outputs[self.answer.number].shape)
-        self.answer.rows(mask)[index] = 1
-        output = self.asked.outputs[self.answer.number]
-        return self.reads([output * mask.to(output)])
+    def reads_of(self, mask: Tensor) -> list[Read]:
+        """What the marked numbers of the answer read of each walk."""
+        output = self.asked.outputs[self.number] if self.asked is not None else None
+        return self.reads([output * mask.to(output)]) if output is not None else []
+
+    def of_step(self, step: int) -> Tensor:
+        """[*shape]: which numbers are a step of the answer of the longest sample."""
+        assert self.answer is not None
+        return (self.answer.owners == self.given.longest) & (self.answer.steps == step)
 
     @cached_property
     def sample_reads(self) -> list[list[Read]]:
         """What the answer of each looked-at sample reads, [samples][walks]; else nothing."""
-        found = [self.reads_at(sample) for sample in self.given.samples]
+        if self.answer is None or self.answer.owners is None:
+            return []
+        found = [self.reads_of(self.answer.owners == sample) for sample in self.given.samples]
         return found if all(found) else []
 
     def entry_reads(self, walk: Walk) -> list[list[Read]]:
