@@ -118,30 +118,33 @@ def evidence(t: Tables) -> dict[str, Any]:
 def not_checked(t: Tables, own_call: bool) -> tuple[str, ...]:
     """What stayed open, a sentence each."""
     given, judged = t.given, {one.number for one in t.judged}
+    is_apart = t.has_batch and not t.mixes
     rest = [k for k, output in enumerate(t.outputs) if k not in judged and output.numel() > 1]
-    named = ", ".join(f"{t.name_of(k)} {list(t.outputs[k].shape)}" for k in rest)
+    named = ", ".join(f"{t.name_of(k)} {list(t.outputs[k].shape)}" for k in rest if is_apart)
     scripted = any(isinstance(m, torch.jit.ScriptModule) for m in t.model.modules())
     layers = "TorchScript can't be looked into" if scripted else "no recurrent layer of torch's ran"
     wanted = [p.name for p in parameters_of(t.model) if p.default is not p.empty]
     open_ = [n for n in wanted if "mask" in n or ("len" in n and given.lengths is None)]
-    is_apart = t.has_batch and not t.mixes
-    sentences = {
-        "a wrong wiring inside a right layout (gates, which state goes where): `check_cell` and "
-        "`check_stack` look at that.": True,
-        f"the layers: {layers}; only which samples and steps reach the output.": not t.walks,
-        "which steps and layers are read: no gradient gets back to the layers.": is_apart
-        and bool(t.walks)
-        and not any(read.is_any for read in t.all_reads),
-        "whether samples stay apart: you named no batch axis of x.": not t.has_batch,
-        "what happens after the recurrent layers: the model returns no tensor.": t.has_batch
-        and not t.outputs,
-        f"what has no batch axis that it knows: {named}.": is_apart and bool(named),
-        f"what `forward` does with {', '.join(open_)}: none was given.": bool(open_)
-        and not own_call
-        and not isinstance(given.value, dict),
-        "what pads do: x looks padded, and no `lengths` were given.": given.lengths is None
-        and bool(given.pads.any()),
-        "the order of the other axes of x, where a `view` joins them.": given.main.dim()
-        > len(given.lead) + 1,
-    }
-    return tuple(text for text, is_open in sentences.items() if is_open)
+    is_unread = is_apart and t.walks and not any(read.is_any for read in t.all_reads)
+    is_open = not own_call and not isinstance(given.value, dict)
+    sentences = (
+        (
+            True,
+            "a wrong wiring inside a right layout (gates, which state goes where): `check_cell` "
+            "and `check_stack` look at that.",
+        ),
+        (not t.walks, f"the layers: {layers}; only which samples and steps reach the output."),
+        (is_unread, "which steps and layers are read: no gradient gets back to the layers."),
+        (not t.has_batch, "whether samples stay apart: you named no batch axis of x."),
+        (named, f"what has no batch axis that it knows: {named}."),
+        (open_ and is_open, f"what `forward` does with {', '.join(open_)}: none was given."),
+        (
+            given.lengths is None and given.pads.any(),
+            "what pads do: x looks padded, and no `lengths` were given.",
+        ),
+        (
+            given.main.dim() > len(given.lead) + 1,
+            "the order of the other axes of x, where a `view` joins them.",
+        ),
+    )
+    return tuple(text for is_true, text in sentences if is_true)
