@@ -38,7 +38,8 @@ def _as_it_is(t: Tables, walk: Walk) -> str:
     x, axes = t.given.main, t.given.axes
     flag = ", batch_first=True" if axes.is_batch_first else ""
     if not x.is_floating_point():
-        return f"hand over the embedded x, [{', '.join(sorted(t.given.lead, key=axes.at))}, features], to `{walk.made}(...{flag})`"
+        order = ", ".join(sorted(t.given.lead, key=axes.at))
+        return f"hand over the embedded x, [{order}, features], to `{walk.made}(...{flag})`"
     given, width = ("x.unsqueeze(-1)", 1) if x.dim() == 2 else ("x", x.shape[-1])
     return f"hand over `{given}`, with its time axis, to `{walk.made}({width}, ...{flag})`"
 
@@ -117,11 +118,8 @@ def walks_along_the_batch(t: Tables) -> Found | None:
     else:
         because = f"it takes the first axis for {takes}, but a line before it has put {there} there"
         fix = "give it `x` as it is, without a `transpose` or `permute`"
-    if (
-        len(walk.calls) == 1
-        and walk.call.packed is None
-        and not (t.answer and t.answer.steps is not None)
-    ):
+    is_one = len(walk.calls) == 1 and walk.call.packed is None
+    if is_one and (t.answer is None or t.answer.steps is None):
         fix += f"; the last step is `{'out[:, -1]' if batch_first else 'out[-1]'}`"
     return Found(
         "time_batch_swapped",
@@ -157,11 +155,10 @@ def axes_come_out_swapped(t: Tables) -> Found | None:
         return None
     shape, place = t.outputs[t.answer.number].shape, t.said.flat.index("batch")
     has_states = any(t.is_state(tuple(output.shape)) for output in t.outputs)
-    for axis in range(
-        0 if has_states or shape[place : place + 1] == (t.given.batch,) else len(shape)
-    ):
+    is_there = shape[place : place + 1] == (t.given.batch,)
+    for axis, size in enumerate(() if has_states or is_there else shape):
         own = along(t.answer.moved, axis) == [[sample] for sample in t.given.samples]
-        if own and shape[axis] == t.given.batch:
+        if own and size == t.given.batch:
             return Found(
                 "time_batch_swapped",
                 f"{t.output} has its batch on axis {axis}, not on axis {place}",
@@ -216,109 +213,65 @@ def one_sample_is_left(t: Tables) -> Found | None:
         return None
     if answer.owners is not None and not (t.mixes and walk and walk.steps == t.given.batch):
         return None  # it could be a `view`
-    wrong = "`out[-1]` or `out[:, -1]`"
-    if walk is not None and walk.call.packed is None and not walk.call.is_cell:
-        wrong = "`out[-1]`" if walk.call.batch_first else "`out[:, -1]`"
     return Found(
         "last_step_wrong_axis",
-        f"only sample {t.given.samples[answer.reaching[0]]} is left in {t.output}, not the last step of "
-        "each sample",
-        f"{t.output} {t.shape} holds other time steps of that one sample: {wrong} (or the like on "
-        "h_n) takes from the wrong axis.",
+        f"only sample {t.given.samples[answer.reaching[0]]} is left in {t.output}, not the last "
+        "step of each sample",
+        f"{t.output} {t.shape} holds other time steps of that one sample: `out[-1]` for a "
+        "batch-first `out` (else `out[:, -1]`, or the like on h_n) takes from the wrong axis.",
         f"take {_ends(walk)}",
     )
 
 
-def _misread(t: Tables) -> tuple[Walk, bool, Tensor] | None:
-    """The last walk that is read from wrong columns, on the way into the bad walk or out of the
-    model: it, whether it is its state that is read so, and [samples, places, cols], what is read
-    for each looked-at sample."""
+def cut_on_the_way(t: Tables) -> Found | None:
+    """Pieces of a final state, or steps, go to wrong samples: on the way into the bad walk, or out
+    of the model."""
     bad = t.bad_walk
     reads = t.sample_reads if bad is None else t.entry_reads(bad)
     earlier = t.walks if bad is None else t.walks[: t.walks.index(bad)]
     for number, walk in reversed(list(enumerate(earlier if reads else ()))):
-        own = [of_sample[number] for of_sample in reads]
-        for of_state in (False, True):
-            parts = torch.stack([read.state if of_state else read.output for read in own])
-            if (parts.any(1) & ~walk.owners.T).any():
-                return walk, of_state, parts
+        states = torch.stack([of_sample[number].state for of_sample in reads])
+        steps = torch.stack([of_sample[number].output for of_sample in reads])
+        if bad is None and (steps.any(1) & ~walk.owners.T).any():
+            # a sum over the batch reads one step of all columns
+            is_sum = most(steps.any(2), 1) == 1 and bool(steps.any(1).all())
+            return (
+                None
+                if is_sum or not _is_cut(steps, walk.ends - 1)
+                else Found(
+                    "view_scramble",
+                    f"a `view` after `{walk.name}` mixes your samples",
+                    f"`{walk.name}` is right, but a row of {t.output} reads steps of other samples. "
+                    f"{VIEWED}",
+                    f"for the last step take {_ends(walk)}, before any `view`; for all steps swap the "
+                    "axes: `out.transpose(0, 1)`, or `out.permute(1, 2, 0)` for [batch, hidden, time]",
+                )
+            )
+        if (states.any(1) & ~walk.owners.T).any():
+            is_cut = walk.call.rows > 1 and _is_cut(states, walk.ends - 1)
+            return (
+                None
+                if not is_cut
+                else Found(
+                    "hidden_view_scramble",
+                    f"the final state of `{walk.name}` is cut across samples",
+                    H_N,
+                    f"`h_n.transpose(0, 1).reshape(batch, -1)`, or `{walk.top}` for the top",
+                )
+            )
     return None
 
 
-def rows_change_places(t: Tables) -> Found | None:
-    """Each row is one sample, but not the sample of that row.
-
-    A `view` can give each row one sample by chance; it then reads another step or layer for each.
-    """
-    if t.bad_walk is not None or t.answer is None:
-        return None
-    walk, _, parts = _misread(t) or (None, False, torch.empty(0))
-    by_chance = own = False
-    if walk is not None:
-        # their own place in a layer, where another sample stands
-        own = [places(part.any(0)) for part in parts] == [[s] for s in t.given.samples]
-        last = torch.arange(parts.shape[1])[:, None] == walk.ends - 1
-        alike = all(torch.equal(part.any(1), parts[0].any(1)) for part in parts)
-        by_chance = not alike and any(p.sum() == 1 and (p & ~last).any() for p in parts)
-    if not own and (by_chance or not t.answer.is_reordered):
-        return None
-    source, target = _example(t)
-    return Found(
-        "samples_mixed",
-        f"the samples are in another order: row {target} of {t.output} belongs to sample {source}",
-        "Sorting by length before packing does this where nothing puts the rows back, and so does "
-        "`flip(0)` on batch-first data. A loss then compares with another's target.",
-        "after sorting, put the rows back, `out[order.argsort()]` (or do not sort: "
-        "`enforce_sorted=False`); to read from the end, turn time round: `x.flip(1)`",
-    )
-
-
-def _example(t: Tables) -> tuple[int, int]:
-    """A sample of x and a row of another that it reaches."""
-    assert t.answer is not None
-    rows = t.answer.foreign if t.answer.mixes else t.answer.reached
-    return next((s, row[0]) for s, row in zip(t.given.samples, rows, strict=True) if row)
-
-
-def cut_on_the_way(t: Tables) -> Found | None:
-    """Pieces of a final state, or steps, go to wrong samples, each to one.
-
-    A sum or mean over the batch reads one step of all columns instead.
-    """
-    walk, of_state, parts = _misread(t) or (None, False, torch.empty(0))
-    pieces = parts.flatten(1).unique(dim=0) if walk is not None else parts
-    if walk is None or len(pieces) < 2 or most(pieces, 0) > 1:
-        return None
-    if of_state:
-        fix = f"`h_n.transpose(0, 1).reshape(batch, -1)`, or `{walk.top}` for the top"
-        what = f"the final state of `{walk.name}` is cut across samples"
-        return Found("hidden_view_scramble", what, H_N, fix) if walk.call.rows > 1 else None
-    is_sum = bool((parts.any(2).sum(1) == 1).all() and parts.any(1).all())
-    if is_sum or t.bad_walk is not None:
-        return None
-    return Found(
-        "view_scramble",
-        f"a `view` after `{walk.name}` mixes your samples",
-        f"`{walk.name}` is right, but a row of {t.output} reads steps of other samples. {VIEWED}",
-        f"for the last step take {_ends(walk)}, before any `view`; for all steps swap the axes in "
-        "its place: `out.transpose(0, 1)`, or `out.permute(1, 2, 0)` for [batch, hidden, time]",
-    )
-
-
-def start_cut(t: Tables) -> Found | None:
-    """The input is right, and a state built by `view` brings other samples in."""
-    walk = t.bad_walk
-    is_first = walk is not None and walk is t.walks[0] and walk.call.rows == 1
-    if walk is None or t.badly_fed is not None or walk.states.all() or is_first:
-        return None
-    return Found(
-        "hidden_view_scramble",
-        f"the state that `{walk.name}` starts from is cut across samples",
-        H_N,
-        f"split the axes as they lie, then swap: `h.view(batch, {walk.call.rows}, -1)"
-        ".transpose(0, 1).contiguous()`. Of another layer's h_n, "
-        "`torch.cat((h_n[0::2], h_n[1::2]), dim=2)` joins the two directions",
-    )
+def _is_cut(parts: Tensor, last: Tensor) -> bool:
+    """Whether what is read for the samples, [samples, places, cols], are different pieces, each
+    place in one of them, and not whole columns that change places: then each is read in one
+    column, and there at the same places as the others, or at several, or where it ends."""
+    pieces = parts.flatten(1).unique(dim=0)
+    inside = parts & (torch.arange(parts.shape[1])[:, None] != last)
+    alike = len(parts.any(2).unique(dim=0)) == 1
+    by_chance = any(p.sum() == 1 and q.any() for p, q in zip(parts, inside, strict=True))
+    is_moved = most(parts.any(1), 1) == 1 and (alike or not by_chance)
+    return len(pieces) > 1 and most(pieces, 0) <= 1 and not is_moved
 
 
 def layers_as_samples(t: Tables) -> Found | None:
@@ -334,66 +287,61 @@ def layers_as_samples(t: Tables) -> Found | None:
     return None
 
 
-def rows_dealt_out(t: Tables) -> Found | None:
-    """Every number that enters comes from one sample: the rows of x are only dealt out anew."""
-    walk = t.badly_fed
-    return _view_before(t, walk, "your samples") if walk and walk.crowd[0] <= 1 else None
-
-
-def steps_dealt_out(t: Tables) -> Found | None:
-    """Numbers come in that belong to one time step each, and those of a time step go to several
-    steps of the layer, where they stand beside others: x itself, or all over the layer's way."""
-    walk = next(iter(t.walks), None)
-    if walk is None or t.given.time < 3 or walk.steps < 2 or walk.crowd[1] != 1:
+def numbers_dealt_out(t: Tables) -> Found | None:
+    """Every number that enters comes from one sample: the rows of x are only dealt out anew. Or
+    numbers come in that belong to one time step each, and those of a time step go to several steps
+    of the layer, where they stand beside others: x itself, or all over the layer's way."""
+    walk = t.badly_fed if t.mixes else next(iter(t.walks), None)
+    what, of = "a `view`", "your samples"
+    if walk is None or walk.crowd[not t.mixes] > 1:
         return None
-    met = [walk.steps_of(n) for n in range(len(t.given.times))]
-    spread = all(steps and 2 * (steps[-1] - steps[0]) >= walk.steps for steps in met)
-    is_x = sum(call.inputs.numel() for call in walk.calls) == t.given.main.numel()
-    split = most(walk.times.any(1), 0) > 1 and most(walk.times, -1) > 1
-    if not split or not (spread or is_x) or any(map(t.in_step, t.walks)):
-        return None
-    if not (is_x and walk.times.any(1).all()):
-        return _view_before(t, walk, "the time steps of a sample")
-    return Found(
-        "unrecognised",
-        f"`{walk.name}` does not walk along your time axis",
-        f"You gave x as {t.given}, but each step of `{walk.name}` holds all {t.given.time} time "
-        'steps side by side as features. If that is meant, do not name this axis "time".',
-        f"give it {_turned(t, walk)} and make it for that width",
-    )
-
-
-def _view_before(t: Tables, walk: Walk, of: str) -> Found:
+    if not t.mixes:
+        what, of = "a `view`, or a missing `transpose`,", "the time steps of a sample"
+        met = [walk.steps_of(n) for n in range(len(t.given.times))]
+        spread = all(steps and 2 * (steps[-1] - steps[0]) >= walk.steps > 1 for steps in met)
+        is_x = sum(call.inputs.numel() for call in walk.calls) == t.given.main.numel()
+        split = most(walk.times.any(1), 0) > 1 and most(walk.times, -1) > 1
+        if not split or not (spread or is_x) or any(map(t.in_step, t.walks)):
+            return None
     return Found(
         "view_scramble",
-        f"a `view` before `{walk.name}` mixes {of}",
-        f"You gave x as {t.given}, cut into another shape on its way to `{walk.name}`. {VIEWED}",
+        f"{what} before `{walk.name}` mixes {of}",
+        f"You gave x as {t.given}, and its numbers come into `{walk.name}` otherwise. {VIEWED}",
         f"give it {_turned(t, walk)} in place of the `view` (where it splits an axis too, split "
-        "first, then swap)",
+        "first, then swap), and make it for that width",
     )
 
 
-def view_after_within(t: Tables) -> Found | None:
-    """The first and the last number of an answer's step read one step each, and these lie apart."""
-    if t.answer is None or t.answer.steps is None:
-        return None
-    step = int(t.answer.steps.max() + 1) // 2
-    numbers = t.of_step(step).nonzero()
-    both = []
-    for number in (numbers[0], numbers[-1]):
-        mask = torch.zeros(t.shape)
-        mask[tuple(number)] = 1
-        both.append(t.reads_of(mask))
-    for walk, *reads in zip(t.walks, *both, strict=False):
-        first, last = (places(read.output.any(1)) for read in reads)
-        if len(first) == len(last) == 1 and 2 * abs(first[0] - last[0]) >= walk.steps > 2:
-            return Found(
-                "view_scramble",
-                f"a `view` after `{walk.name}` mixes the time steps of a sample",
-                f"`{walk.name}` is right, but step {step} of {t.output} reads a piece of steps "
-                f"{first[0]} to {last[0]}. {VIEWED}",
-                "swap the axes instead: `out.permute(0, 2, 1)` for [batch, features, time]",
-            )
+def steps_read_elsewhere(t: Tables) -> Found | None:
+    """The first or the last step of an answer reads a layer far from where it holds this time."""
+    last = t.given.time - 1
+    for step in (0, last) if t.steps is not None and t.given.times[-1] == last else ():
+        numbers = t.of_step(step).nonzero().tolist()
+        for number in (numbers[0], numbers[-1]):
+            mask = torch.zeros(t.shape)
+            mask[tuple(number)] = 1
+            for walk, read in zip(t.walks, t.reads_of(mask), strict=False):
+                at = places(read.output.any(1))
+                is_turned = walk.steps_of(0) == [last] and walk.steps_of(-1) == [0]
+                time = last - sum(at) if is_turned else sum(at)
+                is_far = len(at) == 1 and 2 * abs(time - step) >= walk.steps
+                if is_far and is_turned:
+                    return Found(
+                        "unrecognised",
+                        f"{t.output} is not turned back in time",
+                        f"`{walk.name}` walks from the last time step of x to the first. Its first "
+                        "step, which has seen the end of x alone, stands at the first step of the "
+                        "answer.",
+                        "turn it back: `out.flip(1)` for batch-first `out`, else `out.flip(0)`",
+                    )
+                if is_far and t.in_step(walk):
+                    return Found(
+                        "view_scramble",
+                        f"a `view` after `{walk.name}` mixes the time steps of a sample",
+                        f"`{walk.name}` is right, but step {step} of {t.output} reads its step "
+                        f"{time}. {VIEWED}",
+                        "swap the axes instead: `out.permute(0, 2, 1)` for [batch, features, time]",
+                    )
     return None
 
 
@@ -402,21 +350,27 @@ def mixed_else(t: Tables) -> Found | None:
     if not any(output.numel() > 1 for output in t.outputs):
         return None
     where = "a line after the recurrent layers works"
+    fix = "look at each `dim` and each `view` there, and let it leave the batch alone; for "
+    fix += "batch-first input it is `nn.MultiheadAttention(..., batch_first=True)`"
     if t.bad_walk is not None:
         what, where = f"are mixed before `{t.bad_walk.name}`", "a line before it works"
-    elif t.answer is not None:
-        what = "change one another's answers: sample {} reaches that of sample {}"
-        what = what.format(*_example(t))
-    else:
+    elif t.answer is None or t.answer.owners is None:
         what = f"are all mixed in {t.output} {t.shape}, and no axis of it is the batch"
+    else:
+        pairs = zip(t.given.samples, t.answer.foreign, strict=True)
+        source, target = next((sample, rows[0]) for sample, rows in pairs if rows)
+        what = f"change one another's answers: sample {source} reaches that of sample {target}"
+        if t.answer.is_reordered:
+            what = f"are in another order: row {target} of {t.output} belongs to sample {source}"
+            fix = "after sorting by length, put the rows back, `out[order.argsort()]` (or do not "
+            fix += "sort: `enforce_sorted=False`); to read from the end, turn time: `x.flip(1)`"
     return Found(
         "samples_mixed",
         f"your samples {what}",
-        f"There {where} across the batch axis: a mean, a `softmax`, an attention, or a `view` in "
-        "place of a `transpose`. If they are meant to see one another (people in a scene, a "
-        "graph), they are no batch.",
-        "look at each `dim` and each `view` there, and let it leave the batch alone; for "
-        "batch-first input it is `nn.MultiheadAttention(..., batch_first=True)`",
+        f"There {where} across the batch axis: a sort, a mean, a `softmax`, an attention, or a "
+        "`view` in place of a `transpose`. If they are meant to see one another (people in a "
+        "scene, a graph), they are no batch.",
+        fix,
     )
 
 
@@ -476,15 +430,16 @@ def part_of_a_walk_read(t: Tables) -> Found | None:
         step = torch.arange(walk.steps)[:, None]
         begins = [("forward", "first", step == 0), ("backward", "last", step == walk.ends - 1)]
         for way, (half, where, start) in zip(read.ways, begins, strict=False):
-            is_two_ways = walk.call.directions == 2 and bool((walk.ends > 1).any())
-            if is_two_ways and way.any() and not (way & ~start).any():
+            if way.any() and not (way & ~start).any() and (walk.ends > 1).any():
+                both = walk.call.directions == 2
                 return Found(
-                    "bidir_last_step",
-                    f"the {half} direction of `{walk.name}` is read where it has seen one step only",
-                    f"Of this direction only the {where} step is read. The backward direction "
-                    "begins at the end and ends at t = 0; the gradient of its recurrent weights is "
-                    "exactly zero.",
-                    f"`{walk.top}`: both directions after their whole way",
+                    "bidir_last_step" if both else "unrecognised",
+                    f"{f'the {half} direction of ' * both}`{walk.name}` is read where it has seen "
+                    "one step only",
+                    f"Of it only the {where} step is read. The forward direction ends at the last "
+                    "step, the backward direction at t = 0; read elsewhere, its recurrent weights "
+                    "get a gradient of exactly zero.",
+                    f"take {_ends(walk)}",
                 )
         wide = getattr(walk.call.module, "proj_size", 0) or walk.call.module.hidden_size
         if read.features == 1 < wide and read.output.all() and not read.state.any():
@@ -494,44 +449,6 @@ def part_of_a_walk_read(t: Tables) -> Found | None:
                 f"{t.output} {t.shape} holds the last feature of each step: `out[:, :, -1]` takes "
                 "from the wrong axis.",
                 f"take {_ends(walk)}",
-            )
-    return None
-
-
-def one_step_seen(t: Tables) -> Found | None:
-    """A layer walks along time, and only one time step of x reaches the answer."""
-    walk = next((w for w in t.walks if t.in_step(w)), None)
-    if t.answer is None or walk is None or t.answer.steps is not None or len(t.given.times) < 3:
-        return None
-    seen = places(any_of(t.moved_by(t.by_time, t.answer.number), 1))
-    return (
-        None
-        if len(seen) != 1
-        else Found(
-            "unrecognised",
-            f"the answer sees time step {t.given.times[seen[0]]} alone",
-            f"`{walk.name}` walks along time, but is read at the end where it has seen a single step.",
-            f"take {_ends(walk)}, where it has seen all of them",
-        )
-    )
-
-
-def not_turned_back(t: Tables) -> Found | None:
-    """The first step of an answer reads the first step of a layer that begins at the last time
-    step, and the last reads the last."""
-    last = t.given.time - 1
-    if t.steps is None or t.given.times[-1] != last:
-        return None
-    ends = [(end, t.reads_of(t.of_step(end))) for end in (0, last)]
-    for number, walk in enumerate(t.walks):
-        is_turned = walk.steps_of(0) == [last] and walk.steps_of(-1) == [0]
-        if is_turned and all(r and places(r[number].output.any(1)) == [end] for end, r in ends):
-            return Found(
-                "unrecognised",
-                f"{t.output} is not turned back in time",
-                f"`{walk.name}` walks from the last time step of x to the first. Its first step, "
-                "which has seen the end of x alone, stands at the first step of the answer.",
-                "turn it back: `out.flip(1)` for batch-first `out`, `out.flip(0)` for time-first",
             )
     return None
 
@@ -582,10 +499,8 @@ WHERE_SAMPLES_MIX = (
     walks_along_the_batch,
     loops_along_the_batch,
     one_sample_is_left,
-    rows_change_places,
     cut_on_the_way,
-    start_cut,
-    rows_dealt_out,
+    numbers_dealt_out,
     mixed_else,
 )
 WHERE_THEY_KEEP_APART = (
@@ -593,14 +508,12 @@ WHERE_THEY_KEEP_APART = (
     axes_come_out_swapped,
     one_sample_is_left,
     never_walks,
-    steps_dealt_out,
-    view_after_within,
+    numbers_dealt_out,
+    steps_read_elsewhere,
     read_behind_the_end,
     pads_reach_steps,
     layers_as_samples,
     part_of_a_walk_read,
-    one_step_seen,
-    not_turned_back,
     sees_the_answer,
 )
 
