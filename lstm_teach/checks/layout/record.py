@@ -52,11 +52,6 @@ class Call:
         return self.packed is None and bool(getattr(self.module, "batch_first", False))
 
     @property
-    def unbatched(self) -> bool:
-        """Whether the input had no batch axis."""
-        return self.packed is None and self.entered[0].dim() == (1 if self.is_cell else 2)
-
-    @property
     def ends(self) -> Tensor:
         """The number of real steps of each column."""
         if self.packed is not None:

@@ -31,26 +31,24 @@ def praise(t: Tables) -> str:
         sentences.append(f"Each sample depends on its own sample of x alone, in {where}.")
     if t.walks and "time" in given.lead:
         walk = t.walks[0]
-        met = [walk.steps_of(n) for n in range(len(given.times))]
-        if walk.steps > 1 and len({*map(tuple, met)} - {()}) > 1:
-            back = min(met[0], default=0) > max(met[-1], default=walk.steps)
-            way = " from the last time step to the first" if back else ""
+        met = [steps for n, _ in enumerate(given.times) if (steps := walk.steps_of(n))]
+        if walk.steps > 1 and len({*map(tuple, met)}) > 1:
+            way = " from the last time step to the first" if min(met[0]) > max(met[-1]) else ""
             axis = next(k for k, names in enumerate(given.axes.names) if "time" in names)
             sentences.append(f"`{walk.name}` walks along time{way}: axis {axis} of x.")
     for number, walk in reversed(list(enumerate(t.walks))):
         reads = [of_sample[number] for of_sample in t.sample_reads]
-        if answer and answer.steps is None and walk.steps > 1 and reads:
-            if all(read.is_any for read in reads):
-                sentences.append(f"Each answer reads {steps_read(walk, reads)} of `{walk.name}`.")
-                break
-    if answer is not None and answer.owners is not None and answer.steps is None and given.time > 2:
-        shape = list(t.outputs[answer.number].shape)
-        if given.time in shape[len(t.said.names) :]:
-            axis = shape.index(given.time, len(t.said.names))
-            sentences.append(
-                f"But axis {axis} of {t.name_of(answer.number)} is as long as time, and you did "
-                "not name it. Is an answer for each step meant? Then name it in `output_axes`."
-            )
+        is_read = bool(reads) and all(read.is_any for read in reads)
+        if answer is not None and answer.steps is None and walk.steps > 1 and is_read:
+            sentences.append(f"Each answer reads {steps_read(walk, reads)} of `{walk.name}`.")
+            break
+    others = t.shape[len(t.said.names) :] if answer is not None and answer.steps is None else []
+    if given.time > 2 and given.time in others:
+        axis = len(t.said.names) + others.index(given.time)
+        sentences.append(
+            f"But axis {axis} of {t.output} is as long as time, and you did not name it. Is an "
+            "answer for each step meant? Then name it in `output_axes`."
+        )
     if t.steps is not None:
         sentences.append(
             "Its steps see no later time steps."
@@ -106,7 +104,7 @@ def evidence(t: Tables) -> dict[str, Any]:
     if given.axes.is_folded:
         found |= {"samples": given.batch, "time steps": given.time}
     if t.floats:
-        found["output"] = str(list(t.outputs[answer.number if answer else t.floats[0]].shape))
+        found["output"] = str(t.shape)
     if t.walks:
         walk = t.bad_walk or t.walks[0]
         found |= {"layer": walk.name, "its steps": walk.steps, "its sequences": walk.cols}

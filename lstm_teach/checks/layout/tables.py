@@ -403,20 +403,28 @@ class Tables:
     def reads(self, parts: list[Tensor]) -> list[Read]:
         """What tensors of the asked run read of each walk; nothing where no gradient comes."""
         parts = [part for part in parts if part.requires_grad]
-        calls = self.asked.calls if self.asked is not None else []
-        taps = [(call, key) for call in calls for key in call.taps]
-        if not parts or not taps:
+        calls = self.asked.calls if self.asked is not None and parts else []
+        taps = {
+            (n, key): tap for n, call in enumerate(calls) for key, (tap, _) in call.taps.items()
+        }
+        if not taps:
             return []
         # Not alike, or an output and its negative would cancel.
-        sums = [(k + 1) * (weights_like(part) * part).sum() for k, part in enumerate(parts)]
+        total = sum((k + 1) * (weights_like(part) * part).sum() for k, part in enumerate(parts))
         try:
-            found = gradients(torch.stack(sums).sum(), [call.taps[key][0] for call, key in taps])
+            found = torch.autograd.grad(
+                total,
+                [*taps.values()],
+                weights_like(total),
+                retain_graph=True,
+                materialize_grads=True,
+            )
         except RuntimeError:  # Some graphs refuse this, such as a re-entrant checkpoint.
             return []
-        marks: dict[int, dict[str, Tensor]] = {id(call): {} for call in calls}
-        for (call, key), gradient in zip(taps, found, strict=True):
-            marks[id(call)][key] = call.marks(key, gradient)
-        return [_read([(calls[k], marks[id(calls[k])]) for k in w.places]) for w in self.walks]
+        marks: list[dict[str, Tensor]] = [{} for _ in calls]
+        for (n, key), gradient in zip(taps, found, strict=True):
+            marks[n][key] = calls[n].marks(key, gradient)
+        return [_read([(calls[n], marks[n]) for n in walk.places]) for walk in self.walks]
 
     def reads_of(self, mask: Tensor) -> list[Read]:
         """What the marked numbers of the answer read of each walk."""
@@ -512,11 +520,6 @@ def places(marks: Tensor) -> list[int]:
 def largest(values: Tensor) -> float:
     """The largest value; zero of none."""
     return float(values.max()) if values.numel() else 0.0
-
-
-def gradients(of: Tensor, at: list[Tensor]) -> tuple[Tensor, ...]:
-    """How a tensor depends on others, zero where it does not; the graph stays for more."""
-    return torch.autograd.grad(of, at, weights_like(of), retain_graph=True, materialize_grads=True)
 
 
 def change(after: Tensor, before: Tensor) -> Tensor:
