@@ -286,7 +286,7 @@ MENDS = {
         f"«self.lstm = nn.LSTM(6, 8)»; {FC}",
         "return self.fc(self.lstm(«x.flatten(0, 1)[None]»)[0].reshape(28, 8))",
         (1, 0),
-        {**TIME_FIRST, "output_axes": ("time*batch",)},
+        {**TIME_FIRST, "output_axes": ("time", "batch")},
         X.transpose(0, 1).contiguous(),
     ),
     "a state that is not handed on": Mend(

@@ -46,7 +46,7 @@ def check_layout(
             dictionary or tuple of tensors. It needs at least 2 samples and 3 time steps, not as
             many of one as of the other.
         input_axes: the axes of x as you believe them: "batch" and "time" where they stand, None or
-            any other name for the rest; ("time*batch",) for rows that hold both.
+            any other name for the rest.
         output_axes: the same for what comes out.
         lengths: the real lengths of padded samples, whole numbers, [batch]; they are handed to
             ``forward`` where it has an argument for them.
@@ -108,7 +108,7 @@ def examine(
         _refuse(model, x, call)
         taken = _lengths(lengths)
         own, said = Axes.read(input_axes, "input_axes"), Axes.read(output_axes, "output_axes")
-        if "batch" in own.flat and "batch" not in said.flat:
+        if "batch" in own.names and "batch" not in said.names:
             raise CannotTell(
                 "`output_axes` does not say where the batch is",
                 'x has a batch axis: say where it comes out, such as `output_axes=("batch",)`.',
@@ -121,7 +121,6 @@ def examine(
         with undisturbed(model) as rewind, torch.device("cpu") if elsewhere else nullcontext():
             run = _on(default, run) if elsewhere else run
             _waken(model)
-            own = _sized(own, x, taken, model, run) if own.is_folded else own
             t = Tables(model, Given(x, own, taken, model), said, run, rewind, causal)
             first = first_run(t.begin, model)
             if isinstance(first, Report):
@@ -154,20 +153,6 @@ def _waken(model: nn.Module) -> None:
     for parameter in model.parameters():
         if parameter.is_floating_point() and not parameter.any():
             parameter.data.copy_(torch.randn(parameter.shape, generator=generator) / 10)
-
-
-def _sized(axes: Axes, x: Any, lengths: Any, model: nn.Module, run: Callable[[Any], Any]) -> Axes:
-    """Folded axes with the number of samples: as many as lengths, or as a layer walks abreast."""
-    axes = axes if lengths is None else axes.knowing(batch=len(lengths))
-    first = next(iter(tensors_in(x)), torch.empty(0))
-    if axes.apart(first) is not None or axes.sizes:
-        return axes
-    with recording(model) as calls, torch.no_grad(), suppress(Exception):
-        run(with_copies(x))
-    for cols in [call.inputs.shape[1] for call in calls]:
-        if 1 < cols < len(first) and len(first) % cols == 0:
-            return axes.knowing(batch=cols)
-    return axes
 
 
 def _lengths(lengths: Any) -> torch.Tensor | None:

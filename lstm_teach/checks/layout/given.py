@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,66 +20,40 @@ class CannotTell(Exception):
 
 @dataclass(frozen=True)
 class Axes:
-    """The leading axes of a tensor by name; several names on one axis are folded into it.
+    """The leading axes of a tensor by name; "" has none."""
 
-    Attributes:
-        names: for each axis its names, slowest first; "" has no name.
-        sizes: the sizes that are known of names.
-    """
+    names: list[str]
 
-    names: tuple[tuple[str, ...], ...]
-    sizes: Mapping[str, int]
-
-    flat = property(lambda self: [name for factors in self.names for name in factors])
-    is_folded = property(lambda self: len(self.flat) > len(self.names))
     is_batch_first = property(lambda self: self.at("batch") < self.at("time"))
 
     @classmethod
     def read(cls, axes: Any, argument: str) -> Axes:
-        """Read axes as a person writes them: ``("batch", None, "time")``, ``("time*batch=4",)``.
+        """Read axes as a person writes them: ``("batch", None, "time")``.
 
         Raises:
             CannotTell: this names no axes.
         """
-        axes = (axes,) if isinstance(axes, str) else axes
-        names: list[tuple[str, ...]] = []
-        sizes: dict[str, int] = {}
+        axes = [axes] if isinstance(axes, str) else axes
+        names: list[str] = []
         if isinstance(axes, (tuple, list)) and all(isinstance(axis, str | None) for axis in axes):
-            for axis in axes:
-                parts = [part.replace(" ", "").partition("=") for part in (axis or "").split("*")]
-                names.append(tuple(_OTHER_WORDS.get(name, name) for name, _, _ in parts))
-                sizes |= {name: int(size) for name, _, size in parts if size.isdigit()}
-        read = cls(tuple(names), sizes)
-        if max(map(read.flat.count, ("batch", "time"))) != 1:
+            names = [_OTHER_WORDS.get(axis, axis) if axis else "" for axis in axes]
+        if max(map(names.count, ("batch", "time"))) != 1:
             raise CannotTell(
                 f"`{argument}` names no batch and no time, or one of them twice",
                 f'It is {axes!r}. Name the axes in their order: "batch" and "time", each at most '
-                'once, and None for the rest, such as `("batch", None, "time")`.',
+                'once, and None for the rest, such as `("batch", None, "time")`. Where rows hold '
+                "both, give x with its two axes, and fold it by "
+                "`call=lambda model, x: model(x.flatten(0, 1))`; what comes out may stay flat.",
             )
-        return read
+        return cls(names)
 
     def at(self, name: str) -> int:
         """The place of a name; behind all others where it is not named."""
-        return self.flat.index(name) if name in self.flat else len(self.flat)
-
-    def knowing(self, **sizes: int) -> Axes:
-        """The same axes, with these sizes known as well."""
-        return Axes(self.names, {**sizes, **self.sizes})
-
-    def apart(self, tensor: Tensor) -> Tensor | None:
-        """A tensor with its folded axes apart, a view; None where it has other axes."""
-        try:
-            for axis, factors in reversed(list(enumerate(self.names))):
-                tensor = tensor.unflatten(axis, [self.sizes.get(name, -1) for name in factors])
-        except (RuntimeError, IndexError):
-            return None
-        return tensor
+        return self.names.index(name) if name in self.names else len(self.names)
 
     def to_front(self, tensor: Tensor, *first: str) -> Tensor:
-        """The tensor with its axes apart, those of these names first, a view."""
-        apart = self.apart(tensor)
-        assert apart is not None
-        return apart.movedim([self.at(name) for name in first], list(range(len(first))))
+        """The tensor with the axes of these names first, a view."""
+        return tensor.movedim([self.at(name) for name in first], list(range(len(first))))
 
 
 class Given:
@@ -105,21 +79,18 @@ class Given:
         if self.packed is not None:
             x, lengths = pad_packed_sequence(self.packed, axes.is_batch_first)
         self.value, self.lengths = x, lengths
-        fitting = [t for t in tensors_in(x) if axes.apart(t) is not None and t.numel()]
+        fitting = [t for t in tensors_in(x) if t.dim() >= len(axes.names) and t.numel()]
         telling = [t for t in fitting if t.is_floating_point() or ((t != 0) & (t != 1)).any()]
         if not fitting:
             shapes = ", ".join(str(list(t.shape)) for t in tensors_in(x)) or "no tensor"
             raise CannotTell(
                 "x has other axes than you named",
-                f"You named {axes.flat}, and x is {shapes}. Name the leading axes that it has; of "
-                "rows that hold several, say how many there are of the last: "
-                '`("time*batch=4",)`.',
+                f"You named {axes.names}, and x is {shapes}. Name the leading axes that it has.",
             )
         self.main = (telling or fitting)[0]
-        sizes = dict(zip(axes.flat, axes.to_front(self.main).shape, strict=False))
+        sizes = dict(zip(axes.names, self.main.shape, strict=False))
         self.batch, self.time = sizes.get("batch", 1), sizes.get("time", 1)
-        self.axes = axes.knowing(batch=self.batch, time=self.time)
-        self.lead = [name for name in ("batch", "time") if name in axes.flat]
+        self.axes, self.lead = axes, [name for name in ("batch", "time") if name in axes.names]
         real = self.time if lengths is None else int(lengths.max())
         if lengths is not None and (
             ("batch" in self.lead and len(lengths) != self.batch)
@@ -137,7 +108,8 @@ class Given:
         self.samples = self._looked_at("batch", self.batch, 1, *ends)
         late = self.time - real if self.pads_left else 0
         self.times = [late + time for time in self._looked_at("time", real)]
-        moving = [t for t in telling or fitting if self.axes.apart(t) is not None]
+        lead = self.canonical(self.main).shape[: len(self.lead)]
+        moving = [t for t in telling or fitting if self.canonical(t).shape[: len(lead)] == lead]
         self._others = {id(tensor): self._other(tensor) for tensor in moving}
 
     def _looked_at(self, name: str, size: int, *more: int) -> list[int]:
@@ -147,7 +119,7 @@ class Given:
     def __str__(self) -> str:
         """The shape of x with the names of its axes: ``[batch=4, time=7, 6]``."""
         shape = list(self.main.shape)
-        named = zip(map("*".join, self.axes.names), shape, strict=False)
+        named = zip(self.axes.names, shape, strict=False)
         shown = [f"{name}={size}" if name else str(size) for name, size in named]
         return f"[{', '.join([*shown, *map(str, shape[len(shown) :])])}]"
 
@@ -214,7 +186,7 @@ class Given:
 
     def longer(self) -> Any:
         """x with one more pad for each sample; None where it holds none to copy."""
-        if self.packed is not None or self.axes.is_folded or not self.pads.any():
+        if self.packed is not None or not self.pads.any():
             return None
         sample, time = self.pads.nonzero()[0].tolist()
 
@@ -240,7 +212,7 @@ class Given:
         if not few and not square:
             return None
         shape, wanted = list(self.main.shape), {"batch": 4, "time": 7}
-        for name in self.lead if not self.axes.is_folded else ():
+        for name in self.lead:
             shape[self.axes.at(name)] = wanted[name]
         hides = "x has as many samples as time steps" if square else "x is too small"
         return CannotTell(

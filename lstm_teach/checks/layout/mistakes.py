@@ -153,7 +153,7 @@ def axes_come_out_swapped(t: Tables) -> Found | None:
     """No output has the batch where it was said to be, and one has it, unmixed, elsewhere."""
     if t.answer is None or t.answer.owners is not None:
         return None
-    shape, place = t.outputs[t.answer.number].shape, t.said.flat.index("batch")
+    shape, place = t.outputs[t.answer.number].shape, t.said.at("batch")
     has_states = any(t.is_state(tuple(output.shape)) for output in t.outputs)
     is_there = shape[place : place + 1] == (t.given.batch,)
     for axis, size in enumerate(() if has_states or is_there else shape):

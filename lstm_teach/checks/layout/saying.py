@@ -34,7 +34,7 @@ def praise(t: Tables) -> str:
         met = [steps for n, _ in enumerate(given.times) if (steps := walk.steps_of(n))]
         if walk.steps > 1 and len({*map(tuple, met)}) > 1:
             way = " from the last time step to the first" if min(met[0]) > max(met[-1]) else ""
-            axis = next(k for k, names in enumerate(given.axes.names) if "time" in names)
+            axis = given.axes.at("time")
             sentences.append(f"`{walk.name}` walks along time{way}: axis {axis} of x.")
     for number, walk in reversed(list(enumerate(t.walks))):
         reads = [of_sample[number] for of_sample in t.sample_reads]
@@ -101,8 +101,6 @@ def evidence(t: Tables) -> dict[str, Any]:
     """What was measured, by name."""
     given, answer = t.given, t.answer
     found: dict[str, Any] = {"x": str(given)}
-    if given.axes.is_folded:
-        found |= {"samples": given.batch, "time steps": given.time}
     if t.floats:
         found["output"] = str(t.shape)
     if t.walks:

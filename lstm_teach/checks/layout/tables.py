@@ -147,8 +147,7 @@ class Tables:
         """Keep what is to be run; `begin` and `go_on` run it."""
         self.model, self.given, self.causal = model, given, causal
         self._call, self._rewind = call, rewind
-        self.said = said.knowing(batch=given.batch)
-        self.has_batch = "batch" in given.lead
+        self.said, self.has_batch = said, "batch" in given.lead
 
     def begin(self) -> Any:
         """Run the model on x as it is; what it returns."""
@@ -183,7 +182,7 @@ class Tables:
         self._rewind(state)
         with recording(self.model, ask) as calls, torch.set_grad_enabled(ask):
             returned = self._call(self.given.handed(value))
-            found = output_tensors(returned, self.said.flat, self.given.batch)
+            found = output_tensors(returned, self.said.names, self.given.batch)
             outputs = [o if ask else o.detach().clone() for _, o in found]
         return Run(returned, [name for name, _ in found], outputs, calls)
 
@@ -256,7 +255,7 @@ class Tables:
         moved, shape = self.moved_by(self.by_sample, number), self.outputs[number].shape
         if self.later:
             moved |= self.moved_by(self.later, number, self.second)
-        first = [name for name in ("batch", "time") if name in self.said.flat]
+        first = [name for name in ("batch", "time") if name in self.said.names]
         is_said, batch = self._is_said(number), self.given.batch
         orders: list[Callable[[Tensor], Tensor]] = []
         if is_said:
@@ -301,14 +300,14 @@ class Tables:
         batch comes first, nor where it could be on either of two axes."""
         fits = {tuple(o.shape): self._fits(o) for o in self.outputs}
         shape, square = tuple(self.outputs[number].shape), (self.given.batch, self.given.batch)
-        if self.said.flat[0] == "batch" and self.is_state(shape):
+        if self.said.names[0] == "batch" and self.is_state(shape):
             return fits[shape] and all(map(self.is_state, fits))
         is_clear = shape != square or {one for one in fits if fits[one]} == {square}
         return fits[shape] and is_clear and not self.base.names[number].endswith("[:]")
 
     def _fits(self, output: Tensor) -> bool:
-        apart = self.said.apart(output)
-        return apart is not None and apart.shape[self.said.at("batch")] == self.given.batch
+        place, fits = self.said.at("batch"), output.dim() >= len(self.said.names)
+        return fits and output.shape[place] == self.given.batch
 
     def is_state(self, shape: tuple[int, ...]) -> bool:
         """Whether this is the shape of an h_n or c_n, with its batch on axis 1."""

@@ -37,9 +37,8 @@ def dqn_history():  # rows flattened, with call
 
     return case(
         Q(),
-        torch.randn(B * T, IN),
-        input_axes=("batch*time",),
-        call=lambda m, x: m(x, B, T, (torch.zeros(1, B, H), torch.zeros(1, B, H))),
+        features(),
+        call=lambda m, x: m(x.flatten(0, 1), B, T, (torch.zeros(1, B, H), torch.zeros(1, B, H))),
     )
 
 
