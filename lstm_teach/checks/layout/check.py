@@ -13,9 +13,8 @@ from torch.nn.utils.rnn import PackedSequence
 from lstm_teach.checks.bringing import unwrapped
 from lstm_teach.checks.layout import saying
 from lstm_teach.checks.layout.calling import calling, first_run
-from lstm_teach.checks.layout.given import Axes, CannotTell, Given, tensors_in, with_copies
+from lstm_teach.checks.layout.given import Axes, CannotTell, Given, tensors_in
 from lstm_teach.checks.layout.mistakes import SILENT, first_that_fits
-from lstm_teach.checks.layout.record import recording
 from lstm_teach.checks.layout.tables import Tables
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace

@@ -36,7 +36,7 @@ class Axes:
         axes = [axes] if isinstance(axes, str) else axes
         names: list[str] = []
         if isinstance(axes, (tuple, list)) and all(isinstance(axis, str | None) for axis in axes):
-            names = [_OTHER_WORDS.get(axis, axis) if axis else "" for axis in axes]
+            names = [_OTHER_WORDS.get(axis or "", axis or "") for axis in axes]
         if max(map(names.count, ("batch", "time"))) != 1:
             raise CannotTell(
                 f"`{argument}` names no batch and no time, or one of them twice",

@@ -151,7 +151,7 @@ def loops_along_the_batch(t: Tables) -> Found | None:
 
 def axes_come_out_swapped(t: Tables) -> Found | None:
     """No output has the batch where it was said to be, and one has it, unmixed, elsewhere."""
-    if t.answer is None or t.answer.owners is not None:
+    if t.answer is None or t.owners is not None:
         return None
     shape, place = t.outputs[t.answer.number].shape, t.said.at("batch")
     has_states = any(t.is_state(tuple(output.shape)) for output in t.outputs)
@@ -235,31 +235,23 @@ def cut_on_the_way(t: Tables) -> Found | None:
         if bad is None and (steps.any(1) & ~walk.owners.T).any():
             # a sum over the batch reads one step of all columns
             is_sum = most(steps.any(2), 1) == 1 and bool(steps.any(1).all())
-            return (
-                None
-                if is_sum or not _is_cut(steps, walk.ends - 1)
-                else Found(
-                    "view_scramble",
-                    f"a `view` after `{walk.name}` mixes your samples",
-                    f"`{walk.name}` is right, but a row of {t.output} reads steps of other samples. "
-                    f"{VIEWED}",
-                    f"for the last step take {_ends(walk)}, before any `view`; for all steps swap the "
-                    "axes: `out.transpose(0, 1)`, or `out.permute(1, 2, 0)` for [batch, hidden, time]",
-                )
-            )
+            return None if is_sum or not _is_cut(steps, walk.ends - 1) else _view_after(t, walk)
         if (states.any(1) & ~walk.owners.T).any():
             is_cut = walk.call.rows > 1 and _is_cut(states, walk.ends - 1)
-            return (
-                None
-                if not is_cut
-                else Found(
-                    "hidden_view_scramble",
-                    f"the final state of `{walk.name}` is cut across samples",
-                    H_N,
-                    f"`h_n.transpose(0, 1).reshape(batch, -1)`, or `{walk.top}` for the top",
-                )
-            )
+            what = f"the final state of `{walk.name}` is cut across samples"
+            fix = f"`h_n.transpose(0, 1).reshape(batch, -1)`, or `{walk.top}` for the top"
+            return Found("hidden_view_scramble", what, H_N, fix) if is_cut else None
     return None
+
+
+def _view_after(t: Tables, walk: Walk) -> Found:
+    return Found(
+        "view_scramble",
+        f"a `view` after `{walk.name}` mixes your samples",
+        f"`{walk.name}` is right, but a row of {t.output} reads steps of other samples. {VIEWED}",
+        f"for the last step take {_ends(walk)}, before any `view`; for all steps swap the axes in "
+        "its place: `out.transpose(0, 1)`, or `out.permute(1, 2, 0)` for [batch, hidden, time]",
+    )
 
 
 def _is_cut(parts: Tensor, last: Tensor) -> bool:
@@ -276,7 +268,7 @@ def _is_cut(parts: Tensor, last: Tensor) -> bool:
 
 def layers_as_samples(t: Tables) -> Found | None:
     """h_n viewed as rows gives predictions for each layer, one block after the other."""
-    if t.answer is None or t.answer.owners is not None:
+    if t.answer is None or t.owners is not None:
         return None
     for walk, read in zip(t.walks, t.all_reads, strict=False):
         rows = int(read.state.any(1).sum())
@@ -314,9 +306,11 @@ def numbers_dealt_out(t: Tables) -> Found | None:
 
 def steps_read_elsewhere(t: Tables) -> Found | None:
     """The first or the last step of an answer reads a layer far from where it holds this time."""
-    last = t.given.time - 1
-    for step in (0, last) if t.steps is not None and t.given.times[-1] == last else ():
-        numbers = t.of_step(step).nonzero().tolist()
+    last, owners, steps = t.given.time - 1, t.owners, t.steps
+    if owners is None or steps is None or t.given.times[-1] != last:
+        return None
+    for step in (0, last):
+        numbers = ((owners == t.given.longest) & (steps == step)).nonzero().tolist()
         for number in (numbers[0], numbers[-1]):
             mask = torch.zeros(t.shape)
             mask[tuple(number)] = 1
@@ -407,7 +401,7 @@ def read_behind_the_end(t: Tables) -> Found | None:
             return Found(
                 "padded_last_step",
                 "a short sample is not read at its last real step",
-                f"Sample {given.samples[short[0]]} has {real[0]} real steps of {given.time}: {how}.",
+                f"Sample {given.samples[short[0]]} has {real[0]} real of {given.time} steps: {how}.",
                 fix,
             )
     return None
@@ -422,9 +416,8 @@ def part_of_a_walk_read(t: Tables) -> Found | None:
             return Found(
                 "wrong_layer_state",
                 f"of `{walk.name}` only a lower layer is read",
-                f"It has {walk.call.layers} layers, and of h_n only row {rows} is read. The rows go "
-                "layer by layer, each with its directions, so the top layer is computed for "
-                "nothing.",
+                f"Of {walk.call.layers} layers and of h_n only row {rows} is read. The rows go layer "
+                "by layer, each with its directions, so the top layer is computed for nothing.",
                 f"`{walk.top}` is the top layer",
             )
         step = torch.arange(walk.steps)[:, None]
@@ -456,11 +449,11 @@ def part_of_a_walk_read(t: Tables) -> Found | None:
 def pads_reach_steps(t: Tables) -> Found | None:
     """One more pad changes every real step of a short sample, in a layer of two directions."""
     walk = next((w for w in t.walks if w.call.directions == 2 and t.in_step(w)), None)
-    moved, steps = t.by_longer_pads, t.steps
+    moved, owners, steps = t.by_longer_pads, t.owners, t.steps
     if moved is None or walk is None or steps is None or t.given.lengths is None:
         return None
     for sample, length in enumerate(t.given.lengths.tolist()):
-        reached = steps[moved & (t.answer.owners == sample)].unique()
+        reached = steps[moved & (owners == sample)].unique()
         if (
             length < t.given.time
             and not t.given.pads_left

@@ -21,6 +21,7 @@ class Call:
 
     Attributes:
         module: the layer.
+        place: its number among all calls.
         name: how the learner calls it, such as "self.lstm"; a bare layer goes by its class.
         inputs: [steps, cols, features] as the layer walks it.
         states: the states handed in, h above c: [rows, cols, features], no rows without any.
@@ -31,6 +32,7 @@ class Call:
     """
 
     module: Any
+    place: int
     name: str
     inputs: Tensor
     states: Tensor
@@ -104,7 +106,8 @@ def recording(model: nn.Module, ask: bool = False) -> Iterator[list[Call]]:
             if ask:
                 given["hx"] = _cut(given.get("hx"), handed.get(id(self), []))
             result = original(self, **given)
-            call = _described(self, names.get(id(self), ""), given["input"], given.get("hx"))
+            name = names.get(id(self), "")
+            call = _described(self, len(calls), name, given["input"], given.get("hx"))
             calls.append(call)
             result = _tapped(call, result) if ask else result
             handed[id(self)] = _flat(result if call.is_cell else result[1])
@@ -132,10 +135,10 @@ def _cut(state: Any, handed: list[Tensor]) -> Any:
     return state.detach() if any(state is one for one in handed) else state
 
 
-def _described(module: nn.Module, name: str, given: Any, hx: Any) -> Call:
+def _described(module: Any, place: int, name: str, given: Any, hx: Any) -> Call:
     packed = given if isinstance(given, PackedSequence) else None
     entered = [given if packed is None else packed.data, *_flat(hx)]
-    call = Call(module, "", entered[0], entered[0], packed, entered)
+    call = Call(module, place, "", entered[0], entered[0], packed, entered)
     parts = [f"[{part}]" if part.isdigit() else f".{part}" for part in name.split(".")]
     call.name = f"self{''.join(parts)}" if name else call.kind
     call.inputs = call.walked(entered[0].detach(), packed).clone()

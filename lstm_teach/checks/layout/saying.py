@@ -12,19 +12,19 @@ from lstm_teach.checks.layout.tables import Read, Tables, Walk, places
 
 def praise(t: Tables) -> str:
     """What is right, in sentences; what may be meant otherwise comes first."""
-    answer, given = t.answer, t.given
+    answer, given, moved, owners = t.answer, t.given, t.by_longer_pads, t.owners
+    is_summary = answer is not None and answer.steps is None
     doubts, sentences = [], []
-    lost = {*range(len(given.samples))} - {*answer.reaching} if answer is not None else ()
-    for number in sorted(lost)[:1]:
-        doubts.append(f"But nothing of sample {given.samples[number]} of x reaches its answer.")
-    moved = t.by_longer_pads
-    if moved is not None and moved.any() and answer.steps is None and not given.pads_left:
-        padded = {*places(given.pads.any(1))} & {*answer.owners[moved].tolist()}
-        doubts += [
-            f"But the pads reach answers: one more pad changes that of sample {sample}. If it "
-            "should not, pack (`pack_padded_sequence`), or mask the mean or attention."
-            for sample in sorted(padded)[:1]
-        ]
+    reaching = answer.reaching if answer is not None else range(len(given.samples))
+    for number in sorted({*range(len(given.samples))} - {*reaching})[:1]:
+        sample = given.samples[number]
+        doubts.append(f"But next to nothing of sample {sample} of x reaches its answer.")
+    if moved is not None and owners is not None and is_summary and not given.pads_left:
+        for sample in sorted({*places(given.pads.any(1))} & {*owners[moved].tolist()})[:1]:
+            doubts.append(
+                f"But the pads reach answers: one more pad changes that of sample {sample}. If it "
+                "should not, pack (`pack_padded_sequence`), or mask the mean or attention."
+            )
     named = [f"{t.name_of(k.number)} {list(t.outputs[k.number].shape)}" for k in t.judged]
     if named:
         where = "the output" if len(t.outputs) == 1 else ", ".join(named)
@@ -39,10 +39,10 @@ def praise(t: Tables) -> str:
     for number, walk in reversed(list(enumerate(t.walks))):
         reads = [of_sample[number] for of_sample in t.sample_reads]
         is_read = bool(reads) and all(read.is_any for read in reads)
-        if answer is not None and answer.steps is None and walk.steps > 1 and is_read:
+        if is_summary and walk.steps > 1 and is_read:
             sentences.append(f"Each answer reads {steps_read(walk, reads)} of `{walk.name}`.")
             break
-    others = t.shape[len(t.said.names) :] if answer is not None and answer.steps is None else []
+    others = t.shape[len(t.said.names) :] if is_summary else []
     if given.time > 2 and given.time in others:
         axis = len(t.said.names) + others.index(given.time)
         sentences.append(
@@ -66,16 +66,15 @@ def steps_read(walk: Walk, reads: list[Read]) -> str:
     found, named = [ends_read(walk, read) for read in reads], []
     for direction, name in enumerate(("forward", "backward")[: walk.call.directions]):
         kinds = {one[direction] for one in found} - {()}
-        steps = next(iter(kinds), ())
-        if steps == "end":
-            text = "step 0" if direction else "the last step"
-        elif len(steps) == 1:
-            text = f"step {steps[0]} alone"
-        else:
+        text = "steps of its own"
+        for steps in kinds if len(kinds) == 1 else ():
             text = f"steps {', '.join(map(str, steps))}"
-            if len(steps) > 2 and len(steps) == steps[-1] - steps[0] + 1:
+            if steps == "end":
+                text = "step 0" if direction else "the last step"
+            elif len(steps) == 1:
+                text = f"step {steps[0]} alone"
+            elif len(steps) == steps[-1] - steps[0] + 1:
                 text = f"steps {steps[0]} to {steps[-1]}"
-        text = text if len(kinds) == 1 else "steps of its own"
         named += [text if walk.call.directions == 1 else f"{text} ({name})"] if kinds else []
     return " and ".join(named)
 

@@ -41,7 +41,6 @@ class Walk:
 
     Attributes:
         calls: the calls of which it is made; each goes on with the state of the one before.
-        places: where these stand among all calls.
         samples: [steps, cols, samples]: which samples of x reach which inputs.
         times: [steps, cols, times]: which time steps of x do.
         states: [rows, cols, samples]: which samples reach the states handed in.
@@ -49,7 +48,6 @@ class Walk:
     """
 
     calls: list[Call]
-    places: list[int]
     samples: Tensor
     times: Tensor
     states: Tensor
@@ -191,31 +189,28 @@ class Tables:
     @cached_property
     def walks(self) -> list[Walk]:
         """The walks of all recurrent layers, in the order in which they begin."""
-        walks: list[list[int]] = []
-        calls = self.base.calls
-        for place, call in enumerate(calls):
-            own = next((w for w in reversed(walks) if calls[w[0]].module is call.module), None)
-            carried = self._met([place], "states", self.by_sample + self.by_time).any()
-            if own and carried and calls[own[0]].inputs.shape[1] == call.inputs.shape[1]:
-                own.append(place)
+        walks: list[list[Call]] = []
+        for call in self.base.calls:
+            own = next((w for w in reversed(walks) if w[0].module is call.module), None)
+            carried = self._met([call], "states", self.by_sample + self.by_time).any()
+            if own and carried and own[0].inputs.shape[1] == call.inputs.shape[1]:
+                own.append(call)
             else:
-                walks.append([place])
-        return [self._walk(places) for places in walks]
+                walks.append([call])
+        return [self._walk(calls) for calls in walks]
 
-    def _walk(self, places: list[int]) -> Walk:
-        samples = self._met(places, "inputs", self.by_sample)
-        times = self._met(places, "inputs", self.by_time)
-        states = self._met(places, "states", self.by_sample)
-        calls = [self.base.calls[place] for place in places]
+    def _walk(self, calls: list[Call]) -> Walk:
+        samples = self._met(calls, "inputs", self.by_sample)
+        times = self._met(calls, "inputs", self.by_time)
+        states = self._met(calls, "states", self.by_sample)
         crowd = most(samples, -1), most(times, -1)
-        return Walk(calls, places, samples.any(2), times.any(2), states.any(2), crowd)
+        return Walk(calls, samples.any(2), times.any(2), states.any(2), crowd)
 
-    def _met(self, places: list[int], part: str, runs: list[Run]) -> Tensor:
+    def _met(self, calls: list[Call], part: str, runs: list[Run]) -> Tensor:
         """[steps, cols, features, runs]: what of the inputs or states of calls each run changed."""
         found = []
-        for place in places:
-            call = self.base.calls[place]
-            met = [run.calls[place] if place < len(run.calls) else call for run in runs]
+        for call in calls:
+            met = [run.calls[call.place] if call.place < len(run.calls) else call for run in runs]
             same = [getattr(one if one.name == call.name else call, part) for one in met]
             found.append(changed(same, getattr(call, part)))
         return torch.cat(found, 1).movedim(0, -1)
@@ -360,6 +355,11 @@ class Tables:
         return bool(self.floats and speaking) and not any(one.reaching for one in speaking)
 
     @property
+    def owners(self) -> Tensor | None:
+        """Whose each number of the answer is."""
+        return self.answer.owners if self.answer is not None else None
+
+    @property
     def steps(self) -> Tensor | None:
         """Which time step each number of the answer is, if it has as many steps as x."""
         steps = self.answer.steps if self.answer is not None else None
@@ -369,18 +369,18 @@ class Tables:
     @cached_property
     def sees_later(self) -> tuple[int, int] | None:
         """A step of an answer and a later time step of x that reaches it, where there are any."""
-        moved = self.moved_by(self.by_time, self.number) if self.steps is not None else ()
-        for time, of_time in reversed(list(zip(self.given.times, moved, strict=False))):
-            early = min(self.steps[of_time].tolist(), default=time)
-            if early < time:
-                return early, time
-        return None
+        if self.steps is None:
+            return None
+        moved = self.moved_by(self.by_time, self.number)
+        first = [min(self.steps[one].tolist(), default=self.given.time) for one in moved]
+        pairs = zip(first, self.given.times, strict=True)
+        return next((pair for pair in reversed(list(pairs)) if pair[0] < pair[1]), None)
 
     @cached_property
     def by_longer_pads(self) -> Tensor | None:
         """[*shape]: which numbers of the answer one more pad in x changes, if it can have one."""
         value, before = self.given.longer(), self.outputs[self.number] if self.floats else None
-        if value is None or before is None or self.answer is None or self.answer.owners is None:
+        if value is None or before is None or self.owners is None:
             return None
         try:
             by = change(self.run(value).outputs[self.number], before)
@@ -409,7 +409,8 @@ class Tables:
         if not taps:
             return []
         # Not alike, or an output and its negative would cancel.
-        total = sum((k + 1) * (weights_like(part) * part).sum() for k, part in enumerate(parts))
+        sums = [(k + 1) * (weights_like(part) * part).sum() for k, part in enumerate(parts)]
+        total = torch.stack(sums).sum()
         try:
             found = torch.autograd.grad(
                 total,
@@ -423,31 +424,25 @@ class Tables:
         marks: list[dict[str, Tensor]] = [{} for _ in calls]
         for (n, key), gradient in zip(taps, found, strict=True):
             marks[n][key] = calls[n].marks(key, gradient)
-        return [_read([(calls[n], marks[n]) for n in walk.places]) for walk in self.walks]
+        return [_read([(one, marks[one.place]) for one in walk.calls]) for walk in self.walks]
 
     def reads_of(self, mask: Tensor) -> list[Read]:
         """What the marked numbers of the answer read of each walk."""
         output = self.asked.outputs[self.number] if self.asked is not None else None
         return self.reads([output * mask.to(output)]) if output is not None else []
 
-    def of_step(self, step: int) -> Tensor:
-        """[*shape]: which numbers are a step of the answer of the longest sample."""
-        assert self.answer is not None
-        return (self.answer.owners == self.given.longest) & (self.answer.steps == step)
-
     @cached_property
     def sample_reads(self) -> list[list[Read]]:
         """What the answer of each looked-at sample reads, [samples][walks]; else nothing."""
-        if self.answer is None or self.answer.owners is None:
-            return []
-        found = [self.reads_of(self.answer.owners == sample) for sample in self.given.samples]
+        owners = self.owners
+        found = [] if owners is None else [self.reads_of(owners == s) for s in self.given.samples]
         return found if all(found) else []
 
     def entry_reads(self, walk: Walk) -> list[list[Read]]:
         """What enters a walk for each looked-at sample reads of the walks, [samples][walks]."""
         if self.asked is None or walk.cols != self.given.batch:
             return []
-        call = self.asked.calls[walk.places[0]]
+        call = self.asked.calls[walk.call.place]
         states = [one.reshape(-1, walk.cols, one.shape[-1]) for one in call.entered[1:]]
         parts = [call.walked(call.entered[0], call.packed), *states]
         found = [self.reads([part[:, sample] for part in parts]) for sample in self.given.samples]
