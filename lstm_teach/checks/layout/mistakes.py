@@ -315,28 +315,32 @@ def steps_read_elsewhere(t: Tables) -> Found | None:
             mask = torch.zeros(t.shape)
             mask[tuple(number)] = 1
             for walk, read in zip(t.walks, t.reads_of(mask), strict=False):
-                at = places(read.output.any(1))
-                is_turned = walk.steps_of(0) == [last] and walk.steps_of(-1) == [0]
-                time = last - sum(at) if is_turned else sum(at)
-                is_far = len(at) == 1 and 2 * abs(time - step) >= walk.steps
-                if is_far and is_turned:
-                    return Found(
-                        "unrecognised",
-                        f"{t.output} is not turned back in time",
-                        f"`{walk.name}` walks from the last time step of x to the first. Its first "
-                        "step, which has seen the end of x alone, stands at the first step of the "
-                        "answer.",
-                        "turn it back: `out.flip(1)` for batch-first `out`, else `out.flip(0)`",
-                    )
-                if is_far and t.in_step(walk):
-                    return Found(
-                        "view_scramble",
-                        f"a `view` after `{walk.name}` mixes the time steps of a sample",
-                        f"`{walk.name}` is right, but step {step} of {t.output} reads its step "
-                        f"{time}. {VIEWED}",
-                        "swap the axes instead: `out.permute(0, 2, 1)` for [batch, features, time]",
-                    )
+                found = _read_elsewhere(t, walk, step, places(read.output.any(1)))
+                if found is not None:
+                    return found
     return None
+
+
+def _read_elsewhere(t: Tables, walk: Walk, step: int, at: list[int]) -> Found | None:
+    last = t.given.time - 1
+    is_turned = walk.steps_of(0) == [last] and walk.steps_of(-1) == [0]
+    time = last - sum(at) if is_turned else sum(at)
+    if len(at) != 1 or 2 * abs(time - step) < walk.steps or not (is_turned or t.in_step(walk)):
+        return None
+    if is_turned:
+        return Found(
+            "unrecognised",
+            f"{t.output} is not turned back in time",
+            f"`{walk.name}` walks from the last time step of x to the first, and step {step} of the "
+            f"answer reads what has seen time step {time}.",
+            "turn it back: `out.flip(1)` for batch-first `out`, `out.flip(0)` for time-first",
+        )
+    return Found(
+        "view_scramble",
+        f"a `view` after `{walk.name}` mixes the time steps of a sample",
+        f"`{walk.name}` is right, but step {step} of {t.output} reads its step {time}. {VIEWED}",
+        "swap the axes instead: `out.permute(0, 2, 1)` for [batch, features, time]",
+    )
 
 
 def mixed_else(t: Tables) -> Found | None:
@@ -378,17 +382,18 @@ def read_behind_the_end(t: Tables) -> Found | None:
         return None
     short = [k for k, sample in enumerate(given.samples) if lengths[sample] < given.time]
     real = [int(lengths[given.samples[k]]) for k in short]
-    first = ", batch_first=True" if given.axes.is_batch_first else ""
     for number, walk in enumerate(t.walks if short else ()):
         steps = [places(t.sample_reads[k][number].ways[0].any(1)) for k in short]
+        how = "the layer has gone on over the pads, and the state after them is read"
+        first = ", batch_first=True" if given.axes.is_batch_first else ""
         fix = f"pack, `pack_padded_sequence(x, lengths{first}, enforce_sorted=False)`, and take "
         fix += f"`{walk.top}`"
         if walk.call.directions == 1:
             fix += ", or each sample's own step: `out[torch.arange(len(x)), lengths - 1]`"
         if given.pads_left:
             is_behind = walk.steps == given.time and steps == [[length - 1] for length in real]
-            how = "the pads stand on the left, so that every sample ends at the last step, and "
-            how += "`lengths - 1` is a step before it"
+            how = "the pads stand on the left, so every sample ends at the last step, not at "
+            how += "`lengths - 1`"
             fix = "`out[:, -1]` for a batch-first `out`, else `out[-1]`"
         elif walk.call.packed is not None:
             is_behind = bool(t.answer.reaching) and not {*short} & {*t.answer.reaching}
@@ -396,14 +401,11 @@ def read_behind_the_end(t: Tables) -> Found | None:
         else:
             pairs = zip(steps, real, strict=True)
             is_behind = t.in_step(walk) and all(read and read[0] >= end for read, end in pairs)
-            how = "the layer has gone on over the pads, and the state after them is read"
         if is_behind:
-            return Found(
-                "padded_last_step",
-                "a short sample is not read at its last real step",
-                f"Sample {given.samples[short[0]]} has {real[0]} real of {given.time} steps: {how}.",
-                fix,
-            )
+            sample = given.samples[short[0]]
+            why = f"Sample {sample} has {real[0]} real steps of {given.time}: {how}."
+            headline = "a short sample is not read at its last real step"
+            return Found("padded_last_step", headline, why, fix)
     return None
 
 
@@ -416,8 +418,8 @@ def part_of_a_walk_read(t: Tables) -> Found | None:
             return Found(
                 "wrong_layer_state",
                 f"of `{walk.name}` only a lower layer is read",
-                f"Of {walk.call.layers} layers and of h_n only row {rows} is read. The rows go layer "
-                "by layer, each with its directions, so the top layer is computed for nothing.",
+                f"Of h_n only row {rows} is read. Its rows go layer by layer, each with its "
+                "directions, so the top layer is computed for nothing.",
                 f"`{walk.top}` is the top layer",
             )
         step = torch.arange(walk.steps)[:, None]
