@@ -331,8 +331,8 @@ def _read_elsewhere(t: Tables, walk: Walk, step: int, at: list[int]) -> Found | 
         return Found(
             "unrecognised",
             f"{t.output} is not turned back in time",
-            f"`{walk.name}` walks from the last time step of x to the first, and step {step} of the "
-            f"answer reads what has seen time step {time}.",
+            f"`{walk.name}` walks from the last time step of x to the first, and step {step} of "
+            f"{t.output} reads the step that takes in time step {time}.",
             "turn it back: `out.flip(1)` for batch-first `out`, `out.flip(0)` for time-first",
         )
     return Found(

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import grad
 
 from lstm_teach.checks.layout.calling import output_tensors
 from lstm_teach.checks.layout.given import Axes, CannotTell, Given
@@ -105,23 +106,34 @@ class Answer:
     Attributes:
         number: its number among all that came out.
         is_said: whether its axes are as the caller said.
+        samples: the looked-at samples of x.
+        moved: [samples, *shape]: which of its numbers each of these changes.
         owners: [*shape], whose sample each of its numbers is; None where nobody knows its axes.
         steps: [*shape], which time step each of them is; None without a time axis.
-        moved: [samples, *shape]: which of them each looked-at sample of x changes.
-        reached: for each of these, whose numbers it changes.
-        foreign: the same without its own; where nobody knows, what two of them change.
     """
 
     number: int
     is_said: bool
-    owners: Tensor | None
-    steps: Tensor | None
+    samples: list[int]
     moved: Tensor
-    reached: list[list[int]]
-    foreign: list[list[int]]
+    owners: Tensor | None = None
+    steps: Tensor | None = None
 
     mixes = property(lambda self: any(self.foreign))
     reaching = property(lambda self: places(any_of(self.moved, 1)))
+
+    @property
+    def reached(self) -> list[list[int]]:
+        """Whose numbers each of the samples changes."""
+        return [[] if self.owners is None else self.owners[m].unique().tolist() for m in self.moved]
+
+    @cached_property
+    def foreign(self) -> list[list[int]]:
+        """The same without its own; where nobody knows, the numbers that two samples change."""
+        if self.owners is None:
+            return [places((one & (self.moved.sum(0) > 1)).flatten()) for one in self.moved]
+        pairs = zip(self.samples, self.reached, strict=True)
+        return [[row for row in rows if row != sample] for sample, rows in pairs]
 
     @property
     def is_reordered(self) -> bool:
@@ -264,20 +276,13 @@ class Tables:
         for rows in orders:
             owners, steps = torch.zeros(2, *shape, dtype=torch.long)
             rows(owners).movedim(0, -1).add_(torch.arange(batch))
-            if has_time := not is_said or len(first) == 2:
+            one = Answer(number, is_said, self.given.samples, moved, owners)
+            if not is_said or len(first) == 2:
                 rows(steps).movedim(1, -1).add_(torch.arange(rows(steps).shape[1]))
-            reached = [owners[one].unique().tolist() for one in moved]
-            foreign = [
-                [*({*rows} - {k})] for k, rows in zip(self.given.samples, reached, strict=True)
-            ]
-            found.append(
-                Answer(
-                    number, is_said, owners, steps if has_time else None, moved, reached, foreign
-                )
-            )
+                one.steps = steps
+            found.append(one)
         if not found:
-            foreign = [places((one & (moved.sum(0) > 1)).flatten()) for one in moved]
-            return Answer(number, False, None, None, moved, [], foreign)
+            return Answer(number, False, self.given.samples, moved)
         answer = min(found, key=lambda one: sum(map(len, one.foreign)))
         if answer.is_reordered and self._order_is_returned(answer.reached):
             answer.foreign = []
@@ -403,27 +408,19 @@ class Tables:
         """What tensors of the asked run read of each walk; nothing where no gradient comes."""
         parts = [part for part in parts if part.requires_grad]
         calls = self.asked.calls if self.asked is not None and parts else []
-        taps = {
-            (n, key): tap for n, call in enumerate(calls) for key, (tap, _) in call.taps.items()
-        }
+        taps = [(call, key) for call in calls for key in call.taps]
         if not taps:
             return []
         # Not alike, or an output and its negative would cancel.
-        sums = [(k + 1) * (weights_like(part) * part).sum() for k, part in enumerate(parts)]
-        total = torch.stack(sums).sum()
+        total = torch.stack([k * (weights_like(p) * p).sum() for k, p in enumerate(parts, 1)]).sum()
+        zeros, own = [call.taps[key][0] for call, key in taps], weights_like(total)
         try:
-            found = torch.autograd.grad(
-                total,
-                [*taps.values()],
-                weights_like(total),
-                retain_graph=True,
-                materialize_grads=True,
-            )
+            found = grad(total, zeros, own, retain_graph=True, materialize_grads=True)
         except RuntimeError:  # Some graphs refuse this, such as a re-entrant checkpoint.
             return []
         marks: list[dict[str, Tensor]] = [{} for _ in calls]
-        for (n, key), gradient in zip(taps, found, strict=True):
-            marks[n][key] = calls[n].marks(key, gradient)
+        for (call, key), gradient in zip(taps, found, strict=True):
+            marks[call.place][key] = call.marks(key, gradient)
         return [_read([(one, marks[one.place]) for one in walk.calls]) for walk in self.walks]
 
     def reads_of(self, mask: Tensor) -> list[Read]:
