@@ -99,8 +99,7 @@ def output_tensors(
         outputs: a tensor, or tensors in tuples, lists, dictionaries and objects.
         axes: the leading axes of the output, which say where a list's own axis goes.
         batch: the number of samples, which tells a list of heads from a list of steps.
-        name: how the caller reaches this part: ``[0]``, ``['logits']``; ``[:]`` for a list whose
-            own axis may be the batch as well as that of its tensors.
+        name: how the caller reaches this part: ``[0]``, ``['logits']``.
     """
     if isinstance(outputs, Tensor):
         return [(name, outputs)]
@@ -109,8 +108,7 @@ def output_tensors(
     if type(outputs) is list and len(outputs) > 1 and all(map(torch.is_tensor, outputs)):
         joined = _joined(outputs, axes, batch)
         if joined is not None:
-            square = joined.shape[:2] == (batch, batch) == (len(outputs), len(outputs[0]))
-            return [(f"{name}[:]" if square else name, joined)]
+            return [(name, joined)]
     if isinstance(outputs, Mapping):
         named = [(f"[{key!r}]", part) for key, part in outputs.items()]
     else:

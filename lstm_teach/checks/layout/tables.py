@@ -267,6 +267,8 @@ class Tables:
         orders: list[Callable[[Tensor], Tensor]] = []
         if is_said:
             orders = [lambda tensor: self.said.to_front(tensor, *first)]
+            if first == ["batch"] and shape[:2] == (batch, batch):  # it may be an h_n, or a list
+                orders.append(lambda tensor: tensor.movedim(1, 0))
         elif len(shape) > 1 and shape[0] == batch * self.given.time:
             orders = [
                 lambda rows: rows.unflatten(0, (batch, -1)),
@@ -296,14 +298,11 @@ class Tables:
         return any(torch.equal(o[at].cpu(), to) for o in orders for at, to in pairs)
 
     def _is_said(self, number: int) -> bool:
-        """Whether an output has its axes as the caller said: not an h_n, where they said that the
-        batch comes first, nor where it could be on either of two axes."""
-        fits = {tuple(o.shape): self._fits(o) for o in self.outputs}
+        """Whether an output has its axes as the caller said; of a square one, such as attention
+        weights over the batch, nobody can tell, unless there is no other."""
+        fitting = {tuple(output.shape) for output in self.outputs if self._fits(output)}
         shape, square = tuple(self.outputs[number].shape), (self.given.batch, self.given.batch)
-        if self.said.names[0] == "batch" and self.is_state(shape):
-            return fits[shape] and all(map(self.is_state, fits))
-        is_clear = shape != square or {one for one in fits if fits[one]} == {square}
-        return fits[shape] and is_clear and not self.base.names[number].endswith("[:]")
+        return shape in fitting and (shape != square or fitting == {square})
 
     def _fits(self, output: Tensor) -> bool:
         place, fits = self.said.at("batch"), output.dim() >= len(self.said.names)
