@@ -50,7 +50,7 @@ def speech_channels_first_viewed():
     )
 
 
-@example("unrecognised")
+@example("view_scramble", says="missing `transpose`")
 def time_as_features():
     def body(self, x):
         return self.fc(self.lstm(x)[0][:, -1])
