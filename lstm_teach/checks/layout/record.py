@@ -143,10 +143,15 @@ def _described(module: Any, place: int, name: str, given: Any, hx: Any) -> Call:
     call.name = f"self{''.join(parts)}" if name else call.kind
     call.inputs = call.walked(entered[0].detach(), packed).clone()
     cols, widest = call.inputs.shape[1], module.hidden_size
-    # h and c differ in width where there is a projection.
-    wide = [nn.functional.pad(s.detach(), (0, widest - s.shape[-1])) for s in entered[1:]]
-    none = call.inputs.new_zeros(0, cols, widest)
-    call.states = torch.cat([none, *(state.reshape(-1, cols, widest) for state in wide)])
+    call.states = call.inputs.new_zeros(0, cols, widest)
+    for state in entered[1:]:  # h is narrower than c where there is a projection
+        rows = state.detach().reshape(-1, cols, state.shape[-1])
+        wide = (
+            nn.functional.pad(rows, (0, widest - rows.shape[-1]))
+            if rows.shape[-1] < widest
+            else rows
+        )
+        call.states = torch.cat((call.states, wide))
     return call
 
 

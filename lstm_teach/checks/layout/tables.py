@@ -202,30 +202,36 @@ class Tables:
     def walks(self) -> list[Walk]:
         """The walks of all recurrent layers, in the order in which they begin."""
         walks: list[list[Call]] = []
+        runs = self.by_sample, self.by_time
         for call in self.base.calls:
             own = next((w for w in reversed(walks) if w[0].module is call.module), None)
-            carried = self._met([call], "states", self.by_sample + self.by_time).any()
-            if own and carried and own[0].inputs.shape[1] == call.inputs.shape[1]:
+            alike = own is not None and own[0].inputs.shape[1] == call.inputs.shape[1]
+            if own and alike and any(self._met([call], "states", some).any() for some in runs):
                 own.append(call)
             else:
                 walks.append([call])
         return [self._walk(calls) for calls in walks]
 
     def _walk(self, calls: list[Call]) -> Walk:
-        samples = self._met(calls, "inputs", self.by_sample)
-        times = self._met(calls, "inputs", self.by_time)
-        states = self._met(calls, "states", self.by_sample)
-        crowd = most(samples, -1), most(times, -1)
-        return Walk(calls, samples.any(2), times.any(2), states.any(2), crowd)
+        looked = ("inputs", self.by_sample), ("inputs", self.by_time), ("states", self.by_sample)
+        numbers = [self._met(calls, part, runs) for part, runs in looked]
+        samples, times, states = (one.any(-1).movedim(0, -1) for one in numbers)
+        return Walk(calls, samples, times, states, (most(numbers[0], 0), most(numbers[1], 0)))
 
     def _met(self, calls: list[Call], part: str, runs: list[Run]) -> Tensor:
-        """[steps, cols, features, runs]: what of the inputs or states of calls each run changed."""
-        found = []
-        for call in calls:
-            met = [run.calls[call.place] if call.place < len(run.calls) else call for run in runs]
-            same = [getattr(one if one.name == call.name else call, part) for one in met]
-            found.append(changed(same, getattr(call, part)))
-        return torch.cat(found, 1).movedim(0, -1)
+        """[runs, steps, cols, features]: what of the inputs or states of calls each run changed."""
+        by = []
+        for run in runs:
+            met = [run.calls[call.place] if call.place < len(run.calls) else call for call in calls]
+            same = [
+                new if new.name == call.name else call for new, call in zip(met, calls, strict=True)
+            ]
+            pairs = [
+                (getattr(new, part), getattr(call, part))
+                for new, call in zip(same, calls, strict=True)
+            ]
+            by.append(torch.cat([change(*pair) for pair in pairs]))
+        return changed(by, torch.cat([getattr(call, part) for call in calls]))
 
     @cached_property
     def bad_walk(self) -> Walk | None:
@@ -255,7 +261,8 @@ class Tables:
 
     def moved_by(self, runs: list[Run], number: int, base: Run | None = None) -> Tensor:
         """[runs, *shape]: which numbers of an output each run changed."""
-        return changed([run.outputs[number] for run in runs], (base or self.base).outputs[number])
+        before = (base or self.base).outputs[number]
+        return changed([change(run.outputs[number], before) for run in runs], before)
 
     def _answer(self, number: int) -> Answer:
         """An output, with its numbers where the caller said, or flat in one of the two orders."""
@@ -480,11 +487,11 @@ def _read(parts: list[tuple[Call, dict[str, Tensor]]]) -> Read:
     )
 
 
-def changed(after: list[Tensor], before: Tensor) -> Tensor:
-    """[runs, *shape]: which numbers of a tensor runs changed, by more than rounding."""
-    by = torch.stack([torch.zeros(before.shape), *(change(one, before) for one in after)])
+def changed(by: list[Tensor], before: Tensor) -> Tensor:
+    """[runs, *shape]: which numbers of a tensor runs changed by more than rounding."""
+    every = torch.stack([torch.zeros(before.shape), *by])
     tiny = _ROUNDING * min(1.0, largest(before.float().abs().nan_to_num(0, 0, 0)))
-    return by[1:] > max(_FAINT * largest(by), tiny)
+    return every[1:] > max(_FAINT * largest(every), tiny)
 
 
 def along(marks: Tensor, axis: int) -> list[list[int]]:
