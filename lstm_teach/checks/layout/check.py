@@ -150,7 +150,7 @@ def _waken(model: nn.Module) -> None:
     """Give weights that are all zero small values, so that x matters; they are put back after."""
     generator = torch.Generator().manual_seed(1)
     for parameter in model.parameters():
-        if parameter.is_floating_point() and not parameter.any():
+        if parameter.is_floating_point() and not parameter.is_meta and not parameter.any():
             parameter.data.copy_(torch.randn(parameter.shape, generator=generator) / 10)
 
 

@@ -142,7 +142,8 @@ def loops_along_the_batch(t: Tables) -> Found | None:
                 "time_batch_swapped",
                 "your loop walks along your batch, not along time",
                 f"You gave x as {t.given}. The {t.given.batch} samples reach one another, and the "
-                f"{t.given.time} time steps do not: sample 1 goes on from where sample 0 ended.",
+                f"{t.given.time} time steps do not: a loop (or an attention) takes your batch for "
+                "time.",
                 "`for xt in x.unbind(1):` for x as [batch, time, ...], `for xt in x:` for "
                 "[time, ...]",
             )
@@ -300,7 +301,7 @@ def numbers_dealt_out(t: Tables) -> Found | None:
         f"{what} before `{walk.name}` mixes {of}",
         f"You gave x as {t.given}, and its numbers come into `{walk.name}` otherwise. {VIEWED}",
         f"give it {_turned(t, walk)} in place of the `view` (where it splits an axis too, split "
-        "first, then swap), and make it for that width",
+        f"first, then swap){', and make it for that width' * (not t.mixes)}",
     )
 
 
