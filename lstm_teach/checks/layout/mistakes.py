@@ -425,9 +425,11 @@ def part_of_a_walk_read(t: Tables) -> Found | None:
             )
         step = torch.arange(walk.steps)[:, None]
         begins = [("forward", "first", step == 0), ("backward", "last", step == walk.ends - 1)]
+        both = walk.call.directions == 2
+        goes_on = bool(walk.states[: len(walk.call.states)].any())  # as a decoder does
         for way, (half, where, start) in zip(read.ways, begins, strict=False):
-            if way.any() and not (way & ~start).any() and (walk.ends > 1).any():
-                both = walk.call.directions == 2
+            is_one = way.any() and not (way & ~start).any() and bool((walk.ends > 1).any())
+            if is_one and (both or not goes_on):
                 return Found(
                     "bidir_last_step" if both else "unrecognised",
                     f"{f'the {half} direction of ' * both}`{walk.name}` is read where it has seen "

@@ -297,3 +297,13 @@ def pretrained_half():
         ).bfloat16(),
         features().bfloat16(),
     )
+
+
+@example("ok")
+def first_step_of_a_decoder_that_goes_on():
+    def body(self, x):
+        _, state = self.enc(x)
+        return self.fc(self.dec(x[:, -3:], state)[0][:, 0])
+
+    enc, dec = nn.LSTM(IN, H, batch_first=True), nn.LSTM(IN, H, batch_first=True)
+    return case(Net(body, enc=enc, dec=dec, fc=nn.Linear(H, K)), features())
