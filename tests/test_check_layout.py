@@ -207,6 +207,16 @@ def test_flat_rows_are_in_one_of_two_orders_or_wrong(cut):
     assert check_layout(model, features()).ok != cut
 
 
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_the_order_of_flat_rows_is_said(batch_first):
+    def body(self, x):
+        return self.gru(x if batch_first else x.transpose(0, 1))[0].reshape(28, 8)
+
+    model = Net(body, gru=nn.GRU(IN, 8, batch_first=batch_first))
+    order = "(batch, time)" if batch_first else "(time, batch)"
+    assert f"in the order {order}" in check_layout(model, features()).message
+
+
 class Leaves(nn.Module):
     """Runs on one x only, and ends the program on every other."""
 

@@ -56,6 +56,12 @@ def praise(t: Tables) -> str:
             else "Its steps see later time steps too: right for tagging, and a leak where each "
             "should predict the next (`causal=True` makes that a finding)."
         )
+    if answer is not None and owners is not None and not answer.is_said:
+        first, second = owners.reshape(len(owners), -1)[:2, 0].tolist()
+        order = "batch, time" if first == second else "time, batch"
+        sentences.append(
+            f"Its rows are in the order ({order}): keep the targets in the same order."
+        )
     if t.state_is_kept:
         sentences.append("The model keeps a state between calls: the next call goes on from it.")
     return " ".join(doubts + sentences) or "Nothing speaks against the layout."
