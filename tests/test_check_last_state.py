@@ -146,6 +146,22 @@ def test_ends_may_be_added():
     assert check_last_state(SumOfEnds(), X)
 
 
+@pytest.mark.parametrize("last", [True, False])
+def test_a_loop_over_a_cell_ends_with_its_last_h(last):
+    class Loop(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell, self.head = nn.GRUCell(16, 8), nn.Linear(8, 4)
+
+        def forward(self, x):
+            h = [None]
+            for xt in x.unbind(1):
+                h.append(self.cell(xt, h[-1]))
+            return self.head(h[-1 if last else -2])
+
+    assert check_last_state(Loop(), X).ok == last
+
+
 def test_layers_may_have_any_name():
     class WithGRU(nn.Module):
         def __init__(self):

@@ -225,13 +225,6 @@ MENDS = {
         (0,),
         TAGS,
     ),
-    "a state by view": Mend(
-        "hidden_view_scramble",
-        "self.enc = nn.GRU(6, 16, batch_first=True); self.dec = nn.GRU(6, 8, 2, batch_first=True)",
-        "h = self.enc(x)[1][-1]\nreturn self.dec(x, «h.view(2, batch, -1)»)[0]",
-        (0,),
-        TAGS,
-    ),
     "layers as samples": Mend(
         "hidden_view_scramble",
         f"self.lstm = nn.LSTM(6, 8, 3, batch_first=True); {FC}",
@@ -286,7 +279,7 @@ MENDS = {
         f"«self.lstm = nn.LSTM(6, 8)»; {FC}",
         "return self.fc(self.lstm(«x.flatten(0, 1)[None]»)[0].reshape(28, 8))",
         (1, 0),
-        {**TIME_FIRST, "output_axes": ("time*batch",)},
+        {**TIME_FIRST, "output_axes": ("time", "batch")},
         X.transpose(0, 1).contiguous(),
     ),
     "a state that is not handed on": Mend(
@@ -364,7 +357,7 @@ MENDS = {
         TAGS,
     ),
     "time as features": Mend(
-        "unrecognised",
+        "view_scramble",
         f"self.lstm = nn.LSTM(«7», 8, batch_first=True); {FC}",
         "return self.fc(self.lstm(«x.transpose(1, 2)»)[1][0][-1])",
         (None, 0),

@@ -55,51 +55,49 @@ def _judged(t: Tables) -> Report:
     if not report.ok:
         return report
     report = replace(report, not_checked=(*report.not_checked, _ASSUMED))
-    read = [n for n, _ in enumerate(t.walks) if all(r[n].is_any for r in t.sample_reads)]
+    verdict, headline, message = _wrong(t) or (report.verdict, "", report.message)
+    return replace(report, verdict=verdict, headline=headline, message=message)
+
+
+def _wrong(t: Tables) -> tuple[str, str, str] | None:
+    """The verdict, the headline and the message, where not the state at the end is read."""
     if not t.sample_reads or not t.walks:
-        return Report(
+        return (
             "cannot_check",
-            "The layout is right. Which state is read, only gradients tell, and none gets from the "
-            "answer back to a recurrent layer.",
-            report.evidence,
-            headline="nobody can see which state is read",
+            "nobody can see which state is read",
+            "The layout is right. Which state is read, only gradients tell, and none gets from "
+            "the answer back to a recurrent layer.",
         )
+    read = [n for n, _ in enumerate(t.walks) if all(r[n].is_any for r in t.sample_reads)]
     if not read:
-        return _wrong(
-            report,
+        return (
+            "unrecognised",
             "the answer reads no recurrent layer",
-            "Nothing of what a recurrent "
-            "layer gives reaches the answer of each sample. Which line hands it on?",
+            "Nothing of what a recurrent layer gives reaches the answer of each sample. Which line "
+            "hands it on?",
         )
-    readout = getattr(t.model, "readout", None)
-    if isinstance(readout, nn.Linear) and not _is_used(t, readout):
-        shape = list(t.outputs[t.look.number].shape) if t.look else []
-        return _wrong(
-            report,
+    if not _uses(t, getattr(t.model, "readout", None)):
+        return (
+            "unrecognised",
             "`readout` is not used",
-            f"Your answer is {shape}, and it does not "
-            "go through `readout`. Return `self.readout(...)` of one state a sample.",
+            f"Your answer is {t.shape}, and it does not go through `readout`. Return "
+            "`self.readout(...)` of one state a sample.",
         )
-    walk = t.walks[read[-1]]
-    reads = [of_sample[read[-1]] for of_sample in t.sample_reads]
-    if any(read.c.any() for read in reads):
-        return _wrong(
-            report,
+    walk, reads = t.walks[read[-1]], [of_sample[read[-1]] for of_sample in t.sample_reads]
+    if any(one.c for one in reads):
+        return (
+            "unrecognised",
             "the answer reads c",
-            "c is what the layer keeps for itself; h is "
-            "what it hands out. Read h_n, the first of `h_n, c_n`.",
+            "c is what the layer keeps for itself; h is what it hands out. Read h_n, the first of "
+            "`h_n, c_n`.",
         )
-    both = walk.call.directions == 2
-    expected = ("end", "end") if both else ("end", "")
-    found = [
-        ends_read(walk, read, _end(t, walk, sample))
-        for sample, read in zip(t.given.samples, reads, strict=True)
-    ]
-    if all(one == expected for one in found):
-        return report
-    where = "where each direction ends" if both else "where each sample ends"
-    return _wrong(
-        report,
+    ends = [_end(t, walk, sample) for sample in t.given.samples]
+    found = [ends_read(walk, one, end) for one, end in zip(reads, ends, strict=True)]
+    if all(one == ["end"] * walk.call.directions for one in found):
+        return None
+    where = "where each direction ends" if walk.call.directions == 2 else "where each sample ends"
+    return (
+        "unrecognised",
         f"the answer is not made from the state {where}",
         f"No sample reaches another's answer, but each answer reads {steps_read(walk, reads)} of "
         f"`{walk.name}`. Which step do you read, whose length do you take for it, and with two "
@@ -109,22 +107,18 @@ def _judged(t: Tables) -> Report:
 
 def _end(t: Tables, walk: Walk, sample: int) -> int | None:
     """How many steps a sample really has in a walk; None where the walk tells."""
-    if t.given.lengths is None or t.given.pads_left or walk.steps > t.given.time:
-        return None
     is_whole = t.in_step(walk) or walk.call.packed is not None
-    return int(t.given.lengths[sample]) if is_whole else None
+    if t.given.lengths is None or t.given.pads_left or not is_whole:
+        return None
+    return int(t.given.lengths[sample])
 
 
-def _is_used(t: Tables, layer: nn.Module) -> bool:
-    if t.asked is None or t.look is None:
-        return True
-    answer = t.asked.outputs[t.look.number].sum()
-    weights = [p for p in layer.parameters() if p.requires_grad]
+def _uses(t: Tables, layer: Any) -> bool:
+    """Whether the answer depends on the weights of a linear layer; True of anything else."""
+    weights = [*layer.parameters()] if isinstance(layer, nn.Linear) else []
+    answer = t.asked.outputs[t.number] if t.asked is not None else torch.zeros(1)
+    weights = [weight for weight in weights if weight.requires_grad]
     if not weights or not answer.requires_grad:
         return True
-    found = torch.autograd.grad(answer, weights, retain_graph=True, allow_unused=True)
+    found = torch.autograd.grad(answer.sum(), weights, retain_graph=True, allow_unused=True)
     return any(one is not None for one in found)
-
-
-def _wrong(report: Report, headline: str, message: str) -> Report:
-    return Report("unrecognised", message, report.evidence, report.not_checked, headline)

@@ -99,8 +99,7 @@ def output_tensors(
         outputs: a tensor, or tensors in tuples, lists, dictionaries and objects.
         axes: the leading axes of the output, which say where a list's own axis goes.
         batch: the number of samples, which tells a list of heads from a list of steps.
-        name: how the caller reaches this part: ``[0]``, ``['logits']``; ``[:]`` for a list whose
-            own axis may be the batch as well as that of its tensors.
+        name: how the caller reaches this part: ``[0]``, ``['logits']``.
     """
     if isinstance(outputs, Tensor):
         return [(name, outputs)]
@@ -109,8 +108,7 @@ def output_tensors(
     if type(outputs) is list and len(outputs) > 1 and all(map(torch.is_tensor, outputs)):
         joined = _joined(outputs, axes, batch)
         if joined is not None:
-            square = joined.shape[:2] == (batch, batch) == (len(outputs), len(outputs[0]))
-            return [(f"{name}[:]" if square else name, joined)]
+            return [(name, joined)]
     if isinstance(outputs, Mapping):
         named = [(f"[{key!r}]", part) for key, part in outputs.items()]
     else:
@@ -120,17 +118,11 @@ def output_tensors(
 
 def _joined(parts: list[Tensor], axes: list[str], batch: int) -> Tensor | None:
     """A list of one tensor a sample, or one a time step, as one tensor; None for heads."""
-    shapes = {part.shape for part in parts}
-    first, count = parts[0].shape, len(parts)
-    if shapes == {first} and first[:1] == (count,) == (batch,):
-        return torch.stack(parts)
-    is_whole = len(first) > 0 and axes == ["batch"] and first[0] == batch
-    if axes == ["time", "batch"]:
-        is_whole = len(first) > 1 and first[0] != batch == first[1]
-    is_whole &= shapes == {first}
-    if count == batch and first and len({shape[1:] for shape in shapes}) == 1 and not is_whole:
+    shapes, first = {part.shape for part in parts}, parts[0].shape
+    place = [name for name in axes if name != "time"].index("batch") if "batch" in axes else 0
+    has_batch = len(shapes) == 1 and first[place : place + 1] == (batch,)
+    if len(parts) == batch and not has_batch and first and len({s[1:] for s in shapes}) == 1:
         return pad_sequence(parts, batch_first=True).movedim(0, axes.index("batch"))
-    if count < 3 or shapes != {first} or is_whole:
-        return None
-    own = axes.index("time") if "time" in axes and len(axes) > 1 else 0
-    return torch.stack(parts, dim=min(own, len(first)))
+    if has_batch and (len(parts) == batch or ("time" in axes and len(parts) > 2)):
+        return torch.stack(parts, dim=axes.index("time") if "time" in axes else 0)
+    return None

@@ -13,9 +13,8 @@ from torch.nn.utils.rnn import PackedSequence
 from lstm_teach.checks.bringing import unwrapped
 from lstm_teach.checks.layout import saying
 from lstm_teach.checks.layout.calling import calling, first_run
-from lstm_teach.checks.layout.given import Axes, CannotTell, Given, tensors_in, with_tensors
-from lstm_teach.checks.layout.mistakes import LEAK, first_that_fits, no_rows, sees_later
-from lstm_teach.checks.layout.record import recording
+from lstm_teach.checks.layout.given import Axes, CannotTell, Given, tensors_in
+from lstm_teach.checks.layout.mistakes import SILENT, first_that_fits
 from lstm_teach.checks.layout.tables import Tables
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
@@ -46,7 +45,7 @@ def check_layout(
             dictionary or tuple of tensors. It needs at least 2 samples and 3 time steps, not as
             many of one as of the other.
         input_axes: the axes of x as you believe them: "batch" and "time" where they stand, None or
-            any other name for the rest; ("time*batch",) for rows that hold both.
+            any other name for the rest.
         output_axes: the same for what comes out.
         lengths: the real lengths of padded samples, whole numbers, [batch]; they are handed to
             ``forward`` where it has an argument for them.
@@ -59,35 +58,37 @@ def check_layout(
         what to give instead, or "unrecognised" with the sentence that says what is off.
     """
     return examine(
-        model, x, input_axes, output_axes, lengths, call, lambda t: report_on(t, causal, bool(call))
+        model, x, input_axes, output_axes, lengths, call, lambda t: report_on(t, bool(call)), causal
     )
 
 
-def report_on(t: Tables, causal: bool = False, own_call: bool = False) -> Report:
+def report_on(t: Tables, own_call: bool = False) -> Report:
     """The report on what was measured."""
-    found, small = first_that_fits(t), t.given.too_small()
-    evidence, open_ = saying.evidence(t), saying.not_checked(t, own_call)
-    if found is not None and not (small and found[0].how is no_rows):
-        return found[0].report(evidence, open_, **found[1])
-    later, message = sees_later(t) if causal else None, ""
-    if later is not None:
-        name = t.name_of(t.look.number if t.look else 0)
-        return LEAK.report(evidence, open_, early=later[0], late=later[1], output=name)
+    found, small, open_ = first_that_fits(t), t.given.too_small(), saying.not_checked(t, own_call)
+    if found is not None:
+        message = f"{found.why} {SILENT}\nFix: {found.fix}."
+        return Report(found.verdict, message, saying.evidence(t), open_, found.headline)
     if t.is_dead:
-        headline = "nothing that was replaced in x changed the output"
-        message = "Are the weights all zero, or a ReLU shut? Give weights with which x matters."
+        said = (
+            "nothing that was replaced in x changed the output",
+            "Is a ReLU shut, or x not used? Give weights with which x matters.",
+        )
     elif t.mixes or (not t.outputs and not t.walks):
-        headline = "the model returns no prediction for each sample"
-        message = "It returns no tensor, or one number for all, such as a loss. Check the module "
-        message += "that returns the predictions, or take them with `call=`."
+        said = (
+            "the model returns no prediction for each sample",
+            "It returns no tensor, or one number for all, such as a loss. Check the module that "
+            "returns the predictions, or take them with `call=`.",
+        )
     elif small:
-        headline, message = small.args
-    elif causal and t.time_reached is None:
-        headline = "`causal=True` needs an output with as many steps as x"
-        message = 'Say where they are, such as `output_axes=("batch", "time")`.'
-    if message:
-        return Report("cannot_check", message, evidence, headline=headline)
-    return Report("ok", saying.praise(t), evidence, open_)
+        said = small.args
+    elif t.causal and t.steps is None:
+        said = (
+            "`causal=True` needs an output with as many steps as x",
+            'Say where they are, such as `output_axes=("batch", "time")`.',
+        )
+    else:
+        return Report("ok", saying.praise(t), saying.evidence(t), open_)
+    return Report("cannot_check", said[1], saying.evidence(t), headline=said[0])
 
 
 def examine(
@@ -98,6 +99,7 @@ def examine(
     lengths: Any,
     call: Any,
     then: Callable[[Tables], Report],
+    causal: bool = False,
 ) -> Report:
     """Measure a model on x and report on it while it is lent, or say why that cannot be."""
     model = unwrapped(model)
@@ -105,7 +107,7 @@ def examine(
         _refuse(model, x, call)
         taken = _lengths(lengths)
         own, said = Axes.read(input_axes, "input_axes"), Axes.read(output_axes, "output_axes")
-        if "batch" in own.flat and "batch" not in said.flat:
+        if "batch" in own.names and "batch" not in said.names:
             raise CannotTell(
                 "`output_axes` does not say where the batch is",
                 'x has a batch axis: say where it comes out, such as `output_axes=("batch",)`.',
@@ -117,20 +119,13 @@ def examine(
         elsewhere = default.type != "cpu"  # the learner's tensors are made there, and ours here
         with undisturbed(model) as rewind, torch.device("cpu") if elsewhere else nullcontext():
             run = _on(default, run) if elsewhere else run
-            if own.is_folded:
-                own = _sized(own, x, taken, model, run)
-            padding = {m.padding_idx for m in model.modules() if isinstance(m, nn.Embedding)}
-            given = Given(x, own, taken, {p for p in padding if p is not None})
-            t = Tables(model, given, said, run, rewind)
+            _waken(model)
+            t = Tables(model, Given(x, own, taken, model), said, run, rewind, causal)
             first = first_run(t.begin, model)
             if isinstance(first, Report):
                 return first
             try:
                 t.go_on()
-                if t.is_dead and _waken(model):
-                    t = Tables(model, given, said, run, rewind)
-                    t.begin()
-                    t.go_on()
             except (RuntimeError, ValueError, TypeError, LookupError, SystemExit) as error:
                 raise CannotTell(
                     "the model takes this x, but not an x in which one sample is another",
@@ -151,88 +146,50 @@ def _on(device: torch.device, run: Callable[[Any], Any]) -> Callable[[Any], Any]
     return on_device
 
 
-def _sized(axes: Axes, x: Any, lengths: Any, model: nn.Module, run: Callable[[Any], Any]) -> Axes:
-    """Folded axes with the number of samples: as many as lengths, or as the layers walk abreast."""
-    axes = axes if lengths is None else axes.knowing(batch=len(lengths))
-    shape = next((t.shape for t in tensors_in(x)), torch.Size())
-    if axes.unfolded(shape) is not None or axes.sizes or {*axes.flat} != {"batch", "time"}:
-        return axes
-    with recording(model) as calls, torch.no_grad(), suppress(Exception):
-        run(with_tensors(x, torch.Tensor.clone))
-    for cols in {call.inputs.shape[1] for call in calls}:
-        steps = sum(len(c.inputs) for c in calls if c.inputs.shape[1] == cols)
-        if steps * cols % shape[0] == 0 and 1 < cols < shape[0]:
-            return axes.knowing(batch=cols)
-    return axes
-
-
-def _waken(model: nn.Module) -> bool:
-    """Give weights that are all zero small values, so that x matters; True where there were any.
-
-    They are put back with everything else that the check lends.
-    """
-    zeros = [p for p in model.parameters() if p.is_floating_point() and not p.any()]
+def _waken(model: nn.Module) -> None:
+    """Give weights that are all zero small values, so that x matters; they are put back after."""
     generator = torch.Generator().manual_seed(1)
-    for parameter in zeros:
-        parameter.data.copy_(torch.randn(parameter.shape, generator=generator) / 10)
-    return bool(zeros)
+    for parameter in model.parameters():
+        if parameter.is_floating_point() and not parameter.is_meta and not parameter.any():
+            parameter.data.copy_(torch.randn(parameter.shape, generator=generator) / 10)
 
 
 def _lengths(lengths: Any) -> torch.Tensor | None:
     """Lengths as a tensor on the CPU; CannotTell what is wrong with them."""
     if lengths is None:
         return None
-    given = torch.zeros((), device="cpu")
     with suppress(TypeError, ValueError, RuntimeError):
-        given = torch.as_tensor(
-            lengths if torch.is_tensor(lengths) else list(lengths), device="cpu"
-        )
-    given = given.detach().cpu()
-    is_row = given.dim() == 1 and len(given) > 0 and given.dtype is not torch.bool
-    if is_row and (given == given.round()).all() and given.min() >= 1 and given.max() > 1:
-        return given.long()
-    if is_row and given.is_floating_point() and given.min() > 0 and given.max() <= 1:
-        raise CannotTell(
-            "`lengths` are relative, and whole numbers of time steps are wanted",
-            "Give `lengths=(lengths * x.shape[1]).round().long()`, with the time axis of your x. "
-            "Where `forward` wants them relative, hand them on yourself: "
-            "`call=lambda model, x: model(x, relative)`.",
-        )
+        numbers = lengths if torch.is_tensor(lengths) else list(lengths)
+        given = torch.as_tensor(numbers, device="cpu").detach().cpu()
+        is_row = given.dim() == 1 and given.dtype is not torch.bool
+        if is_row and given.eq(given.round()).all() and given.min() >= 1 and given.max() > 1:
+            return given.long()
     raise CannotTell(
         "`lengths` is not one whole number for each sample",
-        f"It is {lengths!r:.80}. Give the real time steps of each, such as `lengths=[10, 8, 4]`.",
+        f"It is {lengths!r:.80}. Give the real time steps of each, such as `lengths=[10, 8, 4]`. "
+        "Where `forward` wants them relative, hand those on yourself, by `call=`.",
     )
 
 
 def _refuse(model: Any, x: Any, call: Any) -> None:
     """Raise why the check cannot begin, and what to write instead."""
-    kind, tensors = type(model).__name__, [*tensors_in(x)]
-    if isinstance(model, type):
-        said = f"`{model.__name__}` is a class", f"Give an instance: `{model.__name__}(...)`."
-    elif not isinstance(model, nn.Module):
-        said = (
-            f"the model is a {kind}, not an `nn.Module`",
-            "Give the module, and run it by `call=`.",
+    if not isinstance(model, nn.Module):
+        raise CannotTell(
+            f"the model is {model!r:.40}, and no instance of an `nn.Module`",
+            "Give an instance, such as `Model(...)`, and say by `call=` how to run it.",
         )
-    elif any(nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
-        said = "the model has lazy layers without weights", "Run it once: `model(x)`."
-    elif call is not None and not callable(call):
-        said = "`call` is no function", "Give a function: `call=lambda model, x: model(x, hidden)`."
-    elif not tensors and not isinstance(x, PackedSequence):
-        said = (
-            f"x is a {type(x).__name__}, not a tensor",
-            "Give x as tensors: `torch.as_tensor(x)`.",
-        )
-    elif (
-        type(x) is list and all(map(torch.is_tensor, x)) and len({len(t) for t in x if t.dim()}) > 1
-    ):
-        said = (
+    if any(nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
+        raise CannotTell("the model has lazy layers without weights", "Run it once: `model(x)`.")
+    if call is not None and not callable(call):
+        raise CannotTell("`call` is no function", "Give `call=lambda model, x: model(x, hidden)`.")
+    if type(x) is list and len({len(one) for one in x if torch.is_tensor(one) and one.dim()}) > 1:
+        raise CannotTell(
             "x is a list of sequences of different lengths",
             "Give `pad_sequence(x, batch_first=True)` and `lengths`, and cut it again for the "
             "model: `call=lambda model, x: model([row[:n] for row, n in zip(x, lengths)])`.",
         )
-    elif any(t.numel() == 0 for t in tensors):
-        said = "x is empty", "Give an x with samples and time steps."
-    else:
-        return
-    raise CannotTell(*said)
+    if not isinstance(x, PackedSequence) and not any(one.numel() for one in tensors_in(x)):
+        raise CannotTell(
+            f"x is an empty {type(x).__name__}, or no tensor",
+            "Give samples and time steps, as tensors: `torch.as_tensor(x)`.",
+        )

@@ -21,6 +21,7 @@ class Call:
 
     Attributes:
         module: the layer.
+        place: its number among all calls.
         name: how the learner calls it, such as "self.lstm"; a bare layer goes by its class.
         inputs: [steps, cols, features] as the layer walks it.
         states: the states handed in, h above c: [rows, cols, features], no rows without any.
@@ -31,6 +32,7 @@ class Call:
     """
 
     module: Any
+    place: int
     name: str
     inputs: Tensor
     states: Tensor
@@ -50,11 +52,6 @@ class Call:
     def batch_first(self) -> bool:
         """Whether the layer takes [batch, seq_len]; the flag does not count for packed input."""
         return self.packed is None and bool(getattr(self.module, "batch_first", False))
-
-    @property
-    def unbatched(self) -> bool:
-        """Whether the input had no batch axis."""
-        return self.packed is None and self.entered[0].dim() == (1 if self.is_cell else 2)
 
     @property
     def ends(self) -> Tensor:
@@ -109,7 +106,8 @@ def recording(model: nn.Module, ask: bool = False) -> Iterator[list[Call]]:
             if ask:
                 given["hx"] = _cut(given.get("hx"), handed.get(id(self), []))
             result = original(self, **given)
-            call = _described(self, names.get(id(self), ""), given["input"], given.get("hx"))
+            name = names.get(id(self), "")
+            call = _described(self, len(calls), name, given["input"], given.get("hx"))
             calls.append(call)
             result = _tapped(call, result) if ask else result
             handed[id(self)] = _flat(result if call.is_cell else result[1])
@@ -137,19 +135,23 @@ def _cut(state: Any, handed: list[Tensor]) -> Any:
     return state.detach() if any(state is one for one in handed) else state
 
 
-def _described(module: nn.Module, name: str, given: Any, hx: Any) -> Call:
+def _described(module: Any, place: int, name: str, given: Any, hx: Any) -> Call:
     packed = given if isinstance(given, PackedSequence) else None
     entered = [given if packed is None else packed.data, *_flat(hx)]
-    call = Call(module, "", entered[0], entered[0], packed, entered)
+    call = Call(module, place, "", entered[0], entered[0], packed, entered)
     parts = [f"[{part}]" if part.isdigit() else f".{part}" for part in name.split(".")]
     call.name = f"self{''.join(parts)}" if name else call.kind
     call.inputs = call.walked(entered[0].detach(), packed).clone()
-    cols = call.inputs.shape[1]
-    # h and c differ in width where there is a projection.
-    widest = max((state.shape[-1] for state in entered[1:]), default=1)
-    wide = [nn.functional.pad(s.detach(), (0, widest - s.shape[-1])) for s in entered[1:]]
-    none = call.inputs.new_zeros(0, cols, widest)
-    call.states = torch.cat([none, *(state.reshape(-1, cols, widest) for state in wide)])
+    cols, widest = call.inputs.shape[1], module.hidden_size
+    call.states = call.inputs.new_zeros(0, cols, widest)
+    for state in entered[1:]:  # h is narrower than c where there is a projection
+        rows = state.detach().reshape(-1, cols, state.shape[-1])
+        wide = (
+            nn.functional.pad(rows, (0, widest - rows.shape[-1]))
+            if rows.shape[-1] < widest
+            else rows
+        )
+        call.states = torch.cat((call.states, wide))
     return call
 
 

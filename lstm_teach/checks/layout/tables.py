@@ -7,54 +7,33 @@ by gradients at zeros added to what leaves each layer: which of its steps an ans
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_packed_sequence
+from torch.autograd import grad
 
 from lstm_teach.checks.layout.calling import output_tensors
 from lstm_teach.checks.layout.given import Axes, CannotTell, Given
 from lstm_teach.checks.layout.record import Call, recording
 from lstm_teach.layouts import weights_like
 
-Rows = Callable[[Tensor], Tensor]
-"""Brings a tensor that came out into [batch, ...]."""
-
 _FAINT = 1e-5
 _ROUNDING = 1e-11
-_ROWS_IN_ORDER = ("batch, time", "time, batch")
 
 
 @dataclass
 class Run:
-    """One forward pass: what the recurrent layers met, and what came out, by name."""
+    """One forward pass: what it returned, its tensors by name, and what the layers met."""
 
-    calls: list[Call]
+    returned: Any
     names: list[str]
     outputs: list[Tensor]
-
-
-@dataclass
-class Read:
-    """What of a walk is read: [steps or rows, cols], True where read.
-
-    ``output`` and ``backward`` are the two directions of a layer's output (a cell's h is output);
-    ``h`` and ``c`` are its final states; ``features`` tells how many features of output are read.
-    """
-
-    output: Tensor
-    backward: Tensor
-    h: Tensor
-    c: Tensor
-    features: int
-
-    state = property(lambda self: self.h | self.c)
-    steps = property(lambda self: self.output | self.backward)
-    is_any = property(lambda self: bool(self.steps.any() or self.state.any()))
+    calls: list[Call]
 
 
 @dataclass(eq=False)
@@ -63,7 +42,6 @@ class Walk:
 
     Attributes:
         calls: the calls of which it is made; each goes on with the state of the one before.
-        places: where these stand among all calls.
         samples: [steps, cols, samples]: which samples of x reach which inputs.
         times: [steps, cols, times]: which time steps of x do.
         states: [rows, cols, samples]: which samples reach the states handed in.
@@ -71,7 +49,6 @@ class Walk:
     """
 
     calls: list[Call]
-    places: list[int]
     samples: Tensor
     times: Tensor
     states: Tensor
@@ -79,42 +56,90 @@ class Walk:
 
     call = property(lambda self: self.calls[0])
     name = property(lambda self: self.call.name)
-    ends = property(lambda self: self.call.ends)
     steps = property(lambda self: self.samples.shape[0])
     cols = property(lambda self: self.samples.shape[1])
+    ends = property(lambda self: torch.stack([call.ends for call in self.calls]).sum(0))
     owners = property(lambda self: self.samples.any(0) | self.states.any(0))
+
+    @property
+    def made(self) -> str:
+        """The line that makes the layer, as far as its arguments."""
+        return f"{self.name} = {self.call.kind}" if self.name != self.call.kind else self.name
+
+    @property
+    def top(self) -> str:
+        """The final state of the top layer, in code."""
+        both = self.call.directions == 2
+        return "torch.cat((h_n[-2], h_n[-1]), dim=1)" if both else "h_n[-1]"
 
     def steps_of(self, time: int) -> list[int]:
         """The steps that one of the looked-at time steps of x reaches."""
         return places(self.times[..., time].any(1))
 
 
-@dataclass(eq=False)
-class Look:
-    """One tensor that came out, as rows, one a sample.
+@dataclass
+class Read:
+    """What is read of a walk, True where read.
 
     Attributes:
-        number: its number among the outputs.
-        how: where its rows are: "said" by the caller, a "state", flattened as "batch, time" or
-            "time, batch", "packed", "real steps", a "list", or "axis 1".
-        rows: brings it to [batch, ...]; to [batch, time, ...] where `has_time`.
-        reached: [samples, rows]: whether each looked-at sample of x has a say in each row.
-        foreign: the same without each sample's own row.
+        output: [steps, cols] of all that the layer gives at each step (of a cell its h).
+        state: [rows, cols] of its final states, h or c.
+        ways: for each direction of the top layer [steps, cols], where its final state counts as
+            the step at which it ends.
+        features: how many features of the output.
+        c: whether c is read.
+    """
+
+    output: Tensor
+    state: Tensor
+    ways: list[Tensor]
+    features: int
+    c: bool
+
+    is_any = property(lambda self: bool(self.output.any() or self.state.any()))
+
+
+@dataclass(eq=False)
+class Answer:
+    """A tensor that came out.
+
+    Attributes:
+        number: its number among all that came out.
+        is_said: whether its axes are as the caller said.
+        samples: the looked-at samples of x.
+        moved: [samples, *shape]: which of its numbers each of these changes.
+        owners: [*shape], whose sample each of its numbers is; None where nobody knows its axes.
+        steps: [*shape], which time step each of them is; None without a time axis.
     """
 
     number: int
-    how: str
-    rows: Rows
-    has_time: bool
-    reached: Tensor
-    foreign: Tensor
+    is_said: bool
+    samples: list[int]
+    moved: Tensor
+    owners: Tensor | None = None
+    steps: Tensor | None = None
 
-    mixes = property(lambda self: bool(self.foreign.any()))
+    mixes = property(lambda self: any(self.foreign))
+    reaching = property(lambda self: places(any_of(self.moved, 1)))
+
+    @property
+    def reached(self) -> list[list[int]]:
+        """Whose numbers each of the samples changes."""
+        return [[] if self.owners is None else self.owners[m].unique().tolist() for m in self.moved]
+
+    @cached_property
+    def foreign(self) -> list[list[int]]:
+        """The same without its own; where nobody knows, the numbers that two samples change."""
+        if self.owners is None:
+            return [places((one & (self.moved.sum(0) > 1)).flatten()) for one in self.moved]
+        pairs = zip(self.samples, self.reached, strict=True)
+        return [[row for row in rows if row != sample] for sample, rows in pairs]
 
     @property
     def is_reordered(self) -> bool:
         """Whether each sample reaches exactly one row, and no two of them the same."""
-        return bool((self.reached.sum(1) == 1).all()) and most(self.reached, 0) <= 1
+        rows = [row for reached in self.reached for row in reached]
+        return all(len(reached) == 1 for reached in self.reached) and len({*rows}) == len(rows)
 
 
 class Tables:
@@ -127,18 +152,19 @@ class Tables:
         said: Axes,
         call: Callable[[Any], Any],
         rewind: Callable[..., None],
+        causal: bool,
     ) -> None:
         """Keep what is to be run; `begin` and `go_on` run it."""
-        self.model, self.given, self._call, self._rewind = model, given, call, rewind
-        self.said = said.knowing(batch=given.batch)
-        self.has_batch = "batch" in given.lead
+        self.model, self.given, self.causal = model, given, causal
+        self._call, self._rewind = call, rewind
+        self.said, self.has_batch = said, "batch" in given.lead
 
     def begin(self) -> Any:
         """Run the model on x as it is; what it returns."""
-        returned, self.base = self._run(self.given.value)
+        self.base = self.run(self.given.value)
         self.outputs = self.base.outputs
         self.floats = [k for k, o in enumerate(self.outputs) if o.is_floating_point() and o.numel()]
-        return returned
+        return self.base.returned
 
     def go_on(self) -> None:
         """Run it again, and with each looked-at sample and time step replaced.
@@ -146,7 +172,7 @@ class Tables:
         Raises:
             CannotTell: two runs on one x differ.
         """
-        x = self.given.value
+        given, x = self.given, self.given.value
         self.second = self.run(x, state=False)
         self.state_is_kept = _differ(self.second, self.base)
         if self.state_is_kept and _differ(self.run(x), self.base):
@@ -154,72 +180,58 @@ class Tables:
                 "two runs on the same x give different numbers",
                 "Something random in the model listens to no seed. Switch it off for the check.",
             )
-        self.by_sample = [self.run(self.given.altered(sample=s)) for s in self.given.samples]
-        self.by_time = [self.run(self.given.altered(time=t)) for t in self.given.times]
+        self.by_time = [self.run(given.altered(time=time)) for time in given.times]
+        self.by_sample, self.later = [], []
+        for sample in given.samples:
+            self.by_sample.append(self.run(given.altered(sample=sample)))
+            if self.state_is_kept:
+                self.later.append(self.run(x, state=False))
 
     def run(self, value: Any, ask: bool = False, state: bool = True) -> Run:
         """Run the model once; with `state` False it goes on with the state it has kept."""
-        return self._run(value, ask, state)[1]
-
-    def _run(self, value: Any, ask: bool = False, state: bool = True) -> tuple[Any, Run]:
         self._rewind(state)
         with recording(self.model, ask) as calls, torch.set_grad_enabled(ask):
             returned = self._call(self.given.handed(value))
-            found = output_tensors(returned, self.said.flat, self.given.batch)
+            found = output_tensors(returned, self.said.names, self.given.batch)
             outputs = [o if ask else o.detach().clone() for _, o in found]
-        return returned, Run(calls, [name for name, _ in found], outputs)
-
-    @cached_property
-    def foreign_later(self) -> Tensor | None:
-        """[samples, rows]: which rows of the next call each sample of this call reaches, without
-        its own, where the model keeps a state."""
-        if not self.state_is_kept or self.look is None:
-            return None
-        later = []
-        for sample in self.given.samples:
-            self.run(self.given.altered(sample=sample))
-            later.append(self.run(self.given.value, state=False))
-        return self._without_own(self._changed(self.look, later, self.second).flatten(2).any(2))
+        return Run(returned, [name for name, _ in found], outputs, calls)
 
     # ---- what enters the layers --------------------------------------------------------------
 
     @cached_property
     def walks(self) -> list[Walk]:
         """The walks of all recurrent layers, in the order in which they begin."""
-        walks: list[Walk] = []
-        latest: dict[int, Walk] = {}
-        for place, call in enumerate(self.base.calls):
-            samples, many = self._moved(place, "inputs", self.by_sample)
-            times, often = self._moved(place, "inputs", self.by_time)
-            states, _ = self._moved(place, "states", self.by_sample)
-            carried = states.any() or self._moved(place, "states", self.by_time)[0].any()
-            new = Walk([call], [place], samples, times, states, (many, often))
-            walk = latest.get(id(call.module))
-            if walk is None or not carried or walk.cols != new.cols:
-                latest[id(call.module)] = new
-                walks.append(new)
-                continue
-            for name in ("calls", "places"):
-                getattr(walk, name).extend(getattr(new, name))
-            for name in ("samples", "times", "states"):
-                setattr(walk, name, torch.cat((getattr(walk, name), getattr(new, name))))
-            walk.crowd = max(walk.crowd[0], many), max(walk.crowd[1], often)
-        return walks
+        walks: list[list[Call]] = []
+        runs = self.by_sample, self.by_time
+        for call in self.base.calls:
+            own = next((w for w in reversed(walks) if w[0].module is call.module), None)
+            alike = own is not None and own[0].inputs.shape[1] == call.inputs.shape[1]
+            if own and alike and any(self._met([call], "states", some).any() for some in runs):
+                own.append(call)
+            else:
+                walks.append([call])
+        return [self._walk(calls) for calls in walks]
 
-    def _moved(self, place: int, part: str, runs: list[Run]) -> tuple[Tensor, int]:
-        """[rows, cols, runs]: what of a call's inputs or states each run changed, and the most
-        runs that changed a single number."""
-        call = self.base.calls[place]
-        before = getattr(call, part)
-        marks = torch.zeros(*before.shape[:2], len(runs), dtype=torch.bool)
-        count = torch.zeros(before.shape, dtype=torch.uint8)
-        for number, run in enumerate(runs):
-            if len(run.calls) > place and run.calls[place].name == call.name:
-                by = change(getattr(run.calls[place], part), before)
-                moved = by > _FAINT * largest(by)
-                count += moved
-                marks[..., number] = moved.any(-1)
-        return marks, int(largest(count))
+    def _walk(self, calls: list[Call]) -> Walk:
+        looked = ("inputs", self.by_sample), ("inputs", self.by_time), ("states", self.by_sample)
+        numbers = [self._met(calls, part, runs) for part, runs in looked]
+        samples, times, states = (one.any(-1).movedim(0, -1) for one in numbers)
+        return Walk(calls, samples, times, states, (most(numbers[0], 0), most(numbers[1], 0)))
+
+    def _met(self, calls: list[Call], part: str, runs: list[Run]) -> Tensor:
+        """[runs, steps, cols, features]: what of the inputs or states of calls each run changed."""
+        by = []
+        for run in runs:
+            met = [run.calls[call.place] if call.place < len(run.calls) else call for call in calls]
+            same = [
+                new if new.name == call.name else call for new, call in zip(met, calls, strict=True)
+            ]
+            pairs = [
+                (getattr(new, part), getattr(call, part))
+                for new, call in zip(same, calls, strict=True)
+            ]
+            by.append(torch.cat([change(*pair) for pair in pairs]))
+        return changed(by, torch.cat([getattr(call, part) for call in calls]))
 
     @cached_property
     def bad_walk(self) -> Walk | None:
@@ -241,114 +253,91 @@ class Tables:
 
     # ---- what comes out ----------------------------------------------------------------------
 
-    def _changed(self, look: Look, runs: list[Run], base: Run | None = None) -> Tensor:
-        """[runs, batch, (time,) ...]: what of an output each run changed, by more than rounding."""
-        before = look.rows((base or self.base).outputs[look.number])
-        by = torch.stack([change(look.rows(run.outputs[look.number]), before) for run in runs])
-        sizes = [largest(self.outputs[k].abs().nan_to_num(0, 0, 0)) for k in self.floats]
-        moved = by > max(_FAINT * largest(by), _ROUNDING * min([1.0, *sizes]))
-        return moved.reshape(*moved.shape[: 2 + look.has_time], -1)
-
-    def _without_own(self, reached: Tensor) -> Tensor:
-        foreign = reached.clone()
-        foreign[torch.arange(len(reached)), self.given.samples] = False
-        return foreign
-
-    def look_at(self, number: int, how: str, rows: Rows, has_time: bool = False) -> Look:
-        """Ask which samples of x reach which rows of one output."""
-        look = Look(number, how, rows, has_time, torch.empty(0), torch.empty(0))
-        look.reached = self._changed(look, self.by_sample).flatten(2).any(2)
-        look.foreign = look.reached
-        if look.reached.shape[1] == self.given.batch:
-            look.foreign = self._without_own(look.reached)
-            if look.is_reordered and self._order_is_returned(look.reached):
-                look.foreign[:] = False
-        return look
-
-    def _order_is_returned(self, reached: Tensor) -> bool:
-        """Whether the model also hands out the order in which the rows are."""
-        pairs = [(s, int(reached[k].nonzero()[0])) for k, s in enumerate(self.given.samples)]
-        orders = [o for o in self.outputs if o.shape == (self.given.batch,)]
-        return any(
-            all(o[row] == s for s, row in pairs) or all(o[s] == row for s, row in pairs)
-            for o in orders
-            if not o.is_floating_point()
-        )
-
     @cached_property
-    def looks(self) -> list[Look]:
-        """Every output that has rows for the samples, where the caller said first."""
-        looks = []
-        for number in (self.floats or range(len(self.outputs))) if self.has_batch else ():
-            tried = [self.look_at(number, *way) for way in self._ways(number)]
-            looks += sorted(tried, key=lambda look: int(look.foreign.sum()))[:1]
-        return sorted(looks, key=lambda look: look.how != "said")
+    def answers(self) -> list[Answer]:
+        """Everything that comes out, where the caller said first."""
+        numbers = (self.floats or range(len(self.outputs))) if self.has_batch else ()
+        return sorted(map(self._answer, numbers), key=lambda answer: not answer.is_said)
 
-    def _ways(self, number: int) -> Iterator[tuple[str, Rows, bool]]:
-        """Where the samples may be in an output: as the caller said, else what its shape allows."""
-        shape, batch = tuple(self.outputs[number].shape), self.given.batch
-        if self.base.names[number].endswith("[:]"):
-            yield "list", lambda t: t, False
-            yield "list", lambda t: t.movedim(1, 0), False
-            return
-        if self._is_said(shape):
-            first = [name for name in ("batch", "time") if name in self.said.flat]
-            yield "said", lambda t: self.said.to_front(t, *first), len(first) == 2
-            return
-        if not shape or shape == (batch, batch):
-            return
-        if len(shape) == 3 and shape[1] == batch and shape[:2] in {s[:2] for s in self.states}:
-            yield "state", lambda t: t.movedim(1, 0), False
-            return
-        packed = next((c.packed for c in self.base.calls if c.packed is not None), None)
-        if packed is not None and shape[0] == len(packed.data) != batch:
-            yield "packed", lambda t: pad_packed_sequence(packed._replace(data=t), True)[0], True
-        real = ~self.given.pads
-        if real.dim() == 2 and batch < shape[0] == int(real.sum()) < real.numel():
-            yield "real steps", lambda t: _spread_out(t, real), True
-        if shape[0] > batch and shape[0] % batch == 0:
-            yield "batch, time", lambda t: t.reshape(batch, -1, *t.shape[1:]), True
-            yield "time, batch", lambda t: t.reshape(-1, batch, *t.shape[1:]).transpose(0, 1), True
-        elif shape.count(batch) == 1:
-            axis = shape.index(batch)
-            yield f"axis {axis}", lambda t: t.movedim(axis, 0), False
+    def moved_by(self, runs: list[Run], number: int, base: Run | None = None) -> Tensor:
+        """[runs, *shape]: which numbers of an output each run changed."""
+        before = (base or self.base).outputs[number]
+        return changed([change(run.outputs[number], before) for run in runs], before)
 
-    @property
-    def states(self) -> set[tuple[int, ...]]:
-        """Shapes of h_n and c_n: handed on, but no prediction."""
+    def _answer(self, number: int) -> Answer:
+        """An output, with its numbers where the caller said, or flat in one of the two orders."""
+        moved, shape = self.moved_by(self.by_sample, number), self.outputs[number].shape
+        if self.later:
+            moved |= self.moved_by(self.later, number, self.second)
+        first = [name for name in ("batch", "time") if name in self.said.names]
+        is_said, batch = self._is_said(number), self.given.batch
+        orders: list[Callable[[Tensor], Tensor]] = []
+        if is_said:
+            orders = [lambda tensor: self.said.to_front(tensor, *first)]
+            if first == ["batch"] and shape[:2] == (batch, batch):  # it may be an h_n, or a list
+                orders.append(lambda tensor: tensor.movedim(1, 0))
+        elif len(shape) > 1 and shape[0] == batch * self.given.time:
+            orders = [
+                lambda rows: rows.unflatten(0, (batch, -1)),
+                lambda rows: rows.unflatten(0, (-1, batch)).transpose(0, 1),
+            ]
+        found = []
+        for rows in orders:
+            owners, steps = torch.zeros(2, *shape, dtype=torch.long)
+            rows(owners).movedim(0, -1).add_(torch.arange(batch))
+            one = Answer(number, is_said, self.given.samples, moved, owners)
+            if not is_said or len(first) == 2:
+                rows(steps).movedim(1, -1).add_(torch.arange(rows(steps).shape[1]))
+                one.steps = steps
+            found.append(one)
+        if not found:
+            return Answer(number, False, self.given.samples, moved)
+        answer = min(found, key=lambda one: sum(map(len, one.foreign)))
+        if answer.is_reordered and self._order_is_returned(answer.reached):
+            answer.foreign = []
+        return answer
+
+    def _order_is_returned(self, reached: list[list[int]]) -> bool:
+        """Whether the model also hands out the order in which the rows are."""
+        rows, samples = torch.tensor(reached)[:, 0], torch.tensor(self.given.samples)
+        orders = [o for o in self.outputs if o.shape == (self.given.batch,) and not o.is_complex()]
+        pairs = [(rows, samples), (samples, rows)]
+        return any(torch.equal(o[at].cpu(), to) for o in orders for at, to in pairs)
+
+    def _is_said(self, number: int) -> bool:
+        """Whether an output has its axes as the caller said; of a square one, such as attention
+        weights over the batch, nobody can tell, unless there is no other."""
+        fitting = {tuple(output.shape) for output in self.outputs if self._fits(output)}
+        shape, square = tuple(self.outputs[number].shape), (self.given.batch, self.given.batch)
+        return shape in fitting and (shape != square or fitting == {square})
+
+    def _fits(self, output: Tensor) -> bool:
+        place, fits = self.said.at("batch"), output.dim() >= len(self.said.names)
+        return fits and output.shape[place] == self.given.batch
+
+    def is_state(self, shape: tuple[int, ...]) -> bool:
+        """Whether this is the shape of an h_n or c_n, with its batch on axis 1."""
         calls = [call for call in self.base.calls if not call.is_cell]
         widths = [(c, w) for c in calls for w in (c.module.hidden_size, c.module.proj_size)]
-        return {(call.rows, call.inputs.shape[1], width) for call, width in widths}
-
-    def _is_said(self, shape: tuple[int, ...]) -> bool:
-        """Whether an output has its axes as the caller said.
-
-        A state has its batch on axis 1, whatever its first axis happens to be; and in a square
-        one, such as attention weights over the batch, nobody can tell which axis is the batch.
-        """
-        fits, square = self._has_batch(shape), (self.given.batch, self.given.batch)
-        others = [tuple(self.outputs[k].shape) for k in self.floats]
-        if shape in self.states:
-            return fits and (self.said.flat[0] != "batch" or {*others} <= self.states)
-        return fits and (shape != square or {s for s in others if self._has_batch(s)} == {square})
-
-    def _has_batch(self, shape: tuple[int, ...]) -> bool:
-        apart = self.said.unfolded(shape)
-        return apart is not None and apart[self.said.flat.index("batch")] == self.given.batch
+        return shape in {(call.rows, call.inputs.shape[1], width) for call, width in widths}
 
     @cached_property
-    def look(self) -> Look | None:
+    def answer(self) -> Answer | None:
         """The output that speaks for the model: the first that surely mixes, or the first."""
-        said = [look for look in self.looks if look.how == "said"]
-        flat = [look for look in self.looks if look.how in _ROWS_IN_ORDER]
-        whole = self.given.batch * self.given.time
+        said = [one for one in self.answers if one.is_said]
+        apart = [one for one in self.answers if not one.mixes and one.reaching]
         # One that is reordered beside another is sorted by length and only used as a whole, such
         # as a mean for a KL term.
-        mixing = [k for k in said if k.mixes and (k is said[0] or not k.is_reordered)]
-        mixing += [k for k in flat if k.mixes and len(self.outputs[k.number]) == whole]
-        apart = [k for k in self.looks if not k.mixes and not k.how.startswith("axis")]
-        apart = [k for k in apart if k.how not in _ROWS_IN_ORDER or k.reached.any()]
-        return next(iter([*mixing, *said, *apart]), None)
+        mixing = [one for one in said if one.mixes and (one is said[0] or not one.is_reordered)]
+        flat = [one for one in self.answers if one.owners is not None and not one.is_said]
+        return next(iter([*mixing, *(one for one in flat if one.mixes), *said, *apart]), None)
+
+    @property
+    def judged(self) -> list[Answer]:
+        """The outputs in which samples keep apart; those without owners, if all reach them."""
+        apart = [one for one in self.answers if not one.mixes]
+        every = len(self.given.samples)
+        return [one for one in apart if one.owners is not None or len(one.reaching) == every]
 
     def name_of(self, number: int) -> str:
         """An output by its name: "the output", or "`output[0]`" of several."""
@@ -356,40 +345,58 @@ class Tables:
         return f"`output{name}`" if name else "the output"
 
     @property
+    def number(self) -> int:
+        """Which output is spoken of."""
+        return self.answer.number if self.answer is not None else next(iter(self.floats), 0)
+
+    output = property(lambda self: self.name_of(self.number))
+    shape = property(lambda self: [*self.outputs[self.number].shape] if self.outputs else [])
+
+    @property
     def mixes(self) -> bool:
-        """Whether a sample reaches another sample's output, or there is no such output."""
+        """Whether a sample reaches another sample's output, or all outputs depend on several."""
         if not self.has_batch or not self.outputs:
             return self.has_batch and self.bad_walk is not None
-        return self.look is None or self.look.mixes
+        return self.answer is None or self.answer.mixes
 
     @property
     def is_dead(self) -> bool:
         """Whether nothing that was replaced in x changed the output."""
-        return bool(self.floats) and self.look is not None and not self.look.reached.any()
+        speaking = [self.answer] if self.answer is not None else self.answers
+        return bool(self.floats and speaking) and not any(one.reaching for one in speaking)
+
+    @property
+    def owners(self) -> Tensor | None:
+        """Whose each number of the answer is."""
+        return self.answer.owners if self.answer is not None else None
+
+    @property
+    def steps(self) -> Tensor | None:
+        """Which time step each number of the answer is, if it has as many steps as x."""
+        steps = self.answer.steps if self.answer is not None else None
+        has_all = steps is not None and self.given.times and int(steps.max()) + 1 == self.given.time
+        return steps if has_all else None
 
     @cached_property
-    def time_reached(self) -> Tensor | None:
-        """[times, steps of an answer]: which of these each looked-at time step of x reaches, for
-        an answer with as many steps as x."""
-        if self.look is None or not self.look.has_time or not self.given.times:
+    def sees_later(self) -> tuple[int, int] | None:
+        """A step of an answer and a later time step of x that reaches it, where there are any."""
+        if self.steps is None:
             return None
-        moved = self._changed(self.look, self.by_time)
-        return moved.any(3).any(1) if moved.shape[2] == self.given.time else None
+        moved = self.moved_by(self.by_time, self.number)
+        first = [min(self.steps[one].tolist(), default=self.given.time) for one in moved]
+        pairs = zip(first, self.given.times, strict=True)
+        return next((pair for pair in reversed(list(pairs)) if pair[0] < pair[1]), None)
 
     @cached_property
-    def with_longer_pads(self) -> Tensor | None:
-        """[batch] or [batch, time]: which answers one more pad in x changes, if it can have one."""
-        value, look = self.given.longer(), self.look
-        if value is None or look is None or look.number not in self.floats:
+    def by_longer_pads(self) -> Tensor | None:
+        """[*shape]: which numbers of the answer one more pad in x changes, if it can have one."""
+        value, before = self.given.longer(), self.outputs[self.number] if self.floats else None
+        if value is None or before is None or self.owners is None:
             return None
         try:
-            after = look.rows(self.run(value).outputs[look.number])
+            by = change(self.run(value).outputs[self.number], before)
         except Exception:  # written for one length
             return None
-        before = look.rows(self.outputs[look.number])
-        if after.dim() != before.dim() or len(after) != len(before):
-            return None
-        by = change(after, before).reshape(*before.shape[: 1 + look.has_time], -1).amax(-1)
         return by > 1e-4 * max(largest(before.abs()), 1e-3)
 
     # ---- who reads what ----------------------------------------------------------------------
@@ -403,51 +410,53 @@ class Tables:
             return None
         return run if len(run.calls) == len(self.base.calls) else None
 
-    def reads(self, masks: dict[int, Tensor]) -> list[Read]:
-        """What the masked parts of the outputs read of each walk; none where no gradient comes."""
-        outputs = self.asked.outputs if self.asked is not None else []
-        asked = [
-            (weights_like(outputs[k]) * mask.to(outputs[k]) * outputs[k]).sum()
-            for k, mask in masks.items()
-            if k < len(outputs) and outputs[k].requires_grad
-        ]
-        taps = [(c, key) for c in (self.asked.calls if self.asked else ()) for key in c.taps]
-        if not asked or not taps:
+    def reads(self, parts: list[Tensor]) -> list[Read]:
+        """What tensors of the asked run read of each walk; nothing where no gradient comes."""
+        parts = [part for part in parts if part.requires_grad]
+        calls = self.asked.calls if self.asked is not None and parts else []
+        taps = [(call, key) for call in calls for key in call.taps]
+        if not taps:
             return []
+        # Not alike, or an output and its negative would cancel.
+        total = torch.stack([k * (weights_like(p) * p).sum() for k, p in enumerate(parts, 1)]).sum()
+        zeros, own = [call.taps[key][0] for call, key in taps], weights_like(total)
         try:
-            found = gradients(torch.stack(asked).sum(), [c.taps[key][0] for c, key in taps])
+            found = grad(total, zeros, own, retain_graph=True, materialize_grads=True)
         except RuntimeError:  # Some graphs refuse this, such as a re-entrant checkpoint.
             return []
-        marks = {
-            (id(call), key): call.marks(key, gradient)
-            for (call, key), gradient in zip(taps, found, strict=True)
-        }
-        assert self.asked is not None
-        calls = self.asked.calls
-        return [_read_of(walk, [calls[k] for k in walk.places], marks) for walk in self.walks]
+        marks: list[dict[str, Tensor]] = [{} for _ in calls]
+        for (call, key), gradient in zip(taps, found, strict=True):
+            marks[call.place][key] = call.marks(key, gradient)
+        return [_read([(one, marks[one.place]) for one in walk.calls]) for walk in self.walks]
+
+    def reads_of(self, mask: Tensor) -> list[Read]:
+        """What the marked numbers of the answer read of each walk."""
+        output = self.asked.outputs[self.number] if self.asked is not None else None
+        return self.reads([output * mask.to(output)]) if output is not None else []
 
     @cached_property
     def sample_reads(self) -> list[list[Read]]:
-        """What the row of each looked-at sample reads, [samples][walks]; else nothing."""
-        found = [self.reads_of(lambda rows, s=s: rows[s]) for s in self.given.samples]  # type: ignore[misc]
+        """What the answer of each looked-at sample reads, [samples][walks]; else nothing."""
+        owners = self.owners
+        found = [] if owners is None else [self.reads_of(owners == s) for s in self.given.samples]
         return found if all(found) else []
 
-    def reads_of(self, part: Rows) -> list[Read]:
-        """What a part of the rows of the output reads of each walk."""
-        if self.look is None:
+    def entry_reads(self, walk: Walk) -> list[list[Read]]:
+        """What enters a walk for each looked-at sample reads of the walks, [samples][walks]."""
+        if self.asked is None or walk.cols != self.given.batch:
             return []
-        output = self.outputs[self.look.number]
-        numbers = torch.arange(1, output.numel() + 1, device=output.device).reshape(output.shape)
-        mask = torch.zeros(output.numel() + 1)
-        mask[part(self.look.rows(numbers).cpu()).flatten()] = 1
-        return self.reads({self.look.number: mask[1:].reshape(output.shape)})
+        call = self.asked.calls[walk.call.place]
+        states = [one.reshape(-1, walk.cols, one.shape[-1]) for one in call.entered[1:]]
+        parts = [call.walked(call.entered[0], call.packed), *states]
+        found = [self.reads([part[:, sample] for part in parts]) for sample in self.given.samples]
+        return found if all(found) else []
 
     @cached_property
     def all_reads(self) -> list[Read]:
         """What all outputs together read of each walk; nothing where no gradient gets through."""
-        said = [look.number for look in self.looks if look.how == "said"] or self.floats
-        # Not alike, or an output and its negative would cancel.
-        return self.reads({k: torch.full(self.outputs[k].shape, 1.0 + k) for k in said})
+        said = [one.number for one in self.answers if one.is_said] or self.floats
+        outputs = self.asked.outputs if self.asked is not None else []
+        return self.reads([outputs[k] for k in said if k < len(outputs)])
 
 
 def _differ(one: Run, other: Run) -> bool:
@@ -455,29 +464,44 @@ def _differ(one: Run, other: Run) -> bool:
     return any(a.shape != b.shape or largest(change(a, b)) > 0 for a, b in pairs)
 
 
-def _read_of(walk: Walk, calls: list[Call], marks: dict[tuple[int, str], Tensor]) -> Read:
-    """What is read of one walk, by where the gradients at its taps are not zero."""
-    first, outputs = calls[0], []
-    states = {key: torch.zeros(first.rows, walk.cols, dtype=torch.bool) for key in "hc"}
-    for call in calls:
-        none = torch.zeros(*call.inputs.shape[:2], 0, dtype=torch.bool)
-        outputs.append(marks.get((id(call), "output"), none))
-        for key in states:
-            if (id(call), key) in marks:
-                states[key] |= marks[id(call), key].any(-1)
-    half = outputs[0].shape[-1] // first.directions
-    forward, backward = (
-        torch.cat([o[..., part] for o in outputs]) for part in (slice(half), slice(half, None))
+def _read(parts: list[tuple[Call, dict[str, Tensor]]]) -> Read:
+    """What is read of one walk, by where the gradients at the taps of its calls are not zero."""
+    states, ways = [], []
+    for call, marks in parts:
+        kept = [marks[key].any(-1) for key in "hc" if key in marks]
+        cols = torch.arange(call.inputs.shape[1])
+        state = torch.stack(kept).any(0) if kept else torch.zeros(call.rows, len(cols)).bool()
+        halves = [half.any(-1).clone() for half in marks["output"].chunk(call.directions, -1)]
+        ends = [call.ends - 1, torch.zeros_like(cols)][: call.directions]
+        for half, end, row in zip(halves, ends, state[-call.directions :], strict=True):
+            half[end, cols] |= row
+        states.append(state)
+        ways.append(halves)
+    output = torch.cat([marks["output"] for _, marks in parts])
+    return Read(
+        output.any(-1),
+        torch.stack(states).any(0),
+        [torch.cat(way) for way in zip(*ways, strict=True)],
+        int(output.flatten(0, 1).any(0).sum()),
+        any(bool(marks["c"].any()) for _, marks in parts if "c" in marks),
     )
-    features = int(torch.cat((forward, backward), -1).flatten(0, 1).any(0).sum())
-    return Read(forward.any(-1), backward.any(-1), states["h"], states["c"], features)
 
 
-def _spread_out(rows: Tensor, real: Tensor) -> Tensor:
-    """The rows of all real steps, sample after sample, as [batch, time, ...]."""
-    spread = rows.new_zeros(*real.shape, *rows.shape[1:])
-    spread[real.to(rows.device)] = rows
-    return spread
+def changed(by: list[Tensor], before: Tensor) -> Tensor:
+    """[runs, *shape]: which numbers of a tensor runs changed by more than rounding."""
+    every = torch.stack([torch.zeros(before.shape), *by])
+    tiny = _ROUNDING * min(1.0, largest(before.float().abs().nan_to_num(0, 0, 0)))
+    return every[1:] > max(_FAINT * largest(every), tiny)
+
+
+def along(marks: Tensor, axis: int) -> list[list[int]]:
+    """For each run, which places along an axis of what it changed, [runs, *shape], are marked."""
+    return [places(any_of(one.movedim(axis, 0), 1)) for one in marks]
+
+
+def any_of(marks: Tensor, kept: int) -> Tensor:
+    """Whether any is marked along all but the first axes."""
+    return marks.reshape(*marks.shape[:kept], prod(marks.shape[kept:])).any(-1)
 
 
 def most(marks: Tensor, axis: int) -> int:
@@ -493,11 +517,6 @@ def places(marks: Tensor) -> list[int]:
 def largest(values: Tensor) -> float:
     """The largest value; zero of none."""
     return float(values.max()) if values.numel() else 0.0
-
-
-def gradients(of: Tensor, at: list[Tensor]) -> tuple[Tensor, ...]:
-    """How a tensor depends on others, zero where it does not; the graph stays for more."""
-    return torch.autograd.grad(of, at, weights_like(of), retain_graph=True, materialize_grads=True)
 
 
 def change(after: Tensor, before: Tensor) -> Tensor:

@@ -9,6 +9,8 @@ from torch.nn.utils.rnn import (
 
 from tests.zoo.layout.common import (
     IN,
+    TAGGER,
+    TIME_FIRST,
     B,
     H,
     K,
@@ -48,7 +50,7 @@ def speech_channels_first_viewed():
     )
 
 
-@example("unrecognised")
+@example("view_scramble", says="missing `transpose`")
 def time_as_features():
     def body(self, x):
         return self.fc(self.lstm(x)[0][:, -1])
@@ -118,9 +120,10 @@ def rollout_rows():
 
     return case(
         Net(body, gru=nn.GRU(IN, H), fc=nn.Linear(H, K)),
-        torch.randn(T * B, IN),
-        input_axes=("time*batch",),
-        output_axes=("time*batch",),
+        torch.randn(T, B, IN),
+        **TIME_FIRST,
+        output_axes=("time", "batch"),
+        call=lambda m, x: m(x.flatten(0, 1)),
     )
 
 
@@ -132,9 +135,9 @@ def rollout_rows_batch_major():
 
     return case(
         Net(body, gru=nn.GRU(IN, H, batch_first=True), fc=nn.Linear(H, K)),
-        torch.randn(T * B, IN),
-        input_axes=("batch*time",),
-        output_axes=("batch*time",),
+        features(),
+        **TAGGER,
+        call=lambda m, x: m(x.flatten(0, 1)),
     )
 
 
@@ -146,9 +149,10 @@ def rollout_rows_wrong_order():
 
     return case(
         Net(body, gru=nn.GRU(IN, H, batch_first=True), fc=nn.Linear(H, K)),
-        torch.randn(T * B, IN),
-        input_axes=("time*batch=4",),
-        output_axes=("time*batch",),
+        torch.randn(T, B, IN),
+        **TIME_FIRST,
+        output_axes=("time", "batch"),
+        call=lambda m, x: m(x.flatten(0, 1)),
     )
 
 
@@ -176,10 +180,10 @@ def rollout_masks():
     m[9] = 0
     return case(
         Pol(),
-        torch.randn(T * B, IN),
-        input_axes=("time*batch",),
-        output_axes=("time*batch",),
-        call=lambda model, x: model(x, torch.zeros(B, H), m),
+        torch.randn(T, B, IN),
+        **TIME_FIRST,
+        output_axes=("time", "batch"),
+        call=lambda model, x: model(x.flatten(0, 1), torch.zeros(B, H), m),
     )
 
 
@@ -190,9 +194,9 @@ def nodes_folded():
 
     return case(
         Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)),
-        torch.randn(3 * 5, T, IN),
-        input_axes=("batch*nodes=5", "time"),
-        output_axes=("batch*nodes=5",),
+        torch.randn(3, 5, T, IN),
+        input_axes=("batch", "nodes", "time"),
+        call=lambda m, x: m(x.flatten(0, 1)).unflatten(0, (3, 5)),
     )
 
 

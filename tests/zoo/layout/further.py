@@ -37,9 +37,8 @@ def dqn_history():  # rows flattened, with call
 
     return case(
         Q(),
-        torch.randn(B * T, IN),
-        input_axes=("batch*time",),
-        call=lambda m, x: m(x, B, T, (torch.zeros(1, B, H), torch.zeros(1, B, H))),
+        features(),
+        call=lambda m, x: m(x.flatten(0, 1), B, T, (torch.zeros(1, B, H), torch.zeros(1, B, H))),
     )
 
 
@@ -135,7 +134,7 @@ def left_padded_tokens_last():
     )
 
 
-@example("unrecognised")
+@example("ok", says="next to nothing of sample 3")
 def wrong_lengths_one():  # one sample read at index 0 of lengths bug
     def body(self, x):
         n = (x != 0).sum(1)
@@ -298,3 +297,13 @@ def pretrained_half():
         ).bfloat16(),
         features().bfloat16(),
     )
+
+
+@example("ok")
+def first_step_of_a_decoder_that_goes_on():
+    def body(self, x):
+        _, state = self.enc(x)
+        return self.fc(self.dec(x[:, -3:], state)[0][:, 0])
+
+    enc, dec = nn.LSTM(IN, H, batch_first=True), nn.LSTM(IN, H, batch_first=True)
+    return case(Net(body, enc=enc, dec=dec, fc=nn.Linear(H, K)), features())

@@ -151,7 +151,7 @@ def one_sample_of_a_right_model():
     return case(BatchFirstClassifier(), features(1))
 
 
-@example("cannot_check", says="`x[:4]`")
+@example("cannot_check", says="torch.randn(4, 7, 6)")
 def square_x_of_a_right_model():
     return case(BatchFirstClassifier(), features(5, 5))
 

@@ -158,7 +158,7 @@ def square_x_and_a_state_of_the_batch():
     return case(Net(body, gru=nn.GRU(IN, H), fc=nn.Linear(H, K)), features(5, 5))
 
 
-@example("time_batch_swapped")
+@example("seq_len_1")
 def one_sample_with_the_flag_forgotten():
     return case(ForgottenFlag(), features(1))
 

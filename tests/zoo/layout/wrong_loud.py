@@ -55,7 +55,7 @@ def loss_instead_of_predictions():
     return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())
 
 
-@example("unrecognised")
+@example("samples_mixed")
 def the_batch_is_gone():
     def body(self, x):
         out, _ = self.lstm(x)

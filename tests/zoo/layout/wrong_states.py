@@ -76,7 +76,7 @@ def sentence_autoencoder_with_a_viewed_state():
     return case(model, features(), **TAGGER)
 
 
-@example("hidden_view_scramble")
+@example("samples_mixed")
 def decoder_state_by_view():
     def body(self, x):
         _, h = self.enc(x)
