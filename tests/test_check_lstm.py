@@ -146,8 +146,8 @@ class Changed(nn.Module):
 @pytest.mark.parametrize("width", [1, 2, 6, 12])
 def test_a_layer_behind_h_is_no_mistake(width):
     report = check_lstm(Changed(lambda m, x, output: m.head(output), width))
-    assert report.verdict == "cannot_check", report
-    assert "layer" in str(report)
+    assert report, report
+    assert "from `head` on" in report.not_checked[0]
 
 
 @pytest.mark.parametrize(
@@ -179,9 +179,25 @@ def test_a_plain_class_is_called_through_its_forward():
     assert check_lstm(Numpy(5, 4))
 
 
+def test_an_nn_lstm_is_right_however_large_it_is():
+    lstm = nn.LSTM(512, 1024, 2)
+    report = check_lstm(lstm)
+    assert report, report
+    assert torch.equal(report.as_torch().weight_hh_l1, lstm.weight_hh_l1)
+
+
 def test_one_too_large_for_a_second_is_left_alone():
-    report = check_lstm(nn.LSTM(512, 1024, 2))
+    class Large(nn.Module):
+        def __init__(self, x, h, other):
+            super().__init__()
+            self.lstm = nn.LSTM(x, h)
+
+        def forward(self, x):
+            return self.lstm(x)
+
+    report = check_lstm(Large(600, 700, 1))
     assert report.verdict == "cannot_check", report
+    assert "Give the check the class" in report.message
 
 
 def test_two_gates_that_share_the_weights_of_h_alone_are_named():

@@ -1,11 +1,13 @@
 """Is this a whole LSTM, and if not, what went wrong?
 
-The learner's code is called in every usual way until one runs. Which axis is time is seen by
-replacing one step of one sample. Then its weights are drawn anew, and every way to give them the
-roles of an LSTM's weights is run and compared; in the way that agrees they are an nn.LSTM's.
+The learner's code is called in every usual way until one runs. What stands in front of x or behind
+h is left out. Which axis is time is seen by replacing one step of one sample. Then the weights are
+drawn anew, and every way to give them the roles of an LSTM's weights is run and compared; in the
+way that agrees they are an nn.LSTM's. Where none does, every known mistake is run likewise.
 
-Read `forms` (how it is called, and what comes back), `roles` (which weight does what), `mistakes`
-(of a whole layer), `backward` (gradients), `check` (the verdict).
+Read `forms` (how it is called, and what comes back), `heads` (what stands around the LSTM),
+`reading` (sizes, call and time are found), `roles` (which weight does what), `mistakes` (of a whole
+layer), `backward` (gradients), `check` (the verdict).
 """
 
 from lstm_teach.checks.lstm.check import check_lstm

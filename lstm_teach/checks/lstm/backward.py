@@ -12,7 +12,7 @@ from lstm_teach.checks.bringing import normals
 from lstm_teach.checks.cell.equations import GATES
 from lstm_teach.checks.lstm.forms import Reader
 from lstm_teach.checks.lstm.mistakes import told
-from lstm_teach.checks.lstm.roles import Roles, Search, read
+from lstm_teach.checks.lstm.roles import Roles, Search
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
 
@@ -22,18 +22,18 @@ def wrong_gradient(
 ) -> Report | None:
     """The first gradient that is not nn.LSTM's: of autograd through `code`, or of the learner's
     `backward(d_output, cache)`."""
-    x = x[:, :1] if reader.axes.alone else x
-    h, c = normals(23)(2, len(search.lanes), x.shape[1], search.sizes[1]).tanh()
-    state = (h, c * (reader.form != "x h")) if reader.verified else (0 * h, 0 * c)
     if backward is None and not isinstance(code, nn.Module):
         return None
+    x = x[:, :1] if reader.axes.alone else x
+    h, c = normals(23)(2, len(search.lanes), x.shape[1], reader.hidden_size).tanh()
+    state = (h, c * (reader.form != "x h")) if reader.verified else (0 * h, 0 * c)
+    start = [*zip(*state, strict=True)] if reader.verified else []
     # In one step alone a slip stays in the rows of its gate; in more, it reaches all.
     for xs in (x[:1], x) if backward else (x,):
         with torch.enable_grad():
             given = xs.clone().requires_grad_()
             leaves = {n: w.clone().requires_grad_() for n, w in search.weights.items()}
-            cells = replace(search, weights=leaves).cells((roles,))
-            output, _ = read(cells, given, search.directions, state)
+            output, _ = replace(search, weights=leaves).read(roles, given, start)
             pull = normals(22)(*output[:, 0].shape)
             (output[:, 0] * pull).sum().backward()  # type: ignore[no-untyped-call]
         right = {n: leaf.grad for n, leaf in leaves.items() if leaf.grad is not None}
@@ -59,10 +59,9 @@ def _by_autograd(
 ) -> Report | None:
     own = {n: p for n, p in code.named_parameters() if n in right and p.requires_grad}
     with torch.enable_grad():
-        result = _called(reader, x, state)
-        if isinstance(result, Report):
-            return result
-        found = reader.taken([result] if reader.axes.alone else result)
+        found = reader(x, state)
+        if isinstance(found, Report):
+            return found
         got: Any = [None] * len(own)
         if own and found[0].requires_grad:
             loss = (found[0] * pull).sum()
@@ -75,23 +74,16 @@ def _by_autograd(
     return None
 
 
-def _called(reader: Reader, x: Tensor, state: Any) -> Any:
-    """What the code returns, its gradients attached."""
-    caller = reader.listing()
-    given = {n: t.to(caller.dtype) for n, t in reader.given(x, state).items()}
-    if caller.numpy:
-        given = {n: t.numpy() for n, t in given.items()}  # type: ignore[misc]
-    args, kwargs = caller.arrange(given)
-    return run_in_time(caller.code, *args, **kwargs)
-
-
 def _by_hand(reader: Reader, x: Tensor, state: Any, pull: Tensor, backward: Any) -> Any:
     """What a backward pass by hand returns: gradients by name or number; or a report."""
-    numpy, place = reader.caller.numpy, reader.places[0]
-    result = _called(reader, x, state)
+    caller, place = reader.listing(), reader.places[0]
+    given = {n: t.to(caller.dtype) for n, t in reader.given(x, state).items()}
     pull = pull.movedim((0, 1), (place.time or 0, place.batch)).contiguous()
+    things: Any = {n: t.numpy() for n, t in given.items()} if caller.numpy else given
+    args, kwargs = caller.arrange(things)
+    result = run_in_time(caller.code, *args, **kwargs)
     cache = result[-1] if isinstance(result, tuple) else result
-    found = run_in_time(backward, pull.numpy() if numpy else pull, cache)
+    found = run_in_time(backward, pull.numpy() if caller.numpy else pull, cache)
     if isinstance(found, (Report, dict)):
         return found
     flat = [part for one in found for part in (one if isinstance(one, (tuple, list)) else [one])]
@@ -122,11 +114,12 @@ def _gates(search: Search, roles: Roles, name: str, off: Tensor) -> str:
     lane = next((lane for lane in search.lanes if name in lane), [])
     if not lane:
         return ""
-    weights = search.of_lane(search.lanes.index(lane), {**search.weights, name: off})
+    k = search.lanes.index(lane)
+    weights = search.of_lane(k, {**search.weights, name: off})
     wrong, slot = [], lane.index(name)
     for gate, x, h, fed in zip(GATES, roles.x, roles.h, roles.b, strict=True):
         feeds = [("x", x), ("h", h), *(("b", p) for p, _ in fed)]
-        own = [p.of(weights, part, search.sizes[1]) for part, p in feeds if p.slot == slot]
+        own = [p.of(weights, part, search.sizes[k][1]) for part, p in feeds if p.slot == slot]
         if any((one.abs() > 1e-6).any() for one in own):
             wrong.append(gate)
     return f" in the rows of {' and '.join(wrong)}" if 0 < len(wrong) < 4 else ""

@@ -76,7 +76,9 @@ class Reader:
 
     It is handed `form`, such as "x state", with a state of so many `lanes` (layers x directions),
     which has an axis for them where it is `layered`. What it hands back stands at the `places`, the
-    output first. It is `verified` where it is known to go on from the state that it is given.
+    output first. Where only the last h comes back, it stands first, and h of an earlier step is the
+    last one of an x that ends there. It is `verified` where it is known to go on from the state
+    that it is given.
     """
 
     caller: Caller
@@ -87,6 +89,11 @@ class Reader:
     layered: bool = False
     places: tuple[Place, ...] = ()
     verified: bool = False
+
+    @property
+    def last_alone(self) -> bool:
+        """Whether no output of all steps comes back."""
+        return self.places[0].time is None
 
     def given(self, x: Tensor, state: State | None = None) -> dict[str, Tensor]:
         """x, h and c, laid out as the code wants them."""
@@ -117,21 +124,24 @@ class Reader:
         return results if self.axes.alone else results[0]
 
     def __call__(self, x: Tensor, state: State | None = None) -> list[Tensor] | Report:
-        """The output `[seq_len, batch, features]`, then what else came back in the same manner.
+        """The output `[seq_len, batch, features]`, then the states that came back.
 
         A state is `[lanes, batch, hidden_size]`, one lane for a layer in a direction.
         """
-        result = self.raw(x, state)
-        try:
-            return result if isinstance(result, Report) else self.taken(result)
-        except (LookupError, RuntimeError, TypeError, AttributeError):
-            said = "the form of what comes back changes with the size of x"
-            found = f"x for {x.shape[0]} steps and {x.shape[1]} samples gives another form."
-            return Report("unrecognised", found, headline=said)
-
-    def taken(self, result: Any) -> list[Tensor]:
-        """What stands at the places of a result."""
-        return [self._take(result, place) for place in self.places]
+        found = []
+        for end in range(1 if self.last_alone else len(x), len(x) + 1):
+            result = self.raw(x[:end], state)
+            if isinstance(result, Report):
+                return result
+            try:
+                found.append([self._take(result, place) for place in self.places])
+            except (LookupError, RuntimeError, TypeError, AttributeError):
+                said = "the form of what comes back changes with the size of x"
+                other = f"x for {end} steps and {x.shape[1]} samples gives another form."
+                return Report("unrecognised", other, headline=said)
+        if self.last_alone:
+            return [torch.stack([last[0][-1] for last in found]), *found[-1][1:]]
+        return found[0]
 
     def _take(self, result: Any, place: Place) -> Tensor:
         if self.axes.alone:
@@ -143,25 +153,30 @@ class Reader:
         found = found.movedim((place.batch, place.features), (-2, -1))
         return found.reshape(-1, *found.shape[-2:])
 
-    def find_places(self, result: Any, steps: int, batch: int, widths: set[int]) -> None:
-        """Find what came back: all that has time and batch, then what has batch alone."""
-        outputs, states, good = [], [], False
+    def find_places(
+        self, result: Any, steps: int, batch: int, widths: set[int], last_alone: bool = False
+    ) -> None:
+        """Find what came back: an output, which has time and batch and such a width, and states,
+        which have batch alone; or the last h alone."""
+        outputs, states = [], []
         for path in leaves(result[0] if self.axes.alone else result, steps):
             shape = list(at(result[0] if self.axes.alone else result, path).shape)
             if self.axes.alone:
                 shape.insert(int(shape[:1] == [steps]), batch)
             if batch not in shape or len(shape) < 2:
+                if last_alone and steps in shape and shape[-1] in widths:
+                    self.places = ()
+                    return  # all steps of one sample: a slip, and no last h
                 continue
             b, last = shape.index(batch), len(shape) - 1
             wide = [k for k, size in enumerate(shape) if size in widths and k != b] or [last]
             if steps not in shape:
                 states.append(Place(path, None, b, wide[-1]))
-            elif len(shape) > 2:
+            elif len(shape) > 2 and prod(shape) // (steps * batch) in widths:
                 outputs.append(Place(path, shape.index(steps), b, wide[-1]))
-                if prod(shape) // (steps * batch) in widths:  # not what a layer behind it made
-                    outputs = [outputs[-1], *outputs[:-1]] if not good else outputs
-                    good = True
-        self.places = (*outputs, *states) if outputs else ()
+            if last_alone and states and shape[wide[-1]] == self.hidden_size:
+                outputs.append(states[-1])
+        self.places = (*outputs[:1], *states) if outputs else ()
 
 
 def readers(code: Any, call: Any, hidden_size: int, lanes: int) -> Iterator[Reader]:

@@ -1,5 +1,5 @@
-"""Mistakes of a whole layer: their words, and how to tell them by which step of x reaches which
-step of the output, by what feeds the gates, and by which state comes back."""
+"""Mistakes of a whole layer: by what it computes, by what feeds the gates, and by which state comes
+back; and their words."""
 
 from __future__ import annotations
 
@@ -12,36 +12,121 @@ import torch
 from torch import Tensor
 
 from lstm_teach.checks.cell.equations import GATES
-from lstm_teach.checks.lstm.roles import Roles, Search, read
-from lstm_teach.checks.mistake import Mistake
+from lstm_teach.checks.cell.mistakes import WORDS
+from lstm_teach.checks.lstm.roles import Roles, Search
 from lstm_teach.checks.report import Report
-from lstm_teach.checks.stack.mistakes import MISTAKES
-from lstm_teach.checks.stack.wiring import Result, right
+from lstm_teach.checks.stack.mistakes import MISTAKES, Entry, mistakes
+from lstm_teach.checks.stack.wiring import Result, Stack, right
+
+_LOOP = "`for xt in x:`, and append h at the end of each step to a list for `torch.stack`"
+_FLIP = "`backward(x.flip(0)).flip(0)`, with time as the axis"
+_BACK = "The backward direction reads x from its end, and its output is put back in order of time."
+
+
+def _twice(cells: Sequence[Any], x: Tensor) -> Result:
+    output, states = right(cells, x.repeat_interleave(2, 0))
+    return output[1::2], states
+
+
+def _two_ways(back: str = "run(x.flip(0)).flip(0)", used: int = 1, step: bool = False) -> Stack:
+    """Layers of a forward and a backward cell, number 0 and `used`, the output of which is `back`.
+    Where it goes step by step, each starts from zeros."""
+    code = compile(back, "backward direction", "eval")
+
+    def run(cells: Sequence[Any], x: Tensor) -> Result:
+        if step and len(x) > 1:
+            return torch.cat([run(cells, xt[None])[0] for xt in x]), []
+        for k in range(0, len(cells), 2):
+            own = partial(right, cells[k + used : k + used + 1])
+            other = eval(code, {"run": lambda x, own=own: own(x)[0], "x": x})
+            x = torch.cat([right(cells[k : k + 1], x)[0], other], -1)
+        return x, []
+
+    return run
+
+
+_ENTRIES: tuple[Entry, ...] = (
+    (
+        "steps_doubled",
+        "Each step of x makes one step of the output.",
+        "call the cell once a step, and append its h once",
+        {"each step of x is read twice": [_twice]},
+    ),
+    (
+        "output_reversed",
+        "Each step is right, but stands elsewhere in time.",
+        _LOOP,
+        "the output is reversed in time | output = output.flip(0)",
+    ),
+    (
+        "x_reversed",
+        "An LSTM reads from the first step to the last.",
+        _LOOP,
+        """x is read from its end | x = x.flip(0)
+        x is read from its end, and the output turned | x = x.flip(0); output = output.flip(0)""",
+    ),
+    (
+        "output_one_step_late",
+        "h was kept before it was computed.",
+        _LOOP,
+        """the output holds h from before each step \
+            | output = torch.cat([0 * output[:1], output[:-1]])""",
+    ),
+    (
+        "steps_dropped",
+        "Every step of x makes one step of the output.",
+        _LOOP,
+        """the last step is left out \
+            | output = torch.cat([output[:-1], torch.cat([0 * output[:1], output])[-2:-1]])
+        the last step is never filled | output = torch.cat([output[:-1], 0 * output[-1:]])
+        every step reads the first of x | x = x[:1].expand_as(x)""",
+    ),
+)
+# What is off by one step in time may be so in a stack alone.
+ONE_WAY = sorted(
+    [*MISTAKES, *mistakes(_ENTRIES)], key=lambda m: m.verdict in ("unrecognised", "variant")
+)
+"""What a mistaken stack computes, in one direction."""
+
+_BOTH: tuple[Entry, ...] = (
+    (
+        "backward_not_flipped_back",
+        _BACK,
+        _FLIP,
+        {"the output of the backward direction is not flipped back": [_two_ways("run(x.flip(0))")]},
+    ),
+    (
+        "backward_not_reversed",
+        _BACK,
+        _FLIP,
+        {
+            "the backward direction walks forward": [_two_ways("run(x)")],
+            "only the output of the backward direction is flipped, not x": [
+                _two_ways("run(x).flip(0)")
+            ],
+        },
+    ),
+    (
+        "same_cell_reused",
+        "Each direction has weights of its own.",
+        "call the backward cell",
+        {"one cell serves both directions": [_two_ways(used=0)]},
+    ),
+    (
+        "state_not_carried",
+        "What came before is lost.",
+        "make zeros once, before the loop",
+        {"each step starts from zeros": [_two_ways(step=True)]},
+    ),
+)
+BOTH_WAYS = mistakes(_BOTH)
+"""The same for two directions."""
 
 _TWICE = "Two calls with the same x give different numbers."
 _RIGHT = "The output is right. nn.LSTM returns `output, (h_n, c_n)`, the states after the last step"
 _OWN = "Each gate has weights and a bias of its own, and each of them is used once."
-_ROWS = _OWN, "look at the name, or at the slice of rows, that each of these gates takes"
-_ENDS = f"{_RIGHT}.", "return what the loop over time ends with"
-_FLIP = (
-    "The backward direction reads x from its end, and its output is put back in the order of time.",
-    "`backward(x.flip(0)).flip(0)`, with time as the axis",
-)
-_LOOP = "`for xt in x:`, and append h at the end of each step to a list for `torch.stack`"
 _WORDS = {
-    "state_not_carried": ("What came before is lost.", "make zeros once, before the loop"),
-    "output_reversed": ("Each step is right, but stands elsewhere in time.", _LOOP),
-    "x_reversed": ("An LSTM reads from the first step to the last.", _LOOP),
-    "output_one_step_late": ("h was kept before it was computed.", _LOOP),
-    "steps_dropped": ("Every step of x makes one step of the output.", _LOOP),
-    "steps_doubled": (
-        "Each step of x makes one step of the output.",
-        "call the cell once a step, and append its h once",
-    ),
-    "same_cell_reused": ("Each direction has weights of its own.", "call the backward cell"),
-    "last_step_only": ("The output holds h of every step.", _LOOP),
-    "backward_not_flipped_back": _FLIP,
-    "backward_not_reversed": _FLIP,
+    **{m.verdict: (m.why, m.fix) for m in (*WORDS.values(), *ONE_WAY)},
     "state_kept": (_TWICE, "make h and c anew in each call, or take them as an argument"),
     "random_initial_state": (_TWICE, "`torch.zeros(...)` for h and c; weights in `__init__`"),
     "samples_mixed": (
@@ -66,7 +151,7 @@ _WORDS = {
         "Forward it is right. This is the first gradient that differs from autograd's.",
         "go through its line; it is a sum over all steps in which the weight is used",
     ),
-    "wrong_step_state": _ENDS,
+    "wrong_step_state": (f"{_RIGHT}.", "return what the loop over time ends with"),
     "bidir_last_step": (
         f"{_RIGHT}.",
         "the backward direction ends at step 0: take its state there",
@@ -74,13 +159,8 @@ _WORDS = {
     "wrong_layer_state": (f"{_RIGHT}, of each layer.", "keep one (h, c) for each layer"),
     "c_lost": (f"{_RIGHT}.", "`return output, (h, c)`"),
     "swapped_return": (f"{_RIGHT}.", "`return output, (h, c)`"),
-    "all_gates_same_weights": _ROWS,
-    "forget_used_for_input": _ROWS,
-    "output_gate_from_forget": _ROWS,
-    "wrong_bias_slice": _ROWS,
     "missing_bias": (_OWN, "add it to the sum of its gate, or leave it out of `__init__`"),
     "bias_twice": (_OWN, "add it once"),
-    "gate_order": ("PyTorch's order is i, f, g, o.", "`i, f, g, o = z.chunk(4, dim=-1)`"),
     "unrecognised": ("Compare with nn.LSTM step by step.", "go through your loop with two steps"),
 }
 
@@ -90,79 +170,6 @@ def told(verdict: str, headline: str, evidence: dict[str, Any] | None = None) ->
     why, fix = _WORDS[verdict]
     return Report(verdict, f"{why}\nFix: {fix}.", evidence or {}, headline=headline)
 
-
-# Which step t of x reaches step s of the output, of n, in a forward direction; what is wrong then.
-_Reaches = Callable[[Tensor, Tensor, int], Tensor]
-_FORWARD: dict[tuple[str, str], _Reaches] = {
-    ("", "right"): lambda s, t, n: t <= s,
-    ("state_not_carried", "each step starts from zeros again"): lambda s, t, n: t == s,
-    ("output_reversed", "the output is reversed in time"): lambda s, t, n: t < n - s,
-    ("x_reversed", "x is read from its end"): lambda s, t, n: t >= n - 1 - s,
-    ("x_reversed", "x is read from its end, and the output turned"): lambda s, t, n: t >= s,
-    ("output_one_step_late", "the output holds h from before each step"): lambda s, t, n: t < s,
-    ("steps_dropped", "the last step is left out"): lambda s, t, n: (t <= s) & (t < n - 1),
-    ("steps_dropped", "the last step is never filled"): lambda s, t, n: (t <= s) & (s < n - 1),
-    ("steps_dropped", "the first step is never read"): lambda s, t, n: (t <= s) & (t > 0),
-    ("steps_dropped", "every step reads the first of x"): lambda s, t, n: (t == 0) & (s < n),
-    ("last_step_only", "every step of the output is the last one"): lambda s, t, n: t + s < 2 * n,
-    ("last_step_only", "only the last step is filled"): lambda s, t, n: (s == n - 1) & (t < n),
-}
-_BACK = "backward direction"
-_BACKWARD: dict[tuple[str, str], _Reaches] = {
-    ("", "right"): lambda s, t, n: t >= s,
-    ("backward_not_flipped_back", f"the output of the {_BACK} is not flipped back"): (
-        lambda s, t, n: t >= n - 1 - s
-    ),
-    ("backward_not_reversed", f"the {_BACK} walks forward"): lambda s, t, n: t <= s,
-    ("backward_not_reversed", f"only the output of the {_BACK} is flipped, not x"): (
-        lambda s, t, n: t < n - s
-    ),
-    ("state_not_carried", f"each step of the {_BACK} starts from zeros"): lambda s, t, n: t == s,
-}
-
-
-def in_time(halves: list[Tensor]) -> Report | None:
-    """What is wrong with which step of x reaches which step of the output, in each direction."""
-    if len(halves) == 2 and all(half.all() for half in halves):
-        return None  # more than one layer, each both ways
-    n = len(halves[0])
-    steps = torch.arange(n)
-    for half, known in zip(halves, (_FORWARD, _BACKWARD), strict=False):
-        named = [name for name, how in known.items() if half.equal(how(steps[:, None], steps, n))]
-        if named != [("", "right")]:
-            seen = {f"step {t} depends on": half[t].nonzero().flatten().tolist() for t in (0, 1)}
-            said = "the steps of x do not reach the output as in an LSTM"
-            return told(*(named or [("unrecognised", said)])[0], seen)
-    return None
-
-
-def _known(verdict: str, headline: str, how: Any) -> Mistake:
-    return Mistake(verdict, headline, *_WORDS[verdict], how)
-
-
-def _twice(cells: Sequence[Any], x: Tensor) -> Result:
-    output, states = right(cells, x.repeat_interleave(2, 0))
-    return output[1::2], states
-
-
-BOTH_WAYS = [
-    _known(
-        *("backward_not_flipped_back", "the output of a backward direction is not flipped back"),
-        partial(read, directions=2, flip_back=False),
-    ),
-    _known(
-        *("same_cell_reused", "one cell serves both directions"),
-        lambda cells, x: read([cell for cell in cells[::2] for _ in (1, 2)], x, 2),
-    ),
-]
-ONE_WAY = [
-    _known(
-        *("steps_doubled", "each step of x is read twice"),
-        _twice,
-    ),
-    *MISTAKES,
-]
-"""What a mistaken stack computes, in both directions and in one."""
 
 _SHARED: dict[str, Callable[..., bool]] = {
     "all_gates_same_weights": lambda i, f, g, o: i == f == g == o,
@@ -187,7 +194,10 @@ def in_the_roles(search: Search, roles: Roles, as_torch: bool) -> Report | None:
     for slot in search.biases():
         name, fed = f"`{names[slot]}`", [[u for u in b if u[0].slot == slot] for b in roles.b]
         used = [piece for uses in fed for piece, _ in uses]
-        for_all = search.of_lane(0)[slot].numel() > search.sizes[1]
+        parts = {names[p.slot].rpartition(".")[0] for p in (*roles.x, *roles.h, *used)}
+        if not used and names[slot].rpartition(".")[0] not in parts:
+            continue  # nothing of this part is used, so it is another's
+        for_all = search.of_lane(0)[slot].numel() > search.sizes[0][1]
         if not used or (for_all and not all(fed)):
             gates = ", ".join(g for g, uses in zip(GATES, fed, strict=True) if not uses)
             return told("missing_bias", f"{name} is left out" + f" in the gates {gates}" * for_all)
@@ -230,11 +240,13 @@ def in_the_states(given: list[Tensor], walked: list[Any], ways: int, same: Any) 
     Of each layer and direction, `walked` holds the right (h, c) at every step.
     """
     tracks = [[[state[k][0] for state in lane] for lane in walked] for k in (0, 1)]
+    n = len(walked)
 
-    def are(one: Tensor, states: list[Tensor]) -> bool:
-        return same(one, torch.stack(states)) or same(one, torch.stack(states[-ways:]))
+    def are(ones: Sequence[Tensor], states: list[Tensor]) -> bool:
+        wanted = states if len(ones) == n else states[-ways:]
+        return len(ones) == len(wanted) and all(map(same, ones, wanted))
 
-    def of_pair(pair: Sequence[Tensor]) -> tuple[str, str] | None:
+    def of_pair(pair: Sequence[Sequence[Tensor]]) -> tuple[str, str] | None:
         last = [[lane[-1] for lane in track] for track in tracks]
         right = ["h" * are(one, last[0]) or "c" * are(one, last[1]) for one in pair]
         off = [one for one, name in zip(pair, right, strict=True) if not name]
@@ -243,10 +255,9 @@ def in_the_states(given: list[Tensor], walked: list[Any], ways: int, same: Any) 
                 return verdict, f"the {'hc'[k]} that you return is {said}"
         return _PAIRS.get(tuple(right))
 
-    pairs: list[Sequence[Tensor]] = [given]
-    if len(given) == 2 * len(walked) > 2:  # for each layer its own: h, c, h, c or h, h, c, c
-        n = len(walked)
-        split = ((given[::2], given[1::2]), (given[:n], given[n:]))
-        pairs = [[torch.cat(half) for half in halves] for halves in split]
+    pairs: list[Any] = [[[*one] for one in given]]
+    if len(given) == 2 * n > 2:  # for each layer its own: h, c, h, c or h, h, c, c
+        lanes = [one[0] for one in given]
+        pairs = [[lanes[::2], lanes[1::2]], [lanes[:n], lanes[n:]]]
     found = [of_pair(pair) for pair in pairs]
     return None if None in found or not found[0] else told(*found[0])

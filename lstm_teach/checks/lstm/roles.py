@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import permutations, product
 from typing import Any
 
@@ -127,32 +129,36 @@ class Cell:
         return _solved(self.changed, {**known, "h_0": h.expand_as(known["z_i"]), "c_0": c})
 
 
+def side_by_side(sides: list[Tensor]) -> Tensor:
+    """Both directions joined as nn.LSTM joins them."""
+    return torch.cat(sides, -1)
+
+
 def read(
     cells: Sequence[Cell],
     x: Tensor,
     directions: int = 1,
-    state: State | None = None,
-    flip_back: bool = True,
+    start: Sequence[State] = (),
+    join: Callable[[list[Tensor]], Tensor] = side_by_side,
 ) -> tuple[Tensor, list[list[State]]]:
-    """A right LSTM: one cell for each layer and direction, both directions side by side.
+    """A right LSTM: one cell for each layer and direction.
 
     Returns the output, and of each cell its (h, c) at every step, in the order in which it walked.
-    x is `[seq_len, batch, input_size]`, each state `[len(cells), batch, hidden_size]`, else zeros.
+    x is `[seq_len, batch, input_size]`. Each cell starts from its (h, c), or else from zeros.
     """
     walked = []
-    zeros = x.new_zeros(len(cells), x.shape[1], cells[0].hidden_size)
-    h_0, c_0 = state or (zeros, zeros)
+    start = start or [(x.new_zeros(x.shape[1], cell.hidden_size),) * 2 for cell in cells]
     for layer in range(0, len(cells), directions):
         sides = []
         for way in range(directions):
-            now, lane = (h_0[layer + way], c_0[layer + way]), []
+            now, lane = start[layer + way], []
             for xt in x.flip(0) if way else x:
                 now = cells[layer + way](xt, now)
                 lane.append(now)
             steps = [h for h, c in lane]
-            sides.append(torch.stack(steps[::-1] if way and flip_back else steps))
+            sides.append(torch.stack(steps[::-1] if way else steps))
             walked.append(lane)
-        x = torch.cat(sides, -1)
+        x = join(sides)
     return x, walked
 
 
@@ -168,41 +174,65 @@ def groupings(weights: Weights, layers: int, directions: int) -> Iterator[list[l
             yield [names[k::lanes] for k in order]
 
 
+def lane_sizes(
+    lanes: Sequence[Sequence[Tensor]], top: Sizes, directions: int, sides: int
+) -> list[Sizes]:
+    """The sizes of each lane, from the input_size of the lowest and the hidden_size of the highest;
+    none where the weights fit none. `sides` outputs of directions stand side by side."""
+    wide, hidden = top
+    above = lanes[directions:]
+    dims = {size // k for weight in lanes[0] for size in weight.shape for k in (1, 4)} - {0}
+    for h in dict.fromkeys([hidden, *sorted(dims)]) if above else [hidden]:
+        own = [flat(weight, (wide, h)) for weight in lanes[0]]
+        parts = {part for p in pieces(own, wide, h) for part in p.joined}
+        rest = lane_sizes(above, (h * sides, hidden), directions, sides) if above else []
+        if {"x", "h"} <= parts and (rest or not above):
+            return [(wide, h)] * directions + rest
+    return []
+
+
 @dataclass
 class Search:
     """The search for the roles of the weights, as they are drawn now.
 
-    `lanes` holds the names of the weights of each layer and direction; `limit` is how far equal
-    numbers may be apart, `added` what the code adds to the sum of f by itself.
+    `lanes` holds the names of the weights of each layer and direction, `sizes` the input_size and
+    hidden_size of each; `limit` is how far equal numbers may be apart, `added` what the code adds
+    to the sum of f by itself, and `join` how it joins two directions.
     """
 
     weights: Weights
     lanes: list[list[str]]
-    sizes: Sizes
+    sizes: list[Sizes]
     directions: int
     limit: float
     added: float = 0.0
+    join: Callable[[list[Tensor]], Tensor] = side_by_side
 
     def __post_init__(self) -> None:
         """Keep the pieces that exist in every lane."""
-        widths = [self.sizes[0]] * self.directions
-        widths += [self.directions * self.sizes[1]] * (len(self.lanes) - self.directions)
-        first, *others = (
-            pieces(self.of_lane(k), width, self.sizes[1]) for k, width in enumerate(widths)
-        )
+        first, *others = (pieces(self.of_lane(k), *sizes) for k, sizes in enumerate(self.sizes))
         self.pieces = [p for p in first if all(p in other for other in others)]
         # All these weights are in memory at once.
-        self.at_once = max(1, 10**7 // (4 * self.sizes[1] * (max(widths) + self.sizes[1])))
+        self.at_once = max(1, 10**7 // max(4 * h * (wide + h) for wide, h in self.sizes))
 
     def of_lane(self, lane: int, weights: Weights | None = None) -> list[Tensor]:
         """The weights of one lane, its biases with one axis."""
         weights = weights or self.weights
-        return [flat(weights[name].double(), self.sizes) for name in self.lanes[lane]]
+        return [flat(weights[name].double(), self.sizes[lane]) for name in self.lanes[lane]]
 
     def cells(self, roles: Sequence[Roles]) -> list[Cell]:
         """One for each lane."""
         lanes = map(self.of_lane, range(len(self.lanes)))
-        return [Cell(own, roles, self.sizes[1], self.added) for own in lanes]
+        return [
+            Cell(own, roles, hidden, self.added)
+            for own, (_, hidden) in zip(lanes, self.sizes, strict=True)
+        ]
+
+    def read(
+        self, roles: Roles, x: Tensor, start: Sequence[State] = ()
+    ) -> tuple[Tensor, list[list[State]]]:
+        """What a right LSTM with these weights gives: `read`, its first axis after time of one."""
+        return read(self.cells((roles,)), x, self.directions, start, join=self.join)
 
     def biases(self) -> list[int]:
         """The slots of the weights that are biases."""
@@ -230,8 +260,9 @@ class Search:
             cells = made or self.cells(some)
             for cell in cells:
                 cell.changed = {} if callable(how) else how or {}
-            output, _ = how(cells, x) if callable(how) else read(cells, x, self.directions)
-            if output.shape[-2:] == seen.shape[-2:]:
+            right = partial(read, directions=self.directions, join=self.join)
+            output, _ = (how if callable(how) else right)(cells, x)
+            if output.shape == (len(seen), len(some), *seen.shape[1:]):
                 off = (output - seen[:, None]).abs().flatten(2).amax((0, 2)) < self.limit
                 found += [role for role, fits in zip(some, off, strict=True) if fits]
         return found
@@ -247,13 +278,13 @@ class Search:
         return None
 
     def wrong(
-        self, x: Tensor, first: Tensor, seen: Tensor, mistakes: Sequence[Mistake]
+        self, x: Tensor, first: Tensor, seen: Tensor, mistakes: Sequence[Mistake], end: float
     ) -> Mistake | None:
-        """The mistake that gives what was seen, in any roles; as `right`."""
+        """The mistake that gives what was seen, in any roles; as `right`, until `end`."""
         for some in self.families("x"):
             for roles in self._with_h(_ways(some, shared=len(some) < 4)):
                 cells = self.cells(roles) if len(roles) <= self.at_once else None
-                for mistake in mistakes:
+                for mistake in mistakes if time.process_time() < end else ():
                     try:
                         kept = self.agreeing(roles, x[:1], first, mistake.how, cells)
                         if kept and self.agreeing(kept, x, seen, mistake.how):
@@ -293,15 +324,18 @@ class Search:
                     return role
         return None
 
-    def as_torch(self, roles: Roles, weights: Weights, batch_first: bool) -> nn.LSTM:
-        """An nn.LSTM with a learner's own weights."""
+    def as_torch(self, roles: Roles, weights: Weights, batch_first: bool) -> nn.LSTM | None:
+        """An nn.LSTM with a learner's own weights; None where its layers differ in size."""
         layers, dtype = len(self.lanes) // self.directions, weights[self.lanes[0][0]].dtype
+        (wide, hidden), *_ = self.sizes
+        if any(own != hidden for _, own in self.sizes):
+            return None
         form = layers, bool(any(roles.b) or self.added), batch_first, 0.0, self.directions == 2
         with torch.random.fork_rng(devices=[]):
-            lstm = nn.LSTM(*self.sizes, *form, device="cpu", dtype=dtype)
+            lstm = nn.LSTM(wide, hidden, *form, device="cpu", dtype=dtype)
         values: dict[str, Tensor] = {}
         for k in range(len(self.lanes)):
-            cell = Cell(self.of_lane(k, weights), [roles], self.sizes[1], self.added)
+            cell = Cell(self.of_lane(k, weights), [roles], hidden, self.added)
             end = f"l{k // self.directions}" + "_reverse" * (k % self.directions)
             values |= {f"weight_ih_{end}": cell.w_ih[0], f"weight_hh_{end}": cell.w_hh[0]}
             values |= {f"bias_ih_{end}": cell.bias[0], f"bias_hh_{end}": 0 * cell.bias[0]}

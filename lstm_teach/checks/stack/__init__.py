@@ -3,10 +3,10 @@
 The learner's function is run on stacks of one, two and three layers with large random weights,
 and held against nn.LSTMCell called layer by layer. Where it differs, every known mistake is run
 as well, and the verdict is the one that gives the same numbers, in whatever form they came back.
+A module that owns its cells is a whole LSTM, which `check_lstm` judges by the same mistakes.
 
-Read `trial` (what is tried, and what is noticed on the way), `results` (what came back, and in
-which other forms), `wiring` (a stack that can be wired wrongly), `mistakes` (the table), `check`
-(the verdict).
+Read `trial` (what is tried, and what is noticed on the way), `results` (what came back, looked up),
+`wiring` (a stack as equations), `mistakes` (the table), `check` (the verdict).
 """
 
 from lstm_teach.checks.stack.check import check_stack

@@ -5,27 +5,30 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
+from inspect import Parameter
 from typing import Any
 
 import torch
 from torch import nn
 
+from lstm_teach.checks.bringing import owned, signature_of
+from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
-from lstm_teach.checks.stack.brought import Brought, Call, bring
 from lstm_teach.checks.stack.mistakes import MISTAKES
 from lstm_teach.checks.stack.results import (
-    ARRANGEMENTS,
-    OF_OWNERS,
-    Arranged,
     close,
     described,
     first_off,
+    looked_up,
     read,
     same,
+    together,
 )
-from lstm_teach.checks.stack.trial import Trial, try_all
+from lstm_teach.checks.stack.trial import CASES, Call, Trial, try_all
+
+_TOGETHER = "the h of all layers stand together, and the c of all layers, as nn.LSTM returns them"
 
 
 @leaves_no_trace
@@ -33,18 +36,17 @@ def check_stack(run_stack: Any, call: Callable[..., Any] | None = None) -> Repor
     """Say whether a stack of cells computes what it should, and if not, name what is wrong.
 
     A function or a class is lent nn.LSTMCells: one, two and three layers, of equal and different
-    sizes. A module is tried with copies of its own cells. The weights are large, and every step
-    and every state is held against the same cells called layer by layer.
+    sizes. The weights are large, and every step and every state is held against the same cells
+    called layer by layer. A module that owns its cells is a whole LSTM: `check_lstm` tries it.
 
     Args:
         run_stack: a function (cells, x) -> (output, states). cells is a list of nn.LSTMCell from
             the lowest layer up, x is `[seq_len, batch, input_size]`. output is `[seq_len, batch,
             hidden_size of the top layer]`; states holds for each layer one (h, c), each `[batch,
             hidden_size of that layer]`, after the last step. It may be written in NumPy; then cells
-            and x have arrays inside. Or a module that owns its cells, each
-            an nn.LSTMCell or of one class of your own, and reads x, or x with the batch first; or
-            a class that takes the cells, whose instances read x. Of an nn.Module its weights are
-            looked for in parameters() too, and a state that is kept between calls.
+            and x have arrays inside. Or a module that owns its cells, and reads x, or x with the
+            batch first; or a class that takes the cells, whose instances read x. Of an nn.Module
+            its weights are looked for in parameters() too, and a state that is kept between calls.
         call: how to run it where that is not the way: (run_stack, cells, x) -> (output, states),
             or (run_stack, x) -> (output, states) for a module that owns its cells.
 
@@ -56,20 +58,69 @@ def check_stack(run_stack: Any, call: Callable[..., Any] | None = None) -> Repor
     if run_stack is None or run_stack is ...:
         return Report("not_attempted", "There is no function yet: write `run_stack(cells, x)`.")
     torch.set_default_device(None)  # the cells and x are made on the CPU
-    brought = bring(run_stack, call)
-    if isinstance(brought, Report):
-        return brought
-    trials, differs = try_all(brought, torch.float64)
-    others = [(brought, torch.float32), (replace(brought, numpy=True), torch.float64)]
-    for other, dtype in others[: 1 if brought.owns else 2]:
-        first = replace(other, cases=other.cases[:1])
-        if trials[0].raised and not try_all(first, dtype)[0][0].raised:
-            trials, differs = try_all(other, dtype)
-    report = replace(_judge(brought, trials, differs), of="stack")
-    if isinstance(run_stack, type) and report.verdict in ("ok", "cannot_check"):
-        missing = _not_owned(run_stack, report.ok)
+    needed = _required(run_stack) if call is None else _required(call) - 1
+    run = _runner(run_stack, call, needed)
+    if run is not None:
+        return _of_lent_cells(run_stack, run)
+    if callable(run_stack) and not isinstance(run_stack, type) and needed < 2 and owned(run_stack):
+        return _of_its_own_cells(run_stack, call)
+    name = getattr(run_stack, "__name__", type(run_stack).__name__)
+    return Report(
+        "cannot_check",
+        "The check needs a function, `check_stack(run_stack)`, a class that takes the list of "
+        f"cells, or an object that owns its cells, `check_stack({name}(...))`. Bring all else as "
+        "`check_stack(lambda cells, x: ...)`, or say how to call it: `call=`.",
+        headline=f"`{name}` is not called as `run_stack(cells, x)`",
+    )
+
+
+def _required(function: Any) -> int:
+    """How many arguments a function cannot do without; -1 where it does not tell."""
+    forward = function.forward if isinstance(function, nn.Module) else function
+    parameters = signature_of(forward).parameters.values() if callable(forward) else ()
+    if not parameters or any(p.kind is Parameter.VAR_POSITIONAL for p in parameters):
+        return -1
+    return sum(p.default is p.empty and p.kind is not p.VAR_KEYWORD for p in parameters)
+
+
+def _runner(code: Any, call: Callable[..., Any] | None, needed: int) -> Any:
+    """How to run code that is lent its cells, `run(cells, x)`; None where it is not."""
+    if call is not None:
+        return partial(call, code) if needed == 2 else None
+    if isinstance(code, type):
+        return (lambda cells, x: code(cells)(x)) if needed == 1 else None
+    is_module = isinstance(getattr(code, "__self__", code), nn.Module)
+    return code if callable(code) and needed in ((2,) if is_module else (2, -1)) else None
+
+
+def _of_its_own_cells(code: Any, call: Callable[..., Any] | None) -> Report:
+    """A module that owns its cells is a whole LSTM."""
+    from lstm_teach.checks.lstm import check_lstm  # which knows the mistakes of a stack
+
+    for name, value in getattr(code, "__dict__", {}).items():
+        if isinstance(value, list) and any(isinstance(part, nn.Module) for part in value):
+            return Report(
+                "unrecognised",
+                "So the module does not know them: its `parameters()` leave them out, and no "
+                f"optimizer trains them.\nFix: `self.{name} = nn.ModuleList(...)`.",
+                headline=f"the cells stand in a plain list, `self.{name}`",
+            )
+    report = replace(check_lstm(code, call=call), of="stack")
+    if report.ok and report.evidence["directions"] == 2:
+        return replace(report, verdict="variant", headline="it is bidirectional", lstm=None)
+    return report
+
+
+def _of_lent_cells(code: Any, run: Callable[[Any, Any], Any]) -> Report:
+    trials, differs = try_all(run, torch.float64)
+    for how in ({"dtype": torch.float32}, {"dtype": torch.float64, "numpy": True}):
+        if trials[0].raised and not try_all(run, **how, most=1)[0][0].raised:
+            trials, differs = try_all(run, **how)
+    report = replace(_judge(trials, differs), of="stack")
+    if isinstance(code, type) and report.verdict in ("ok", "cannot_check"):
+        missing = _not_owned(code, report.ok)
         report = report if missing is None else missing
-    untried = ", ".join(case.name for case in brought.cases[len(trials) :])
+    untried = ", ".join(case.name for case in CASES[len(trials) :])
     slow = (f"{untried}: your code took too long before",) if untried else ()
     return replace(report, not_checked=(*report.not_checked, *slow))
 
@@ -103,7 +154,7 @@ def _not_owned(stack: Callable[..., Any], right: bool) -> Report | None:
     return None
 
 
-def _judge(brought: Brought, trials: list[Trial], differs: str) -> Report:
+def _judge(trials: list[Trial], differs: str) -> Report:
     raised = [trial for trial in trials if trial.raised]
     done = [trial for trial in trials if not trial.raised]
     stubs = [trial for trial in raised if trial.given.verdict == "not_attempted"]
@@ -117,9 +168,11 @@ def _judge(brought: Brought, trials: list[Trial], differs: str) -> Report:
             "random numbers, start from zeros.",
             headline="it draws random numbers at every call",
         )
-    report = _verdict(brought, done)
+    report = _verdict(done)
     if report.verdict == "variant":
         return report
+    if _TOGETHER in report.message and all(len({*t.case.sizes[1:]}) > 1 for t in raised):
+        return report  # what has different sizes does not fit into one tensor
     also = list(dict.fromkeys(change for trial in trials for change in trial.changes))
     headline = "the numbers are right, and it changes more than it should"
     if differs:
@@ -137,88 +190,86 @@ def _judge(brought: Brought, trials: list[Trial], differs: str) -> Report:
     return replace(report, verdict=verdict, headline=headline) if report.ok else report
 
 
-def _verdict(brought: Brought, done: list[Trial]) -> Report:
+def _verdict(done: list[Trial]) -> Report:
     """What is to be said of the numbers that came back."""
-    axes = "[batch, seq_len, input_size]" if brought.batch_first else "[seq_len, batch, input_size]"
-    layout = f"It reads x as `{axes}`."
-    for arranged in OF_OWNERS if brought.owns else ARRANGEMENTS[:1]:
-        if _fits(done, arranged):
-            names = ", ".join(trial.case.name for trial in done)
-            cells = "its own cells" if brought.owns else "the nn.LSTMCells that the check handed in"
-            said = [f"Every step and state agrees with {cells}, called layer by layer ({names})."]
-            said += [layout] if brought.owns else []
-            if arranged.headline:
-                said.append(f"It differs from the check's own form: {arranged.headline}.")
-            notes = dict.fromkeys(note for trial in done for note in trial.notes)
-            return Report("ok", "\n".join([*said, *notes]), {"stacks tried": len(done)})
-    report = _named(done)
-    if report is None:
-        # A stack written for two layers has its own trouble with three, which hides its mistake.
-        report = _named([trial for trial in done if len(trial.cells) == 2])
-        other = "\nThat is with two layers. With more or fewer, more is wrong: loop over"
+    agree = [_agrees(trial) for trial in done]
+    if all(agree):
+        names = ", ".join(trial.case.name for trial in done)
+        said = "Every step and state agrees with the nn.LSTMCells that the check handed in, called"
+        notes = dict.fromkeys(note for trial in done for note in trial.notes)
+        own = f"It differs from the check's own form: {_TOGETHER}." if "together" in agree else ""
+        message = "\n".join(filter(None, [f"{said} layer by layer ({names}).", own, *notes]))
+        return Report("ok", message, {"stacks tried": len(done)})
+    other = "\nThat is with {}. With other stacks, more is wrong: loop over `enumerate(cells)`."
+    # A stack written for some sizes has its own trouble with others, which hides its mistake.
+    two = [trial for trial in done if len(trial.cells) == 2]
+    for some, said in ((done, ""), (two, "two layers"), (done[:1], done[0].case.name)):
+        report = _named(some)
         if report is not None:
-            return replace(report, message=f"{report.message}{other} `enumerate(cells)`.")
-        report = _seen_at_the_cells(brought, done, layout)
+            return replace(report, message=report.message + other.format(said) * bool(said))
+    report = _seen_at_the_cells(done)
     return _unrecognised(done) if report is None else report
 
 
-def _fits(trials: list[Trial], arranged: Arranged = ARRANGEMENTS[0]) -> bool:
-    return all(t.right and same(t.given, arranged.how(*t.right)) for t in trials)
+def _agrees(trial: Trial) -> str:
+    """ "as asked" or "together", where the numbers are right; else ""."""
+    if trial.right is None:
+        return ""
+    if same(trial.given, trial.right):
+        return "as asked"
+    return "together" * same(trial.given, together(trial.right))
 
 
 def _named(trials: list[Trial]) -> Report | None:
-    """An arrangement or a known mistake that fits all of these."""
-    if not trials or _fits(trials):
+    """What fits all of these: a known mistake, another form, or what a mistake's output is."""
+    if not trials or all(map(_agrees, trials)):
         return None
-    for arranged in ARRANGEMENTS[1:]:
-        if _fits(trials, arranged):
-            return Report(
-                "unrecognised",
-                f"Your numbers are right.\nFix: {arranged.fix}.",
-                headline=arranged.headline,
-            )
-    by_output = None
-    output_is_wrong = not all(t.right and same(t.output, t.right[0]) for t in trials)
     evidence = _evidence(trials)
-    for mistake in MISTAKES:
-        wrong = cache(lambda trial, how=mistake.how: trial.by(how))
-        for arranged in ARRANGEMENTS:
-            if all((w := wrong(t)) and same(t.given, arranged.how(*w)) for t in trials):
-                report = mistake.report(evidence)
-                if not arranged.headline or mistake.verdict == "variant":
-                    return report
-                besides = f"\nAnd {arranged.headline}: {arranged.fix}."
-                return replace(report, message=f"{report.message}{besides}")
-        if output_is_wrong and not by_output:
-            fits = all((w := wrong(t)) and same(t.output, w[0]) for t in trials)
-            by_output = mistake if fits else None
-    return by_output.report(evidence) if by_output else None
+    known: list[tuple[Mistake | None, Any]] = [(None, lambda trial: trial.right)]
+    known += [(mistake, cache(partial(Trial.by, stack=mistake.how))) for mistake in MISTAKES]
+
+    def first(fits: Callable[[Trial, Any], Any]) -> Any:
+        """The first whose result fits all that was given, and its results."""
+        for mistake, result in known:
+            if all((found := result(t)) is not None and fits(t, found) for t in trials):
+                return mistake, result
+        return None, None
+
+    mistake, _ = first(lambda trial, found: same(trial.given, found))
+    if mistake:
+        return mistake.report(evidence)  # type: ignore[no-any-return]
+    mistake, result = first(lambda trial, found: looked_up(trial.given, found))
+    if result:
+        wrong = next(trial for trial in trials if not _agrees(trial))
+        said = f"you return {looked_up(wrong.given, result(wrong))}, not `output, [(h, c), ...]`"
+        fix = "`return output, states`, with one `(h, c)` for each layer, from layer 0 up"
+        if mistake is None:
+            message = f"Your numbers are right.\nFix: {fix}."
+            return Report("unrecognised", message, evidence, headline=said)
+        report = mistake.report(evidence)
+        also = f"\nAnd {said}: {fix}." * (mistake.verdict != "variant")
+        return replace(report, message=report.message + also)
+    mistake, _ = first(lambda trial, found: same(trial.output, found[0]))
+    return mistake.report(evidence) if mistake else None
 
 
 def _evidence(done: list[Trial]) -> dict[str, Any]:
     """With what the first wrong numbers came, and which they are."""
-    wrong = next(t for t in done if not _fits([t]))
+    wrong = next(t for t in done if not _agrees(t))
     first = first_off(wrong.given, wrong.right)
     return {"tried with": wrong.case.name, **({"first off": first} if first else {})}
 
 
-def _seen_at_the_cells(brought: Brought, done: list[Trial], layout: str) -> Report | None:
+def _seen_at_the_cells(done: list[Trial]) -> Report | None:
     """What the calls of the cells tell, where no known mistake explains the numbers."""
     if not all(len(calls) == trial.case.seq_len for trial in done for calls in trial.calls):
         return None
     trial, evidence = done[0], {"tried with": done[0].case.name}
     odd = list(_odd_calls(trial))
-    if not odd and brought.with_parts:
-        return Report(
-            "ok",
-            f"Each layer reads h of the layer below at every step, and goes on from its own (h, c)."
-            f" {layout}",
-            {"stacks tried": len(done)},
-            ("what your module makes of h of the top layer before it returns it",),
-        )
     if not odd:
         return None
-    if all(layer == 0 for layer, *_ in odd) and any(_fed_back(trial, call) for *_, call in odd):
+    fed_back = any(call.x.requires_grad for *_, call in odd)
+    if fed_back and all(layer == 0 for layer, *_ in odd):
         return Report(
             "variant",
             "It feeds back, as with attention, or where an output becomes the next input. How "
@@ -226,14 +277,10 @@ def _seen_at_the_cells(brought: Brought, done: list[Trial], layout: str) -> Repo
             evidence,
             headline="what layer 0 reads is made of earlier h too",
         )
-    layer, sentence, _ = odd[0]
-    if layer is not None and brought.with_parts:
-        what = "Something stands between, such as a norm or a linear layer. It is not judged."
-        return Report("variant", what, evidence, headline=sentence)
     what = (
         "Every call of a cell before that one gets what it should. Print both there, and compare."
     )
-    return Report("unrecognised", what, evidence, headline=sentence)
+    return Report("unrecognised", what, evidence, headline=odd[0][1])
 
 
 def _odd_calls(trial: Trial) -> Iterator[tuple[int | None, str, Call]]:
@@ -255,18 +302,8 @@ def _zero(call: Call) -> bool:
     return call.state is None or not any(part.any() for part in call.state)
 
 
-def _fed_back(trial: Trial, call: Call) -> bool:
-    """Whether what this call reads is made of what other calls returned."""
-    results = [part for calls in trial.calls for c in calls if c is not call for part in c.result]
-    earlier = [part for part in results if part.requires_grad]
-    if not call.x.requires_grad or not earlier:
-        return False
-    found = torch.autograd.grad(call.x.sum(), earlier, allow_unused=True, retain_graph=True)
-    return any(grad is not None and bool(grad.any()) for grad in found)
-
-
 def _unrecognised(done: list[Trial]) -> Report:
-    wrong = [trial for trial in done if not _fits([trial])]
+    wrong = [trial for trial in done if not _agrees(trial)]
     evidence = _evidence(done)
     first = evidence.get("first off", "")
     if not first:

@@ -1,96 +1,14 @@
-"""What a learner's stack returns: read it, compare it, and know it in another arrangement."""
+"""What a learner's stack returns: read it, and look up what each part of it is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from lstm_teach.checks.stack.wiring import Result, State
-
-
-class Arranged(NamedTuple):
-    """A way to hand back what a stack computes: in words, how to mend it, and what it returns."""
-
-    headline: str
-    fix: str
-    how: Callable[[Tensor, list[State]], Any]
-
-
-_EACH = "return one (h, c) for each layer: `return output, list(zip(h, c))`"
-_TOP_ALONE = "the (h, c) of the top layer alone is returned"
-_FOR_EACH = "return one for each layer: `return output, [(h, c), ...]`"
-ARRANGEMENTS = (
-    Arranged("", "", lambda o, s: (o, s)),
-    Arranged(
-        "the states come first and the output second",
-        "`return output, states`",
-        lambda o, s: (s, o),
-    ),
-    Arranged(
-        "all h are returned together, and all c together",
-        f"different hidden sizes do not fit into one tensor, so {_EACH}",
-        lambda o, s: (o, list(zip(*s, strict=True))),
-    ),
-    Arranged(
-        "three things are returned: output, all h, all c",
-        _EACH,
-        lambda o, s: (o, *zip(*s, strict=True)),
-    ),
-    Arranged(
-        "the pairs are returned as (c, h)",
-        "turn each pair round, as nn.LSTMCell and nn.LSTM have it",
-        lambda o, s: (o, [(c, h) for h, c in s]),
-    ),
-    Arranged(
-        "the states start with the top layer",
-        "`return output, states[::-1]`, so that `states[0]` belongs to `cells[0]`",
-        lambda o, s: (o, s[::-1]),
-    ),
-    Arranged(
-        "each layer's (h, c) is returned as a result of its own",
-        "`return output, [(h, c), ...]`",
-        lambda o, s: (o, *s),
-    ),
-    Arranged(_TOP_ALONE, _FOR_EACH, lambda o, s: (o, s[-1])),
-    Arranged(_TOP_ALONE, _FOR_EACH, lambda o, s: (o, s[-1:])),
-    Arranged(
-        "the states hold h without c",
-        "return one `(h, c)` for each layer: the next step needs both",
-        lambda o, s: (o, [h for h, c in s]),
-    ),
-    Arranged(
-        "the output is returned alone",
-        "`return output, states`: without states nobody can go on from the last step",
-        lambda o, s: o,
-    ),
-    Arranged(
-        "the output is `[batch, seq_len, hidden_size]`",
-        "stack the steps along axis 0, as x has them: `torch.stack(steps)`",
-        lambda o, s: (o.transpose(0, 1), s),
-    ),
-    Arranged(
-        "the output has its time and batch axes in one",
-        "`torch.stack(steps)` in place of `torch.cat` gives the steps an axis of their own",
-        lambda o, s: (o.flatten(0, 1), s),
-    ),
-    Arranged(
-        "the output runs backward in time",
-        "return the steps in the order of x",
-        lambda o, s: (o.flip(0), s),
-    ),
-)
-"""Ways to hand back what a stack computes, the one that was asked for first."""
-
-_LAST_ALONE = "the last step of the output is returned alone"
-OF_OWNERS = (
-    *ARRANGEMENTS[:-2],
-    Arranged(_LAST_ALONE, "", lambda o, s: o[-1]),
-    Arranged(_LAST_ALONE, "", lambda o, s: (o[-1], s)),
-)
-"""Those that are right too for a module with cells of its own."""
+from lstm_teach.checks.stack.wiring import Result
 
 
 def read(result: Any) -> Any:
@@ -131,6 +49,37 @@ def close(given: Tensor, expected: Tensor) -> bool:
 
 def _holds_numbers(value: Tensor) -> bool:
     return value.layout == torch.strided and not value.is_meta
+
+
+def together(result: Result) -> Any:
+    """The same in nn.LSTM's own form: the h of all layers, and the c of all layers."""
+    output, states = result
+    return output, list(zip(*states, strict=True))
+
+
+def looked_up(given: Any, result: Result) -> str:
+    """What a learner returned, each part by its name in this result; "" where one is not in it."""
+    output, states = result
+    named = {
+        "output": output,
+        "the output with the batch first": output.transpose(0, 1),
+        "the output with time and batch in one axis": output.flatten(0, 1),
+        "the output backward in time": output.flip(0),
+    }
+    for k, (h, c) in enumerate(states):
+        named |= {f"h of layer {k}": h, f"c of layer {k}": c}
+
+    def name(part: Any) -> str:
+        for known, tensor in named.items():
+            if same(part, tensor):
+                return known
+        if not isinstance(part, list) and (not isinstance(part, Tensor) or part.dim() < 3):
+            return ""
+        names = list(map(name, part))
+        return f"({', '.join(names)})" if all(names) else ""
+
+    found = name(given)
+    return found if "output" in found else ""
 
 
 def described(value: Any) -> str:

@@ -1,25 +1,88 @@
-"""Run a learner's stack at several sizes, and note what it returns and what it changes."""
+"""Run a learner's stack on cells that it is lent, and note what it returns and what it changes."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
-from lstm_teach.checks.stack.brought import Brought, Call, Case, WithoutDropout, recorded
 from lstm_teach.checks.stack.results import read, same
-from lstm_teach.checks.stack.wiring import Result, Stack, right
+from lstm_teach.checks.stack.wiring import Result, Stack, State, right
 
 _PATIENCE_IN_SECONDS = 3.0
 
 
-@dataclass(frozen=True, eq=False)
+class Case(NamedTuple):
+    """One stack to try: its sizes from input_size up, and those of x."""
+
+    sizes: tuple[int, ...]
+    seq_len: int
+    batch: int
+    name: str
+
+
+# At equal sizes every known mistake runs, so that case leads; else no two axes are of one size.
+CASES = (
+    Case((4, 4, 4), 6, 3, "two layers of equal sizes"),
+    Case((5, 4, 3), 7, 2, "two layers of different sizes"),
+    Case((3, 5, 4, 2), 6, 8, "three layers of different sizes"),
+    Case((4, 4, 4, 4), 5, 3, "three layers of equal sizes"),
+    Case((5, 4), 6, 3, "one layer"),
+    Case((5, 4, 3), 7, 1, "a batch of one"),
+)
+
+
+class Call(NamedTuple):
+    """One call of a cell: what it read, what it went on from, and what it returned."""
+
+    x: Tensor
+    state: State | None
+    result: State
+
+
+class _ArrayCell:
+    """An nn.LSTMCell for code in NumPy: its weights and what it returns are arrays."""
+
+    def __init__(self, cell: nn.LSTMCell) -> None:
+        self.cell, self.input_size, self.hidden_size = cell, cell.input_size, cell.hidden_size
+        for name, parameter in cell.named_parameters():
+            setattr(self, name, parameter.detach().numpy())
+
+    def __call__(self, x: Any, state: Any = None) -> tuple[Any, Any]:
+        pair = None if state is None else tuple(map(torch.as_tensor, state))
+        h, c = self.cell(torch.as_tensor(x), pair)
+        return h.detach().numpy(), c.detach().numpy()
+
+
+class _WithoutDropout(TorchFunctionMode):
+    """Dropout leaves everything as it is; `seen` tells whether there was any."""
+
+    seen = False
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in (functional.dropout, torch.dropout, torch.dropout_):
+            given = dict(zip(("input", "p", "training"), args, strict=False)) | kwargs
+            if given.get("training", True) and given.get("p", 0.5):
+                self.seen = True
+                return given["input"]
+        return func(*args, **kwargs)
+
+
+@dataclass(eq=False)
 class Trial:
     """What a learner's stack did with one case.
 
@@ -36,10 +99,10 @@ class Trial:
     case: Case
     cells: list[Any]
     x: Tensor
-    given: Any
-    calls: list[list[Call]]
-    changes: list[str]
-    notes: list[str]
+    given: Any = None
+    calls: list[list[Call]] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def raised(self) -> bool:
@@ -61,74 +124,109 @@ class Trial:
         try:
             with torch.no_grad():
                 return stack(self.cells, self.x)
-        except (RuntimeError, ValueError):
+        except (RuntimeError, ValueError, IndexError):
             return None
 
 
-def try_all(brought: Brought, dtype: torch.dtype) -> tuple[list[Trial], str]:
+def try_all(
+    run: Callable[[Any, Any], Any], dtype: torch.dtype, numpy: bool = False, most: int = len(CASES)
+) -> tuple[list[Trial], str]:
     """Every case that time allows, and why two calls differ: "kept", "random" or ""."""
     trials: list[Trial] = []
     torch.set_default_dtype(dtype)
     end = time.monotonic() + _PATIENCE_IN_SECONDS
-    for case in brought.cases:
+    for case in CASES[:most]:
         if trials and time.monotonic() > end:
             break
-        trials.append(_try(brought, case, dtype))
+        trials.append(_try(run, case, dtype, numpy))
     for seed, why in ((0, "kept"), (1, "random")):
         if trials[0].raised or time.monotonic() > end:
             break
-        thing, _ = brought.lend(brought.cases[0], dtype)
-        again, _ = _call(brought, thing, trials[0].x.clone(), seed)
+        again, _ = _call(run, _lent(CASES[0], dtype), trials[0].x.clone(), numpy, seed)
         if not same(again, trials[0].given):
             return trials, why
     return trials, ""
 
 
-def _try(brought: Brought, case: Case, dtype: torch.dtype) -> Trial:
+def _lent(case: Case, dtype: torch.dtype) -> list[nn.LSTMCell]:
+    """The cells of a case; their large random weights are always the same."""
+    cells = [nn.LSTMCell(*sizes, dtype=dtype) for sizes in pairwise(case.sizes)]
+    random = torch.Generator().manual_seed(sum(case.sizes))
+    for parameter in nn.ModuleList(cells).parameters():
+        parameter.data.normal_(generator=random)
+    return cells
+
+
+def _try(run: Callable[[Any, Any], Any], case: Case, dtype: torch.dtype, numpy: bool) -> Trial:
     random = torch.Generator().manual_seed(case.seq_len)
     x = torch.randn(case.seq_len, case.batch, case.sizes[0], dtype=dtype, generator=random)
-    (thing, cells), (_, before), lent_x = *(brought.lend(case, dtype) for _ in "ab"), x.clone()
-    with recorded(cells, brought.way) as calls:
-        given, dropout = _call(brought, thing, lent_x, 0)
-    one, two = (nn.ModuleList(some).state_dict() for some in (before, cells))
+    cells, lent_x = _lent(case, dtype), x.clone()
+    trial, lent = Trial(case, _lent(case, dtype), x), list(cells)
+    with _recorded(cells) as trial.calls:
+        trial.given, dropout = _call(run, lent, lent_x, numpy, 0)
+    one, two = (nn.ModuleList(some).state_dict() for some in (trial.cells, cells))
     found = {
         "x itself": lent_x.shape != x.shape or not torch.equal(lent_x, x),
-        "the list `cells`": not brought.owns and list(map(id, thing)) != list(map(id, cells)),
+        "the list `cells`": list(map(id, lent)) != list(map(id, cells)),
         "the weights of the cells": one.keys() != two.keys()
         or not all(map(torch.equal, one.values(), two.values())),
     }
-    changes = [
+    trial.changes = [
         f"Your code changes {what}, so a second call gets something else. Work on a copy."
         for what, changed in found.items()
         if changed
     ]
-    notes = ["Dropout was left out: with it no two calls give the same numbers."] * dropout
+    trial.notes = ["Dropout was left out: with it no two calls give the same numbers."] * dropout
     if not all(cell.training for cell in cells):
-        notes.append("Your code switches the cells to evaluation mode and leaves them there.")
-    trial = Trial(case, brought.as_torch(before), x, given, list(calls.values()), changes, notes)
+        trial.notes.append("Your code switches the cells to evaluation mode and leaves them there.")
     output = trial.output
     if isinstance(output, list) and output and isinstance(output[0], Tensor):
-        notes.append("Your output is a list of steps: `torch.stack(output)` makes it one tensor.")
         output = output[0]
-    if isinstance(output, Tensor) and not output.requires_grad:
-        notes.append(
+        trial.notes.append("Your output is a list of steps: `torch.stack(output)` makes it one.")
+    if isinstance(output, Tensor) and not output.requires_grad and not numpy:
+        trial.notes.append(
             "No gradient flows back through your output (`no_grad`, `detach` or `.data` cut it), "
             "so this stack could not be trained."
         )
     return trial
 
 
-def _call(brought: Brought, thing: Any, x: Tensor, seed: int) -> tuple[Any, bool]:
+def _call(
+    run: Callable[[Any, Any], Any], cells: list[Any], x: Tensor, numpy: bool, seed: int
+) -> tuple[Any, bool]:
     """What the stack returns, and whether it has dropout."""
 
-    def run() -> Any:
-        return brought.run(thing, x)
+    def called() -> Any:
+        if numpy:
+            return run(list(map(_ArrayCell, cells)), x.numpy())
+        return run(cells, x)
 
-    run.__name__ = getattr(brought.code, "__name__", f"{type(brought.code).__name__}.forward")
+    called.__name__ = getattr(run, "__name__", f"{type(run).__name__}.forward")
     torch.manual_seed(seed)
-    with torch.enable_grad(), WithoutDropout() as dropout:
-        result = run_in_time(run)
+    with torch.enable_grad(), _WithoutDropout() as dropout:
+        result = run_in_time(called)
         result = result if isinstance(result, Report) else run_in_time(read, result)
     if isinstance(result, list) and len(result) == 2 and result[0] == []:
         result = Report("not_attempted", "Nothing happens in the loop yet: write its body.")
     return result, dropout.seen
+
+
+@contextmanager
+def _recorded(cells: list[nn.LSTMCell]) -> Iterator[list[list[Call]]]:
+    """Note each call of each cell."""
+    calls: list[list[Call]] = [[] for _ in cells]
+
+    def noting(own: list[Call]) -> Callable[..., None]:
+        def note(cell: nn.Module, args: Any, kwargs: dict[str, Any], result: State) -> None:
+            given = [*args, *kwargs.values()]
+            own.append(Call(given[0], given[1] if len(given) > 1 else None, result))
+
+        return note
+
+    both = zip(cells, calls, strict=True)
+    handles = [cell.register_forward_hook(noting(own), with_kwargs=True) for cell, own in both]
+    try:
+        yield calls
+    finally:
+        for handle in handles:
+            handle.remove()

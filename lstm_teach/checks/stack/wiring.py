@@ -1,4 +1,8 @@
-"""A stack whose wiring can be changed, to compute what a mistaken one does."""
+"""A stack's wiring as equations in text, so that a wrong stack is a few of them written otherwise.
+
+In them `xt` is a step of x, k a layer of n. h_old and c_old hold h and c of every layer before the
+step, h_new, c_new and read what the layers done in this step have now, and what they have read.
+"""
 
 from __future__ import annotations
 
@@ -11,72 +15,65 @@ from torch import Tensor
 State = tuple[Tensor, Tensor]
 Result = tuple[Tensor, list[State]]
 Stack = Callable[..., Result]
-Start = Callable[[list[State], list[State], int], State]
-"""(old, new, layer) -> the state from which a layer goes on: `old` holds the states before a time
-step, `new` those of the layers done in this step."""
+
+RIGHT = {
+    "x": "x",
+    "cell": "k",
+    # What layer 0 reads, what a layer above it reads, and which h and c it goes on from.
+    "first": "xt",
+    "up": "h_new[k - 1]",
+    "h": "h_old[k]",
+    "c": "c_old[k]",
+    # One step of the output; the whole of it, and what is returned beside it.
+    "shown": "h_new[-1]",
+    "output": "output",
+    "states": "states",
+}
 
 
-def own(old: list[State], new: list[State], layer: int) -> State:
-    """What this layer kept: the right one."""
-    return old[layer]
+def _plus(h: Tensor, read: Tensor) -> Tensor:
+    """What a layer has read beside its h, where both have one size."""
+    return h + read if h.shape[-1] == read.shape[-1] else h
 
 
-def below(old: list[State], new: list[State], layer: int) -> State:
-    """What the layer below has now."""
-    return new[layer - 1] if layer else old[0]
+def wired(changes: str = "") -> Stack:
+    """A stack with some equations written otherwise, such as ``up = xt; x = x.flip(0)``.
 
-
-def ran_before(old: list[State], new: list[State], layer: int) -> State:
-    """What the cell that ran last has left; for layer 0, the top one of the step before."""
-    return new[layer - 1] if layer else old[-1]
-
-
-def zero_where(which: Callable[[int, int], bool]) -> Start:
-    """Zeros in those layers that `which(layer, layers)` picks."""
-    return lambda old, new, k: tuple(part * (not which(k, len(old))) for part in old[k])  # type: ignore[return-value]
-
-
-def wired(
-    up: Callable[..., Tensor] = lambda xt, old, new, layer: new[layer - 1][0],
-    first: Callable[..., Tensor] = lambda xt, old: xt,
-    h: Start = own,
-    c: Start = own,
-    shows: Callable[[list[State], Tensor], Tensor] = lambda new, xt: new[-1][0],
-    order: Callable[[int], Sequence[int]] = range,
-) -> Stack:
-    """A stack whose wiring can be changed; as it stands here, it is right.
-
-    Args:
-        up: (xt, old, new, layer) -> what a layer above layer 0 reads.
-        first: (xt, old) -> what layer 0 reads.
-        h: the state from which a layer takes h.
-        c: the state from which it takes c.
-        shows: (new, xt) -> one step of the output.
-        order: (number of layers) -> which cell runs in which layer.
+    It is called with cells and x, `[seq_len, batch, input_size]`, and the states to start from,
+    else zeros. It returns the output and for each layer its last (h, c).
     """
+    changed = dict(change.split(" = ", 1) for change in changes.split("; ") if change)
+    made = {n: compile(e, "stack", "eval") for n, e in {**RIGHT, **changed}.items()}
 
     def run(cells: Sequence[Any], x: Tensor, states: Sequence[State] = ()) -> Result:
-        used = [cells[k] for k in order(len(cells))]
-        old = list(states) or [(x.new_zeros(x.shape[1], cell.hidden_size),) * 2 for cell in used]
+        known: dict[str, Any] = {"n": len(cells), "torch": torch, "plus": _plus}
+
+        def solved(name: str, **more: Any) -> Any:
+            known.update(more)
+            return eval(made[name], known)
+
+        x = solved("x", x=x)
+        used = [cells[solved("cell", k=k)] for k in range(len(cells))]
+        zeros = [(x.new_zeros(*x.shape[1:-1], cell.hidden_size),) * 2 for cell in used]
+        h, c = (list(parts) for parts in zip(*(states or zeros), strict=True))
         output = []
         for xt in x:
-            new: list[State] = []
+            known |= {"h_old": h, "c_old": c, "h_new": [], "c_new": [], "read": []}
             for k, cell in enumerate(used):
-                reads = up(xt, old, new, k) if k else first(xt, old)
-                new.append(cell(reads, (h(old, new, k)[0], c(old, new, k)[1])))
-            output.append(shows(new, xt))
-            old = new
-        return torch.stack(output), old
+                known["read"].append(solved("up" if k else "first", k=k, xt=xt))
+                h_k, c_k = cell(known["read"][k], (solved("h"), solved("c")))
+                known["h_new"].append(h_k)
+                known["c_new"].append(c_k)
+            output.append(solved("shown"))
+            h, c = known["h_new"], known["c_new"]
+        last = list(zip(h, c, strict=True))
+        output = solved("output", output=torch.stack(output), states=last)
+        return output, solved("states")
 
     return run
 
 
 right = wired()
-
-
-def then(change: Callable[[Tensor, list[State]], Result], stack: Stack = right) -> Stack:
-    """A stack whose results, output and states, are changed at the end."""
-    return lambda cells, x: change(*stack(cells, x))
 
 
 def by_layer(

@@ -377,7 +377,7 @@ class CallsItsStepTwice(_Base):
         return torch.stack(out, 1), (h, c)
 
 
-@example("cannot_check", says="sum")
+@example("variant", says="added up")
 class AddsBothDirections(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()

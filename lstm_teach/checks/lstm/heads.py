@@ -1,0 +1,119 @@
+"""What stands behind h in the same module, such as a linear layer: what it reads is h."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from lstm_teach.checks.bringing import signature_of
+
+
+class Head(NamedTuple):
+    """The first part of a module that stands behind h, whether it is called at each step, and the
+    names of the weights that stand there."""
+
+    name: str
+    each_step: bool
+    weights: frozenset[str]
+
+
+@contextmanager
+def noting(parts: dict[str, nn.Module], note: Callable[[str, Tensor], None]) -> Any:
+    """Note what these parts read, call by call."""
+
+    def hook(name: str) -> Callable[..., None]:
+        return lambda part, args: note(name, args[0]) if args else None
+
+    handles = [part.register_forward_pre_hook(hook(name)) for name, part in parts.items()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@torch.enable_grad()  # type: ignore[untyped-decorator]
+def head_of(module: nn.Module, names: Iterable[str], run: Callable[[], Any]) -> Head | None:
+    """The head of a module with weights of these names, which `run` runs; None where h comes out
+    as it is.
+
+    A part stands behind h where no weight of its own reaches what it reads, and no other weight but
+    those of parts that stand behind h, too. The weights of a gate reach what it reads, by h; those
+    of a layer that is not wired right may not, but they have the shape of others.
+    """
+    recurrent = nn.RNNBase, nn.RNNCellBase, torch.jit.ScriptModule
+    parts = {
+        name: part
+        for name, part in module.named_modules()
+        if name and not isinstance(part, recurrent) and [*part.parameters(recurse=False)]
+    }
+    calls: list[tuple[str, Tensor]] = []
+    with noting(parts, lambda name, x: calls.append((name, x))):
+        run()
+    weights = {n: weight for n, weight in module.named_parameters() if n in {*names}}
+    behind: set[str] = set()
+    head = None
+    for name in dict.fromkeys(name for name, _ in reversed(calls)):
+        reads = [x.sum() for own, x in calls if own == name]
+        if not all(isinstance(x, Tensor) and x.requires_grad for x in reads):
+            break
+        reached = torch.autograd.grad(
+            sum(reads, torch.zeros(())), [*weights.values()], allow_unused=True, retain_graph=True
+        )
+        free = {n for n, slope in zip(weights, reached, strict=True) if slope is None}
+        own = {f"{name}.{n}" for n, _ in parts[name].named_parameters(recurse=False)}
+        shapes = {weight.shape for n, weight in weights.items() if n not in free}
+        if not own <= free or any(weights[n].shape in shapes for n in own if weights[n].dim() > 1):
+            break
+        behind |= own
+        if free <= behind:
+            head = Head(name, len(reads) > 1, frozenset(free))
+    return head
+
+
+def before(head: Head, module: nn.Module, run: Callable[..., Any]) -> Callable[..., Any]:
+    """The same code, which returns what its head reads in place of the first thing it returns."""
+
+    def called(*args: Any, **kwargs: Any) -> Any:
+        reads: list[Tensor] = []
+        with noting({"": module.get_submodule(head.name)}, lambda _, x: reads.append(x)):
+            result = run(*args, **kwargs)
+        others = result[1:] if isinstance(result, tuple) else ()
+        return (reads if head.each_step else reads[-1]), *others
+
+    function = run.forward if isinstance(run, nn.Module) else run
+    called.__signature__ = signature_of(function)  # type: ignore[attr-defined]
+    return called
+
+
+_NORMS = nn.LayerNorm, nn.GroupNorm, nn.modules.batchnorm._BatchNorm
+
+
+def has_norms(code: Any) -> bool:
+    """Whether it is a module with norms."""
+    return isinstance(code, nn.Module) and any(isinstance(p, _NORMS) for p in code.modules())
+
+
+@contextmanager
+def passed_by(code: Any, norms: bool) -> Iterator[dict[str, nn.Module]]:
+    """Let x go past what stands in front of torch's own cells, such as an embedding, or past the
+    norms. It yields what is passed by, by its name."""
+    parts = dict(code.named_modules()) if isinstance(code, nn.Module) else {}
+    cells = [part for part in parts.values() if isinstance(part, (nn.LSTM, nn.LSTMCell))]
+    found = {}
+    for name, part in parts.items():
+        passed = isinstance(part, nn.Embedding) or (norms and isinstance(part, _NORMS))
+        if isinstance(part, nn.Linear) and cells and name:
+            passed = part.out_features == cells[0].input_size != part.in_features
+        if passed:
+            found[name] = part
+            part.forward = lambda x: x  # type: ignore[method-assign]
+    try:
+        yield found
+    finally:
+        for part in found.values():
+            part.__dict__.pop("forward", None)

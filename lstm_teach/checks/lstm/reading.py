@@ -1,0 +1,328 @@
+"""Running a whole LSTM: which sizes it has, how it is called, which axis of x is time."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lstm_teach.checks.bringing import (
+    Sizes,
+    likely_sizes,
+    listed,
+    normals,
+    owned,
+    redraw,
+    signature_of,
+)
+from lstm_teach.checks.lstm.forms import BATCH_FIRST, TIME_FIRST, Reader, at, leaves, readers
+from lstm_teach.checks.lstm.heads import Head, before, head_of, noting, passed_by
+from lstm_teach.checks.lstm.mistakes import told
+from lstm_teach.checks.lstm.roles import flat, is_bias, pieces
+from lstm_teach.checks.report import Report
+
+LAYERS = re.compile(r"(num|n)_?layers?$|layers$|depth$")
+_STATE = re.compile(r"_?(h|c|a|state|init|prev|s\d?$|carry|memory|zero)", re.IGNORECASE)
+_LEARNED = re.compile(r"(.*[._])?([hc]x?|hidden|cell|state)_?0$|.*(init|start)", re.IGNORECASE)
+CALL = (
+    "Tell the check how to run it: `check_lstm(lstm, call=lambda lstm, x: lstm(x))`, where x is "
+    "`[seq_len, batch, input_size]` and what you return is its output, or `output, (h_n, c_n)`; or "
+    "`call=lambda lstm, x, h, c: lstm(x, (h, c))`, with h and c `[batch, hidden_size]`."
+)
+SECONDS = 2.0
+
+
+def in_code(names: Iterable[str]) -> str:
+    """Names in a sentence, as code."""
+    return listed(f"`{name}`" for name in names)
+
+
+class Told(Exception):
+    """The report is clear."""
+
+    def __init__(self, report: Report) -> None:
+        """Carry it to where the check ends."""
+        self.report = report
+
+
+def tell(report: Report | None) -> None:
+    """End the check here, where there is a report."""
+    if report is not None:
+        raise Told(report)
+
+
+def cannot(headline: str, message: str) -> Report:
+    """The report that something can't be checked."""
+    return Report("cannot_check", message, headline=headline)
+
+
+@dataclass
+class Reading:
+    """How one LSTM that can be called is run: its sizes, its layout, and what stands around it.
+
+    Attributes:
+        code: what was brought.
+        told: its sizes, as far as they are known.
+        call: how to run it, as `check_lstm` is told.
+        backward: its backward pass by hand.
+        layers: how many it was made with.
+        handed: whether it is handed its weights.
+        limit: how far equal numbers may be apart.
+        head: what stands behind h.
+        norms: whether norms are left out.
+        passed: the names of what is left out.
+        learned: names of weights that are an initial state.
+    """
+
+    code: Any
+    told: tuple[int | None, int | None]
+    call: Any
+    backward: Any
+    layers: int | None = None
+    handed: bool = False
+    limit: float = 1e-8
+    head: Head | None = None
+    norms: bool = False
+    passed: list[str] = field(default_factory=list)
+    learned: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def opened(self, tried: Any) -> Iterator[None]:
+        """Take the code that is tried and its weights, without what stands in front."""
+        self.run, self.how, self.tried = tried, self.call, tried
+        self.weights = owned(*filter(None, (tried, self.call)))
+        with passed_by(tried, self.norms) as parts:
+            self.passed = list(parts)
+            for name, part in parts.items():
+                for own, _ in part.named_parameters():
+                    self.weights.pop(f"{name}.{own}", None)
+            yield
+
+    def read(self, x: Tensor, reader: Reader | None = None, state: Any = None) -> list[Tensor]:
+        """The output and the states; a report ends the check."""
+        found = (reader or self.reader)(x, state)
+        if isinstance(found, Report):
+            raise Told(found)
+        return [one.double() for one in found]
+
+    def same(self, one: Tensor, two: Tensor) -> bool:
+        """Whether two tensors hold the same numbers, to rounding."""
+        return one.shape == two.shape and bool(((one - two).abs() <= self.limit).all())
+
+    def redraw(self, seed: int, biases: bool = True) -> None:
+        """Draw the weights anew, an initial state being zero, and where wished the biases."""
+        redraw(self.weights, self.sizes, seed)
+        for name, weight in self.weights.items():
+            if name in self.learned or (not biases and is_bias(weight, self.sizes)):
+                weight.zero_()
+
+    # How it is called, and which axis is time.
+
+    def find_reader(self) -> None:
+        """Find sizes and a call with which it runs, and where in the result h stands."""
+        start, failed, first, ran = time.process_time(), [], None, set()
+        layers = self.number_of_layers() or 1
+        lanes = layers * (1 + (getattr(self.tried, "bidirectional", False) is True))
+        dtypes = [t.dtype for t in self.weights.values()]
+        dtype = torch.float32 if torch.float32 in dtypes else torch.float64
+        for how, (i, h) in self._tries():
+            # Odd layouts are tried where the usual one raises, and a last h where it runs; behind h
+            # both are, since steps and samples may stand in one axis there.
+            if how != "usual" and (how == "odd") is ((i, h) in ran) and not self.head:
+                continue
+            self.sizes = i, h
+            taken = {i, h, 2 * h, 4 * h, *(n for t in self.weights.values() for n in t.shape)}
+            steps = next(n for n in range(4, 99, 2) if not {n - 1, n, n + 1, n + 2} & taken)
+            self.x = normals(3)(steps, steps + 1, i)
+            for reader in readers(self.run, self.how, h, lanes):
+                if (how == "odd") is (reader.axes in (TIME_FIRST, BATCH_FIRST)):
+                    continue
+                reader.caller.dtype = dtype
+                result = reader.raw(self.x)
+                if time.process_time() - start > SECONDS:
+                    break
+                if isinstance(result, Report):
+                    if result.verdict == "not_attempted":
+                        raise Told(result)
+                    failed.append((reader, self.x, result))
+                    continue
+                if first is None and self._has_head(reader):
+                    return self.find_reader()
+                first = first or reader
+                ran.add((i, h))
+                if self._reads(reader, result, how == "last alone"):
+                    self.reader = reader
+                    states = (n for n, w in self.weights.items() if w.shape[-1] == h)
+                    self.learned = [name for name in states if _LEARNED.match(name)]
+                    return None
+                if reader.axes is TIME_FIRST:
+                    self._in_number(result)
+                    break  # these are not its sizes; x in odd forms may crash nn.LSTMCell
+        if failed and not first and self._is_to_blame(*failed[0]):
+            raise Told(failed[0][-1])
+        said = "Every h is needed, `hidden_size` wide: return it from before any layer behind it. "
+        if failed and not first:
+            said = "On an x that the check made up, the usual calls raise an error, the first one:"
+            said = f"{said}\n{failed[0][-1].message}\n"
+        return tell(cannot("no usual call gives h at every step", said + CALL))
+
+    def runner(self, code: Any) -> Any:
+        """What runs the code, or a copy of it, up to h."""
+        run = partial(self.call, code) if self.call else code
+        return before(self.head, code, run) if self.head else run
+
+    def _has_head(self, reader: Reader) -> bool:
+        """Whether layers stand behind h. Then they are left out."""
+        if self.head or not isinstance(self.tried, nn.Module):
+            return False
+        self.head = head_of(self.tried, self.weights, lambda: reader.raw(self.x))
+        if self.head:
+            self.run, self.how = self.runner(self.tried), None
+            for name in self.head.weights:
+                del self.weights[name]
+        return self.head is not None
+
+    def _is_to_blame(self, reader: Reader, x: Tensor, raised: Report) -> bool:
+        """Whether an error is no matter of an odd x: its sizes are told, or a cell has read it."""
+        if raised.verdict != "raises" or _needed(self.tried)[1:]:
+            return False
+        reached: list[Any] = []
+        cells = {str(k): cell for k, cell in enumerate(self._torch_cells())}
+        with noting(cells, lambda _, x: reached.append(x)):
+            reader.raw(x)
+        return all(self.told) or bool(reached)
+
+    def _torch_cells(self) -> list[Any]:
+        modules = self.tried.modules() if isinstance(self.tried, nn.Module) else ()
+        return [part for part in modules if isinstance(part, (nn.LSTM, nn.LSTMCell))]
+
+    def number_of_layers(self) -> int | None:
+        """As many as it was made with, or says."""
+        return self.layers or _attribute(self.tried, LAYERS)
+
+    def _tries(self) -> Iterator[tuple[str, Sizes]]:
+        """In every likely size the usual layouts of x, odd ones, and those of a last h."""
+        cells = self._torch_cells()
+        by_torch = [(cells[0].input_size, cells[-1].hidden_size)] if cells else []
+        # An attribute may mislead, so the sizes of the weights are tried too.
+        both = [s for code in (self.tried, self.weights) for s in likely_sizes(code, *self.told)]
+        tried = [*dict.fromkeys([*by_torch, *both])][:200]
+
+        def fits(sizes: Sizes) -> bool:
+            own = [flat(weight, sizes) for weight in self.weights.values()]
+            dims = {size for weight in own for size in weight.shape}
+            wide = {*dims, *(size - sizes[1] for size in dims), sizes[0]}
+            return any("h" in p.joined for k in wide for p in pieces(own, k, sizes[1]))
+
+        def unlikely(sizes: Sizes) -> tuple[Any, ...]:
+            unused = len(self.unused(sizes))
+            return sizes not in by_torch, unused, sizes != both[0], -sizes[1]
+
+        likely = sorted(filter(fits, tried), key=unlikely)[:20] or tried[:20]
+        told: Any = [self.told] if all(self.told) else likely
+        hows = "usual", "odd", "last alone"
+        if isinstance(self.tried, nn.Module):  # odd layouts are NumPy's, mostly
+            yield from ((how, sizes) for how in (hows[0], hows[2], hows[1]) for sizes in told)
+        else:
+            yield from ((how, sizes) for sizes in told for how in hows[:2])
+            yield from ((hows[2], sizes) for sizes in told)
+
+    def unused(self, sizes: Sizes) -> list[str]:
+        """The weights that would have no use for these sizes, in the first layer or above it."""
+        i, h = sizes
+        own = {name: flat(weight, sizes) for name, weight in self.weights.items()}
+        return [n for n, w in own.items() if not any(pieces([w], k, h) for k in (i, h, 2 * h))]
+
+    def _reads(self, reader: Reader, result: Any, last_alone: bool = False) -> bool:
+        (steps, batch), widths = self.x.shape[:2], {self.sizes[1], 2 * self.sizes[1]}
+        reader.find_places(result, steps, batch, widths, last_alone)
+        if last_alone and not reader.places and reader.axes is TIME_FIRST:
+            reader.axes = BATCH_FIRST  # of one step alone, no time tells
+            reader.find_places(reader.raw(self.x), steps, batch, widths, last_alone)
+        found = reader(self.x) if reader.places else []
+        if isinstance(found, Report) or not found or found[0].shape[-1] not in widths:
+            return False
+        self.limit = 1e-8 if found[0].dtype == torch.float64 else 1e-4
+        return True
+
+    def _in_number(self, result: Any) -> None:
+        """Whether the output has fewer or more steps than x, in either layout of x."""
+        for n, batch in (self.x.shape[:2], self.x.shape[1::-1]):
+            for steps in (n - 1, n + 1, 2 * n):
+                for path in leaves(result, steps):
+                    shape = sorted(at(result, path).shape)
+                    if any(shape == sorted((steps, batch, k * self.sizes[1])) for k in (1, 2)):
+                        verdict = "steps_dropped" if steps < n else "steps_doubled"
+                        tell(told(verdict, f"the output has {steps} time steps, x has {n}"))
+
+    def settle_time(self) -> None:
+        """Replace one step of one sample: time is the axis along which others change, too."""
+        self.redraw(5)
+        x = self.x
+        base = self.read(x)[0]
+        if not self.same(base, self.read(x)[0]):
+            seeded = [self.read(one)[0] for one in (x, -x, x) if torch.manual_seed(0)]
+            if self.same(seeded[0], seeded[2]):
+                tell(told("random_initial_state", "something is drawn at random in each call"))
+            tell(told("state_kept", "the state of the last call is kept"))
+        for sample in (2, 0):
+            changed = x.clone()
+            changed[1, sample] = 0.3 - x[1, sample]
+            off = (self.read(changed)[0] - base).abs().amax(-1) > self.limit
+            steps, samples = (off.any(axis).nonzero().flatten().tolist() for axis in (1, 0))
+            if steps:
+                break
+        believed = getattr(self.tried, "batch_first", None)
+        # Where nothing is carried on, either may be time.
+        first = believed is True if (steps, samples) == ([1], [sample]) else steps == [1]
+        if self.reader.axes is TIME_FIRST and first:
+            self.reader = replace(self.reader, axes=BATCH_FIRST)
+            if not self._reads(self.reader, self.reader.raw(x), self.reader.last_alone):
+                tell(cannot("what comes back changes with the size of x", CALL))
+        elif samples not in ([], [sample]):
+            reached = {f"of sample {sample} of x depend the samples": samples}
+            tell(told("samples_mixed", "one sample sees another", reached))
+        walks = {TIME_FIRST: False, BATCH_FIRST: True}.get(self.reader.axes, believed)
+        if believed in (True, False) and walks is not believed:
+            said = f"`batch_first` is {believed}, but x is read as {self.reader.axes.said}"
+            tell(told("time_batch_swapped", said))
+        self.directions = base.shape[-1] // self.sizes[1]
+
+    def with_state(self, lanes: int) -> Iterator[Reader]:
+        """The ways to give it a state that run."""
+        run = self.runner(self.tried)
+        names = [*signature_of(getattr(run, "forward", run)).parameters][1:]
+        if self.call is None and not any(map(_STATE.match, names)):
+            return
+        zeros = torch.zeros(lanes, 3, self.sizes[1], dtype=torch.float64)
+        for reader in readers(self.run, self.how, self.sizes[1], lanes):
+            if (
+                reader.form != "x"
+                and reader.axes is self.reader.axes
+                and reader.layered >= (lanes > 1)
+            ):
+                reader.caller.dtype = self.reader.caller.dtype
+                reader.places = self.reader.places
+                if isinstance(reader(self.x[:, :3], (zeros, zeros)), list):
+                    yield reader
+
+
+def _attribute(code: Any, pattern: re.Pattern[str]) -> int | None:
+    own = getattr(getattr(code, "__self__", code), "__dict__", {})
+    found = [v for name, v in own.items() if pattern.match(name) and type(v) is int and v > 0]
+    return found[0] if found else None
+
+
+def _needed(code: Any) -> list[str]:
+    """The arguments that have to be given."""
+    parameters = signature_of(getattr(code, "forward", code)).parameters.values()
+    return [
+        p.name for p in parameters if p.default is p.empty and not p.kind.name.startswith("VAR")
+    ]
