@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from textwrap import wrap
 from typing import Any, ClassVar, NamedTuple
 
@@ -64,14 +65,16 @@ class Explorer(ABC):
         self.controls = dict(controls)
         self._labels = {name: control.description for name, control in controls.items()}
         self._quiet = False
+        for name, control in self.controls.items():
+            self._let_follow(name)
+            control.add_class("lstm-control")
+            control.observe(partial(self._moved, name), "value")
         self._picture = Picture(*self._see(self.values))
+        # Linked after the controls are observed: a new picture leaves before a field's new number.
         rows = [_with_number_field(control) for control in self.controls.values()]
         panel = widgets.Box([*rows, *extra], layout={"flex_flow": "row wrap"})
         self.widget = widgets.VBox([panel, self._picture.widget])
         self.widget.add_class("lstm-explorer")
-        for control in self.controls.values():
-            control.add_class("lstm-control")
-            control.observe(self._redraw, "value")
 
     def _see(self, values: Mapping[str, Any]) -> View:
         with torch.device("cpu"):  # whatever the reader made the default
@@ -80,6 +83,13 @@ class Explorer(ABC):
     @abstractmethod
     def look(self, **values: Any) -> View:
         """Compute what the controls' values show; called with every control's value by name."""
+
+    def follow(self, moved: str, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """The traits that other controls take, by their name, where the control `moved` moves.
+
+        The picture is drawn for their new values before they move: it is what the eye waits for.
+        """
+        return {}
 
     @property
     def values(self) -> dict[str, Any]:
@@ -95,9 +105,10 @@ class Explorer(ABC):
         try:
             for name, value in values.items():
                 self.controls[name].value = value
+                self._let_follow(name)
         finally:
             self._quiet = False
-        self._redraw()
+        self._picture.update(*self._see(self.values))
 
     def describe(self) -> str:
         """The sentence that says what the picture shows now."""
@@ -107,9 +118,25 @@ class Explorer(ABC):
         """The picture as a matplotlib Figure."""
         return self._picture.figure()
 
-    def _redraw(self, _: Any = None) -> None:
-        if not self._quiet:
-            self._picture.update(*self._see(self.values))
+    def _moved(self, name: str, _: Any) -> None:
+        if self._quiet:
+            return
+        values = self.values
+        followers = self.follow(name, values)
+        new = {each: traits["value"] for each, traits in followers.items() if "value" in traits}
+        self._picture.update(*self._see(values | new))
+        self._quiet = True
+        try:
+            self._let_follow(name)
+        finally:
+            self._quiet = False
+
+    def _let_follow(self, moved: str) -> None:
+        for name, traits in self.follow(moved, self.values).items():
+            control = self.controls[name]
+            with control.hold_sync():
+                for trait, value in traits.items():
+                    setattr(control, trait, value)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         values = self.values

@@ -85,12 +85,10 @@ class InfluenceExplorer(Explorer):
         for name, value in start.items():
             controls[name].value = value
         super().__init__(controls)
-        self.controls["read"].observe(self._allow_a_step, "value")
-        self._allow_a_step()
 
-    def _allow_a_step(self, _: Any = None) -> None:
+    def follow(self, moved: str, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Only one position of output has a step to choose."""
-        self.controls["step"].disabled = self.controls["read"].value != POSITION
+        return {"step": {"disabled": values["read"] != POSITION}}
 
     def look(self, **values: Any) -> View:
         """Run the model once forward and once backward, and show what the gradient reaches."""

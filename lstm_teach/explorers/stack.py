@@ -100,12 +100,9 @@ class StackExplorer(Explorer):
             "cells": choice("cells", [(" → ".join(map(str, SIZES[: n + 1])), n) for n in (2, 3)]),
             "order": choice("order", ORDERS),
             "step": whole_number("turns done", 7, 0, 2 * SEQ_LEN),
-            "layer": whole_number("look at layer", 1, 0, 1),
-            "t": whole_number("look at t", 3, 0, SEQ_LEN - 1),
+            "layer": whole_number("look at layer", 0, 0, 1),
+            "t": whole_number("look at t", 0, 0, SEQ_LEN - 1),
         }
-        # These come before the redraw, so that one move is one new picture.
-        for name in ("cells", "order", "step"):
-            controls[name].observe(self._follow, "value")
         moves = (("Previous turn", -1), ("Next turn", 1))
         super().__init__(controls, *(button(label, partial(self._move, by)) for label, by in moves))
 
@@ -113,16 +110,15 @@ class StackExplorer(Explorer):
         step = self.controls["step"]
         step.value = min(max(step.value + by, 0), step.max)
 
-    def _follow(self, _: Any) -> None:
-        """Fit the other controls to the one that moved, and select the box in work."""
-        quiet, self._quiet = self._quiet, True
-        try:
-            cells, order, step, layer, t = self.controls.values()
-            turns = ORDERS[order.value](cells.value)
-            step.max, layer.max = len(turns), cells.value - 1
-            layer.value, t.value = turns[min(step.value, len(turns) - 1)][-1]
-        finally:
-            self._quiet = quiet
+    def follow(self, moved: str, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Fit the other controls to the stack and the order, and select the box in work."""
+        if moved in ("layer", "t"):
+            return {}
+        layers = values["cells"]
+        turns = ORDERS[values["order"]](layers)
+        layer, t = turns[min(values["step"], len(turns) - 1)][-1]
+        fitted = {"step": {"max": len(turns)}, "layer": {"max": layers - 1, "value": layer}}
+        return {**fitted, "t": {"value": t}}
 
     def look(self, **values: Any) -> View:
         """Run the boxes that are done, and show where that leaves the others."""
