@@ -285,7 +285,9 @@ def test_letters_that_the_font_lacks_are_boxes_and_words_stay_words():
 def path_points(path):
     """The corners of an SVG path of ours, in pixels from the upper left."""
     x = y = 0.0
-    for command, numbers in re.findall(r"([MLhvz])([-\d. ]*)", path):
+    move = re.match(r"translate\((\S+) (\S+)\)", path.get("transform", "translate(0 0)"))
+    dx, dy = map(float, move.groups())
+    for command, numbers in re.findall(r"([MLhvz])([-\d. ]*)", path.get("d")):
         values = [float(number) for number in numbers.split()]
         if command in "ML":
             x, y = values
@@ -293,7 +295,7 @@ def path_points(path):
             x += values[0]
         elif command == "v":
             y += values[0]
-        yield x, y
+        yield x + dx, y + dy
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -310,7 +312,7 @@ def test_the_svg_and_the_figure_say_the_same_in_the_same_places(name):
         x, y = float(text.get("x")), sheet.height - float(text.get("y")) + 0.35 * size
         near = [place for place in places if place[0] == text.text]
         assert min(abs(a - x) + abs(b - y) for _, a, b in near) < 0.2, text.text
-    ours = [point for path in page.iter("path") for point in path_points(path.get("d"))]
+    ours = [point for path in page.iter("path") for point in path_points(path)]
     for artist in drawn.findobj(PolyCollection) + drawn.findobj(LineCollection):
         assert len(artist.get_paths())
     theirs = [

@@ -56,7 +56,11 @@ def _artists(shape: Shape) -> Sequence[PolyCollection | LineCollection | Text]:
         return _texts(shape)
     width = shape.width * 72 / DPI
     if isinstance(shape, Boxes):
-        corners = [((x, y), (x + w, y), (x + w, y + h), (x, y + h)) for x, y, w, h in shape.boxes]
+        corners = [
+            ((x + dx, y + dy), (x + dx + w, y + dy), (x + dx + w, y + dy + h), (x + dx, y + dy + h))
+            for dx, dy in shape.shifts
+            for x, y, w, h in shape.boxes
+        ]
         dashes = [length / shape.width for length in DASHES[shape.style]]
         look: dict[str, Any] = {"linewidths": width, "linestyles": (0, dashes) if dashes else "-"}
         fill = NONE if shape.fill == NONE else to_rgba(LIGHT[shape.fill], shape.strength)

@@ -59,7 +59,8 @@ def _boxes(shape: Boxes, height: float) -> str:
         look += f' stroke="{css(shape.edge)}" stroke-width="{shape.width:g}"'
         if shape.style != "-":
             look += f' stroke-dasharray="{" ".join(map(str, DASHES[shape.style]))}"'
-    return f'<path d="{d}" {look}/>'
+    moves = (f' transform="translate({x:.1f} {-y:.1f})"' * any((x, y)) for x, y in shape.shifts)
+    return "".join(f'<path d="{d}" {look}{move}/>' for move in moves)
 
 
 def _words(shape: Words, height: float) -> str:
