@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from textwrap import wrap
 from typing import Any, ClassVar, NamedTuple
@@ -18,6 +18,7 @@ from ..figures.drawing import Drawing
 from ..figures.palette import css
 from .picture import Picture, bundle
 
+Traits = Mapping[str, Mapping[str, Any]]
 LABEL = {"description_width": "110px"}
 PANEL = (
     f"background:{css('paper')};color:{css('ink')};padding:8px 12px;font-size:13px;"
@@ -66,7 +67,7 @@ class Explorer(ABC):
         self._labels = {name: control.description for name, control in controls.items()}
         self._quiet = False
         for name, control in self.controls.items():
-            self._let_follow(name)
+            self._move(self.follow(name, self.values))
             control.add_class("lstm-control")
             control.observe(partial(self._moved, name), "value")
         self._picture = Picture(*self._see(self.values))
@@ -84,11 +85,8 @@ class Explorer(ABC):
     def look(self, **values: Any) -> View:
         """Compute what the controls' values show; called with every control's value by name."""
 
-    def follow(self, moved: str, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        """The traits that other controls take, by their name, where the control `moved` moves.
-
-        The picture is drawn for their new values before they move: it is what the eye waits for.
-        """
+    def follow(self, moved: str, values: dict[str, Any]) -> Traits:
+        """What other controls become where the control `moved` has moved: their traits by name."""
         return {}
 
     @property
@@ -101,13 +99,9 @@ class Explorer(ABC):
 
     def set(self, **values: Any) -> None:
         """Move several controls and redraw once."""
-        self._quiet = True
-        try:
-            for name, value in values.items():
-                self.controls[name].value = value
-                self._let_follow(name)
-        finally:
-            self._quiet = False
+        for name, value in values.items():
+            self._move({name: {"value": value}})
+            self._move(self.follow(name, self.values))
         self._picture.update(*self._see(self.values))
 
     def describe(self) -> str:
@@ -123,20 +117,21 @@ class Explorer(ABC):
             return
         values = self.values
         followers = self.follow(name, values)
+        # The eye waits for the picture: it is drawn for the other controls before they move.
         new = {each: traits["value"] for each, traits in followers.items() if "value" in traits}
         self._picture.update(*self._see(values | new))
+        self._move(followers)
+
+    def _move(self, controls: Traits) -> None:
+        """Change controls without a redraw."""
         self._quiet = True
         try:
-            self._let_follow(name)
+            for name, traits in controls.items():
+                with self.controls[name].hold_sync():
+                    for trait, value in traits.items():
+                        setattr(self.controls[name], trait, value)
         finally:
             self._quiet = False
-
-    def _let_follow(self, moved: str) -> None:
-        for name, traits in self.follow(moved, self.values).items():
-            control = self.controls[name]
-            with control.hold_sync():
-                for trait, value in traits.items():
-                    setattr(control, trait, value)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         values = self.values
@@ -160,14 +155,10 @@ class Explorer(ABC):
         return self.describe()
 
 
-def whole_number(name: str, value: int, low: int, high: int) -> widgets.IntSlider:
-    """A slider for a whole number; the explorer sets a labelled number field beside it."""
-    return widgets.IntSlider(value, low, high, description=name, readout=False)
-
-
-def real_number(name: str, value: float, low: float, high: float, step: float) -> Any:
-    """A slider for a real number; the explorer sets a labelled number field beside it."""
-    return widgets.FloatSlider(value, min=low, max=high, step=step, description=name, readout=False)
+def number(name: str, value: float, low: float, high: float, step: float = 1) -> Any:
+    """A slider, of whole numbers where `step` is one; a labelled number field comes beside it."""
+    kind = widgets.IntSlider if isinstance(step, int) else widgets.FloatSlider
+    return kind(value=value, min=low, max=high, step=step, description=name, readout=False)
 
 
 def switch(name: str, value: bool = False) -> widgets.Checkbox:
@@ -194,11 +185,20 @@ def constructor(options: Mapping[str, Any], *sizes: int) -> str:
     return f"lstm = nn.LSTM({', '.join([*map(str, sizes), *given])})"
 
 
-def button(label: str, press: Any) -> widgets.Button:
-    """A button that calls `press` without arguments."""
+def button(label: str, press: Callable[..., Any], *given: Any) -> widgets.Button:
+    """A button that calls `press` with what is `given`."""
     made = widgets.Button(description=label)
-    made.on_click(lambda _: press())
+    made.on_click(lambda _: press(*given))
     return made
+
+
+def both_ways(slider: Any, what: str) -> list[widgets.Button]:
+    """Two buttons that move a slider one back and one on, as far as it goes."""
+
+    def move(by: int) -> None:
+        slider.value = min(max(slider.value + by, slider.min), slider.max)
+
+    return [button(f"Previous {what}", move, -1), button(f"Next {what}", move, 1)]
 
 
 def _with_number_field(control: widgets.ValueWidget) -> widgets.Widget:
@@ -209,12 +209,9 @@ def _with_number_field(control: widgets.ValueWidget) -> widgets.Widget:
     if not isinstance(control, widgets.IntSlider | widgets.FloatSlider):
         return control
     whole = isinstance(control, widgets.IntSlider)
-    traits = ("value", "min", "max", "step", "description")
-    field = (widgets.BoundedIntText if whole else widgets.BoundedFloatText)(
-        **{trait: getattr(control, trait) for trait in traits},
-        style=LABEL,
-        layout={"width": "180px"},
-    )
+    kind = widgets.BoundedIntText if whole else widgets.BoundedFloatText
+    same = {each: getattr(control, each) for each in ("value", "min", "max", "step", "description")}
+    field = kind(**same, style=LABEL, layout={"width": "180px"})
     control.description = ""
     control.layout.width = "150px"
     for trait in ("value", "disabled", "max"):

@@ -12,7 +12,7 @@ import torch
 
 from ..cells import lstm_step
 from ..figures.drawing import Box, Drawing
-from .base import Explorer, View, button, real_number
+from .base import Explorer, View, button, number
 
 LATER = 10  # steps that are looked ahead
 GATES = {
@@ -48,8 +48,8 @@ class GateExplorer(Explorer):
     def __init__(self) -> None:
         """Start halfway: half of the old c stays, most of the candidate comes in."""
         sums = {"i": 1.0, "f": 0.0, "g": 1.0, "o": 1.0}
-        controls = {gate: real_number(f"into {gate}", sums[gate], -8, 8, 0.1) for gate in GATES}
-        controls["c"] = real_number("old c", 1.5, -4, 4, 0.1)
+        controls = {gate: number(f"into {gate}", sums[gate], -8, 8, 0.1) for gate in GATES}
+        controls["c"] = number("old c", 1.5, -4, 4, 0.1)
         self.presets = {
             name: button(name, partial(self.set, **preset)) for name, preset in PRESETS.items()
         }

@@ -14,7 +14,7 @@ from ..figures.cards import Table
 from ..figures.drawing import Drawing, Point
 from ..figures.palette import axis_kind
 from ..layouts import Words, word_grid
-from .base import PANEL, Explorer, View, choice, refusal, whole_number
+from .base import PANEL, Explorer, View, choice, number, refusal
 
 HEIGHT = 430
 # What is taken, and the code that says so with `i` and the two sizes put in.
@@ -45,7 +45,7 @@ class LayoutExplorer(Explorer):
             {
                 "batch_first": choice("x is", layouts, batch_first),
                 "take": choice("take", TAKE, take),
-                "i": whole_number("i", i, -1, 9),
+                "i": number("i", i, -1, 9),
             }
         )
 

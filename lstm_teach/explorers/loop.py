@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import ipywidgets as widgets
@@ -15,7 +15,7 @@ from ..cells import Trace, trace
 from ..figures.drawing import Box, Drawing, Point, count
 from ..figures.palette import STRONGEST
 from ..words import SENTENCES
-from .base import Explorer, View, button, choice, whole_number
+from .base import Explorer, Traits, View, both_ways, choice, number
 from .picture import Picture
 
 FEATURES, HIDDEN = 16, 8
@@ -65,34 +65,33 @@ class LoopExplorer(Explorer):
             )
         self._cell = _default_cell() if cell is None else cell
         words = sentence.split() if isinstance(sentence, str) else list(sentence or ())
-        sentences = [" ".join(words)] if words else list(SENTENCES)
-        if x is not None and len(x) != len(sentences[0].split()):
+        sentences = [" ".join(words)] if words else list(SENTENCES[: None if x is None else 1])
+        self._x, self._sentence, length = x, sentences[0], len(sentences[0].split())
+        if x is not None and len(x) != length:
             raise ValueError(
-                f"x has {len(x)} steps and the sentence {len(sentences[0].split())} words: the "
-                "cell reads one row of x at each word."
+                f"x has {len(x)} steps and the sentence {length} words: the cell reads one row of "
+                "x at each word."
             )
-        self._x, self._sentences = x, sentences[:1] if x is not None else sentences
         self._trace = cache(self._run)
-        longest = max(len(each.split()) for each in self._sentences)
-        controls: dict[str, Any] = {
-            "step": whole_number("steps taken", min(3, longest), 0, longest)
-        }
-        if len(self._sentences) > 1:
-            named = [(" ".join(each.split()[:2]) + " …", each) for each in self._sentences]
-            chosen = choice("sentence", named)
-            chosen.layout.width = "100%"
-            controls = {"sentence": chosen, **controls}
+        controls: dict[str, Any] = {}
+        if len(sentences) > 1:
+            named = [(" ".join(each.split()[:2]) + " …", each) for each in sentences]
+            controls["sentence"] = choice("sentence", named)
+            controls["sentence"].layout.width = "100%"
+        controls["step"] = number("steps taken", min(3, length), 0, length)
         if (hidden := self._cell.hidden_size) > 1:
-            most = min(MOST_UNITS, hidden)
-            controls["units"] = whole_number("units shown", min(3, hidden), 1, most)
-            controls["first"] = whole_number("first unit", 0, 0, hidden - 1)
-        self.previous = button("Previous step", partial(self._move, -1))
-        self.next = button("Next step", partial(self._move, 1))
+            controls["units"] = number("units shown", min(3, hidden), 1, min(MOST_UNITS, hidden))
+            controls["first"] = number("first unit", 0, 0, hidden - 1)
+        self.previous, self.next = both_ways(controls["step"], "step")
         super().__init__(controls, widgets.HBox([self.previous, self.next]))
+
+    def follow(self, moved: str, values: dict[str, Any]) -> Traits:
+        """There are as many steps as the sentence has words."""
+        return {"step": {"max": len(values.get("sentence", self._sentence).split())}}
 
     def look(self, **values: Any) -> View:
         """Trace the cell over the sentence, and show the first steps of it."""
-        sentence = values.get("sentence", self._sentences[0])
+        sentence = values.get("sentence", self._sentence)
         words, traced, hidden = sentence.split(), self._trace(sentence), self._cell.hidden_size
         step, units = min(values["step"], len(words)), values.get("units", 1)
         first = min(values.get("first", 0), hidden - units)
@@ -106,11 +105,6 @@ class LoopExplorer(Explorer):
         words = sentence.split()
         x = _vectors(words, self._cell.input_size) if self._x is None else self._x
         return trace(self._cell, x.to(self._cell.weight_ih).reshape(len(words), 1, -1))
-
-    def _move(self, by: int) -> None:
-        length = len(self.values.get("sentence", self._sentences[0]).split())
-        step = min(self.controls["step"].value, length)
-        self.controls["step"].value = max(0, min(step + by, length))
 
 
 def _vectors(words: Sequence[str], width: int) -> Tensor:

@@ -33,13 +33,12 @@ class Picture:
     is the sentence.
 
     Args:
-        drawing: what to show: a Drawing, a matplotlib Figure, or what another Picture shows.
-        words: one or two sentences that say what it shows; plain text. Left out, the drawing's
-            own, of a Figure its label.
+        drawing: what to show: a Drawing, or what another Picture shows.
+        words: one or two sentences that say what it shows; plain text. Left out, its own.
         details: further HTML, shown below; the caller escapes what a learner typed.
     """
 
-    def __init__(self, drawing: Shown, words: str = "", details: str = "") -> None:
+    def __init__(self, drawing: Drawing | Picture, words: str = "", details: str = "") -> None:
         """Show `drawing` with `words` below it."""
         self.update(drawing, words, details)
 
@@ -55,13 +54,10 @@ class Picture:
         page.add_class("lstm-figure")
         return page
 
-    def update(self, drawing: Shown, words: str = "", details: str = "") -> None:
+    def update(self, drawing: Drawing | Picture, words: str = "", details: str = "") -> None:
         """Show another drawing in the same place, such as the next point of a curve."""
-        own = drawing.get_label() if isinstance(drawing, Figure) else drawing.words
-        self.words: str = words or str(own)
-        self.drawing: Drawing | Figure = (
-            drawing.drawing if isinstance(drawing, Picture) else drawing
-        )
+        self.words: str = words or drawing.words
+        self.drawing: Drawing = drawing.drawing if isinstance(drawing, Picture) else drawing
         self._html = (
             f'<div class="lstm-picture">{svg(self.drawing, self.words)}</div>'
             '<p class="lstm-sentence" role="status" style="margin:4px 0;max-width:68em;'
@@ -80,9 +76,6 @@ class Picture:
     def __repr__(self) -> str:
         """The sentence."""
         return self.words
-
-
-Shown = Drawing | Figure | Picture
 
 
 def bundle(widget: widgets.Widget, png: bytes, words: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ..figures.drawing import count
 from ..figures.palette import axis_kind, css
 from ..figures.unrolled import HEIGHT, draw_unrolled
 from ..shapes import Shape, parameter_shapes, predict_shapes
-from .base import PANEL, Explorer, View, constructor, refusal, switch, whole_number
+from .base import PANEL, Explorer, View, constructor, number, refusal, switch
 
 
 class ShapeExplorer(Explorer):
@@ -26,12 +26,12 @@ class ShapeExplorer(Explorer):
         """Start at the example with ten words, three sentences and four layers."""
         super().__init__(
             {
-                "seq_len": whole_number("seq_len", 10, 1, 30),
-                "batch": whole_number("batch", 3, 1, 8),
-                "input_size": whole_number("input_size", 100, 1, 200),
-                "hidden_size": whole_number("hidden_size", 20, 1, 64),
-                "num_layers": whole_number("num_layers", 4, 1, 4),
-                "proj_size": whole_number("proj_size", 0, 0, 64),
+                "seq_len": number("seq_len", 10, 1, 30),
+                "batch": number("batch", 3, 1, 8),
+                "input_size": number("input_size", 100, 1, 200),
+                "hidden_size": number("hidden_size", 20, 1, 64),
+                "num_layers": number("num_layers", 4, 1, 4),
+                "proj_size": number("proj_size", 0, 0, 64),
                 "bidirectional": switch("bidirectional"),
                 "batch_first": switch("batch_first"),
                 "unbatched": switch("unbatched"),

@@ -16,7 +16,7 @@ from .palette import axis_kind
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]  # left, bottom, width, height
 NONE = "none"
-DASHES = {"-": (), "--": (5.0, 3.0), ":": (1.5, 2.5)}
+DASHES = {"-": (), "--": (5.0, 3.0), "-.": (6.0, 2.5, 1.5, 2.5), ":": (1.5, 2.5)}
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class Lines:
     color: str
     width: float = 1
     filled: bool = False
+    style: str = "-"
+    strength: float = 1
 
 
 @dataclass(frozen=True)
