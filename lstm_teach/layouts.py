@@ -70,37 +70,28 @@ def _refuse(model: Any, x: Any) -> None:
         raise TypeError(f"x holds {x.dtype}; floats or whole numbers are wanted: `x.float()`.")
     if x.dim() == 0 or x.numel() == 0:
         raise ValueError(f"x has the shape {list(x.shape)}, and no position to look at.")
-    if isinstance(model, (nn.LSTM, nn.GRU, nn.RNN)):
-        return
     try:
         signature = inspect.signature(model.forward)
     except (TypeError, ValueError):
         return
-    wanted = [
-        p.name
-        for p in list(signature.parameters.values())[1:]
-        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-    ]
-    if wanted:
+    try:
+        signature.bind(x)
+    except TypeError as error:
         raise TypeError(
-            f"`{type(model).__name__}.forward` wants {', '.join(wanted)} beside x. Put it into a "
-            "small `nn.Module` whose `forward(self, x)` fills these in."
-        )
+            f"`{type(model).__name__}.forward` does not go with x alone: {error}. Put the model "
+            "into a small `nn.Module` whose `forward(self, x)` gives it all that it wants."
+        ) from None
 
 
 def _at(output: torch.Tensor, index: Any) -> torch.Tensor:
     """An output at an index, or an IndexError that says what it should fit."""
+    given = f"output_index {index!r} on an output of {list(output.shape)}"
     try:
         part = output[index]
     except (IndexError, TypeError, ValueError, RuntimeError) as error:
-        shape = list(output.shape)
-        raise IndexError(
-            f"output_index {index!r} does not fit the output, which is {shape}: {error}"
-        ) from None
+        raise IndexError(f"{given} does not fit: {error}") from None
     if part.numel() == 0:
-        raise IndexError(
-            f"output_index {index!r} takes nothing of the output, {list(output.shape)}"
-        )
+        raise IndexError(f"{given} takes nothing.")
     return part
 
 

@@ -169,9 +169,9 @@ def predict_shapes(
 def _predict_lstm(lstm: nn.LSTM, sizes: Sizes, state: tuple[Sizes, Sizes] | None) -> LSTMShapes:
     if len(sizes) not in (2, 3):
         raise ShapeError(_say_lstm_input_axes(lstm, sizes))
-    axes = ("batch", "seq_len") if lstm.batch_first else ("seq_len", "batch")
-    if len(sizes) == 2:
-        axes = ("seq_len",)
+    axes: tuple[str, ...] = ("seq_len",)
+    if len(sizes) == 3:
+        axes = ("batch", "seq_len") if lstm.batch_first else ("seq_len", "batch")
     given = Shape(sizes, (*axes, "input_size"))
     if sizes[-1] != lstm.input_size:
         raise ShapeError(_say_input_size(lstm, given))
@@ -266,7 +266,7 @@ def parameter_shapes(module: nn.LSTM | nn.LSTMCell) -> dict[str, Shape]:
 
 
 def _one_layer(
-    module: nn.LSTM | nn.LSTMCell, suffix: str, below: Mapping[str, int]
+    module: nn.LSTM | nn.LSTMCell, suffix: str, below: dict[str, int]
 ) -> dict[str, Shape]:
     gates, h = {"4 * hidden_size": 4 * module.hidden_size}, {"hidden_size": module.hidden_size}
     proj_size = getattr(module, "proj_size", 0)

@@ -35,11 +35,11 @@ WICKED = {
     "a table's end": "</td></tr></table></p></div><iframe src=//x>",
 }
 OURS = {"div", "p", "strong", "code", "br", "pre", "span", "b", "table", "tr", "th", "td", "style"}
-OURS |= {"svg", "path", "text", "tspan", "g", "defs", "use", "clippath", "rect"}
-ATTRIBUTES = {"style", "class", "role", "width", "height", "scope", "aria-label", "id"}
+OURS |= {"svg", "path", "text", "tspan"}
+ATTRIBUTES = {"style", "class", "role", "width", "height", "scope", "aria-label"}
 ATTRIBUTES |= {"viewbox", "d", "x", "y", "fill", "fill-opacity", "stroke", "stroke-width"}
 ATTRIBUTES |= {"stroke-dasharray", "text-anchor", "textlength", "font-size", "font-weight"}
-ATTRIBUTES |= {"xlink:href", "transform", "clip-path"}
+ATTRIBUTES |= {"stroke-opacity", "transform"}
 
 wicked = pytest.mark.parametrize("text", WICKED.values(), ids=WICKED)
 

@@ -138,7 +138,7 @@ def test_any_script_can_be_learned_written_and_drawn(text, tmp_path):
         warnings.simplefilter("error")
         losses = train(model, windows(text), steps=2)
         guess = torch.tensor(len(symbols)).log().item()
-        png(draw_losses({"one": losses}, 2, guess).figure())
+        png(draw_losses({"one": losses}, 2, guess).drawing)
         explorer = WritingExplorer(model, symbols, start=text[0])
         explorer.set(temperature=1.0)
         explorer._repr_mimebundle_()
