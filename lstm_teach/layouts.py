@@ -85,13 +85,13 @@ def _refuse(model: Any, x: Any) -> None:
 
 def _at(output: torch.Tensor, index: Any) -> torch.Tensor:
     """An output at an index, or an IndexError that says what it should fit."""
-    given = f"output_index {index!r} on an output of {list(output.shape)}"
+    given = f"output_index {index!r} does not fit the output, which is {list(output.shape)}"
     try:
         part = output[index]
     except (IndexError, TypeError, ValueError, RuntimeError) as error:
-        raise IndexError(f"{given} does not fit: {error}") from None
+        raise IndexError(f"{given}: {error}") from None
     if part.numel() == 0:
-        raise IndexError(f"{given} takes nothing.")
+        raise IndexError(f"{given}: it takes nothing.")
     return part
 
 

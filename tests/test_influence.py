@@ -215,7 +215,7 @@ class WantsMore(nn.Module):
         (nn.LSTM(4, 5), torch.randn(0, 3, 4), 0, ValueError, "no position"),
         (nn.LSTM(4, 5), torch.randn(6, 3, 4) * torch.nan, 0, ValueError, "NaN"),
         (nn.LSTM(4, 5), torch.randn(6, 3, 4), 9, IndexError, r"which is \[6, 3, 5\]"),
-        (nn.LSTM(4, 5), torch.randn(6, 3, 4), 1.5, IndexError, "does not fit: "),
+        (nn.LSTM(4, 5), torch.randn(6, 3, 4), 1.5, IndexError, "does not fit the output"),
         (nn.LSTM(4, 5), torch.randn(6, 3, 4), (slice(0, 0),), IndexError, "takes nothing"),
         (WantsMore(), torch.randn(6, 3), 0, TypeError, "a required argument: 'mask'"),
     ],
