@@ -39,14 +39,15 @@ class View(NamedTuple):
         return raster.figure(self.drawing)
 
 
-def refusal(code: str, error: str, words: str, height: int, details: str = "") -> View:
-    """What PyTorch answers where it refuses an expression or an input, and `words` about it."""
+def refusal(code: str, error: Exception, why: str, height: int, details: str = "") -> View:
+    """What PyTorch answers where it refuses an expression or an input, and why."""
     drawing, middle = Drawing(1100, height), height / 2
+    message = f"{type(error).__name__}: {error}"
     drawing.text(550, middle + 35, code, size=11, mono=True)
     drawing.text(550, middle, "PyTorch would say", size=11, color="muted")
-    for line, part in enumerate(wrap(error, 100)):
+    for line, part in enumerate(wrap(message, 100)):
         drawing.text(550, middle - 35 - 24 * line, part, size=11, bold=True, mono=True)
-    return View(drawing, words, details)
+    return View(drawing, f"PyTorch would say: `{message}`. {why}", details)
 
 
 class Explorer(ABC):

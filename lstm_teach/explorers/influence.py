@@ -108,10 +108,8 @@ class InfluenceExplorer(Explorer):
             with torch.no_grad():
                 shape = reader(x).shape
         except (RuntimeError, IndexError) as error:
-            message = f"{type(error).__name__}: {error}"
-            why = "A loud error is the better kind: it points at a line."
-            words = f"PyTorch would say: `{message}`. {why} {model}"
-            return refusal(code, message, words, HEIGHT)
+            why = f"A loud error is the better kind: it points at a line. {model}"
+            return refusal(code, error, why, HEIGHT)
         at: tuple[int, ...] = (sentence, step) if time else (step, sentence)
         made, result, left = "output", f"output[{at[0]}, {at[1]}]", axes
         if read != POSITION:
