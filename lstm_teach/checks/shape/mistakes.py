@@ -10,6 +10,7 @@ Where they come from: pytorch#19675 and #34036 (batch_first and the state), pyto
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -105,190 +106,156 @@ class Question:
         return (prod(int(self.facts.get(factor, factor)) for factor in name.split("*")),)
 
 
-def _row(
-    verdict: str, about: tuple[str, ...], needs: str, gives: str, *words: str, fix: str = ""
-) -> Mistake:
-    """A mistake about some tensors, made where there is what it needs; it gives these shapes.
-
-    `words` are its headline and the reason.
-    """
+def gives(
+    shapes: str, about: tuple[str, ...], needs: str = ""
+) -> Callable[[Question], list[Sizes]]:
+    """How to tell a mistake about some tensors, made where there is what it needs: its shapes."""
 
     def how(q: Question) -> list[Sizes]:
         if q.about not in about or not q.has.issuperset(filter(None, needs.split(", "))):
             return []
-        return [sizes for shape in gives.split(", ") for sizes in q.sizes(shape)]
+        return [sizes for shape in shapes.split(", ") for sizes in q.sizes(shape)]
 
-    headline, why = words
+    return how
+
+
+def _row(verdict: str, headline: str, why: str, how: Any, fix: str = "") -> Mistake:
     return Mistake(verdict, headline, why, fix, how)
 
 
 MISTAKES = (
     _row(
         "time_batch_swapped",
-        SEQUENCE,
-        "batch",
-        "batch seq_len beside*width",
         "seq_len and batch are swapped",
         "This module has batch_first={batch_first}, so `output` comes in the order of the input, "
         "`{order}`: seq_len is {seq_len} and batch is {batch}.",
+        gives("batch seq_len beside*width", SEQUENCE, "batch"),
         fix="for the other order, make it with batch_first={other_batch_first} and turn the input",
     ),
     _row(
         "batch_first_moves_state",
-        STATE,
-        "batch",
-        "batch layers*directions width",
         "batch stands first in `{which}`",
         "batch_first moves the axes of input and output only. In a state the layers come first and "
         "batch second, whatever batch_first says.",
+        gives("batch layers*directions width", STATE, "batch"),
     ),
     _row(
         "time_batch_swapped",
-        STATE,
-        "batch",
-        "layers*directions seq_len width",
         "seq_len, {seq_len}, stands where the batch belongs",
         "This module has batch_first={batch_first}, so it reads the input as `{order}`: batch is "
         "{batch}. A state has no time axis.",
+        gives("layers*directions seq_len width", STATE, "batch"),
     ),
     _row(
         "forgot_directions",
-        SEQUENCE,
-        "directions",
-        "... width",
         "one of the two directions is missing",
         "The module is bidirectional: at each step `output` holds the forward and the backward h "
         "side by side, so its last axis is 2 * {width} = {side_by_side}.",
+        gives("... width", SEQUENCE, "directions"),
     ),
     _row(
         "forgot_directions",
-        STATE,
-        "directions",
-        "layers batch width, ?layers batch width",
         "one of the two directions is missing",
         "The module is bidirectional: each layer keeps a state for each of its 2 directions, so "
         "the first axis of `{which}` is {counted}.",
+        gives("layers batch width, ?layers batch width", STATE, "directions"),
     ),
     _row(
         "forgot_layers",
-        STATE,
-        "layers",
-        "directions batch width, batch width",
         "only one layer is counted",
         "Every layer keeps a state of its own, not only the last one: the first axis of `{which}` "
         "is {counted}.",
+        gives("directions batch width, batch width", STATE, "layers"),
     ),
     _row(
         "forgot_layers",
-        STATE,
-        "layers, directions",
-        "1 batch width",
         "the layers and the directions are both left out",
         "Every layer keeps a state for each of its 2 directions, so the first axis of `{which}` is "
         "{counted}.",
+        gives("1 batch width", STATE, "layers, directions"),
     ),
     _row(
         "last_step_only",
-        SEQUENCE,
-        "",
-        "batch beside*width, 1 batch beside*width, h_n",
         "that is the last time step only",
         "`h_n` is for that. `output` holds every step, so it keeps its time axis, {seq_len} long.",
+        gives("batch beside*width, 1 batch beside*width, h_n", SEQUENCE),
     ),
     _row(
         "proj_size_ignored",
-        SEQUENCE + HIDDEN,
-        "proj_size",
-        "... beside*hidden_size",
         "proj_size is left out",
         "It narrows h from hidden_size, {hidden_size}, to {proj_size}{in_each}, and `{which}` is "
         "made of h. Only c keeps hidden_size.",
+        gives("... beside*hidden_size", SEQUENCE + HIDDEN, "proj_size"),
     ),
     _row(
         "proj_size_on_c",
-        MEMORY,
-        "proj_size",
-        "... proj_size",
         "proj_size narrows h only",
         "c is never projected: the last axis of `{which}` is hidden_size, {hidden_size}.",
+        gives("... proj_size", MEMORY, "proj_size"),
     ),
     _row(
         "all_layers_in_output",
-        SEQUENCE,
-        "layers",
-        "... layers*beside*width, +layers ... beside*width, +layers*directions ... width, "
-        "layers*seq_len batch beside*width",
         "`output` holds the last layer only",
         "It has every step of that layer. The other layers are in `h_n`, at their last step; "
         "num_layers is nowhere in the shape of `output`.",
+        gives(
+            "... layers*beside*width, +layers ... beside*width, "
+            "+layers*directions ... width, layers*seq_len batch beside*width",
+            SEQUENCE,
+            "layers",
+        ),
     ),
     _row(
         "directions_in_wrong_axis",
-        SEQUENCE,
-        "directions",
-        "+2 ... width, 2*seq_len batch width, seq_len 2*batch width",
         "the two directions lie in the wrong axis",
         "They stand side by side in the last axis of `output`: 2 * {width} = {side_by_side}. They "
         "get no axis of their own and do not lengthen time or batch.",
+        gives("+2 ... width, 2*seq_len batch width, seq_len 2*batch width", SEQUENCE, "directions"),
     ),
     _row(
         "directions_in_wrong_axis",
-        STATE,
-        "directions",
-        "layers batch 2*width, ... 2*width, +2 layers batch width",
         "the two directions lie in the wrong axis",
         "In a state they are counted in the first axis, with the layers: it is {counted}. Only in "
         "`output` do they stand side by side in the last axis.",
+        gives("layers batch 2*width, ... 2*width, +2 layers batch width", STATE, "directions"),
     ),
     _row(
         "input_size_for_hidden_size",
-        SEQUENCE + STATE + CELL,
-        "",
-        "... input_size, ... beside*input_size",
         "{input_size} is input_size, the width of what goes in",
         "What comes out is {width_name} wide, {width}{in_each}.",
+        gives("... input_size, ... beside*input_size", SEQUENCE + STATE + CELL),
     ),
     _row(
         "wrong_rank",
-        STATE,
-        "",
-        "?layers*directions batch width",
         "the axis of layers is missing",
         "`{which}` keeps it, 1 long, even for one layer.",
+        gives("?layers*directions batch width", STATE),
     ),
     _row(
         "wrong_rank",
-        SEQUENCE + STATE,
-        "no batch",
-        "+1 ... beside*width, +seq_len ... beside*width",
         "there is no batch axis here",
         "The input has 2 axes, `[seq_len, input_size]`, so PyTorch reads it as one sample of "
         "{seq_len} steps without a batch, and no result has a batch axis.",
+        gives("+1 ... beside*width, +seq_len ... beside*width", SEQUENCE + STATE, "no batch"),
     ),
     _row(
         "wrong_rank",
-        CELL,
-        "",
-        "+1 ... width",
         "an nn.LSTMCell has no axis for layers and none for time",
         "It is one layer and computes one step.",
+        gives("+1 ... width", CELL),
     ),
     _row(
         "unrecognised",
-        STATE,
-        "",
-        "output",
         "that is the shape of `output`",
         "`output` has every step of the last layer. A state has the last step of every layer: its "
         "first axis is {counted}, and it has no time axis.",
+        gives("output", STATE),
     ),
     _row(
         "unrecognised",
-        STATE,
-        "",
-        "input",
         "that is the shape of the input",
         "What comes out is as wide as {width_name}, {width}{in_each}.",
+        gives("input", STATE),
     ),
 )
 
