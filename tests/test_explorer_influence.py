@@ -37,7 +37,7 @@ def framed(explorer, color):
     """The (left, bottom) corners of the cells that light up in a colour."""
     return [
         box[:2]
-        for shape in explorer._picture.drawing.shapes
+        for shape in explorer.drawing.shapes
         if isinstance(shape, Boxes) and shape.fill == shape.edge == color
         for box in shape.boxes
     ]
@@ -90,7 +90,7 @@ def test_two_directions_see_the_whole_sentence(show):
 
 def bars(explorer):
     """How many bars stand below the words."""
-    shapes = explorer._picture.drawing.shapes
+    shapes = explorer.drawing.shapes
     return sum(isinstance(s, Boxes) and s.edge == "none" and s.boxes[0][3] == 5 for s in shapes)
 
 

@@ -71,10 +71,10 @@ def test_no_combination_of_controls_raises(explorer):
 
 def test_moving_a_control_changes_picture_and_sentence():
     explorer = LayoutExplorer()
-    before = explorer.describe(), explorer._picture.drawing.shapes
+    before = explorer.describe(), explorer.drawing.shapes
     explorer.controls["i"].value = 4
     assert explorer.describe() != before[0]
-    assert explorer._picture.drawing.shapes != before[1]
+    assert explorer.drawing.shapes != before[1]
 
 
 def test_it_has_three_faces(explorer):

@@ -45,12 +45,12 @@ LSTMS = {
 
 
 PICTURES = {
-    name: lambda name=name: getattr(lstm_teach, name)()._picture.drawing
+    name: lambda name=name: getattr(lstm_teach, name)().drawing
     for name in lstm_teach.__all__
     if name.endswith("Explorer") and name != "WritingExplorer"
 }
 PICTURES |= {
-    "ShapeQuiz": lambda: ShapeQuiz()._picture.drawing,
+    "ShapeQuiz": lambda: ShapeQuiz().drawing,
     "draw_losses": lambda: draw_losses({"a": [3.0, 2.0], "b": [3.0]}, 3, 3.5).drawing,
     "draw_written": lambda: draw_written("ab\nc", [1.0, -2.0, 0.1, 0.0], "c"),
     "both ways": lambda: draw_unrolled(nn.LSTM(5, 4, 2, bidirectional=True), torch.zeros(20, 2, 5)),

@@ -142,7 +142,7 @@ def test_any_script_can_be_learned_written_and_drawn(text, tmp_path):
         explorer = WritingExplorer(model, symbols, start=text[0])
         explorer.set(temperature=1.0)
         explorer._repr_mimebundle_()
-    assert "<script" not in explorer._picture._page.value
+    assert "<script" not in explorer._page.value
 
 
 def test_a_megabyte_is_learned_from(tmp_path):

@@ -50,8 +50,8 @@ def refusal(code: str, error: Exception, why: str, height: int, details: str = "
     return View(drawing, f"PyTorch would say: `{message}`. {why}", details)
 
 
-class Explorer(ABC):
-    """Controls, one picture and one sentence, redrawn together.
+class Explorer(Picture, ABC):
+    """A picture and its sentence, with controls that draw them anew.
 
     A subclass makes its controls, hands them over, and says in `look` what their values show.
 
@@ -71,11 +71,11 @@ class Explorer(ABC):
             self._move(self.follow(name, self.values))
             control.add_class("lstm-control")
             control.observe(partial(self._moved, name), "value")
-        self._picture = Picture(*self._see(self.values))
+        super().__init__(*self._see(self.values))
         # Linked after the controls are observed: a new picture leaves before a field's new number.
         rows = [_with_number_field(control) for control in self.controls.values()]
         panel = widgets.Box([*rows, *extra], layout={"flex_flow": "row wrap"})
-        self.widget = widgets.VBox([panel, self._picture.widget])
+        self.widget = widgets.VBox([panel, self.widget])
         self.widget.add_class("lstm-explorer")
 
     def _see(self, values: Mapping[str, Any]) -> View:
@@ -103,15 +103,11 @@ class Explorer(ABC):
         for name, value in values.items():
             self._move({name: {"value": value}})
             self._move(self.follow(name, self.values))
-        self._picture.update(*self._see(self.values))
+        self.update(*self._see(self.values))
 
     def describe(self) -> str:
         """The sentence that says what the picture shows now."""
-        return self._picture.words
-
-    def figure(self) -> Figure:
-        """The picture as a matplotlib Figure."""
-        return self._picture.figure()
+        return self.words
 
     def _moved(self, name: str, _: Any) -> None:
         if self._quiet:
@@ -120,7 +116,7 @@ class Explorer(ABC):
         followers = self.follow(name, values)
         # The eye waits for the picture: it is drawn for the other controls before they move.
         new = {each: traits["value"] for each, traits in followers.items() if "value" in traits}
-        self._picture.update(*self._see(values | new))
+        self.update(*self._see(values | new))
         self._move(followers)
 
     def _move(self, controls: Traits) -> None:
@@ -141,7 +137,7 @@ class Explorer(ABC):
             there = {name: value for name, value in move.items() if name in values}
             if there.items() - values.items():
                 pictures.append((self._said(there), self._see({**values, **there}).drawing))
-        return bundle(self.widget, raster.contact_sheet(pictures), self.describe())
+        return bundle(self.widget, raster.contact_sheet(pictures), self.words)
 
     def _said(self, values: Mapping[str, Any]) -> str:
         """Where the controls stand, in words."""
@@ -150,10 +146,6 @@ class Explorer(ABC):
             named = {option: label for label, option in getattr(self.controls[name], "options", ())}
             said.append(f"{self._labels[name]}: {named.get(value, value)}")
         return ", ".join(said)
-
-    def __repr__(self) -> str:
-        """The sentence."""
-        return self.describe()
 
 
 def number(name: str, value: float, low: float, high: float, step: float = 1) -> Any:
