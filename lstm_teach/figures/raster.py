@@ -105,20 +105,20 @@ def png(drawing: Drawing) -> bytes:
 def contact_sheet(pictures: Sequence[tuple[str, Drawing]]) -> bytes:
     """Pictures of one size under their captions as one PNG: the first large, the others half."""
     width, height = pictures[0][1].width, pictures[0][1].height
-    rows = len(pictures) // 2
-    sheet = Drawing(width, CAPTION + height + rows * (CAPTION + height // 2))
-    places = [(0, 0)]
-    for place in range(len(pictures) - 1):
-        y = CAPTION + height + place // 2 * (CAPTION + height // 2)
-        places.append((place % 2 * (width // 2), y))
-    for (x, y), (caption, _) in zip(places, pictures, strict=True):
+    half = CAPTION + height // 2
+    sheet = Drawing(width, CAPTION + height + len(pictures) // 2 * half)
+    images = []
+    for place, (caption, drawing) in enumerate(pictures, -1):
+        x, y, part = place % 2 * (width // 2), CAPTION + height + place // 2 * half, 2
+        if place < 0:
+            x, y, part = 0, 0, 1
         top = sheet.height - y
-        room = width // 2 if y else width
-        sheet.boxes([(x, top - CAPTION, room, CAPTION)], "panel", "none")
+        sheet.boxes([(x, top - CAPTION, width // part, CAPTION)], "panel", "none")
         sheet.label(x + 20, top - CAPTION / 2, caption, size=8.5)
+        images.append((_pixels(drawing, DPI / part), (x, y + CAPTION)))
     image = _pixels(sheet)
-    for (x, y), (_, drawing) in zip(places, pictures, strict=True):
-        image.paste(_pixels(drawing, DPI if y == 0 else DPI / 2), (x, y + CAPTION))
+    for drawn, corner in images:
+        image.paste(drawn, corner)
     return _encoded(image)
 
 
