@@ -346,10 +346,9 @@ def _check_states(states: list[Any], cells: list[nn.LSTMCell], x: Tensor) -> Non
         )
     features = x.shape[2]
     for layer, (cell, state) in enumerate(zip(cells, states, strict=True)):
-        if state is not None or features != cell.input_size:
-            sizes = x.shape[1], features
-            try:
-                predict_shapes(cell, sizes, *_state_shapes(state, f"states[{layer}]"))
-            except ShapeError as error:
-                raise ShapeError(f"In layer {layer} of the stack: {error}") from None
+        shapes = _state_shapes(state, f"states[{layer}]")
+        try:
+            predict_shapes(cell, (x.shape[1], features), *shapes)
+        except ShapeError as error:
+            raise ShapeError(f"In layer {layer} of the stack: {error}") from None
         features = cell.hidden_size

@@ -206,28 +206,20 @@ def _predict_cell(
     expected = Shape((*sizes[:-1], cell.hidden_size), (*batch_name, "hidden_size"))
     if sizes[-1] != cell.input_size:
         raise ShapeError(_say_input_size(cell, given))
-    if state is None:
-        return LSTMCellShapes(given, expected, expected, expected, expected)
-    h_0, c_0 = state
+    h_0, c_0 = state or (expected, expected)
     if h_0 != expected:
         raise ShapeError(_say_cell_state("h_0", h_0, expected))
-    if c_0 != expected:
-        return _unchecked_cell_state(given, expected, c_0)
-    return LSTMCellShapes(given, expected, expected, expected, expected)
-
-
-def _unchecked_cell_state(given: Shape, expected: Shape, c_0: Sizes) -> LSTMCellShapes:
-    """The one wrong state that PyTorch lets through: a 2-D c_0 with an unbatched input.
-
-    nn.LSTMCell compares only its first axis with hidden_size; f * c then broadcasts the last one.
-    (A 2-D h_0 is an error here, though PyTorch crashes on it rather than raise.)
-    """
-    hidden_size = expected[-1]
-    let_through = len(given) == 1 and len(c_0) == 2 and c_0[0] == hidden_size
-    if not let_through or (c_0[1] not in (1, hidden_size) and hidden_size != 1):
+    if c_0 == expected:
+        return LSTMCellShapes(given, expected, expected, expected, expected)
+    # The one wrong state that PyTorch lets through is a 2-D c_0 with an unbatched input: it
+    # compares only the first axis with hidden_size, and f * c then broadcasts the last one. (A 2-D
+    # h_0 is an error here, though PyTorch crashes on it rather than raise.)
+    hidden = cell.hidden_size
+    broadcasts = len(given) == 1 and len(c_0) == 2 and c_0[0] == hidden
+    if not broadcasts or (c_0[1] not in (1, hidden) and hidden != 1):
         raise ShapeError(_say_cell_state("c_0", c_0, expected))
     names = ("hidden_size", "hidden_size of the gates")
-    result = Shape((hidden_size, c_0[1] if hidden_size == 1 else hidden_size), names)
+    result = Shape((hidden, c_0[1] if hidden == 1 else hidden), names)
     return LSTMCellShapes(given, expected, Shape(c_0, names), result, result)
 
 
