@@ -117,7 +117,8 @@ class InfluenceExplorer(Explorer):
             # The axis of x that is left when the last step is read.
             first = read == "output[:, -1]" or (lstm.batch_first and read != "output[-1]")
             left = axes[:1] if first else axes[1:]
-        halves = [slice(start, start + HIDDEN) for start in range(0, shape[-1], HIDDEN)]
+        width = HIDDEN if lstm.bidirectional else shape[-1]
+        halves = [slice(start, start + width) for start in range(0, shape[-1], width)]
         parts = [influence(reader, x, (*at, half)) for half in halves]
         reach = _Reach(sentence, step, read, result, [p if time else p.t() for p in parts])
         title, words, right = _say(reach, lstm.batch_first == bool(time))
