@@ -80,8 +80,7 @@ class LSTMShapes(_OneShapePerLine):
             proj_size, the last axis is proj_size; unbatched, the batch axis is missing.
         c_0: as h_0, but the last axis is always hidden_size.
         output: as input, with `num_directions * hidden_size` (or proj_size) as its last axis.
-        h_n: as h_0.
-        c_n: as c_0.
+        h_n, c_n: as h_0 and c_0.
     """
 
     input: Shape
@@ -98,10 +97,7 @@ class LSTMCellShapes(_OneShapePerLine):
 
     Attributes:
         input: `[batch, input_size]`, or `[input_size]` unbatched: one time step.
-        h_0: `[batch, hidden_size]`, or `[hidden_size]` unbatched.
-        c_0: as h_0.
-        h: as h_0.
-        c: as c_0.
+        h_0, c_0, h, c: `[batch, hidden_size]`, or `[hidden_size]` unbatched.
     """
 
     input: Shape
