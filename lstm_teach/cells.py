@@ -68,19 +68,15 @@ class Trace:
     """What an LSTM computes on the way, at every step, and what it returns in the end.
 
     Attributes:
-        i: the input gate. Of an nn.LSTM: `[num_layers * num_directions, seq_len, batch,
-            hidden_size]`, the first axis ordered as in h_n (layer 0 forward, layer 0 backward,
-            layer 1 forward, ...). Of an nn.LSTMCell: `[seq_len, batch, hidden_size]`. Of an
-            unbatched input there is no batch axis. seq_len stands before batch, whatever
-            batch_first says; index t is the step that reads x at t, in both directions.
-        f: the forget gate, shaped as `i`.
-        g: the candidate, shaped as `i`.
-        o: the output gate, shaped as `i`.
-        c: the cell state after each step, shaped as `i`.
-        h: the hidden state after each step, shaped as `i`; proj_size features where it is set.
-        output: nn.LSTM's first result, in its own layout; of a cell, every h.
-        h_n: nn.LSTM's h_n; of a cell, the last h.
-        c_n: nn.LSTM's c_n; of a cell, the last c.
+        i, f, g, o: the input and the forget gate, the candidate, and the output gate. Of an
+            nn.LSTM: `[num_layers * num_directions, seq_len, batch, hidden_size]`, the first axis
+            ordered as in h_n (layer 0 forward, layer 0 backward, layer 1 forward, ...). Of an
+            nn.LSTMCell: `[seq_len, batch, hidden_size]`. Of an unbatched input there is no batch
+            axis. seq_len stands before batch, whatever batch_first says; index t is the step that
+            reads x at t, in both directions.
+        c, h: the states after each step, shaped alike; h has proj_size features where it is set.
+        output, h_n, c_n: what nn.LSTM returns, in its own layout; of a cell every h, and the last
+            h and c.
     """
 
     i: Tensor
@@ -116,21 +112,17 @@ def trace(module: nn.LSTM | nn.LSTMCell, x: Tensor, state: State | None = None) 
         ValueError: dropout is active, so that no second run gives the same numbers.
     """
     if isinstance(module, nn.LSTMCell):
-        return _trace_cell(module, x, state)
+        _check_steps(x, module, "trace(cell, x)")
+        predict_shapes(module, x.shape[1:], *_state_shapes(state, "state"))
+        h, c = state or _zeros(module, x)
+        lane = _walk(x, h, c, (module.weight_ih, module.weight_hh, module.bias_ih, module.bias_hh))
+        return Trace(*lane, lane.h, lane.h[-1], lane.c[-1])
     if isinstance(module, nn.LSTM):
         return _trace_lstm(module, x, state)
     raise TypeError(
         f"trace needs an nn.LSTM or an nn.LSTMCell, and got {_called(module)}. Of a model of your "
         "own, pass the layer inside it, such as model.lstm."
     )
-
-
-def _trace_cell(cell: nn.LSTMCell, x: Tensor, state: State | None) -> Trace:
-    _check_steps(x, cell, "trace(cell, x)")
-    predict_shapes(cell, x.shape[1:], *_state_shapes(state, "state"))
-    h, c = state or _zeros(cell, x)
-    lane = _walk(x, h, c, (cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh))
-    return Trace(*lane, lane.h, lane.h[-1], lane.c[-1])
 
 
 def _trace_lstm(lstm: nn.LSTM, x: Tensor, state: State | None) -> Trace:
@@ -291,13 +283,10 @@ def _called(value: Any) -> str:
 
 def _check_dtype(x: Any, module: nn.LSTM | nn.LSTMCell) -> None:
     """Refuse what is no tensor, or a tensor of another dtype than the module's weights."""
-    if isinstance(x, PackedSequence):
-        raise TypeError(
-            "x is a PackedSequence, which has no time axis to walk along. Unpack it first, "
-            "x, lengths = pad_packed_sequence(x), and read each sentence up to its own length."
-        )
     if not isinstance(x, Tensor):
-        raise TypeError(f"x needs to be a tensor, and got {_called(x)}.")
+        packed = " Unpack it first: x, lengths = pad_packed_sequence(x)."
+        more = packed * isinstance(x, PackedSequence)
+        raise TypeError(f"x needs to be a tensor, and got {_called(x)}.{more}")
     weight = next(module.parameters())
     if x.dtype == weight.dtype:
         return
@@ -323,8 +312,6 @@ def _state_shapes(state: Any, name: str) -> tuple[torch.Size | None, torch.Size 
     """The shapes of h and c, or two times None; refuse what is no pair of tensors."""
     if state is None:
         return None, None
-    if isinstance(state, Tensor):
-        raise TypeError(f"{name} is one tensor, and an LSTM carries two: pass the pair (h, c).")
     if not isinstance(state, (tuple, list)) or len(state) != 2:
         size = f" of {len(state)}" if isinstance(state, (tuple, list)) else ""
         raise TypeError(f"{name} needs to be the pair (h, c), and got {_called(state)}{size}.")
@@ -336,14 +323,12 @@ def _state_shapes(state: Any, name: str) -> tuple[torch.Size | None, torch.Size 
 
 def _checked_stack(cells: Iterable[nn.LSTMCell]) -> list[nn.LSTMCell]:
     """The layers as a list; refuse what is no stack, or one whose sizes do not fit."""
-    if not isinstance(cells, Iterable):
+    stack = list(cells) if isinstance(cells, Iterable) else []
+    if not stack:
         raise TypeError(
-            "cells needs to be a list of nn.LSTMCell, even of a single one, [cell], "
+            "cells needs to be a list of at least one nn.LSTMCell, even of a single one, [cell], "
             f"and got {_called(cells)}."
         )
-    stack = list(cells)
-    if not stack:
-        raise ValueError("cells is empty: a stack needs at least one nn.LSTMCell.")
     for layer, cell in enumerate(stack):
         if not isinstance(cell, nn.LSTMCell):
             raise TypeError(f"cells[{layer}] needs to be an nn.LSTMCell, and is {_called(cell)}.")
@@ -365,10 +350,9 @@ def _check_states(states: list[Any], cells: list[nn.LSTMCell], x: Tensor) -> Non
         )
     features = x.shape[2]
     for layer, (cell, state) in enumerate(zip(cells, states, strict=True)):
-        if state is not None or features != cell.input_size:
-            sizes = x.shape[1], features
-            try:
-                predict_shapes(cell, sizes, *_state_shapes(state, f"states[{layer}]"))
-            except ShapeError as error:
-                raise ShapeError(f"In layer {layer} of the stack: {error}") from None
+        shapes = _state_shapes(state, f"states[{layer}]")
+        try:
+            predict_shapes(cell, (x.shape[1], features), *shapes)
+        except ShapeError as error:
+            raise ShapeError(f"In layer {layer} of the stack: {error}") from None
         features = cell.hidden_size

@@ -26,7 +26,7 @@ def influence(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.Ten
     (https://karpathy.github.io/2019/04/25/recipe/, "use backprop to chart dependencies").
     One forward and one backward pass, in evaluation mode; for integer tokens the gradient is
     taken where they leave their embedding. Where no gradient gets through (a front end under
-    no_grad, a rounding, tokens that meet no embedding) each position is changed in turn
+    no_grad, a rounding, tokens that meet no embedding or in parts) each position is changed in turn
     instead, which takes one forward pass a position. The model is left as it was.
 
     Args:
@@ -72,37 +72,28 @@ def _refuse(model: Any, x: Any) -> None:
         raise TypeError(f"x holds {x.dtype}; floats or whole numbers are wanted: `x.float()`.")
     if x.dim() == 0 or x.numel() == 0:
         raise ValueError(f"x has the shape {list(x.shape)}, and no position to look at.")
-    if isinstance(model, (nn.LSTM, nn.GRU, nn.RNN)):
-        return
     try:
         signature = inspect.signature(model.forward)
     except (TypeError, ValueError):
         return
-    wanted = [
-        p.name
-        for p in list(signature.parameters.values())[1:]
-        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-    ]
-    if wanted:
+    try:
+        signature.bind(x)
+    except TypeError as error:
         raise TypeError(
-            f"`{type(model).__name__}.forward` wants {', '.join(wanted)} beside x. Put it into a "
-            "small `nn.Module` whose `forward(self, x)` fills these in."
-        )
+            f"`{type(model).__name__}.forward` does not go with x alone: {error}. Put the model "
+            "into a small `nn.Module` whose `forward(self, x)` gives it all that it wants."
+        ) from None
 
 
 def _at(output: torch.Tensor, index: Any) -> torch.Tensor:
     """An output at an index, or an IndexError that says what it should fit."""
+    given = f"output_index {index!r} does not fit the output, which is {list(output.shape)}"
     try:
         part = output[index]
     except (IndexError, TypeError, ValueError, RuntimeError) as error:
-        shape = list(output.shape)
-        raise IndexError(
-            f"output_index {index!r} does not fit the output, which is {shape}: {error}"
-        ) from None
+        raise IndexError(f"{given}: {error}") from None
     if part.numel() == 0:
-        raise IndexError(
-            f"output_index {index!r} takes nothing of the output, {list(output.shape)}"
-        )
+        raise IndexError(f"{given}: it takes nothing.")
     return part
 
 
@@ -198,23 +189,14 @@ def _embedding_taps(
 
 
 def _places(tokens: torch.Tensor, x: torch.Tensor) -> torch.Tensor | None:
-    """Which flat place of x each token comes from, or None where that cannot be told.
-
-    Follows views (slices, steps of a loop) back to the tensor that they show, and knows that
-    tensor as x or as x with its first two axes swapped.
-    """
-    base = tokens if tokens._base is None else tokens._base
+    """Which flat place of x each token comes from; None of what is not x, or x turned."""
     numbers = torch.arange(x.numel(), device=x.device).reshape(x.shape)
     orders = [(x, numbers)]
     if x.dim() >= 2:
         orders.append((x.transpose(0, 1), numbers.transpose(0, 1)))
     for values, places in orders:
-        if base.numel() == x.numel() and torch.equal(base.reshape(-1).to(x), values.reshape(-1)):
-            offset = tokens.storage_offset() - base.storage_offset()
-            if not base.is_contiguous():
-                return places.reshape(tokens.shape) if tokens.shape == base.shape else None
-            flat = places.reshape(-1)
-            return flat.as_strided(tokens.shape, tokens.stride(), offset)
+        if torch.equal(tokens.reshape(-1).to(x), values.reshape(-1)):
+            return places.reshape(tokens.shape)
     return None
 
 

@@ -86,8 +86,7 @@ class LSTMShapes(_OneShapePerLine):
             proj_size, the last axis is proj_size; unbatched, the batch axis is missing.
         c_0: as h_0, but the last axis is always hidden_size.
         output: as input, with `num_directions * hidden_size` (or proj_size) as its last axis.
-        h_n: as h_0.
-        c_n: as c_0.
+        h_n, c_n: as h_0 and c_0.
     """
 
     input: Shape
@@ -104,10 +103,7 @@ class LSTMCellShapes(_OneShapePerLine):
 
     Attributes:
         input: `[batch, input_size]`, or `[input_size]` unbatched: one time step.
-        h_0: `[batch, hidden_size]`, or `[hidden_size]` unbatched.
-        c_0: as h_0.
-        h: as h_0.
-        c: as c_0.
+        h_0, c_0, h, c: `[batch, hidden_size]`, or `[hidden_size]` unbatched.
     """
 
     input: Shape
@@ -174,37 +170,33 @@ def predict_shapes(
 
 
 def _predict_lstm(lstm: nn.LSTM, sizes: Sizes, state: tuple[Sizes, Sizes] | None) -> LSTMShapes:
-    directions = 2 if lstm.bidirectional else 1
-    axes: tuple[str, ...]
-    layers_name = "num_layers * num_directions" if lstm.bidirectional else "num_layers"
-    h_name = "proj_size" if lstm.proj_size else "hidden_size"
-    h_size = lstm.proj_size or lstm.hidden_size
-    output_name = f"num_directions * {h_name}" if lstm.bidirectional else h_name
-
+    if len(sizes) not in (2, 3):
+        raise ShapeError(_say_lstm_input_axes(lstm, sizes))
+    axes: tuple[str, ...] = ("seq_len",)
     if len(sizes) == 3:
         axes = ("batch", "seq_len") if lstm.batch_first else ("seq_len", "batch")
-    elif len(sizes) == 2:
-        axes = ("seq_len",)
-    else:
-        raise ShapeError(_say_lstm_input_axes(lstm, sizes))
-    batch = tuple(size for name, size in zip(axes, sizes, strict=False) if name == "batch")
-
     given = Shape(sizes, (*axes, "input_size"))
-    batch_name = ("batch",) if batch else ()
-    layers = lstm.num_layers * directions
-    h = Shape((layers, *batch, h_size), (layers_name, *batch_name, h_name))
-    c = Shape((layers, *batch, lstm.hidden_size), (layers_name, *batch_name, "hidden_size"))
-    output = Shape((*sizes[:-1], directions * h_size), (*axes, output_name))
-
     if sizes[-1] != lstm.input_size:
         raise ShapeError(_say_input_size(lstm, given))
-    if state is not None:
-        for name, got, expected in zip(("h_0", "c_0"), state, (h, c), strict=True):
-            if got != expected:
-                raise ShapeError(_say_lstm_state(lstm, name, got, expected, given, state))
+
+    directions, times = (2, "num_directions * ") if lstm.bidirectional else (1, "")
+    lanes = {"num_layers" + " * num_directions" * (directions - 1): lstm.num_layers * directions}
+    batch = {name: size for name, size in zip(given.names, given, strict=True) if name == "batch"}
+    h_name = "proj_size" if lstm.proj_size else "hidden_size"
+    h = _shape({**lanes, **batch, h_name: lstm.proj_size or lstm.hidden_size})
+    c = _shape({**lanes, **batch, "hidden_size": lstm.hidden_size})
+    output = Shape((*sizes[:-1], directions * h[-1]), (*axes, times + h_name))
+
+    for name, got, expected in zip(("h_0", "c_0"), state or (), (h, c), strict=False):
+        if got != expected:
+            raise ShapeError(_say_lstm_state(lstm, name, got, expected, given))
     if sizes[axes.index("seq_len")] == 0:
         raise ShapeError(_say_no_time_step(lstm, given))
     return LSTMShapes(given, h, c, output, h, c)
+
+
+def _shape(axes: Mapping[str, int]) -> Shape:
+    return Shape(axes.values(), axes)
 
 
 def _predict_cell(
@@ -217,28 +209,20 @@ def _predict_cell(
     expected = Shape((*sizes[:-1], cell.hidden_size), (*batch_name, "hidden_size"))
     if sizes[-1] != cell.input_size:
         raise ShapeError(_say_input_size(cell, given))
-    if state is None:
-        return LSTMCellShapes(given, expected, expected, expected, expected)
-    h_0, c_0 = state
+    h_0, c_0 = state or (expected, expected)
     if h_0 != expected:
-        raise ShapeError(_say_cell_state("h_0", h_0, expected, given))
-    if c_0 != expected:
-        return _unchecked_cell_state(given, expected, c_0)
-    return LSTMCellShapes(given, expected, expected, expected, expected)
-
-
-def _unchecked_cell_state(given: Shape, expected: Shape, c_0: Sizes) -> LSTMCellShapes:
-    """The one wrong state that PyTorch lets through: a 2-D c_0 with an unbatched input.
-
-    nn.LSTMCell compares only its first axis with hidden_size; f * c then broadcasts the last one.
-    (A 2-D h_0 is an error here, though PyTorch crashes on it rather than raise.)
-    """
-    hidden_size = expected[-1]
-    let_through = len(given) == 1 and len(c_0) == 2 and c_0[0] == hidden_size
-    if not let_through or (c_0[1] not in (1, hidden_size) and hidden_size != 1):
-        raise ShapeError(_say_cell_state("c_0", c_0, expected, given))
+        raise ShapeError(_say_cell_state("h_0", h_0, expected))
+    if c_0 == expected:
+        return LSTMCellShapes(given, expected, expected, expected, expected)
+    # The one wrong state that PyTorch lets through is a 2-D c_0 with an unbatched input: it
+    # compares only the first axis with hidden_size, and f * c then broadcasts the last one. (A 2-D
+    # h_0 is an error here, though PyTorch crashes on it rather than raise.)
+    hidden = cell.hidden_size
+    broadcasts = len(given) == 1 and len(c_0) == 2 and c_0[0] == hidden
+    if not broadcasts or (c_0[1] not in (1, hidden) and hidden != 1):
+        raise ShapeError(_say_cell_state("c_0", c_0, expected))
     names = ("hidden_size", "hidden_size of the gates")
-    result = Shape((hidden_size, c_0[1] if hidden_size == 1 else hidden_size), names)
+    result = Shape((hidden, c_0[1] if hidden == 1 else hidden), names)
     return LSTMCellShapes(given, expected, Shape(c_0, names), result, result)
 
 
@@ -263,38 +247,32 @@ def parameter_shapes(module: nn.LSTM | nn.LSTMCell) -> dict[str, Shape]:
         TypeError: the module is neither an nn.LSTM nor an nn.LSTMCell.
     """
     if isinstance(module, nn.LSTMCell):
-        return _one_layer(module, "", module.input_size, "input_size")
+        return _one_layer(module, "", {"input_size": module.input_size})
     if not isinstance(module, nn.LSTM):
         raise TypeError(not_an_lstm("parameter_shapes", module))
-    directions = 2 if module.bidirectional else 1
-    below = module.input_size, "input_size"
+    h_name = "proj_size" if module.proj_size else "hidden_size"
+    h_size, directions = module.proj_size or module.hidden_size, 1 + module.bidirectional
+    below = {"input_size": module.input_size}
     shapes: dict[str, Shape] = {}
     for layer in range(module.num_layers):
         for reverse in ("", "_reverse")[:directions]:
-            shapes |= _one_layer(module, f"_l{layer}{reverse}", *below)
-        h_name = "proj_size" if module.proj_size else "hidden_size"
-        below = (
-            directions * (module.proj_size or module.hidden_size),
-            f"num_directions * {h_name}" if directions == 2 else h_name,
-        )
+            shapes |= _one_layer(module, f"_l{layer}{reverse}", below)
+        below = {"num_directions * " * (directions - 1) + h_name: directions * h_size}
     return shapes
 
 
 def _one_layer(
-    module: nn.LSTM | nn.LSTMCell, suffix: str, size_below: int, name_below: str
+    module: nn.LSTM | nn.LSTMCell, suffix: str, below: dict[str, int]
 ) -> dict[str, Shape]:
-    hidden, proj = module.hidden_size, getattr(module, "proj_size", 0)
-    gates, h = (4 * hidden, "4 * hidden_size"), (hidden, "hidden_size")
-    projected = (proj, "proj_size")
-    axes: dict[str, tuple[tuple[int, str], ...]] = {
-        "weight_ih": (gates, (size_below, name_below)),
-        "weight_hh": (gates, projected if proj else h),
-    }
+    gates, h = {"4 * hidden_size": 4 * module.hidden_size}, {"hidden_size": module.hidden_size}
+    proj_size = getattr(module, "proj_size", 0)
+    narrow = {"proj_size": proj_size} if proj_size else {}
+    axes = {"weight_ih": gates | below, "weight_hh": gates | (narrow or h)}
     if module.bias:
-        axes |= {"bias_ih": (gates,), "bias_hh": (gates,)}
-    if proj:
-        axes["weight_hr"] = (projected, h)
-    return {f"{name}{suffix}": Shape(*zip(*pairs, strict=True)) for name, pairs in axes.items()}
+        axes |= {"bias_ih": gates, "bias_hh": gates}
+    if narrow:
+        axes["weight_hr"] = narrow | h
+    return {f"{name}{suffix}": _shape(shape) for name, shape in axes.items()}
 
 
 def _read_sizes(name: str, value: Any) -> Sizes:
@@ -420,70 +398,49 @@ def _say_no_time_step(lstm: nn.LSTM, given: Shape) -> str:
     return f"seq_len (axis {axis} of `input`) is 0; it must be 1 or more. {change}"
 
 
-def _say_lstm_state(
-    lstm: nn.LSTM, name: str, got: Sizes, expected: Shape, given: Shape, state: tuple[Sizes, Sizes]
-) -> str:
+def _say_lstm_state(lstm: nn.LSTM, name: str, got: Sizes, expected: Shape, given: Shape) -> str:
     """Say what is wrong with h_0 or c_0 of nn.LSTM."""
     layers, *batch, width = expected
-    directions = 2 if lstm.bidirectional else 1
     seq_len = given[given.names.index("seq_len")]
-    both = directions == 2
-    narrow = lstm.proj_size if name == "h_0" else 0
-    exchanged = " Did you give the pair as (c_0, h_0)?" * (state[1][-1:] == (lstm.proj_size,))
+    other_width = lstm.hidden_size if name == "h_0" else lstm.proj_size
+    as_one = "Your input has 2 axes, so PyTorch reads it as one sentence "
     # Where two are of one shape, the last is the likeliest.
     known = {
-        (layers, seq_len, width) if not batch else None: (
-            f"Your input has 2 axes, so PyTorch reads it as one sentence of {seq_len} steps, "
-            f"without a batch. If it is a batch of {seq_len} single steps, give "
-            f"`input.unsqueeze({1 if lstm.batch_first else 0})`."
-        ),
-        (layers, 1, width) if not batch else None: (
-            "Your input has 2 axes, so PyTorch reads it as one sentence without a batch. "
-            f"Give the input a batch axis, `input.unsqueeze({0 if lstm.batch_first else 1})`, or "
-            f"drop the state's, `{name}.squeeze(1)`."
-        ),
         (*batch, width) if layers == 1 else None: (
             f"The axis of layers stays, even for one layer: `{name}.unsqueeze(0)`."
         ),
-        (layers, *batch, lstm.input_size): (
-            f"{lstm.input_size} is input_size; a state is {expected.names[-1]} wide."
+        (layers, *batch, other_width) if lstm.proj_size else None: (
+            "proj_size narrows h only: the last axis of `h_0` is proj_size, that of `c_0` is "
+            "hidden_size."
         ),
-        (layers, *batch, lstm.proj_size) if lstm.proj_size and not narrow else None: (
-            "proj_size narrows h only: the last axis of `c_0` is still hidden_size."
-        ),
-        (layers, *batch, lstm.hidden_size) if narrow else None: (
-            "proj_size narrows h: the last axis of `h_0` is proj_size. Only `c_0` keeps "
-            f"hidden_size.{exchanged}"
-        ),
-        (lstm.num_layers, *batch, directions * width) if both else None: (
-            f"The directions lie in the first axis of `{name}`, not in the last."
-        ),
-        (directions, *batch, width) if lstm.num_layers > 1 else None: (
-            "Every layer keeps a state of its own: the first axis must count all "
-            f"{lstm.num_layers} layers."
-        ),
-        (lstm.num_layers, *batch, width) if both else None: (
-            "A bidirectional LSTM keeps a state for each direction too: the first axis is "
-            f"num_layers * num_directions, {lstm.num_layers} * 2."
-        ),
-        (layers, seq_len, width) if batch else None: (
+    }
+    if batch:
+        known[layers, seq_len, width] = (
             f"{seq_len} is the seq_len of this input. Did you swap seq_len and batch? If the input "
             f"really has batch {seq_len}, make the module with batch_first={not lstm.batch_first}, "
             "or give `input.transpose(0, 1)`."
-        ),
-        (*batch, layers, width) if batch else None: (
+        )
+        known[(*batch, layers, width)] = (
             "You put batch first: batch_first does not move the state, only input and output. "
             f"Use `{name}.transpose(0, 1)`."
-        ),
-    }
+        )
+    else:
+        known[layers, seq_len, width] = (
+            f"{as_one}of {seq_len} steps, without a batch. If it is a batch of {seq_len} single "
+            f"steps, give `input.unsqueeze({1 if lstm.batch_first else 0})`."
+        )
+        known[layers, 1, width] = (
+            f"{as_one}without a batch. Give the input a batch axis, "
+            f"`input.unsqueeze({0 if lstm.batch_first else 1})`, or drop the state's, "
+            f"`{name}.squeeze(1)`."
+        )
     return _state_text(name, got, expected, known)
 
 
-def _say_cell_state(name: str, got: Sizes, expected: Shape, given: Shape) -> str:
+def _say_cell_state(name: str, got: Sizes, expected: Shape) -> str:
     """Say what is wrong with h_0 or c_0 of nn.LSTMCell."""
     *batch, hidden = expected
     known: dict[Sizes | None, str] = {
-        (*batch, given[-1]): f"{given[-1]} is input_size; a state is hidden_size wide.",
         (hidden,): (
             "Your input has a batch axis, so the state has one too, a row for each sentence: "
             f"`{name}.expand({expected[0]}, -1)`."

@@ -141,16 +141,12 @@ def _contents(value: Any, depth: int) -> Callable[[], Any]:
         items = value.items() if isinstance(value, dict) else enumerate(value)
         parts = {key: _contents(item, depth - 1) for key, item in items}
 
-        def refill() -> Any:
+        def refill(parts: dict[Any, Callable[[], Any]]) -> None:
             filled = {key: part() for key, part in parts.items()}
             value.clear()
-            if isinstance(value, dict):
-                value.update(filled)
-            else:
-                value.extend(filled.values())
-            return value
+            value.update(filled) if isinstance(value, dict) else value.extend(filled.values())
 
-        return refill
+        return _state(value, parts, refill)
     if depth and isinstance(value, tuple):
         items_of = [_contents(item, depth - 1) for item in value]
         return _state(value, items_of, lambda put_back: [part() for part in put_back])
@@ -184,12 +180,11 @@ def _uses_batch_statistics(module: nn.Module) -> bool:
     return isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None
 
 
-def _fix_batch_norm(module: nn.Module, device: torch.device) -> nn.Module:
+def _fix_batch_norm(module: Any, device: torch.device) -> nn.Module:
     like = next(module.parameters(), torch.empty(0, device=device))
-    features = int(module.num_features)  # type: ignore[arg-type]
-    module.running_mean = torch.zeros(features, dtype=like.dtype, device=like.device)
-    module.running_var = torch.ones(features, dtype=like.dtype, device=like.device)
-    return module
+    module.running_mean = like.new_zeros(module.num_features)
+    module.running_var = like.new_ones(module.num_features)
+    return module  # type: ignore[no-any-return]
 
 
 def random_states() -> tuple[Any, ...]:

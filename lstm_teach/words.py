@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,8 @@ SENTENCES = (
 
 PAD = "·"
 """What stands in the table after the end of a short sentence."""
+
+_LOOKS = ("transpose", "t", "permute", "view", "reshape", "flip", "contiguous")
 
 
 @dataclass(frozen=True)
@@ -53,70 +54,21 @@ class Words:
         """Walk along the first axis, as ``for xt in x`` does."""
         return (self[place] for place in range(len(self)))
 
-    def transpose(self, first: int, second: int) -> Words:
-        """Swap two axes; every word keeps its sentence."""
-        return Words(self.ids.transpose(first, second), self.vocabulary)
-
-    def t(self) -> Words:
-        """Swap the two axes of a table."""
-        return Words(self.ids.t(), self.vocabulary)
-
-    def permute(self, *axes: int) -> Words:
-        """Put the axes in another order."""
-        return Words(self.ids.permute(*axes), self.vocabulary)
-
-    def view(self, *shape: int) -> Words:
-        """Cut the same row of words in memory into another shape; raises as torch does."""
-        return Words(self.ids.view(*shape), self.vocabulary)
-
-    def reshape(self, *shape: int) -> Words:
-        """As ``view``, with a copy where the words do not lie in a row."""
-        return Words(self.ids.reshape(*shape), self.vocabulary)
-
-    def flip(self, *axes: int) -> Words:
-        """Turn axes round."""
-        return Words(self.ids.flip(*axes), self.vocabulary)
-
-    def contiguous(self) -> Words:
-        """The same words, laid in memory in the order in which they are read."""
-        return Words(self.ids.contiguous(), self.vocabulary)
+    def __getattr__(self, name: str) -> Callable[..., Words]:
+        """One of torch's ways to look at a tensor, done on the ids; raises as torch does."""
+        if name not in _LOOKS:
+            raise AttributeError(f"Words have no {name!r}; their tensor, .ids, may have.")
+        look = getattr(self.ids, name)
+        return lambda *axes: Words(look(*axes), self.vocabulary)
 
     def tolist(self) -> Any:
         """Nested lists of words; one word alone is a string."""
         return _words(self.ids.tolist(), self.vocabulary)
 
-    def brackets(self) -> str:
+    def __repr__(self) -> str:
         """The words in nested brackets, one line for each innermost bracket."""
-        shown = self.tolist()
         widest = max((len(self.vocabulary[number]) for number in self.ids.flatten()), default=0)
-        return _brackets(shown, widest, 0)
-
-    def table(self, rows: str = "axis 0", columns: str = "axis 1") -> str:
-        """The words as an HTML table, at most two axes, with both axes named.
-
-        Args:
-            rows: what the first axis is, such as "batch".
-            columns: what the second axis is, such as "seq_len".
-
-        Raises:
-            ValueError: there are more than two axes.
-        """
-        if self.ids.dim() > 2:
-            raise ValueError(f"A table has two axes; these words have {self.ids.dim()}.")
-        table = self.ids.reshape(1, -1) if self.ids.dim() < 2 else self.ids
-        head = "".join(f'<th scope="col">{place}</th>' for place in range(table.shape[1]))
-        corner = html.escape(f"{rows} ↓ {columns} →")
-        lines = [f'<tr><th scope="col">{corner}</th>{head}</tr>']
-        for place, row in enumerate(Words(table, self.vocabulary).tolist()):
-            cells = "".join(f"<td>{html.escape(word)}</td>" for word in row)
-            lines.append(f'<tr><th scope="row">{place}</th>{cells}</tr>')
-        return f"<table>{''.join(lines)}</table>"
-
-    def __str__(self) -> str:
-        """The words in nested brackets."""
-        return self.brackets()
-
-    __repr__ = __str__
+        return _brackets(self.tolist(), widest, 0)
 
 
 def word_grid(sentences: Sequence[str] = SENTENCES, batch_first: bool = False) -> Words:

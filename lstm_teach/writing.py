@@ -29,14 +29,7 @@ Window = tuple[Tensor, Tensor]
 
 
 def read_text(path: str | Path, encoding: str = "utf-8-sig") -> str:
-    """The text of a file, or a sentence that says why it cannot be used.
-
-    Args:
-        path: the file.
-        encoding: how its bytes stand for characters; the default is UTF-8 with or without a mark.
-
-    Returns:
-        The text, its line ends as "\\n".
+    """The text of a file, its line ends as "\\n"; the default reads UTF-8 with or without a mark.
 
     Raises:
         ValueError: the file is empty, or its bytes are not of this encoding.
@@ -155,8 +148,7 @@ def encode(text: str, symbols: Sequence[str]) -> Tensor:
 def windows(text: str, batch: int = 9, seq_len: int = 19) -> list[Window]:
     """Cut a text into `batch` streams, and these into windows, each followed by its next one.
 
-    Returns:
-        Pairs of x and y `[batch, seq_len]`; y[b, t] is the symbol that follows x[b, t].
+    Each is a pair of x and y `[batch, seq_len]`; y[b, t] is the symbol that follows x[b, t].
 
     Raises:
         ValueError: the text is too short for one window.
@@ -209,13 +201,12 @@ def write(
     """Let a model go on from `start`: each symbol it writes is the next one that it reads.
 
     Args:
-        model: x `[batch, seq_len]` and a state, to scores `[batch, seq_len, num_symbols]` and a
-            state.
+        model: x `[batch, seq_len]` and a state, to scores `[batch, seq_len, num_symbols]` of
+            `symbols`, and a state.
         symbols: what the scores stand for.
         start: what to go on from, one symbol or more.
         length: how many symbols to write.
-        temperature: what to divide the scores by before one symbol is drawn; 0 takes the
-            likeliest.
+        temperature: what to divide the scores by before one is drawn; 0 takes the likeliest.
         seed: where the drawing of symbols starts.
     """
     dice = torch.Generator().manual_seed(seed)

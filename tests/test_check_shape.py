@@ -217,7 +217,7 @@ def test_where_mistakes_agree_the_message_says_them_all(q, mistake):
     for wrong in mistake.how(q):
         if wrong != q.right:
             report = check_shape(wrong, q.module, q.shapes.input, q.which)
-            assert mistake.report(**q.facts()).message in report.message
+            assert mistake.report(**q.facts).message in report.message
 
 
 @settings(max_examples=300, deadline=None)

@@ -81,11 +81,6 @@ def cat_without_dim(x, h):
     return torch.cat([x, h])
 
 
-class NoSuper(nn.Module):
-    def __init__(self):
-        self.cell = nn.LSTMCell(5, 4)
-
-
 def index_into_packed(x, h):
     packed = pack_padded_sequence(STEPS, torch.tensor([7, 4, 2]))
     output, _ = nn.LSTM(5, 4)(packed)
@@ -103,17 +98,6 @@ def h_and_c_apart(x, h):
 def sizes_the_other_way_round(x, h):
     cell = nn.LSTMCell(4, 5)
     return cell(x)
-
-
-def range_of_x(x, h):
-    for t in range(x):
-        h = h + t
-    return h
-
-
-def called_a_list(x, h):
-    cells = nn.ModuleList([CELL])
-    return cells(x)
 
 
 class PlainList(nn.Module):
@@ -142,13 +126,10 @@ class PlainList(nn.Module):
         (no_transpose_in_a_method, "`x @ W_IH.T`"),
         (fixed_sizes, "has a fixed size in it, 8: `torch.zeros(8, 20)`"),
         (cat_without_dim, "`dim=1`"),
-        (lambda x, h: NoSuper(), "`super().__init__()`"),
         (index_into_packed, "pad_packed_sequence(output)"),
         (state_before_x, "`CELL(x, (h, c))`"),
         (h_and_c_apart, "`CELL(x, (h, c))`"),
         (sizes_the_other_way_round, "input_size comes first when it is made"),
-        (range_of_x, "`range(len(x))`"),
-        (called_a_list, "`cells` is a list of modules"),
         (PlainList().double(), "Use `nn.ModuleList(...)`"),
     ],
     ids=lambda value: getattr(value, "__name__", type(value).__name__),

@@ -11,7 +11,6 @@ import pytest
 import torch
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_hex
-from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from torch import nn
 
@@ -130,8 +129,6 @@ def colors_of(drawn):
             yield from map(to_hex, (*artist.get_facecolor(), *artist.get_edgecolor()))
         elif isinstance(artist, LineCollection):
             yield from map(to_hex, artist.get_edgecolor())
-        elif isinstance(artist, Line2D) and len(artist.get_xdata()):
-            yield to_hex(artist.get_color())
 
 
 def words_of(drawn):
@@ -165,9 +162,13 @@ def test_grey_makes_axes_alike_so_that_the_words_are_needed():
 
 def test_every_line_of_a_chart_has_a_style_of_its_own():
     for name in ("draw_curves", "draw_losses"):
-        lines = MADE[name]().axes[0].get_lines()
-        curves = [line for line in lines if to_hex(line.get_color()) in CATEGORIES]
-        styles = {(line.get_linestyle(), line.get_linewidth()) for line in curves}
+        lines = MADE[name]().findobj(LineCollection)
+        curves = [
+            line
+            for line in lines
+            if line.get_linewidths()[0] > 1 and to_hex(line.get_edgecolor()[0]) in CATEGORIES
+        ]
+        styles = {(str(line.get_linestyle()), line.get_linewidths()[0]) for line in curves}
         assert len(styles) == len(curves) >= 2
 
 

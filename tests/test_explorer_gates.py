@@ -75,9 +75,9 @@ def test_a_preset_does_what_its_name_says(explorer, preset, words):
 
 def test_moving_a_control_changes_the_picture_and_the_sentence(explorer):
     for name, control in explorer.controls.items():
-        picture, sentence = explorer._picture.drawing.shapes, explorer.describe()
+        picture, sentence = explorer.drawing.shapes, explorer.describe()
         control.value -= 0.5
-        assert explorer._picture.drawing.shapes != picture, name
+        assert explorer.drawing.shapes != picture, name
         assert explorer.describe() != sentence, name
 
 

@@ -37,7 +37,7 @@ def framed(explorer, color):
     """The (left, bottom) corners of the cells that light up in a colour."""
     return [
         box[:2]
-        for shape in explorer._picture.drawing.shapes
+        for shape in explorer.drawing.shapes
         if isinstance(shape, Boxes) and shape.fill == shape.edge == color
         for box in shape.boxes
     ]
@@ -90,7 +90,7 @@ def test_two_directions_see_the_whole_sentence(show):
 
 def bars(explorer):
     """How many bars stand below the words."""
-    shapes = explorer._picture.drawing.shapes
+    shapes = explorer.drawing.shapes
     return sum(isinstance(s, Boxes) and s.edge == "none" and s.boxes[0][3] == 5 for s in shapes)
 
 
@@ -103,6 +103,9 @@ def test_the_last_step_of_two_directions_has_read_one_word_backward(show):
     both_ends = show(bidirectional=True, read="cat((h_n[-2], h_n[-1]), 1)", sentence=0)
     assert "sees 10 steps; its second, backward, 10 steps." in both_ends.describe()
     assert bars(both_ends) == 10 + 10
+    layers = show(read="cat((h_n[-2], h_n[-1]), 1)", sentence=0, num_layers=2)
+    assert "half" not in layers.describe()
+    assert bars(layers) == 10
     two_layers = show(bidirectional=True, read="output[:, -1]", sentence=0, num_layers=2)
     assert "sees 10 steps; its second, backward, 10 steps." in two_layers.describe()
 

@@ -148,17 +148,17 @@ def test_a_step_past_the_end_of_a_short_sentence_is_its_end(explorer):
 
 
 def test_a_press_changes_the_picture_and_the_sentence(explorer):
-    picture, sentence = explorer._picture.drawing.shapes, explorer.describe()
+    picture, sentence = explorer.drawing.shapes, explorer.describe()
     explorer.next.click()
-    assert explorer._picture.drawing.shapes != picture
+    assert explorer.drawing.shapes != picture
     assert explorer.describe() != sentence
 
 
 def test_every_control_changes_the_picture_and_the_sentence(explorer):
     for name, value in (("sentence", SENTENCES[1]), ("units", 4), ("step", 0)):
-        picture, sentence = explorer._picture.drawing.shapes, explorer.describe()
+        picture, sentence = explorer.drawing.shapes, explorer.describe()
         explorer.controls[name].value = value
-        assert explorer._picture.drawing.shapes != picture, name
+        assert explorer.drawing.shapes != picture, name
         assert explorer.describe() != sentence, name
 
 

@@ -77,7 +77,7 @@ def test_no_setting_raises_and_the_sentence_fits_two_lines(explorer):
 
 def test_a_move_selects_the_box_in_work_and_draws_once(explorer):
     shown = []
-    explorer._picture._page.observe(shown.append, "value")
+    explorer._page.observe(shown.append, "value")
     explorer.controls["order"].value = "layer by layer"
     explorer.controls["step"].value = 14
     explorer.controls["cells"].value = 3
@@ -122,7 +122,7 @@ def test_what_is_in_work_has_given_nothing_yet(explorer):
     assert "takes [3, 30] and will give [3, 20]" in explorer.describe()
     words = [t.get_text() for t in texts(explorer.figure())]
     assert not [each for each in words if "the first three features" in each]
-    done = [each for each in explorer._picture.drawing.shapes if isinstance(each, Words)]
+    done = [each for each in explorer.drawing.shapes if isinstance(each, Words)]
     steps = [each.text for each in done if each.parts[0][1] == "seq_len" and each.text.isdigit()]
     assert steps == [*map(str, range(10)), "0", "1", "2"]
 

@@ -109,7 +109,7 @@ def test_set_redraws_once_however_many_controls_move(explorer):
     other = {}
     for name, control in explorer.controls.items():
         other[name] = next(value for value in extremes(control) if value != control.value)
-    explorer._picture._page.observe(shown.append, "value")
+    explorer._page.observe(shown.append, "value")
     explorer.set(**dict(list(other.items())[:2]))
     assert len(shown) == 1
     explorer.set(**before)
@@ -128,7 +128,7 @@ def test_a_control_moved_by_hand_is_a_picture_redrawn(explorer):
 
 def test_the_static_picture_shows_where_it_starts_and_what_a_move_does(explorer):
     image = Image.open(io.BytesIO(base64.b64decode(explorer._repr_mimebundle_()["image/png"])))
-    start = explorer._picture.drawing
+    start = explorer.drawing
     assert 1 <= len(explorer.preview) <= 2
     assert image.width == start.width
     assert image.height > 1.5 * start.height
@@ -146,7 +146,7 @@ def test_ipywidgets_need_not_know_how_to_show_themselves(explorer, monkeypatch):
 
 def test_a_redraw_never_moves_the_page(explorer):
     def size():
-        return explorer._picture.drawing.width, explorer._picture.drawing.height
+        return explorer.drawing.width, explorer.drawing.height
 
     start, first = explorer.values, size()
     for name, control in explorer.controls.items():

@@ -24,6 +24,7 @@ from lstm_teach.explorers.curves import draw_losses
 from lstm_teach.explorers.writing import draw_written
 from lstm_teach.figures.cards import MOST_CARDS, MOST_STEPS, shown_steps
 from lstm_teach.figures.drawing import Drawing as Sheet
+from lstm_teach.figures.drawing import Lines, Words
 from lstm_teach.figures.palette import COLORS, LIGHT, axis_kind
 from lstm_teach.figures.raster import figure, png
 from lstm_teach.figures.svg import svg
@@ -44,12 +45,13 @@ LSTMS = {
 
 
 PICTURES = {
-    name: lambda name=name: getattr(lstm_teach, name)()._picture.drawing
+    name: lambda name=name: getattr(lstm_teach, name)().drawing
     for name in lstm_teach.__all__
     if name.endswith("Explorer") and name != "WritingExplorer"
 }
 PICTURES |= {
-    "ShapeQuiz": lambda: ShapeQuiz()._picture.drawing,
+    "ShapeQuiz": lambda: ShapeQuiz().drawing,
+    "draw_losses": lambda: draw_losses({"a": [3.0, 2.0], "b": [3.0]}, 3, 3.5).drawing,
     "draw_written": lambda: draw_written("ab\nc", [1.0, -2.0, 0.1, 0.0], "c"),
     "both ways": lambda: draw_unrolled(nn.LSTM(5, 4, 2, bidirectional=True), torch.zeros(20, 2, 5)),
 }
@@ -285,7 +287,9 @@ def test_letters_that_the_font_lacks_are_boxes_and_words_stay_words():
 def path_points(path):
     """The corners of an SVG path of ours, in pixels from the upper left."""
     x = y = 0.0
-    for command, numbers in re.findall(r"([MLhvz])([-\d. ]*)", path):
+    move = re.match(r"translate\((\S+) (\S+)\)", path.get("transform", "translate(0 0)"))
+    dx, dy = map(float, move.groups())
+    for command, numbers in re.findall(r"([MLhvz])([-\d. ]*)", path.get("d")):
         values = [float(number) for number in numbers.split()]
         if command in "ML":
             x, y = values
@@ -293,7 +297,7 @@ def path_points(path):
             x += values[0]
         elif command == "v":
             y += values[0]
-        yield x, y
+        yield x + dx, y + dy
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -310,7 +314,7 @@ def test_the_svg_and_the_figure_say_the_same_in_the_same_places(name):
         x, y = float(text.get("x")), sheet.height - float(text.get("y")) + 0.35 * size
         near = [place for place in places if place[0] == text.text]
         assert min(abs(a - x) + abs(b - y) for _, a, b in near) < 0.2, text.text
-    ours = [point for path in page.iter("path") for point in path_points(path.get("d"))]
+    ours = [point for path in page.iter("path") for point in path_points(path)]
     for artist in drawn.findobj(PolyCollection) + drawn.findobj(LineCollection):
         assert len(artist.get_paths())
     theirs = [
@@ -336,12 +340,13 @@ def test_the_svg_is_an_image_with_a_name_and_every_colour_follows_the_theme(name
     assert not re.search("#[0-9a-f]{6}", text)
 
 
-def test_a_figure_of_matplotlib_becomes_svg_in_the_colours_of_the_theme():
-    picture = draw_losses({"mine": [3.0, 2.0], "theirs": [3.0, 1.0]}, 3, 3.5)
-    words = repr(picture)
-    text = svg(picture.figure(), words)
-    page = ElementTree.fromstring(text.replace("xlink:", ""))  # HTML knows this prefix
-    assert page.get("aria-label") == words
-    assert "var(--lstm-batch)" in text
-    assert {"mine", "theirs", "loss"} <= {"".join(t.itertext()).strip() for t in page.iter()}
-    assert "<style" not in text
+def test_a_curve_ends_at_its_name_and_stays_on_the_sheet():
+    losses = {"mine": [9.0, 2.0, 1.0], "theirs": [3.0, 1.0, 1.0]}
+    shapes = draw_losses(losses, 3, 3.5, window=1).drawing.shapes
+    curves = [s.paths[0] for s in shapes if isinstance(s, Lines) and len(s.paths[0]) == 3][1:]
+    names = {s.text: s for s in shapes if isinstance(s, Words) and s.text in losses}
+    assert len(curves) == len(names) == 2
+    assert curves[0][0][1] > curves[1][0][1]  # a loss above the sheet lies on its upper edge
+    assert all(50 <= y <= 320 for curve in curves for _, y in curve)
+    heights = sorted(words.y for words in names.values())
+    assert heights[1] - heights[0] > 17  # both end at the same place

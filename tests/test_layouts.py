@@ -59,19 +59,10 @@ def test_short_sentences_end_in_pads():
 
 def test_brackets_nest_as_deep_as_the_tensor_has_axes():
     grid = word_grid(["a b", "c"])
-    assert grid.brackets() == "[[a  c],\n [b  ·]]"
+    assert str(grid) == "[[a  c],\n [b  ·]]"
     assert str(grid[0]) == "[a  c]"
     assert str(grid[0, 0]) == "a"
     assert str(grid.view(1, 2, 2)).startswith("[[[")
-
-
-def test_a_table_names_both_axes_and_escapes_the_words():
-    table = word_grid(["<b> x"]).table("seq_len", "batch")
-    assert "seq_len" in table
-    assert "&lt;b&gt;" in table
-    assert "<b>" not in table
-    with pytest.raises(ValueError, match="two axes"):
-        word_grid().view(1, 10, 3).table()
 
 
 def test_the_past_of_the_same_sentence_reaches_a_step():

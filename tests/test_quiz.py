@@ -146,7 +146,7 @@ def test_it_ends_with_a_result_and_starts_again():
     assert repr(quiz) == (
         "The result. Score: 6 of 8 at the first try. Look again at 3, 6. Next starts again."
     )
-    marks = [shape.text for shape in quiz._picture.drawing.shapes if isinstance(shape, Words)]
+    marks = [shape.text for shape in quiz.drawing.shapes if isinstance(shape, Words)]
     assert (marks.count("✓ first try"), marks.count("✓ second try")) == (6, 1)
     assert marks.count("✗ missed") == 1
     quiz.next()

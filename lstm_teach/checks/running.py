@@ -15,7 +15,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, ParamSpec
 
 import torch
@@ -82,20 +82,12 @@ def run_in_time(
 
 
 def run_learner(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Call a learner's function; an exception in it becomes a report.
-
-    Args:
-        function: what the learner wrote: a function, a class or a module.
-        args: its positional arguments.
-        kwargs: its keyword arguments.
+    """Call what a learner wrote, a function, a class or a module; an exception becomes a report.
 
     Returns:
         What the function returns, or a `Report`: "not_attempted" where it is still a stub (it
         returns None or ``...``, raises NotImplementedError or trips over a ``...``), and
-        "raises" with the learner's own line for every other exception.
-
-    Raises:
-        KeyboardInterrupt: the person at the keyboard wants the check to stop.
+        "raises" with the learner's own line for every other exception but KeyboardInterrupt.
     """
     try:
         result = function(*args, **kwargs)
@@ -151,7 +143,12 @@ def leaves_no_trace(check: Callable[P, Report]) -> Callable[P, Report]:
             try:
                 report = check(*args, **kwargs)
             except Exception as error:
-                report = _could_not_go_on(error)
+                place = f"\nThis comes from {learners_line(error)}." * bool(learners_line(error))
+                report = Report(
+                    "cannot_check",
+                    f"The check could not go on: {_quoted(error)}{place}",
+                    headline="the check itself could not go on",
+                )
         lines = printed.getvalue().splitlines()
         if not lines:
             return report
@@ -174,7 +171,8 @@ def learners_line(error: BaseException) -> str:
         return ""
     frame, number = own
     code = frame.f_code
-    place = "your cell" if _is_cell(code.co_filename) else f"`{Path(code.co_filename).name}`"
+    is_cell = "ipykernel_" in code.co_filename or code.co_filename.startswith("<ipython-input")
+    place = "your cell" if is_cell else f"`{Path(code.co_filename).name}`"
     inside = "" if code.co_name.startswith("<") else f" (in `{code.co_name}`)"
     source = linecache.getline(code.co_filename, number, frame.f_globals).strip()
     shown = f": `{_without_backticks(source)}`" if source else ""
@@ -183,18 +181,12 @@ def learners_line(error: BaseException) -> str:
 
 def _learners_frame(error: BaseException) -> tuple[FrameType, int] | None:
     """The innermost frame and line that is neither this package's nor a library's."""
-    frames = list(traceback.walk_tb(error.__traceback__))
-    own = [(frame, line) for frame, line in frames if not is_foreign(frame.f_code.co_filename)]
+    own = [
+        (frame, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if not frame.f_code.co_filename.startswith(_NOT_THE_LEARNERS)
+    ]
     return own[-1] if own else None
-
-
-def _could_not_go_on(error: Exception) -> Report:
-    return Report(
-        "cannot_check",
-        f"The check could not go on: {_quoted(error)}"
-        + (f"\nThis comes from {place}." if (place := learners_line(error)) else ""),
-        headline="the check itself could not go on",
-    )
 
 
 def _report_on(error: BaseException, function: Callable[..., Any]) -> Report:
@@ -209,7 +201,8 @@ def _report_on(error: BaseException, function: Callable[..., Any]) -> Report:
             "Where your code is called in another way, say how: `call=`.",
         )
     place = place_of(*own)
-    if isinstance(error, NotImplementedError) and not _raised_by_a_library(error.__traceback__):
+    *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
+    if isinstance(error, NotImplementedError) and innermost is own[0]:
         return Report(
             "not_attempted",
             f"{_name(function, 'Your')} raises `NotImplementedError`: it is still the stub. "
@@ -250,20 +243,6 @@ def _name(function: Callable[..., Any], your: str = "your") -> str:
     own = f"{kind}.forward" if isinstance(function, torch.nn.Module) else kind
     name = getattr(function, "__name__", own)
     return f"{your} function" if name == "<lambda>" else f"`{name}`"
-
-
-def _is_cell(filename: str) -> bool:
-    return "ipykernel_" in filename or filename.startswith("<ipython-input")
-
-
-def is_foreign(filename: str) -> bool:
-    """Whether a file belongs to this package or a library, and not to the learner."""
-    return filename.startswith(_NOT_THE_LEARNERS)
-
-
-def _raised_by_a_library(trace: TracebackType | None) -> bool:
-    *_, (frame, _) = traceback.walk_tb(trace)
-    return is_foreign(frame.f_code.co_filename)
 
 
 def _shorten(text: str) -> str:

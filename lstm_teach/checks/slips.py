@@ -157,17 +157,6 @@ def _calls(node: ast.AST, names: tuple[str, ...]) -> bool:
     return getattr(function, "attr", getattr(function, "id", "")) in names
 
 
-def _own(place: Place) -> dict[str, Any]:
-    """What stands in `self`, where that is a module."""
-    own = place.frame.f_locals.get("self")
-    return vars(own) if isinstance(own, nn.Module) else {"_modules": {}}
-
-
-@_slip(ast.AST, "Before a module gets its first part, its `__init__` calls `super().__init__()`.")
-def _no_super(place: Place, node: ast.AST) -> Found:
-    return None if "_modules" in _own(place) else {}
-
-
 @_slip(
     ast.Name,
     "`{name}` is packed: it has no time axis to index. First unpack it, "
@@ -175,27 +164,6 @@ def _no_super(place: Place, node: ast.AST) -> Found:
 )
 def _packed(place: Place, node: ast.Name) -> Found:
     return {"name": node.id} if isinstance(place.value(node), PackedSequence) else None
-
-
-@_slip(
-    ast.Call,
-    "`range` counts, so it takes a number: `range(len({name}))`. To walk over the steps "
-    "themselves: `for step in {name}:`.",
-)
-def _range_of_a_tensor(place: Place, node: ast.Call) -> Found:
-    for argument in node.args if _calls(node, ("range",)) else ():
-        if isinstance(place.value(argument), Tensor | list | tuple | nn.ModuleList):
-            return {"name": ast.unparse(argument)}
-    return None
-
-
-@_slip(
-    ast.Call,
-    "`{name}` is a list of modules and cannot be called. Loop over it, and call each one.",
-)
-def _called_a_list(place: Place, node: ast.Call) -> Found:
-    called = isinstance(place.value(node.func), list | nn.ModuleList)
-    return {"name": ast.unparse(node.func)} if called else None
 
 
 @_slip(ast.Call, "The order is x first, then h and c as one pair: `{cell}(x, (h, c))`.")
@@ -332,7 +300,8 @@ def _cut_without_dim(place: Place, node: ast.Call) -> Found:
     "converted or trained with it. Use `nn.ModuleList(...)`.",
 )
 def _plain_list(place: Place, node: ast.AST) -> Found:
-    for name, value in _own(place).items():
+    own = place.frame.f_locals.get("self")
+    for name, value in vars(own).items() if isinstance(own, nn.Module) else ():
         if isinstance(value, list | tuple) and any(isinstance(part, nn.Module) for part in value):
             return {"name": name}
     return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from textwrap import wrap
 from typing import Any, ClassVar, NamedTuple
 
@@ -18,6 +19,7 @@ from ..figures.palette import css
 from ..language import translated
 from .picture import Picture, bundle
 
+Traits = Mapping[str, Mapping[str, Any]]
 LABEL = {"description_width": "110px"}
 PANEL = (
     f"background:{css('paper')};color:{css('ink')};padding:8px 12px;font-size:13px;"
@@ -38,18 +40,19 @@ class View(NamedTuple):
         return raster.figure(self.drawing)
 
 
-def refusal(code: str, error: str, words: str, height: int, details: str = "") -> View:
-    """What PyTorch answers where it refuses an expression or an input, and `words` about it."""
+def refusal(code: str, error: Exception, why: str, height: int, details: str = "") -> View:
+    """What PyTorch answers where it refuses an expression or an input, and why."""
     drawing, middle = Drawing(1100, height), height / 2
+    message = f"{type(error).__name__}: {error}"
     drawing.text(550, middle + 35, code, size=11, mono=True)
     drawing.text(550, middle, "PyTorch would say", size=11, color="muted")
-    for line, part in enumerate(wrap(error, 100)):
+    for line, part in enumerate(wrap(message, 100)):
         drawing.text(550, middle - 35 - 24 * line, part, size=11, bold=True, mono=True)
-    return View(drawing, words, details)
+    return View(drawing, f"PyTorch would say: `{message}`. {why}", details)
 
 
-class Explorer(ABC):
-    """Controls, one picture and one sentence, redrawn together.
+class Explorer(Picture, ABC):
+    """A picture and its sentence, with controls that draw them anew.
 
     A subclass makes its controls, hands them over, and says in `look` what their values show.
 
@@ -68,14 +71,16 @@ class Explorer(ABC):
         for control in controls.values():
             _in_the_readers_language(control)
         self._quiet = False
-        self._picture = Picture(*self._see(self.values))
+        for name, control in self.controls.items():
+            self._move(self.follow(name, self.values))
+            control.add_class("lstm-control")
+            control.observe(partial(self._moved, name), "value")
+        super().__init__(*self._see(self.values))
+        # Linked after the controls are observed: a new picture leaves before a field's new number.
         rows = [_with_number_field(control) for control in self.controls.values()]
         panel = widgets.Box([*rows, *extra], layout={"flex_flow": "row wrap"})
-        self.widget = widgets.VBox([panel, self._picture.widget])
+        self.widget = widgets.VBox([panel, self.widget])
         self.widget.add_class("lstm-explorer")
-        for control in self.controls.values():
-            control.add_class("lstm-control")
-            control.observe(self._redraw, "value")
 
     def _see(self, values: Mapping[str, Any]) -> View:
         with torch.device("cpu"):  # whatever the reader made the default
@@ -84,6 +89,10 @@ class Explorer(ABC):
     @abstractmethod
     def look(self, **values: Any) -> View:
         """Compute what the controls' values show; called with every control's value by name."""
+
+    def follow(self, moved: str, values: dict[str, Any]) -> Traits:
+        """What other controls become where the control `moved` has moved: their traits by name."""
+        return {}
 
     @property
     def values(self) -> dict[str, Any]:
@@ -95,25 +104,35 @@ class Explorer(ABC):
 
     def set(self, **values: Any) -> None:
         """Move several controls and redraw once."""
-        self._quiet = True
-        try:
-            for name, value in values.items():
-                self.controls[name].value = value
-        finally:
-            self._quiet = False
-        self._redraw()
+        for name, value in values.items():
+            self._move({name: {"value": value}})
+            self._move(self.follow(name, self.values))
+        self.update(*self._see(self.values))
 
     def describe(self) -> str:
         """The sentence that says what the picture shows now."""
-        return self._picture.words
+        return self.words
 
-    def figure(self) -> Figure:
-        """The picture as a matplotlib Figure."""
-        return self._picture.figure()
+    def _moved(self, name: str, _: Any) -> None:
+        if self._quiet:
+            return
+        values = self.values
+        followers = self.follow(name, values)
+        # The eye waits for the picture: it is drawn for the other controls before they move.
+        new = {each: traits["value"] for each, traits in followers.items() if "value" in traits}
+        self.update(*self._see(values | new))
+        self._move(followers)
 
-    def _redraw(self, _: Any = None) -> None:
-        if not self._quiet:
-            self._picture.update(*self._see(self.values))
+    def _move(self, controls: Traits) -> None:
+        """Change controls without a redraw."""
+        self._quiet = True
+        try:
+            for name, traits in controls.items():
+                with self.controls[name].hold_sync():
+                    for trait, value in traits.items():
+                        setattr(self.controls[name], trait, value)
+        finally:
+            self._quiet = False
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         values = self.values
@@ -122,7 +141,7 @@ class Explorer(ABC):
             there = {name: value for name, value in move.items() if name in values}
             if there.items() - values.items():
                 pictures.append((self._said(there), self._see({**values, **there}).drawing))
-        return bundle(self.widget, raster.contact_sheet(pictures), self.describe())
+        return bundle(self.widget, raster.contact_sheet(pictures), self.words)
 
     def _said(self, values: Mapping[str, Any]) -> str:
         """Where the controls stand, in the words of the pictures."""
@@ -132,19 +151,11 @@ class Explorer(ABC):
             said.append(f"{self._labels[name]}: {named.get(value, value)}")
         return ", ".join(said)
 
-    def __repr__(self) -> str:
-        """The sentence."""
-        return self.describe()
 
-
-def whole_number(name: str, value: int, low: int, high: int) -> widgets.IntSlider:
-    """A slider for a whole number; the explorer sets a labelled number field beside it."""
-    return widgets.IntSlider(value, low, high, description=name, readout=False)
-
-
-def real_number(name: str, value: float, low: float, high: float, step: float) -> Any:
-    """A slider for a real number; the explorer sets a labelled number field beside it."""
-    return widgets.FloatSlider(value, min=low, max=high, step=step, description=name, readout=False)
+def number(name: str, value: float, low: float, high: float, step: float = 1) -> Any:
+    """A slider, of whole numbers where `step` is one; a labelled number field comes beside it."""
+    kind = widgets.IntSlider if isinstance(step, int) else widgets.FloatSlider
+    return kind(value=value, min=low, max=high, step=step, description=name, readout=False)
 
 
 def switch(name: str, value: bool = False) -> widgets.Checkbox:
@@ -171,11 +182,20 @@ def constructor(options: Mapping[str, Any], *sizes: int) -> str:
     return f"lstm = nn.LSTM({', '.join([*map(str, sizes), *given])})"
 
 
-def button(label: str, press: Any) -> widgets.Button:
-    """A button that calls `press` without arguments."""
+def button(label: str, press: Callable[..., Any], *given: Any) -> widgets.Button:
+    """A button that calls `press` with what is `given`."""
     made = widgets.Button(description=translated(label))
-    made.on_click(lambda _: press())
+    made.on_click(lambda _: press(*given))
     return made
+
+
+def both_ways(slider: Any, what: str) -> list[widgets.Button]:
+    """Two buttons that move a slider one back and one on, as far as it goes."""
+
+    def move(by: int) -> None:
+        slider.value = min(max(slider.value + by, slider.min), slider.max)
+
+    return [button(f"Previous {what}", move, -1), button(f"Next {what}", move, 1)]
 
 
 def _in_the_readers_language(control: widgets.ValueWidget) -> None:
@@ -195,12 +215,9 @@ def _with_number_field(control: widgets.ValueWidget) -> widgets.Widget:
     if not isinstance(control, widgets.IntSlider | widgets.FloatSlider):
         return control
     whole = isinstance(control, widgets.IntSlider)
-    traits = ("value", "min", "max", "step", "description")
-    field = (widgets.BoundedIntText if whole else widgets.BoundedFloatText)(
-        **{trait: getattr(control, trait) for trait in traits},
-        style=LABEL,
-        layout={"width": "180px"},
-    )
+    kind = widgets.BoundedIntText if whole else widgets.BoundedFloatText
+    same = {each: getattr(control, each) for each in ("value", "min", "max", "step", "description")}
+    field = kind(**same, style=LABEL, layout={"width": "180px"})
     control.description = ""
     control.layout.width = "150px"
     for trait in ("value", "disabled", "max"):

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
-from ..figures.palette import AXES, LIGHT
-from ..figures.raster import new_figure
+from ..figures.drawing import Drawing, Point
+from ..figures.palette import AXES
 from .picture import Picture
 
-INK, MUTED, FAINT = (LIGHT[name] for name in ("ink", "muted", "faint"))
-# The style and width of each curve; the first is broad, so that others may lie on it.
-LOOKS = (("-", 6), ("--", 1.8), ("-.", 1.8), (":", 2.2))
+LEFT, RIGHT, BOTTOM, TOP = 70, 740, 52, 318
+# The style, width and strength of each curve; the first is broad, so that others may lie on it.
+LOOKS = (("-", 8, 0.45), ("--", 2.5, 1), ("-.", 2.5, 1), (":", 3, 1))
 
 
 def draw_curves(
@@ -27,17 +23,14 @@ def draw_curves(
         steps: how many steps the whole training has.
         chance: the accuracy of guessing.
     """
-    figure, axes = _axes(accuracies, steps, "accuracy", 15)
-    axes.axhline(chance, color=FAINT, linewidth=1)
-    axes.text(steps * 0.99, chance, "chance", ha="right", va="top", color=MUTED)
-    axes.set_ylim(0.3, 1.05)
-    axes.set_yticks([0.5, 0.75, 1], ["50 %", "75 %", "100 %"])
+    ticks = {0.5: "50 %", 0.75: "75 %", 1.0: "100 %"}
+    drawing = _draw(accuracies, steps, "accuracy", 15, (0.3, 1.05), ticks, (chance, "chance"))
     ends = [
-        f"{name} ends {'above 95 %' if np.mean(curve[-15:]) > 0.95 else 'below 95 %'}"
+        f"{name} ends {'above' if sum(curve[-15:]) / len(curve[-15:]) > 0.95 else 'below'} 95 %"
         for name, curve in accuracies.items()
         if len(curve)
     ]
-    return Picture(figure, f"Accuracy, up to step {steps}: {'; '.join(ends) or 'no step yet'}.")
+    return Picture(drawing, f"Accuracy, up to step {steps}: {'; '.join(ends) or 'no step yet'}.")
 
 
 def draw_losses(
@@ -51,46 +44,54 @@ def draw_losses(
         guess: the loss of a model that knows nothing.
         window: over how many steps to take the mean.
     """
-    figure, axes = _axes(losses, steps, "loss", window, max(guess * 1.1, 1))
-    axes.axhline(guess, color=MUTED, linewidth=1)
-    axes.text(steps * 0.99, guess, "knows nothing", ha="right", va="bottom", color=MUTED)
+    top = max(guess * 1.1, 1)
+    ticks = {float(loss): str(loss) for loss in range(int(top) + 1)}
+    drawing = _draw(losses, steps, "loss", window, (0, top), ticks, (guess, "knows nothing"))
     shown = [name for name, curve in losses.items() if len(curve)]
-    return Picture(figure, f"Loss, up to step {steps}: {'; '.join(shown) or 'no step yet'}.")
+    return Picture(drawing, f"Loss, up to step {steps}: {'; '.join(shown) or 'no step yet'}.")
 
 
-def _axes(
-    curves: Mapping[str, Sequence[float]], steps: int, what: str, window: int, top: float = 1.05
-) -> tuple[Figure, Axes]:
-    """A figure with the curves, each with its name at its end."""
-    figure = new_figure(1000, 340)
-    axes = figure.add_axes((0.07, 0.15, 0.67, 0.8))
+def _draw(
+    curves: Mapping[str, Sequence[float]],
+    steps: int,
+    what: str,
+    window: int,
+    limits: tuple[float, float],
+    ticks: Mapping[float, str],
+    level: tuple[float, str],
+) -> Drawing:
+    """Curves, each the mean of its last `window` values and with its name at its end."""
+    drawing, (low, high) = Drawing(1000, 340), limits
+
+    def at(step: float, value: float) -> Point:
+        height = (min(max(value, low), high) - low) / (high - low)
+        return LEFT + (RIGHT - LEFT) * step / steps, BOTTOM + (TOP - BOTTOM) * height
+
+    drawing.lines([[(LEFT, TOP), (LEFT, BOTTOM), (RIGHT, BOTTOM)]], "ink")
+    drawing.label(14, TOP + 12, what)
+    drawing.text((LEFT + RIGHT) / 2, 12, "step")
+    apart = next(n for k in range(9) for n in (10**k, 2 * 10**k, 5 * 10**k) if 6 * n >= steps)
+    for value, words in ticks.items():
+        x, y = at(0, value)
+        drawing.lines([[(x - 4, y), (x, y)]], "ink")
+        drawing.text(x - 8, y, words, align="right")
+    for step in range(0, steps + 1, apart):
+        x, y = at(step, low)
+        drawing.lines([[(x, y - 4), (x, y)]], "ink")
+        drawing.text(x, y - 14, str(step))
+    drawing.lines([[at(0, level[0]), at(steps, level[0])]], "muted")
+    drawing.text(RIGHT - 8, at(0, level[0])[1] - 10, level[1], align="right", color="muted")
     ends = []
-    for (name, curve), axis, (style, width) in zip(curves.items(), AXES, LOOKS, strict=False):
-        if len(curve):
-            color, alpha = LIGHT[axis], 0.45 if width > 3 else 1
-            # The mean of the last `window` values at every step.
-            sums, stops = np.cumsum([0.0, *curve]), np.arange(1, len(curve) + 1)
-            starts = np.maximum(0, stops - window)
-            smooth = (sums[stops] - sums[starts]) / (stops - starts)
-            axes.plot(smooth, color=color, linestyle=style, linewidth=width, alpha=alpha)
-            ends.append((float(smooth[-1]), len(smooth), name, color))
+    for (name, curve), axis, (style, width, strength) in zip(
+        curves.items(), AXES, LOOKS, strict=False
+    ):
+        parts = [curve[max(0, step - window) : step] for step in range(1, len(curve) + 1)]
+        points = [at(step, sum(part) / len(part)) for step, part in enumerate(parts)]
+        drawing.lines([points] if points else [], axis, style=style, width=width, strength=strength)
+        ends += [(points[-1][::-1], name, axis)] if points else []
     height = 0.0
-    for value, x, name, color in sorted(ends):
-        height = max(value, height + top * 0.065)
-        axes.annotate(
-            name,
-            (x, value),
-            (steps * 1.04, height),
-            va="center",
-            color=color,
-            weight="bold",
-            annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8, "relpos": (0, 0.5)},
-        )
-    axes.set(xlim=(0, steps), ylim=(0, top), xlabel="step", ylabel=what)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(INK)
-    axes.tick_params(colors=INK)
-    axes.xaxis.label.set_color(INK)
-    axes.yaxis.label.set_color(INK)
-    return figure, axes
+    for (y, x), name, axis in sorted(ends):
+        height = max(y, height + 18)
+        drawing.lines([[(x + 3, y), (RIGHT + 22, height)]], axis)
+        drawing.label(RIGHT + 27, height, name, color=axis, bold=True)
+    return drawing

@@ -12,7 +12,7 @@ import torch
 
 from ..cells import lstm_step
 from ..figures.drawing import Box, Drawing
-from .base import Explorer, View, button, real_number
+from .base import Explorer, View, button, number
 
 LATER = 10  # steps that are looked ahead
 GATES = {
@@ -48,11 +48,9 @@ class GateExplorer(Explorer):
     def __init__(self) -> None:
         """Start halfway: half of the old c stays, most of the candidate comes in."""
         sums = {"i": 1.0, "f": 0.0, "g": 1.0, "o": 1.0}
-        controls = {gate: real_number(f"into {gate}", sums[gate], -8, 8, 0.1) for gate in GATES}
-        controls["c"] = real_number("old c", 1.5, -4, 4, 0.1)
-        self.presets = {
-            name: button(name, partial(self.set, **preset)) for name, preset in PRESETS.items()
-        }
+        controls = {gate: number(f"into {gate}", sums[gate], -8, 8, 0.1) for gate in GATES}
+        controls["c"] = number("old c", 1.5, -4, 4, 0.1)
+        self.presets = {k: button(k, partial(self.set, **values)) for k, values in PRESETS.items()}
         super().__init__(controls, widgets.HBox([*self.presets.values()]))
 
     def look(self, **values: Any) -> View:
@@ -130,13 +128,12 @@ def _draw_sum(drawing: Drawing, old: float, kept: float, written: float, new: fl
         ("+ i * g", written, kept, new, STRONG, STRONG),
         ("new c", new, 0.0, new, "ink", "ink"),
     )
-    for column, (name, shown, start, end, fill, edge) in enumerate(bars):
-        x = 417 + 64 * column
+    for x, (name, shown, start, end, fill, edge) in zip((417, 481, 545, 609), bars, strict=True):
         drawing.boxes(_bar(x, 42, at(start), at(end)), fill, edge)
         drawing.text(x + 21, FOOT - 16, name, size=9.5, bold=True, mono=True)
         drawing.text(x + 21, FOOT - 36, f"{shown:+.2f}", size=9.5, mono=True)
-        if column in (1, 2):
-            drawing.lines([[(x + 42, at(end)), (x + 64, at(end))]], "muted")
+    for x, value in ((523, kept), (587, new)):
+        drawing.lines([[(x, at(value)), (x + 22, at(value))]], "muted")
 
 
 def _draw_h(drawing: Drawing, whole: float, h: float) -> None:

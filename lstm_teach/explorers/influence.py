@@ -14,7 +14,7 @@ from ..figures.cards import Table
 from ..figures.drawing import Drawing, count
 from ..figures.palette import STRONGEST
 from ..layouts import PAD, influence, lengths_of, word_grid
-from .base import Explorer, View, choice, constructor, refusal, switch, whole_number
+from .base import Explorer, Traits, View, choice, constructor, number, refusal, switch
 
 FEATURES, HIDDEN, HEIGHT = 16, 8, 480
 LAYOUTS = ("[batch, seq_len]", "[seq_len, batch]")
@@ -35,9 +35,9 @@ PLACES = [(row, step) for row in range(BATCH) for step in range(SEQ_LEN)]
 class _Reader(nn.Module):
     """An nn.LSTM and the way in which its results are read."""
 
-    def __init__(self, lstm: nn.LSTM, read: str, packed: bool, part: int | None = None) -> None:
+    def __init__(self, lstm: nn.LSTM, read: str, packed: bool) -> None:
         super().__init__()
-        self.lstm, self.read, self.packed, self.part = lstm, READS[read], packed, part
+        self.lstm, self.read, self.packed = lstm, READS[read], packed
 
     def forward(self, x: Tensor) -> Tensor:
         first = self.lstm.batch_first
@@ -45,8 +45,7 @@ class _Reader(nn.Module):
         output, (h_n, _) = self.lstm(given)
         if self.packed:
             output = pad_packed_sequence(output, batch_first=first)[0]
-        result = self.read(output, h_n)
-        return result if self.part is None else result.split(HIDDEN, -1)[self.part]
+        return self.read(output, h_n)
 
 
 class _Reach(NamedTuple):
@@ -56,8 +55,12 @@ class _Reach(NamedTuple):
     step: int
     read: str
     result: str  # the position as code
-    strengths: Tensor
-    halves: Sequence[Tensor]  # the strengths of each direction's half, of two directions
+    parts: Sequence[Tensor]  # one, or of two directions one for each half of the result
+
+    @property
+    def total(self) -> Tensor:
+        """The strengths of all parts."""
+        return torch.stack([*self.parts]).sum(0)
 
 
 class InfluenceExplorer(Explorer):
@@ -78,19 +81,17 @@ class InfluenceExplorer(Explorer):
             "batch_first": switch("batch_first", True),
             "bidirectional": switch("bidirectional"),
             "packed": switch("packed"),
-            "num_layers": whole_number("num_layers", 1, 1, 3),
-            "sentence": whole_number("sentence", 1, 0, 2),
-            "step": whole_number("step", 3, 0, 9),
+            "num_layers": number("num_layers", 1, 1, 3),
+            "sentence": number("sentence", 1, 0, 2),
+            "step": number("step", 3, 0, 9),
         }
         for name, value in start.items():
             controls[name].value = value
         super().__init__(controls)
-        self.controls["read"].observe(self._allow_a_step, "value")
-        self._allow_a_step()
 
-    def _allow_a_step(self, _: Any = None) -> None:
+    def follow(self, moved: str, values: dict[str, Any]) -> Traits:
         """Only one position of output has a step to choose."""
-        self.controls["step"].disabled = self.controls["read"].value != POSITION
+        return {"step": {"disabled": values["read"] != POSITION}}
 
     def look(self, **values: Any) -> View:
         """Run the model once forward and once backward, and show what the gradient reaches."""
@@ -102,28 +103,24 @@ class InfluenceExplorer(Explorer):
         make = constructor(values, FEATURES, HIDDEN)
         call = f"output, (h_n, c_n) = lstm({'packed' if packed else 'x'})"
         code, model = f"{make}    {call}", f"The model: `{make}`, `{call}`."
+        reader = _Reader(lstm, read, packed)
         try:
             with torch.no_grad():
-                shape = _Reader(lstm, read, packed)(x).shape
+                shape = reader(x).shape
         except (RuntimeError, IndexError) as error:
-            message = f"{type(error).__name__}: {error}"
-            why = "A loud error is the better kind: it points at a line."
-            words = f"PyTorch would say: `{message}`. {why} {model}"
-            return refusal(code, message, words, HEIGHT)
-        at = (sentence, step) if time else (step, sentence)
-        index: Any = at if read == POSITION else sentence
-        both = lstm.bidirectional and shape[-1] == 2 * HIDDEN
-        readers = [_Reader(lstm, read, packed, part) for part in ((0, 1) if both else (None,))]
-        strengths = [influence(reader, x, index) for reader in readers]
-        strengths = [each if time else each.t() for each in strengths]
-        halves, total = strengths if both else [], torch.stack(strengths).sum(0)
+            why = f"A loud error is the better kind: it points at a line. {model}"
+            return refusal(code, error, why, HEIGHT)
+        at: tuple[int, ...] = (sentence, step) if time else (step, sentence)
         made, result, left = "output", f"output[{at[0]}, {at[1]}]", axes
         if read != POSITION:
-            made, result = f"answer = {read}", f"answer[{sentence}]"
+            at, made, result = (sentence,), f"answer = {read}", f"answer[{sentence}]"
             # The axis of x that is left when the last step is read.
             first = read == "output[:, -1]" or (lstm.batch_first and read != "output[-1]")
             left = axes[:1] if first else axes[1:]
-        reach = _Reach(sentence, step, read, result, total, halves)
+        width = HIDDEN if lstm.bidirectional else shape[-1]
+        halves = [slice(start, start + width) for start in range(0, shape[-1], width)]
+        parts = [influence(reader, x, (*at, half)) for half in halves]
+        reach = _Reach(sentence, step, read, result, [p if time else p.t() for p in parts])
         title, words, right = _say(reach, lstm.batch_first == bool(time))
         drawing = Drawing(1100, HEIGHT)
         drawing.label(20, 460, code, size=10, mono=True)
@@ -155,7 +152,7 @@ def _lstm(**options: Any) -> nn.LSTM:
 def _say(reach: _Reach, along_time: bool) -> tuple[str, str, bool]:
     """The title of the picture, the sentence or two, and whether the words are the right ones."""
     result, sentence = reach.result, reach.sentence
-    pairs = reach.strengths.nonzero().tolist()
+    pairs = reach.total.nonzero().tolist()
     own = [WORDS[row][step] for row, step in pairs if row == sentence]
     others = [WORDS[row][step] for row, step in pairs if row != sentence]
     words = [word for word in own if word != PAD]
@@ -180,8 +177,8 @@ def _say(reach: _Reach, along_time: bool) -> tuple[str, str, bool]:
     title, halves = f"{result} sees {count(len(words), 'word')} of its own sentence", ""
     if pads:
         title += f", and {pads}"
-    if reach.halves:
-        forward, backward = (count(int(half.count_nonzero()), "step") for half in reach.halves)
+    if len(reach.parts) == 2:
+        forward, backward = (count(int(half.count_nonzero()), "step") for half in reach.parts)
         title = f"{result}: first half (forward) sees {forward}, second (backward) {backward}"
         halves = f" Its first half, forward, sees {forward}; its second, backward, {backward}."
     if not along_time:
@@ -224,8 +221,8 @@ def _draw_words(drawing: Drawing, reach: _Reach) -> None:
     for step in range(SEQ_LEN):
         drawing.text(table.centre(0, step)[0], 238, f"t = {step}", size=8.5, color=OWN, bold=True)
     # From 0 to 1, the small ones raised so that they are seen.
-    levels, *halves = (
-        (each / each.max().clamp(min=1e-30)) ** 0.35 for each in (reach.strengths, *reach.halves)
+    levels, *parts = (
+        (each / each.max().clamp(min=1e-30)) ** 0.35 for each in (reach.total, *reach.parts)
     )
     dark = [at for at in PLACES if not levels[at]]
     drawing.boxes([table.box(*at) for at in dark], "paper", "faint")
@@ -238,13 +235,13 @@ def _draw_words(drawing: Drawing, reach: _Reach) -> None:
         strength = 1.0 if level == 1 else STRONGEST * level
         box = left, bottom, width, _ = table.box(*at)
         drawing.boxes([box], kind, kind, width=2.5, strength=strength)
-        for place, part in enumerate(halves or [levels]):
+        for place, part in enumerate(parts):
             if part[at]:
                 bar = (left, bottom - 9 - 8 * place, max(3, (width - 22) * float(part[at])), 5)
                 drawing.boxes([bar], kind, "none")
         ink, shown = "ink" if level < 1 else "paper", "pad" if word == PAD else word
         drawing.text(x, y, shown, size=8, color=ink, bold=True)
-    _draw_walk(drawing, table, reach.strengths)
+    _draw_walk(drawing, table, reach.total)
     x = 118.0
     for kind, words in ((OWN, "reaches it, own sentence"), (OTHER, "reaches it, other sentence")):
         drawing.boxes([(x, 10, 26, 12)], f"pale {kind}", kind, width=2.5)
@@ -252,7 +249,7 @@ def _draw_words(drawing: Drawing, reach: _Reach) -> None:
         x += 240
     drawing.boxes([(x, 10, 26, 12)], "paper", "faint")
     drawing.label(x + 34, 16, "does not reach it", color="muted")
-    bars = "upper bar: forward half, lower: backward" if halves else "longer bar: stronger"
+    bars = "upper bar: forward half, lower: backward" if len(parts) == 2 else "longer bar: stronger"
     drawing.label(x + 170, 16, bars)
 
 

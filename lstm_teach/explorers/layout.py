@@ -14,7 +14,7 @@ from ..figures.cards import Table
 from ..figures.drawing import Drawing, Point
 from ..figures.palette import axis_kind
 from ..layouts import Words, word_grid
-from .base import PANEL, Explorer, View, choice, refusal, whole_number
+from .base import PANEL, Explorer, View, choice, number, refusal
 
 HEIGHT = 430
 # What is taken, and the code that says so with `i` and the two sizes put in.
@@ -45,7 +45,7 @@ class LayoutExplorer(Explorer):
             {
                 "batch_first": choice("x is", layouts, batch_first),
                 "take": choice("take", TAKE, take),
-                "i": whole_number("i", i, -1, 9),
+                "i": number("i", i, -1, 9),
             }
         )
 
@@ -59,12 +59,11 @@ class LayoutExplorer(Explorer):
         try:
             result, taken = take(x, i), torch.isin(places.ids, take(places, i).ids)
         except IndexError as error:
-            words = (
-                f"`{code}` on an x of {list(x.shape)}: PyTorch would say `IndexError: {error}`. "
-                "The axis that you index has fewer places: it is not the axis that you have in "
-                "mind."
+            why = (
+                f"`{code}` indexes an axis of x, {list(x.shape)}, that has fewer places: it is not "
+                "the axis that you have in mind."
             )
-            return refusal(code, f"IndexError: {error}", words, HEIGHT)
+            return refusal(code, error, why, HEIGHT)
         left, said = _say(values["take"], axes, result)
         drawing = Drawing(1100, HEIGHT)
         _draw_words(drawing, (40, 390), "x", x, axes, taken)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import ipywidgets as widgets
@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from ..cells import Trace, trace
+from ..figures.cards import Table
 from ..figures.drawing import Box, Drawing, Point, count
 from ..figures.palette import STRONGEST
 from ..words import SENTENCES
-from .base import Explorer, View, button, choice, whole_number
+from .base import Explorer, Traits, View, both_ways, choice, number
 from .picture import Picture
 
 FEATURES, HIDDEN = 16, 8
@@ -65,34 +66,33 @@ class LoopExplorer(Explorer):
             )
         self._cell = _default_cell() if cell is None else cell
         words = sentence.split() if isinstance(sentence, str) else list(sentence or ())
-        sentences = [" ".join(words)] if words else list(SENTENCES)
-        if x is not None and len(x) != len(sentences[0].split()):
+        sentences = [" ".join(words)] if words else list(SENTENCES[: None if x is None else 1])
+        self._x, self._sentence, length = x, sentences[0], len(sentences[0].split())
+        if x is not None and len(x) != length:
             raise ValueError(
-                f"x has {len(x)} steps and the sentence {len(sentences[0].split())} words: the "
-                "cell reads one row of x at each word."
+                f"x has {len(x)} steps and the sentence {length} words: the cell reads one row of "
+                "x at each word."
             )
-        self._x, self._sentences = x, sentences[:1] if x is not None else sentences
         self._trace = cache(self._run)
-        longest = max(len(each.split()) for each in self._sentences)
-        controls: dict[str, Any] = {
-            "step": whole_number("steps taken", min(3, longest), 0, longest)
-        }
-        if len(self._sentences) > 1:
-            named = [(" ".join(each.split()[:2]) + " …", each) for each in self._sentences]
-            chosen = choice("sentence", named)
-            chosen.layout.width = "100%"
-            controls = {"sentence": chosen, **controls}
+        controls: dict[str, Any] = {}
+        if len(sentences) > 1:
+            named = [(" ".join(each.split()[:2]) + " …", each) for each in sentences]
+            controls["sentence"] = choice("sentence", named)
+            controls["sentence"].layout.width = "100%"
+        controls["step"] = number("steps taken", min(3, length), 0, length)
         if (hidden := self._cell.hidden_size) > 1:
-            most = min(MOST_UNITS, hidden)
-            controls["units"] = whole_number("units shown", min(3, hidden), 1, most)
-            controls["first"] = whole_number("first unit", 0, 0, hidden - 1)
-        self.previous = button("Previous step", partial(self._move, -1))
-        self.next = button("Next step", partial(self._move, 1))
+            controls["units"] = number("units shown", min(3, hidden), 1, min(MOST_UNITS, hidden))
+            controls["first"] = number("first unit", 0, 0, hidden - 1)
+        self.previous, self.next = both_ways(controls["step"], "step")
         super().__init__(controls, widgets.HBox([self.previous, self.next]))
+
+    def follow(self, moved: str, values: dict[str, Any]) -> Traits:
+        """There are as many steps as the sentence has words."""
+        return {"step": {"max": len(values.get("sentence", self._sentence).split())}}
 
     def look(self, **values: Any) -> View:
         """Trace the cell over the sentence, and show the first steps of it."""
-        sentence = values.get("sentence", self._sentences[0])
+        sentence = values.get("sentence", self._sentence)
         words, traced, hidden = sentence.split(), self._trace(sentence), self._cell.hidden_size
         step, units = min(values["step"], len(words)), values.get("units", 1)
         first = min(values.get("first", 0), hidden - units)
@@ -106,11 +106,6 @@ class LoopExplorer(Explorer):
         words = sentence.split()
         x = _vectors(words, self._cell.input_size) if self._x is None else self._x
         return trace(self._cell, x.to(self._cell.weight_ih).reshape(len(words), 1, -1))
-
-    def _move(self, by: int) -> None:
-        length = len(self.values.get("sentence", self._sentences[0]).split())
-        step = min(self.controls["step"].value, length)
-        self.controls["step"].value = max(0, min(step + by, length))
 
 
 def _vectors(words: Sequence[str], width: int) -> Tensor:
@@ -188,25 +183,25 @@ def _draw_loop(
     start = max(0, min(step - MOST_WORDS // 2, len(words) - MOST_WORDS))
     shown = range(start, min(len(words), start + MOST_WORDS))
     pitch = min(84.0, 880 / len(shown))
-    lefts = {t: LEFT + pitch * place for place, t in enumerate(shown)}
-    _draw_row(drawing, words, step, lefts, pitch - 26)
-    _draw_strips(drawing, values, step, lefts, pitch - 10, first)
-    for t, x in lefts.items():
-        drawing.text(x + pitch / 2, 20, f"t = {t}", size=8.5, color="seq_len", bold=True)
+    _draw_row(drawing, words, step, shown, pitch)
+    _draw_strips(drawing, values, step, shown, pitch, first)
+    for column, t in enumerate(shown):
+        x = LEFT + pitch * (column + 0.5)
+        drawing.text(x, 20, f"t = {t}", size=8.5, color="seq_len", bold=True)
     drawing.label(20, 20, "a dash marks a minus", size=8, color="muted")
     return drawing
 
 
 def _draw_row(
-    drawing: Drawing, words: Sequence[str], step: int, lefts: Mapping[int, float], width: float
+    drawing: Drawing, words: Sequence[str], step: int, shown: range, pitch: float
 ) -> None:
     """Words at the bottom, the cell above each, and its h on top: done, newest, and to come."""
     low, middle, high = (HEIGHT - above for above in (121.0, 71.0, 21.0))
     for y, name in ((low, "xt"), (middle, "cell(xt, [h, c])"), (high, "h")):
         drawing.label(20, y, name, size=9.5, bold=True, mono=True)
-    ups, rights = [], []
-    for t, left in lefts.items():
-        done, newest, x = t < step, t == step - 1, left + 13
+    arrows, width = [], pitch - 26
+    for column, t in enumerate(shown):
+        done, newest, x = t < step, t == step - 1, LEFT + pitch * column + 13
         ink, line, style = ("ink", 3.4 if newest else 1.3, "-") if done else ("muted", 1.3, ":")
         time = ("pale seq_len", "seq_len") if done else ("paper", "muted")
         face = "pale features" if done else "paper"
@@ -217,58 +212,54 @@ def _draw_row(
         drawing.boxes([(x, middle - 15, width, 30)], face, ink, style=style, width=line)
         drawing.text(centre, middle, "cell", color=ink, bold=newest)
         if t <= step:
-            rights.append(((x - 26, middle), (x - 1, middle)))
+            arrows.append(((x - 26, middle), (x - 1, middle)))
         if done:
             drawing.boxes([(x, high - 15, width, 30)], *time, width=line)
             drawing.text(centre, high, "h", bold=newest, mono=True)
             for below, above in ((low, middle), (middle, high)):
-                ups.append(((centre, below + 15), (centre, above - 16)))
+                arrows.append(((centre, below + 15), (centre, above - 16)))
         if t == step:
             drawing.text(x - 13, middle + 24, "h, c", size=8, mono=True)
-    drawing.arrows([*ups, *rights])
+    drawing.arrows(arrows)
 
 
 def _draw_strips(
     drawing: Drawing,
     values: Mapping[str, Tensor],
     step: int,
-    lefts: Mapping[int, float],
-    width: float,
+    shown: range,
+    pitch: float,
     first: int,
 ) -> None:
     """Six heat maps, a row for each unit and a column for each step, the newest written out."""
     filled: dict[tuple[str, float], list[Box]] = defaultdict(list)
     waiting: list[Box] = []
     dashes: list[list[Point]] = []
-    numbers: list[tuple[float, float, str]] = []
-    for place, (name, meaning) in enumerate(STRIPS.items()):
-        bottom = FOOT + (STRIP + GAP) * (len(STRIPS) - 1 - place)
-        drawing.label(20, bottom + STRIP - 14, name, size=13, bold=True, mono=True)
-        drawing.label(20, bottom + STRIP - 38, meaning, size=8.5, color="muted")
-        strongest = max(1.0, values[name].abs().max().item())
-        units = values[name].shape[1]
-        row = STRIP / units
+    numbers, units = Drawing(0, 0), values["c"].shape[1]  # numbers lie on all else
+    for place, (name, meaning) in enumerate(reversed(STRIPS.items())):
+        top = FOOT + (STRIP + GAP) * place + STRIP
+        table = Table(LEFT + 5, top, pitch, STRIP / units, (10, 0))
+        drawing.label(20, top - 14, name, size=13, bold=True, mono=True)
+        drawing.label(20, top - 38, meaning, size=8.5, color="muted")
         for unit in range(units):
-            words = f"unit {first + unit}" if units <= 3 else str(first + unit)
-            y = bottom + STRIP - row * (unit + 1) + row / 2
+            words, y = f"{'unit ' * (units <= 3)}{first + unit}", table.centre(unit, 0)[1]
             drawing.text(LEFT - 4, y, words, size=7.5, align="right", color="muted")
-        for t, left in lefts.items():
-            x = left + 5
+        strongest = max(1.0, values[name].abs().max().item())
+        for column, t in enumerate(shown):
             if t >= step:
-                waiting.append((x, bottom, width, STRIP))
+                waiting.append((LEFT + 5 + pitch * column, top - STRIP, pitch - 10, STRIP))
                 continue
-            for unit, value in enumerate(values[name][t].tolist(), 1):
-                y = bottom + STRIP - row * unit
+            for unit, value in enumerate(values[name][t].tolist()):
                 level = round(abs(value) / strongest * SHADES) / SHADES * STRONGEST
-                filled["features" if value >= 0 else "batch", level].append((x, y, width, row))
-                middle = x + width / 2, y + row / 2
+                color = "features" if value >= 0 else "batch"
+                filled[color, level].append(table.box(unit, column))
+                x, y = table.centre(unit, column)
                 if t == step - 1:
-                    numbers.append((*middle, f"{value:+.2f}"))
+                    numbers.text(x, y, f"{value:+.2f}", size=7.5, bold=True, mono=True)
                 elif value < 0:
-                    dashes.append([(middle[0] - 5, middle[1]), (middle[0] + 5, middle[1])])
+                    dashes.append([(x - 5, y), (x + 5, y)])
     for (color, level), boxes in filled.items():
         drawing.boxes(boxes, color, "faint", strength=level)
     drawing.lines(dashes, "ink", width=2)
     drawing.boxes(waiting, "paper", "faint", style=":")
-    for x, y, words in numbers:
-        drawing.text(x, y, words, size=7.5, bold=True, mono=True)
+    drawing.shapes += numbers.shapes

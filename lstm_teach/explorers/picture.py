@@ -10,7 +10,6 @@ from typing import Any
 
 import ipywidgets as widgets
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from torch import Tensor, nn
 
 from ..figures import raster, unrolled
@@ -35,13 +34,12 @@ class Picture:
     is the sentence.
 
     Args:
-        drawing: what to show: a Drawing, a matplotlib Figure, or what another Picture shows.
-        words: one or two sentences that say what it shows; plain text. Left out, the drawing's
-            own, of a Figure its label.
+        drawing: what to show: a Drawing, or what another Picture shows.
+        words: one or two sentences that say what it shows; plain text. Left out, its own.
         details: further HTML, shown below; the caller escapes what a learner typed.
     """
 
-    def __init__(self, drawing: Shown, words: str = "", details: str = "") -> None:
+    def __init__(self, drawing: Drawing | Picture, words: str = "", details: str = "") -> None:
         """Show `drawing` with `words` below it."""
         self.update(drawing, words, details)
 
@@ -57,13 +55,10 @@ class Picture:
         page.add_class("lstm-figure")
         return page
 
-    def update(self, drawing: Shown, words: str = "", details: str = "") -> None:
+    def update(self, drawing: Drawing | Picture, words: str = "", details: str = "") -> None:
         """Show another drawing in the same place, such as the next point of a curve."""
-        own = drawing.get_label() if isinstance(drawing, Figure) else drawing.words
-        self.words: str = translated(words or str(own))
-        self.drawing: Drawing | Figure = (
-            drawing.drawing if isinstance(drawing, Picture) else drawing
-        )
+        self.words: str = translated(words or drawing.words)
+        self.drawing: Drawing = drawing.drawing if isinstance(drawing, Picture) else drawing
         self._html = (
             f'<div class="lstm-picture">{svg(self.drawing, self.words)}</div>'
             '<p class="lstm-sentence" role="status" style="margin:4px 0;max-width:68em;'
@@ -85,17 +80,13 @@ class Picture:
         return self.words
 
 
-Shown = Drawing | Figure | Picture
 _SEVERAL = re.compile(r"[a-z]{2,}\W+[a-z]{2,}", re.IGNORECASE)
 
 
-def _in_the_picture(drawing: Drawing | Figure) -> str:
+def _in_the_picture(drawing: Drawing) -> str:
     """What stands in a picture beyond names, in the reader's language: the picture is English."""
-    if isinstance(drawing, Figure):
-        texts = [text.get_text() for text in drawing.findobj(Text)]
-    else:
-        words = [shape for shape in drawing.shapes if isinstance(shape, Words)]
-        texts = [each.text.strip(": ") for each in words if not each.mono]
+    words = [shape for shape in drawing.shapes if isinstance(shape, Words)]
+    texts = [each.text.strip(": ") for each in words if not each.mono]
     said = [(text, translated(text)) for text in dict.fromkeys(texts) if _SEVERAL.search(text)]
     pairs = [f"“{text}” {words}" for text, words in said if words != text]
     line = translated("In the picture: {}.").format(translated("; ").join(pairs))

@@ -13,13 +13,12 @@ from torch import nn
 
 from ..checks.report import Report
 from ..checks.shape import check_shape
-from ..figures import raster
 from ..figures.drawing import Drawing
 from ..figures.unrolled import draw_unrolled
 from ..language import translated
 from ..shapes import predict_shapes
 from .base import button
-from .picture import Picture, bundle
+from .picture import Picture
 
 # What is asked about, and the arguments that make it harder than the round before.
 LEVELS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -47,7 +46,7 @@ class Round(NamedTuple):
         return f"nn.LSTM({', '.join(f'{name}={value}' for name, value in self.arguments.items())})"
 
 
-class ShapeQuiz:
+class ShapeQuiz(Picture):
     """Rounds of one question each: type a shape, and a wrong one is told its mistake.
 
     A first wrong answer gets the mistake, a second one the shape. What is no shape is no try.
@@ -71,8 +70,8 @@ class ShapeQuiz:
         check = button("Check", lambda: self.answer(field.value))
         self.controls = {"answer": field, "check": check, "next": button("Next", self.next)}
         self._begin()
-        self._picture = Picture(*self._question())
-        self.widget = widgets.VBox([widgets.HBox([*self.controls.values()]), self._picture.widget])
+        super().__init__(*self._question())
+        self.widget = widgets.VBox([widgets.HBox([*self.controls.values()]), self.widget])
         self.widget.add_class("lstm-quiz")
         field.observe(lambda change: change["new"] and self.answer(change["new"]), "value")
 
@@ -110,19 +109,19 @@ class ShapeQuiz:
             if report.ok:
                 drawing = draw_unrolled(lstm, torch.zeros(question.input_shape))
                 words = self._score()
-        self._picture.update(drawing, words, report._repr_html_())
+        self.update(drawing, words, report._repr_html_())
         return report
 
     def next(self) -> None:
         """Go on to the next question; after the last one to the result, and then start again."""
         if self.number == len(self.rounds) - 1 and any(self._tries):
-            self._picture.update(*self._result())
+            self.update(*self._result())
             self._begin()
             self.number = -1
             return
         self.number = (self.number + 1) % len(self.rounds)
         self.controls["answer"].value = ""
-        self._picture.update(*self._question())
+        self.update(*self._question())
 
     def _question(self) -> tuple[Drawing, str]:
         which, number = self.round.which, f"Question {self.number + 1} of {len(self.rounds)}"
@@ -162,13 +161,6 @@ class ShapeQuiz:
 
     def _score(self) -> str:
         return f"Score: {self.score} of {len(self.rounds)} at the first try."
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return bundle(self.widget, raster.png(self._picture.drawing), repr(self))
-
-    def __repr__(self) -> str:
-        """The question."""
-        return self._picture.words
 
 
 def _draw(chosen: random.Random, which: str, harder: tuple[str, ...]) -> Round:

@@ -14,7 +14,7 @@ from ..figures.drawing import count
 from ..figures.palette import axis_kind, css
 from ..figures.unrolled import HEIGHT, draw_unrolled
 from ..shapes import Shape, parameter_shapes, predict_shapes
-from .base import PANEL, Explorer, View, constructor, refusal, switch, whole_number
+from .base import PANEL, Explorer, View, constructor, number, refusal, switch
 
 
 class ShapeExplorer(Explorer):
@@ -26,12 +26,12 @@ class ShapeExplorer(Explorer):
         """Start at the example with ten words, three sentences and four layers."""
         super().__init__(
             {
-                "seq_len": whole_number("seq_len", 10, 1, 30),
-                "batch": whole_number("batch", 3, 1, 8),
-                "input_size": whole_number("input_size", 100, 1, 200),
-                "hidden_size": whole_number("hidden_size", 20, 1, 64),
-                "num_layers": whole_number("num_layers", 4, 1, 4),
-                "proj_size": whole_number("proj_size", 0, 0, 64),
+                "seq_len": number("seq_len", 10, 1, 30),
+                "batch": number("batch", 3, 1, 8),
+                "input_size": number("input_size", 100, 1, 200),
+                "hidden_size": number("hidden_size", 20, 1, 64),
+                "num_layers": number("num_layers", 4, 1, 4),
+                "proj_size": number("proj_size", 0, 0, 64),
                 "bidirectional": switch("bidirectional"),
                 "batch_first": switch("batch_first"),
                 "unbatched": switch("unbatched"),
@@ -45,12 +45,12 @@ class ShapeExplorer(Explorer):
         try:
             lstm = _Zeros(**values)
         except ValueError as error:
-            words = (
-                f"PyTorch would say: `ValueError: {error}`. The projection is there to make h "
-                "smaller: lower proj_size, or raise hidden_size above it."
+            why = (
+                "The projection is there to make h smaller: lower proj_size, or raise hidden_size "
+                "above it."
             )
             panel = f'<div style="{PANEL}"><pre>{html.escape(code)}</pre></div>'
-            return refusal(code, f"ValueError: {error}", words, HEIGHT, panel)
+            return refusal(code, error, why, HEIGHT, panel)
         leading = [batch, seq_len] if lstm.batch_first else [seq_len, batch]
         x = torch.zeros(*([seq_len] if unbatched else leading), lstm.input_size)
         with torch.no_grad(), warnings.catch_warnings():
@@ -65,10 +65,7 @@ class ShapeExplorer(Explorer):
             ("h_n", h_n, names.h_n, "h of every layer, where it ends"),
             ("c_n", c_n, names.c_n, "c of every layer, where it ends"),
         ]
-        weights = [
-            (name, weight, named[name], f"{weight.numel():,}")
-            for name, weight in lstm.named_parameters()
-        ]
+        weights = [(k, w, named[k], f"{w.numel():,}") for k, w in lstm.named_parameters()]
         details = (
             f'<div class="lstm-shapes" style="{PANEL}">'
             f"{_table('tensor', 'what it holds', tensors)}"
@@ -85,10 +82,8 @@ class ShapeExplorer(Explorer):
             f"{count(lstm.num_layers, 'layer')} in {directions}. The model has {numbers:,} "
             "parameters."
         )
-        if unbatched:
-            words += (
-                f" `unbatched`: x is one sample without a batch axis, so batch={batch} is unused."
-            )
+        unused = f" `unbatched`: x is one sample without a batch axis, so batch={batch} is unused."
+        words += unused * unbatched
         return View(draw_unrolled(lstm, x, (output, (h_n, c_n))), words, details)
 
 
@@ -105,9 +100,8 @@ def _table(what: str, more: str, rows: Iterable[tuple[str, Tensor, Shape, str]])
     lines = ["".join(f"<th scope='col'>{head}</th>" for head in (what, "shape", more))]
     for name, tensor, shape, words in rows:
         sizes = ", ".join(
-            f'<span style="color:{css(axis_kind(axis))}"><b>{size}</b> {axis}</span>'
+            f'<b style="color:{css(axis_kind(axis))}">{size} {axis}</b>'
             for axis, size in zip(shape.names, tensor.shape, strict=True)
         )
-        cells = f"<td>[{sizes}]</td><td>{words}</td>"
-        lines.append(f"<th scope='row'><code>{name}</code></th>{cells}")
+        lines.append(f"<th scope='row'>{name}</th><td>[{sizes}]</td><td>{words}</td>")
     return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"

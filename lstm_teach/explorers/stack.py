@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from functools import lru_cache, partial
-from itertools import pairwise
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from ..cells import State
 from ..figures.cards import Cards
 from ..figures.drawing import Drawing
-from .base import Explorer, View, button, choice, whole_number
+from .base import Explorer, Traits, View, both_ways, choice, number
 
 SIZES = (100, 30, 20, 10)
 SEQ_LEN, BATCH = 10, 3
@@ -77,12 +76,12 @@ def _run(layers: int, turns: Turns) -> dict[Place, State]:
 @lru_cache
 def _orders_agree(layers: int) -> bool:
     """Whether the three orders end with the same numbers in every box."""
-    first, *others = (_run(layers, order(layers)) for order in ORDERS.values())
+    ends = [_run(layers, order(layers)) for order in ORDERS.values()]
     return all(
         torch.equal(mine, yours)
-        for other in others
-        for place in first
-        for mine, yours in zip(first[place], other[place], strict=True)
+        for end in ends
+        for place, state in end.items()
+        for mine, yours in zip(state, ends[0][place], strict=True)
     )
 
 
@@ -99,30 +98,23 @@ class StackExplorer(Explorer):
         controls = {
             "cells": choice("cells", [(" → ".join(map(str, SIZES[: n + 1])), n) for n in (2, 3)]),
             "order": choice("order", ORDERS),
-            "step": whole_number("turns done", 7, 0, 2 * SEQ_LEN),
-            "layer": whole_number("look at layer", 1, 0, 1),
-            "t": whole_number("look at t", 3, 0, SEQ_LEN - 1),
+            "step": number("turns done", 7, 0, 2 * SEQ_LEN),
+            "layer": number("look at layer", 0, 0, 1),
+            "t": number("look at t", 0, 0, SEQ_LEN - 1),
         }
-        # These come before the redraw, so that one move is one new picture.
-        for name in ("cells", "order", "step"):
-            controls[name].observe(self._follow, "value")
-        moves = (("Previous turn", -1), ("Next turn", 1))
-        super().__init__(controls, *(button(label, partial(self._move, by)) for label, by in moves))
+        super().__init__(controls, *both_ways(controls["step"], "turn"))
 
-    def _move(self, by: int) -> None:
-        step = self.controls["step"]
-        step.value = min(max(step.value + by, 0), step.max)
-
-    def _follow(self, _: Any) -> None:
-        """Fit the other controls to the one that moved, and select the box in work."""
-        quiet, self._quiet = self._quiet, True
-        try:
-            cells, order, step, layer, t = self.controls.values()
-            turns = ORDERS[order.value](cells.value)
-            step.max, layer.max = len(turns), cells.value - 1
-            layer.value, t.value = turns[min(step.value, len(turns) - 1)][-1]
-        finally:
-            self._quiet = quiet
+    def follow(self, moved: str, values: dict[str, Any]) -> Traits:
+        """Fit the other controls to the stack and the order, and select the box in work."""
+        if moved in ("layer", "t"):
+            return {}
+        turns = ORDERS[values["order"]](values["cells"])
+        layer, t = turns[min(values["step"], len(turns) - 1)][-1]
+        return {
+            "step": {"max": len(turns)},
+            "layer": {"max": values["cells"] - 1, "value": layer},
+            "t": {"value": t},
+        }
 
     def look(self, **values: Any) -> View:
         """Run the boxes that are done, and show where that leaves the others."""
@@ -137,18 +129,18 @@ class StackExplorer(Explorer):
         drawing = Drawing(1100, 510)
         _draw_stack(drawing, looks, numbers, selected)
         _draw_legend(drawing)
-        _write_notes(drawing, selected, looks, states)
+        _write_notes(drawing, selected, looks[selected], states.get(selected))
         if work:
-            progress = (
+            words = (
                 f"{order.capitalize()}, {count} of {len(turns)} turns done. "
                 f"In work, turn {count + 1}: {'; '.join(map(_name, work))}."
             )
         else:
-            progress = (
+            words = (
                 f"{order.capitalize()}: all {layers * SEQ_LEN} boxes are done in {count} turns. "
                 f"The same numbers in all three orders: {_orders_agree(layers)}."
             )
-        words = f"{progress} {_about(selected, looks, states)}"
+        words += f" {_about(selected, looks[selected], states)}"
         if ready := [_name(place) for place, look in looks.items() if look is Look.READY]:
             words += f" Could run too: {'; '.join(ready)}."
         return View(drawing, words)
@@ -170,23 +162,21 @@ def _first(values: Tensor) -> str:
     return ", ".join(f"{value:.2f}" for value in values[0, :3].tolist())
 
 
-def _about(place: Place, looks: Mapping[Place, Look], states: Mapping[Place, State]) -> str:
+def _about(place: Place, look: Look, states: Mapping[Place, State]) -> str:
     """What the selected box, with its line of the lesson's loop, has done or waits for."""
     layer, n = place[0], place[0] + 1
     code = f"h{n}, c{n} = cell{n}({f'h{layer}' if layer else 'xt'}, [h{n}, c{n}])"
     box = f"{_name(place).capitalize()}, `{code}`,"
     takes, gives = [BATCH, SIZES[layer]], [BATCH, SIZES[n]]
-    if place in states:
+    if look is Look.DONE:
         first = _first(states[place][0])
         return f"{box} has taken {takes} and given {gives}; h[0, :3] is {first}."
-    if looks[place] is Look.WORK:
+    if look is Look.WORK:
         return f"{box} takes {takes} and will give {gives}."
-    lacking = [
-        f"{read} of {_name(each)}" for each, read in _needs(place).items() if each not in states
-    ]
-    if lacking:
-        return f"{box} waits for {' and '.join(lacking)}."
-    return f"{box} could run: all it reads is there."
+    if look is Look.READY:
+        return f"{box} could run: all it reads is there."
+    lacking = [f"{read} of {_name(k)}" for k, read in _needs(place).items() if k not in states]
+    return f"{box} waits for {' and '.join(lacking)}."
 
 
 def _draw_stack(
@@ -194,11 +184,12 @@ def _draw_stack(
 ) -> None:
     """Each box as far as it has come, and a frame around the selected one."""
     layers = 1 + max(layer for layer, _ in looks)
+    done = {place for place, look in looks.items() if look is Look.DONE}
     cards = Cards(drawing, (156, 56, 582, 444), SEQ_LEN, layers + 2, BATCH)
-    _draw_arrows(cards, looks, selected)
-    cards.edges("[t]", [t for t in range(SEQ_LEN) if looks[layers - 1, t] is Look.DONE])
+    _draw_arrows(cards, done, selected)
+    cards.edges("[t]", [t for t in range(SEQ_LEN) if (layers - 1, t) in done])
     for layer in range(layers):
-        end = Look.DONE if looks[layer, SEQ_LEN - 1] is Look.DONE else Look.WAITING
+        end = Look.DONE if (layer, SEQ_LEN - 1) in done else Look.WAITING
         cards.draw([(SEQ_LEN, layer + 1)], end.fill, end.edge, end.style)
         cards.write(SEQ_LEN, layer + 1, "h, c", end.edge, 8)
         cards.write(-1, layer + 1, "0, 0", "muted", 8)
@@ -214,27 +205,25 @@ def _draw_stack(
     drawing.boxes([(x - 5, y - 5, *reach)], "none", width=2.8)
 
 
-def _draw_arrows(cards: Cards, looks: Mapping[Place, Look], selected: Place) -> None:
-    """h up and (h, c) to the right: in ink once the value exists, bold at the selected box."""
-    (layer, t), layers = selected, cards.rows - 2
-    ups = {(row, t): cards.up(t, row) for t in range(SEQ_LEN) for row in range(layers + 1)}
-    rights = {
-        (row, start): cards.across(start, end, row + 1)
-        for row in range(layers)
-        for start, end in pairwise(range(-1, SEQ_LEN + 1))
-    }
-    done = {place for place, look in looks.items() if look is Look.DONE}
-    for arrows, there, mine in (
-        (ups, {(row, t) for row, t in ups if not row or (row - 1, t) in done}, (layer + 1, t)),
-        (rights, {(row, t) for row, t in rights if t < 0 or (row, t) in done}, (layer, t - 1)),
-    ):
-        bold = {selected, mine}
-        cards.drawing.arrows([arrows[at] for at in arrows if at not in there], "faint")
-        cards.drawing.arrows([arrows[at] for at in arrows if at in there - bold])
-        for place in bold:
-            cards.drawing.arrows([arrows[place]], "ink" if place in there else "muted", 3)
-    for row, name in ((layer, "h" if layer else "x"), (layer + 1, "h")):
-        (x, low), (_, high) = ups[row, t]
+def _draw_arrows(cards: Cards, done: set[Place], selected: Place) -> None:
+    """h up and (h, c) to the right: in ink once the value exists, bold at the selected box.
+
+    An arrow goes by the box that it comes from; those at -1 are the input and the zeros.
+    """
+    (layer, t), layers = selected, range(cards.rows - 2)
+    ups = {(n, k): cards.up(k, n + 1) for k in range(SEQ_LEN) for n in (-1, *layers)}
+    rights = {(n, k): cards.across(k, k + 1, n + 1) for n in layers for k in range(-1, SEQ_LEN)}
+    looks = {(False, False): "faint", (True, False): "ink", (False, True): "muted"}
+    for arrows, below_or_before in ((ups, (layer - 1, t)), (rights, (layer, t - 1))):
+        kinds = {
+            place: (min(place) < 0 or place in done, place in (selected, below_or_before))
+            for place in arrows
+        }
+        for kind in (*looks, (True, True)):
+            drawn = [arrow for place, arrow in arrows.items() if kinds[place] == kind]
+            cards.drawing.arrows(drawn, looks.get(kind, "ink"), 3 if kind[1] else 1)
+    for n, name in ((layer - 1, "h" if layer else "x"), (layer, "h")):
+        (x, low), (_, high) = ups[n, t]
         cards.drawing.label(x + 6, (low + high) / 2 - 3, name, bold=True, mono=True)
     for column in (t - 1, t):
         (start, _), (end, _) = rights[layer, column]
@@ -255,30 +244,27 @@ def _draw_legend(drawing: Drawing) -> None:
     drawing.label(x + 40, 24, "selected")
 
 
-def _write_notes(
-    drawing: Drawing, place: Place, looks: Mapping[Place, Look], states: Mapping[Place, State]
-) -> None:
+def _write_notes(drawing: Drawing, place: Place, look: Look, state: State | None) -> None:
     """The shapes that go into the selected box and come out, and the first values."""
     layer, t = place
-    taken = (BATCH, SIZES[layer]), ("batch", "input_size")
-    state = (BATCH, SIZES[layer + 1]), ("batch", "hidden_size")
     below = f"h of layer {layer - 1}" if layer else f"the words at t = {t}"
     before = f"h and c of t = {t - 1}" if t else "zeros, the start"
-    both = [("h", state), ("c", state)]
-    lines: list[tuple[str, Any]] = [
-        (f"{_name(place)}: {looks[place].words}", None),
-        (f"from below: {below}", None),
-    ]
-    lines += [("input", taken), (f"from the left: {before}", None), *both]
-    lines += [("out: h goes up, (h, c) goes right", None), *both]
+    notes = {
+        f"{_name(place)}: {look.words}": "",
+        f"from below: {below}": ("input",),
+        f"from the left: {before}": "hc",
+        "out: h goes up, (h, c) goes right": "hc",
+    }
     y = drawing.height - 32
-    for words, shape in lines:
-        y -= 20 if shape else 28
-        if shape:
-            drawing.shape(836, y, words, *shape, size=8.5)
-        else:
-            drawing.label(824, y, words, bold=True)
-    if place in states:
+    for words, tensors in notes.items():
+        y -= 28
+        drawing.label(824, y, words, bold=True)
+        for name in tensors:
+            y -= 20
+            into = name == "input"
+            axes = ("batch", "input_size" if into else "hidden_size")
+            drawing.shape(836, y, name, (BATCH, SIZES[layer + (not into)]), axes, size=8.5)
+    if state:
         drawing.label(824, y - 28, "sample 0, the first three features:", bold=True)
-        for line, (name, values) in enumerate(zip("hc", states[place], strict=True)):
+        for line, (name, values) in enumerate(zip("hc", state, strict=True)):
             drawing.label(824, y - 48 - 20 * line, f"   {name}   {_first(values)}")

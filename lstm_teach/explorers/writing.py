@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..cells import Trace, trace
 from ..figures.drawing import Drawing
 from ..writing import Writer, encode, to_torch, write
-from .base import PANEL, Explorer, View, choice, real_number, whole_number
+from .base import PANEL, Explorer, View, choice, number
 
 LENGTH = 239  # with the symbol to start from, three full rows
 SHOWN = {
@@ -59,9 +59,9 @@ class WritingExplorer(Explorer):
         units = model.lstm.hidden_size
         super().__init__(
             {
-                "temperature": real_number("temperature", 0.0, 0.0, 2.0, 0.1),
-                "seed": whole_number("seed", 0, 0, 99),
-                "unit": whole_number("unit", unit, 0, units - 1),
+                "temperature": number("temperature", 0.0, 0.0, 2.0, 0.1),
+                "seed": number("seed", 0, 0, 99),
+                "unit": number("unit", unit, 0, units - 1),
                 "show": choice("show", [(words, name) for name, words in SHOWN.items()], show),
             }
         )

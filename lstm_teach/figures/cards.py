@@ -88,11 +88,11 @@ class Cards:
     ) -> None:
         """Draw a stack of cards, one for each element of the batch, in each (column, row)."""
         fronts = [self.box(*at) for at in places]
-        for card in reversed(range(self.cards)):
-            dx, dy = self._depth[0] * card, self._depth[1] * card
-            boxes = [(x + dx, y + dy, w, h) for x, y, w, h in fronts]
-            look = ("batch", 1.3) if card else (edge, width)
-            self.drawing.boxes(boxes, fill, look[0], style=style, width=look[1])
+        dx, dy = self._depth
+        behind = [(dx * card, dy * card) for card in range(self.cards - 1, 0, -1)]
+        if behind:
+            self.drawing.boxes(fronts, fill, "batch", style=style, width=1.3, shifts=behind)
+        self.drawing.boxes(fronts, fill, edge, style=style, width=width)
 
     def write(
         self, column: float, row: float, words: str, color: str, size: float = 9, mono: bool = True

@@ -16,12 +16,15 @@ from .palette import axis_kind
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]  # left, bottom, width, height
 NONE = "none"
-DASHES = {"-": (), "--": (5.0, 3.0), ":": (1.5, 2.5)}
+DASHES = {"-": (), "--": (5.0, 3.0), "-.": (6.0, 2.5, 1.5, 2.5), ":": (1.5, 2.5)}
 
 
 @dataclass(frozen=True)
 class Boxes:
-    """Rectangles that all look alike; `strength` is how much of the fill there is, 0 to 1."""
+    """Rectangles that all look alike, drawn once at each of `shifts`, the last one on top.
+
+    `strength` is how much of the fill there is, 0 to 1.
+    """
 
     boxes: Sequence[Box]
     fill: str
@@ -29,6 +32,7 @@ class Boxes:
     style: str = "-"
     width: float = 1
     strength: float = 1
+    shifts: Sequence[Point] = ((0, 0),)
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Lines:
     color: str
     width: float = 1
     filled: bool = False
+    style: str = "-"
+    strength: float = 1
 
 
 @dataclass(frozen=True)

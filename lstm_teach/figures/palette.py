@@ -57,6 +57,7 @@ STYLE = (
     ".lstm-figure text{white-space:pre}.lstm-figure table{color:inherit}"
     # So many cells that a style of each takes a page long to read.
     ".lstm-shapes th,.lstm-shapes td{text-align:left;padding:3px 14px 3px 0;vertical-align:top}"
+    ".lstm-shapes th[scope=row]{font-family:var(--jp-code-font-family,monospace)}"
     "</style>"
 )
 

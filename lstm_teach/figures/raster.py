@@ -29,18 +29,11 @@ MONO = "DejaVu Sans Mono"
 MONO_ADVANCE = 0.602  # width of one character of MONO, in units of the font size
 
 
-def new_figure(width: int, height: int, dpi: float = DPI) -> Figure:
-    """An empty Figure of so many pixels, with a canvas of its own and no global state."""
-    figure = Figure(figsize=(width / DPI, height / DPI), dpi=dpi, facecolor=LIGHT["paper"])
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def figure(drawing: Drawing | Figure, dpi: float = DPI) -> Figure:
-    """The drawing as a matplotlib Figure; what is one stays as it is."""
-    if isinstance(drawing, Figure):
-        return drawing
-    sheet = new_figure(drawing.width, drawing.height, dpi)
+def figure(drawing: Drawing, dpi: float = DPI) -> Figure:
+    """The drawing as a matplotlib Figure, with a canvas of its own and no global state."""
+    size = drawing.width / DPI, drawing.height / DPI
+    sheet = Figure(size, dpi=dpi, facecolor=LIGHT["paper"])
+    FigureCanvasAgg(sheet)
     # IPython shows nothing for a figure that has neither axes nor lines.
     sheet.lines.append(Line2D([], []))
     pixels = Affine2D().scale(1 / drawing.width, 1 / drawing.height) + sheet.transFigure
@@ -54,18 +47,22 @@ def figure(drawing: Drawing | Figure, dpi: float = DPI) -> Figure:
 def _artists(shape: Shape) -> Sequence[PolyCollection | LineCollection | Text]:
     if isinstance(shape, Words):
         return _texts(shape)
-    width = shape.width * 72 / DPI
+    dashes = [length / shape.width for length in DASHES[shape.style]]
+    pen: dict[str, Any] = {"linestyles": (0, dashes) if dashes else "-"}
+    pen["linewidths"] = shape.width * 72 / DPI
     if isinstance(shape, Boxes):
-        corners = [((x, y), (x + w, y), (x + w, y + h), (x, y + h)) for x, y, w, h in shape.boxes]
-        dashes = [length / shape.width for length in DASHES[shape.style]]
-        look: dict[str, Any] = {"linewidths": width, "linestyles": (0, dashes) if dashes else "-"}
+        corners = [
+            ((x + dx, y + dy), (x + dx + w, y + dy), (x + dx + w, y + dy + h), (x + dx, y + dy + h))
+            for dx, dy in shape.shifts
+            for x, y, w, h in shape.boxes
+        ]
         fill = NONE if shape.fill == NONE else to_rgba(LIGHT[shape.fill], shape.strength)
         edge = NONE if shape.edge == NONE else LIGHT[shape.edge]
-        return [PolyCollection(corners, facecolors=fill, edgecolors=edge, **look)]
-    color = LIGHT[shape.color]
+        return [PolyCollection(corners, facecolors=fill, edgecolors=edge, **pen)]
+    color = to_rgba(LIGHT[shape.color], shape.strength)
     if shape.filled:
         return [PolyCollection([*shape.paths], facecolors=color, edgecolors=NONE)]
-    return [LineCollection([*shape.paths], colors=color, linewidths=width)]
+    return [LineCollection([*shape.paths], colors=[color], **pen)]
 
 
 def _texts(shape: Words) -> list[Text]:
@@ -100,7 +97,7 @@ def _known(words: str) -> str:
     return "".join(each if each.isascii() or ord(each) in _letters() else "□" for each in words)
 
 
-def png(drawing: Drawing | Figure) -> bytes:
+def png(drawing: Drawing) -> bytes:
     """The picture as PNG bytes."""
     return _encoded(_pixels(drawing))
 
@@ -108,24 +105,24 @@ def png(drawing: Drawing | Figure) -> bytes:
 def contact_sheet(pictures: Sequence[tuple[str, Drawing]]) -> bytes:
     """Pictures of one size under their captions as one PNG: the first large, the others half."""
     width, height = pictures[0][1].width, pictures[0][1].height
-    rows = len(pictures) // 2
-    sheet = Drawing(width, CAPTION + height + rows * (CAPTION + height // 2))
-    places = [(0, 0)]
-    for place in range(len(pictures) - 1):
-        y = CAPTION + height + place // 2 * (CAPTION + height // 2)
-        places.append((place % 2 * (width // 2), y))
-    for (x, y), (caption, _) in zip(places, pictures, strict=True):
+    half = CAPTION + height // 2
+    sheet = Drawing(width, CAPTION + height + len(pictures) // 2 * half)
+    images = []
+    for place, (caption, drawing) in enumerate(pictures, -1):
+        x, y, part = place % 2 * (width // 2), CAPTION + height + place // 2 * half, 2
+        if place < 0:
+            x, y, part = 0, 0, 1
         top = sheet.height - y
-        room = width // 2 if y else width
-        sheet.boxes([(x, top - CAPTION, room, CAPTION)], "panel", "none")
+        sheet.boxes([(x, top - CAPTION, width // part, CAPTION)], "panel", "none")
         sheet.label(x + 20, top - CAPTION / 2, caption, size=8.5)
+        images.append((_pixels(drawing, DPI / part), (x, y + CAPTION)))
     image = _pixels(sheet)
-    for (x, y), (_, drawing) in zip(places, pictures, strict=True):
-        image.paste(_pixels(drawing, DPI if y == 0 else DPI / 2), (x, y + CAPTION))
+    for drawn, corner in images:
+        image.paste(drawn, corner)
     return _encoded(image)
 
 
-def _pixels(drawing: Drawing | Figure, dpi: float = DPI) -> Image.Image:
+def _pixels(drawing: Drawing, dpi: float = DPI) -> Image.Image:
     canvas = FigureCanvasAgg(figure(drawing, dpi))
     canvas.draw()
     size = canvas.get_width_height()

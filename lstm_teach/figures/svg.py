@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import html
-import io
-import re
 
-from matplotlib import rc_context
-from matplotlib.figure import Figure
-
-from .drawing import DASHES, NONE, Boxes, Drawing, Shape, Words
-from .palette import LIGHT, css
+from .drawing import DASHES, NONE, Boxes, Drawing, Lines, Shape, Words
+from .palette import css
 
 PIXELS = 100 / 72  # in a point
 ANCHORS = {"left": "start", "center": "middle", "right": "end"}
@@ -18,33 +13,37 @@ SANS = "var(--jp-ui-font-family,system-ui,sans-serif)"
 MONO = "var(--jp-code-font-family,Menlo,Consolas,monospace)"
 
 
-def svg(drawing: Drawing | Figure, name: str) -> str:
+def svg(drawing: Drawing, name: str) -> str:
     """The picture as an ``<svg>`` element whose accessible name is `name`."""
-    if isinstance(drawing, Figure):
-        return _of_figure(drawing, name)
-    parts = "".join(_drawn(shape, drawing.height) for shape in drawing.shapes)
-    return f"{_head(drawing.width, drawing.height, name)}{parts}</svg>"
+    width, height = drawing.width, drawing.height
+    return (
+        f'<svg role="img" aria-label="{html.escape(name)}" width="{width}" height="{height}" '
+        f'viewBox="0 0 {width} {height}" '
+        f'style="display:block;max-width:100%;height:auto;font-family:{SANS}">'
+        f"{''.join(_drawn(shape, height) for shape in drawing.shapes)}</svg>"
+    )
 
 
 def _drawn(shape: Shape, height: float) -> str:
-    if isinstance(shape, Boxes):
-        return _boxes(shape, height)
     if isinstance(shape, Words):
         return _words(shape, height)
-    look = f'fill="none" stroke="{css(shape.color)}" stroke-width="{shape.width:g}"'
-    end = ""
+    return _lines(shape, height) if isinstance(shape, Lines) else _boxes(shape, height)
+
+
+def _pen(color: str, shape: Boxes | Lines) -> str:
+    """The look of a line, or of the edge of a box."""
+    dashes = f' stroke-dasharray="{" ".join(map(str, DASHES[shape.style]))}"'
+    return f' stroke="{css(color)}" stroke-width="{shape.width:g}"{dashes * (shape.style != "-")}'
+
+
+def _lines(shape: Lines, height: float) -> str:
+    look, end = f'fill="none"{_pen(shape.color, shape)}', ""
     if shape.filled:
         look, end = f'fill="{css(shape.color)}"', "z"
+    elif shape.strength < 1:
+        look += f' stroke-opacity="{shape.strength:.3g}"'
     paths = ("L".join(f"{x:.1f} {height - y:.1f}" for x, y in path) for path in shape.paths)
     return f'<path d="{"".join(f"M{path}{end}" for path in paths)}" {look}/>'
-
-
-def _head(width: int, height: int, name: str, view: str = "") -> str:
-    view = view or f"0 0 {width} {height}"
-    return (
-        f'<svg role="img" aria-label="{html.escape(name)}" width="{width}" height="{height}" '
-        f'viewBox="{view}" style="display:block;max-width:100%;height:auto;font-family:{SANS}">'
-    )
 
 
 def _boxes(shape: Boxes, height: float) -> str:
@@ -56,10 +55,9 @@ def _boxes(shape: Boxes, height: float) -> str:
     if shape.strength < 1:
         look += f' fill-opacity="{shape.strength:.3g}"'
     if shape.edge != NONE:
-        look += f' stroke="{css(shape.edge)}" stroke-width="{shape.width:g}"'
-        if shape.style != "-":
-            look += f' stroke-dasharray="{" ".join(map(str, DASHES[shape.style]))}"'
-    return f'<path d="{d}" {look}/>'
+        look += _pen(shape.edge, shape)
+    moves = (f' transform="translate({x:.1f} {-y:.1f})"' * any((x, y)) for x, y in shape.shifts)
+    return "".join(f'<path d="{d}" {look}{move}/>' for move in moves)
 
 
 def _words(shape: Words, height: float) -> str:
@@ -79,20 +77,3 @@ def _words(shape: Words, height: float) -> str:
         return f'<text {look} fill="{css(color)}">{html.escape(words)}</text>'
     spans = (f'<tspan fill="{css(c)}">{html.escape(w)}</tspan>' for w, c in shape.parts)
     return f"<text {look}>{''.join(spans)}</text>"
-
-
-def _of_figure(figure: Figure, name: str) -> str:
-    """What matplotlib draws, in the colours of the page where they are ours."""
-    buffer = io.StringIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "lstm_teach"}):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    width, height = (100 * length for length in figure.get_size_inches())
-    inner = re.search(r"<svg[^>]*viewBox=\"([^\"]*)\"[^>]*>(.*)</svg>", buffer.getvalue(), re.S)
-    assert inner is not None
-    body = re.sub(
-        r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", inner[2], flags=re.S
-    )
-    body = re.sub(r'<g id="[^"]*"', "<g", body)
-    for color, value in LIGHT.items():
-        body = body.replace(value, css(color))
-    return f"{_head(round(width), round(height), name, inner[1])}{body}</svg>"

@@ -97,7 +97,7 @@ def _judge(sizes: Sizes, q: Question, reveal: bool) -> Report:
         return Report("ok", named, not_checked=tuple(hidden))
     evidence = {"given": str(list(sizes))}
     if found:
-        first, *others = [mistake.report(evidence, **q.facts()) for mistake in found]
+        first, *others = [mistake.report(evidence, **q.facts) for mistake in found]
         told = [first.message, *(f"Or {m.headline}: {m.message}" for m in others)]
         verdict, headline, message = first.verdict, first.headline, "\n".join(told)
     else:
