@@ -25,9 +25,7 @@ CHINESE = ROOT / "notebooks" / "zh"
 FOLDS = {"Answers": "答案", "Hint 1": "提示 1", "Hint 2": "提示 2", "Solution": "参考答案"}
 TO_CHINESE, TO_ENGLISH = "[中文](zh/{})", "[English](../{})"  # below a notebook's title
 ANCHOR = re.compile(r"\]\(<#(.+?)>\)")  # our headings have brackets, so their links have <>
-# Lines for the end of the import cell, once the package speaks Chinese:
-# 'import lstm_teach\nlstm_teach.use("zh")\n'
-CHOOSE_LANGUAGE = ""
+CHOOSE_LANGUAGE = 'import lstm_teach\n\nlstm_teach.use("zh")\n'  # at the end of the import cell
 
 
 def template(path: Path) -> Catalog:

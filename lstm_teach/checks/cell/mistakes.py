@@ -361,5 +361,7 @@ def told(
     if isinstance(mistake, str):
         words = WORDS[mistake]
         mistake = replace(words, headline="{seen}") if words.how and seen else words
-    kind = {"cell": mistake.headline.partition(",")[0]} if mistake.verdict == "variant" else {}
+    # What follows the comma of a form is how it is made.
+    name = mistake.headline.partition(",")[0] if mistake.how else mistake.headline
+    kind = {"cell": name} if mistake.verdict == "variant" else {}
     return mistake.report({**kind, **(evidence or {})}, seen=seen, found=found)
