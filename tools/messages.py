@@ -48,8 +48,9 @@ NOT_FOR_READERS = re.compile(
             r"the small dog|nobody remembers|rain is falling",
             r"\{start\}|`\{result\}`, meant|(swaps|has the shape) .*Row 0|takes \{kind",
             r"Make it `torch.zeros\(\{0\}\)`.*\{rest|\{zeros\}",
-            r"\{as_one\}|Your input has 2 axes, .* sentence \{rest|\* num_dir|(Previous|Next) \{what",
-            r"last alone$|as asked$|input weights recurrent|reshaped only:$|there is no transpose of$",
+            r"\{as_one\}|Your input has 2 axes, .* sentence \{rest|\* num_dir|last alone$",
+            r"(Previous|Next) \{what|as asked$|input weights recurrent|reshaped only:$",
+            r"there is no transpose of$",
             r"its four blocks are in the order \{order\}\{|, or make the module|num_layers, \{",
             r"x is .*\{rest|\{read\} of \{[01]\}$|z_\{k\} = |line \{number\} of \{place\}\{",
         )
