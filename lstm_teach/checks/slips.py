@@ -93,21 +93,21 @@ def _is_stub(function: Any) -> bool:
     return any(isinstance(part, ast.Constant) and part.value is ... for part in values)
 
 
-_parsed = lru_cache(maxsize=4)(ast.parse)  # a check runs into one error many times
+@lru_cache(maxsize=64)  # a check runs into one error many times
+def _around(source: str, line: int) -> tuple[ast.Module, list[ast.stmt]]:
+    """The syntax of a file, and the statements in which a line stands, from outside in."""
+    tree = ast.parse(source)
+    statements = (node for node in ast.walk(tree) if isinstance(node, ast.stmt))
+    return tree, [n for n in statements if n.lineno <= line <= (n.end_lineno or line)]
 
 
 def place_of(frame: FrameType, line: int) -> Place | None:
     """The syntax and the values of a line, or None where its source is not known."""
     source = "".join(linecache.getlines(frame.f_code.co_filename, frame.f_globals))
     try:
-        tree = _parsed(source)
+        tree, around = _around(source, line)
     except (SyntaxError, ValueError):
         return None
-    around: list[ast.stmt] = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or line)
-    ]
     if not around:
         return None
     statements = [node for node in around if node.lineno == line] or around[-1:]

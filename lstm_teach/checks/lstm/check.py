@@ -186,13 +186,20 @@ class _Check(Reading):
                 report = self._by_roles()
             except Told as found:
                 report = found.report
+        if report.verdict == "state_not_carried" and self.sizes[0] == 1 and self.reader.axes.alone:
+            return cannot(
+                "x of one number at each step may be one sample, or many",
+                "It was handed over as one sample, `[seq_len, 1]`. If your code reads `[batch, "
+                "seq_len]`, say so: `call=lambda lstm, x: lstm(x[..., 0].T)`.",
+            )
         if report.verdict != "cannot_check" or self.norms or not has_norms(self.code):
             return report
         bare = replace(self, norms=True, head=None)
         if not bare.report().ok:
             return report
-        said = f"it is nn.LSTM but for what normalises in it, {in_code(bare.passed)}"
-        return Report("variant", "Without that its numbers are nn.LSTM's.", headline=said)
+        said = f"one with norms, {in_code(bare.passed)}"
+        why = "Without that its numbers are nn.LSTM's."
+        return Report("variant", why, headline=said, of="LSTM")
 
     # What each weight does.
 

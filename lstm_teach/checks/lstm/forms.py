@@ -38,8 +38,9 @@ class Axes(NamedTuple):
 
     def lay(self, x: Tensor) -> Tensor:
         """x so laid out, from `[seq_len, batch, input_size]`."""
-        given = "tbf" if "b" in self.order else "tf"
-        x = x if "b" in self.order else x[:, 0]
+        for axis, place in (("b", 1), ("f", -1)):
+            x = x if axis in self.order else x.select(place, 0)
+        given = [axis for axis in "tbf" if axis in self.order]
         return x.permute([given.index(axis) for axis in self.order])
 
 
@@ -47,9 +48,11 @@ TIME_FIRST = Axes("`[seq_len, batch, input_size]`: time is the first axis", "tbf
 BATCH_FIRST = Axes(
     "`[batch, seq_len, input_size]`: batch is the first axis, time the second", "btf"
 )
+SERIES = Axes("`[batch, seq_len]`: one number at each time step", "bt")
 _AXES = (
     TIME_FIRST,
     BATCH_FIRST,
+    SERIES,
     Axes("`[seq_len, input_size]`: one sample, time first", "tf", alone=True),
     Axes("`[input_size, batch, seq_len]`: samples in columns, time last", "fbt"),
     Axes("a list of `[batch, input_size]`, one for each time step", "tbf", listed=True),

@@ -108,7 +108,8 @@ def passed_by(code: Any, norms: bool) -> Iterator[dict[str, nn.Module]]:
     for name, part in parts.items():
         passed = isinstance(part, nn.Embedding) or (norms and isinstance(part, _NORMS))
         if isinstance(part, nn.Linear) and cells and name:
-            passed = part.out_features == cells[0].input_size != part.in_features
+            in_front = part.in_features not in (cells[0].input_size, cells[-1].hidden_size)
+            passed = in_front and part.out_features == cells[0].input_size
         if passed:
             found[name] = part
             part.forward = lambda x: x  # type: ignore[method-assign]

@@ -22,7 +22,15 @@ from lstm_teach.checks.bringing import (
     redraw,
     signature_of,
 )
-from lstm_teach.checks.lstm.forms import BATCH_FIRST, TIME_FIRST, Reader, at, leaves, readers
+from lstm_teach.checks.lstm.forms import (
+    BATCH_FIRST,
+    SERIES,
+    TIME_FIRST,
+    Reader,
+    at,
+    leaves,
+    readers,
+)
 from lstm_teach.checks.lstm.heads import Head, before, head_of, noting, passed_by
 from lstm_teach.checks.lstm.mistakes import told
 from lstm_teach.checks.lstm.roles import flat, is_bias, pieces
@@ -127,7 +135,7 @@ class Reading:
 
     def find_reader(self) -> None:
         """Find sizes and a call with which it runs, and where in the result h stands."""
-        start, failed, first, ran = time.process_time(), [], None, set()
+        start, failed, first, ran, late = time.process_time(), [], None, set(), False
         layers = self.number_of_layers() or 1
         lanes = layers * (1 + (getattr(self.tried, "bidirectional", False) is True))
         dtypes = [t.dtype for t in self.weights.values()]
@@ -144,9 +152,12 @@ class Reading:
             for reader in readers(self.run, self.how, h, lanes):
                 if (how == "odd") is (reader.axes in (TIME_FIRST, BATCH_FIRST)):
                     continue
+                if reader.axes is SERIES and i != 1:
+                    continue
                 reader.caller.dtype = dtype
                 result = reader.raw(self.x)
-                if time.process_time() - start > SECONDS:
+                late = time.process_time() - start > SECONDS
+                if late:
                     break
                 if isinstance(result, Report):
                     if result.verdict == "not_attempted":
@@ -165,7 +176,7 @@ class Reading:
                 if reader.axes is TIME_FIRST:
                     self._in_number(result)
                     break  # these are not its sizes; x in odd forms may crash nn.LSTMCell
-        if failed and not first and self._is_to_blame(*failed[0]):
+        if failed and not first and not late and self._is_to_blame(*failed[0]):
             raise Told(failed[0][-1])
         said = "Every h is needed, `hidden_size` wide: return it from before any layer behind it. "
         if failed and not first:

@@ -163,8 +163,8 @@ def read(
 
 
 def groupings(weights: Weights, layers: int, directions: int) -> Iterator[list[list[str]]]:
-    """The names of the weights of each layer and direction: one lane after another in the code, or
-    one kind of weight after another."""
+    """The names of the weights of each layer and direction: one lane after another in the code, one
+    kind of weight after another, or by the number in their names."""
     lanes, names = layers * directions, list(weights)
     each, rest = divmod(len(names), lanes)
     by_direction = [way * layers + k for k in range(layers) for way in range(directions)]
@@ -172,6 +172,9 @@ def groupings(weights: Weights, layers: int, directions: int) -> Iterator[list[l
         yield [names[k * each : (k + 1) * each] for k in order]
         if lanes > 1 and each > 1:
             yield [names[k::lanes] for k in order]
+            numbered = [[name for name in names if f".{k}." in f".{name}."] for k in order]
+            if all(len(own) == each for own in numbered):
+                yield numbered
 
 
 def lane_sizes(

@@ -59,9 +59,9 @@ class Question:
             "proj_size": proj_size > 0,
         }
         self.has = {name for name, there in needs.items() if there}
-        counted = f"num_layers, {layers}"
+        first_axis = f"`num_layers = {layers}`"
         if directions == 2:
-            counted = f"num_layers * num_directions, {layers} * 2 = {2 * layers}"
+            first_axis = f"`num_layers * num_directions = {layers} * 2 = {2 * layers}`"
         batch_first = getattr(module, "batch_first", False)
         self.facts: dict[str, Any] = {
             "batch": 0,
@@ -75,7 +75,7 @@ class Question:
             "directions": directions,
             # How many directions lie side by side in the last axis.
             "beside": directions if which in SEQUENCE else 1,
-            "counted": counted,
+            "first_axis": first_axis,
             "side_by_side": 2 * width,
             "in_each": " in each direction" * (directions - 1),
             "order": f"[{', '.join(shapes.input.names[:2])}, ...]",
@@ -157,21 +157,21 @@ MISTAKES = (
         "forgot_directions",
         "one of the two directions is missing",
         "The module is bidirectional: each layer keeps a state for each of its 2 directions, so "
-        "the first axis of `{which}` is {counted}.",
+        "the first axis of `{which}` is {first_axis}.",
         gives("layers batch width, ?layers batch width", STATE, "directions"),
     ),
     _row(
         "forgot_layers",
         "only one layer is counted",
         "Every layer keeps a state of its own, not only the last one: the first axis of `{which}` "
-        "is {counted}.",
+        "is {first_axis}.",
         gives("directions batch width, batch width", STATE, "layers"),
     ),
     _row(
         "forgot_layers",
         "the layers and the directions are both left out",
         "Every layer keeps a state for each of its 2 directions, so the first axis of `{which}` is "
-        "{counted}.",
+        "{first_axis}.",
         gives("1 batch width", STATE, "layers, directions"),
     ),
     _row(
@@ -215,7 +215,7 @@ MISTAKES = (
     _row(
         "directions_in_wrong_axis",
         "the two directions lie in the wrong axis",
-        "In a state they are counted in the first axis, with the layers: it is {counted}. Only in "
+        "In a state they are counted in the first axis, with the layers: it is {first_axis}. Only in "
         "`output` do they stand side by side in the last axis.",
         gives("layers batch 2*width, ... 2*width, +2 layers batch width", STATE, "directions"),
     ),
@@ -248,7 +248,7 @@ MISTAKES = (
         "unrecognised",
         "that is the shape of `output`",
         "`output` has every step of the last layer. A state has the last step of every layer: its "
-        "first axis is {counted}, and it has no time axis.",
+        "first axis is {first_axis}, and it has no time axis.",
         gives("output", STATE),
     ),
     _row(

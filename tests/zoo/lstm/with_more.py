@@ -268,3 +268,91 @@ def parts_that_are_not_used():
             return self.fc(output), state
 
     return Model()
+
+
+class _Series(nn.Module):
+    """One number at each step, `[batch, time]`, and the next one predicted at each."""
+
+    def __init__(self, hidden=10):
+        super().__init__()
+        self.cell, self.fc, self.hidden = nn.LSTMCell(1, hidden), nn.Linear(hidden, 1), hidden
+
+    def start(self, x):
+        return (x.new_zeros(x.size(0), self.hidden),) * 2
+
+    def forward(self, x):
+        h, c = self.start(x)
+        out = []
+        for xt in x.split(1, dim=1):
+            h, c = self.cell(xt, (h, c))
+            out.append(self.fc(h))
+        return torch.cat(out, 1)
+
+
+@instance("ok", says="one number at each time step")
+def a_series_of_numbers():
+    return _Series()
+
+
+@instance("ok", call=lambda model, x: model(x[..., 0].T))
+def a_series_that_is_turned():
+    return _Series()
+
+
+@instance("state_not_carried", call=lambda model, x: model(x[..., 0].T))
+def a_series_without_memory():
+    class Forgets(_Series):
+        def forward(self, x):
+            return torch.cat(
+                [self.fc(self.cell(xt, self.start(x))[0]) for xt in x.split(1, dim=1)], 1
+            )
+
+    return Forgets()
+
+
+@instance("cannot_check", says="x[..., 0].T")
+def the_last_step_of_a_series():
+    class Last(_Series):
+        def forward(self, x):
+            h, c = self.start(x)
+            for xt in x.split(1, dim=1):
+                h, c = self.cell(xt, (h, c))
+            return h
+
+    return Last()
+
+
+class _TwoLists(nn.Module):
+    """All layers of x in one list, and all of h in another."""
+
+    goes_up = 0
+
+    def __init__(self, input_size, hidden_size, num_layers=2):
+        super().__init__()
+        self.hidden_size, self.num_layers = hidden_size, num_layers
+        sizes = [input_size] + [hidden_size] * (num_layers - 1)
+        self.x2h = nn.ModuleList(nn.Linear(size, 4 * hidden_size) for size in sizes)
+        self.h2h = nn.ModuleList(nn.Linear(hidden_size, 4 * hidden_size) for _ in sizes)
+
+    def forward(self, x):
+        zeros = x.new_zeros(x.size(1), self.hidden_size)
+        states = [(zeros, zeros)] * self.num_layers
+        output = []
+        for below in x:
+            for k, (h, c) in enumerate(states):
+                i, f, g, o = (self.x2h[k](below) + self.h2h[k](h)).chunk(4, -1)
+                c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+                states[k] = o.sigmoid() * c.tanh(), c
+                below = states[k][self.goes_up]
+            output.append(states[-1][0])
+        return torch.stack(output), states
+
+
+@example("ok")
+class TwoListsOfLayers(_TwoLists):
+    pass
+
+
+@example("c_instead_of_h")
+class TwoListsOfLayersHandUpC(_TwoLists):
+    goes_up = 1

@@ -283,7 +283,7 @@ def residual(cells, x):
     return x, states
 
 
-@module("variant", says="but for what normalises in it, `norm`")
+@module("variant", says="one with norms, `norm`")
 class NormsBetweenLayers(Layers):
     def __init__(self):
         super().__init__((4, 4, 4))
