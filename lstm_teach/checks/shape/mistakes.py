@@ -215,8 +215,8 @@ MISTAKES = (
     _row(
         "directions_in_wrong_axis",
         "the two directions lie in the wrong axis",
-        "In a state they are counted in the first axis, with the layers: it is {first_axis}. Only in "
-        "`output` do they stand side by side in the last axis.",
+        "In a state they are counted in the first axis, with the layers: it is {first_axis}. Only "
+        "in `output` do they stand side by side in the last axis.",
         gives("layers batch 2*width, ... 2*width, +2 layers batch width", STATE, "directions"),
     ),
     _row(
