@@ -145,10 +145,10 @@ def test_two_mistakes_are_both_told():
 def test_an_unknown_mistake_says_which_gate_is_off():
     report = check_cell(step_with({"f": "sigmoid(1.3 * z_f)"}))
     assert report.verdict == "unrecognised"
-    assert "the gate f takes of `w_ih` is no block" in report.headline
+    assert "for the gate f, what is taken of `w_ih` is no block" in report.headline
     assert report.evidence["c differs by"] > 1e-3
     report = check_cell(step_with({"o": "sigmoid(z_o) ** 2"}))
-    assert report.headline == "the gate o is off"
+    assert report.headline == "o is off"
     assert (report.evidence["o"], report.evidence["f"]) == ("off", "right")
     assert report.evidence["c differs by"] < 1e-6
 

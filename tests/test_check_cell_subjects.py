@@ -180,7 +180,9 @@ def test_a_whole_lstm_is_told_from_a_cell():
             _batch, _seq_len, _features = x.shape
             return hidden
 
-    assert check_cell(Sequence).verdict == "raises"
+    report = check_cell(Sequence)
+    assert report.verdict == "cannot_check"
+    assert "x of shape `[1, batch, input_size]`" in report.message
 
 
 def test_h_and_c_apart_are_given_by_their_names():

@@ -31,6 +31,7 @@ from lstm_teach.checks.cell.equations import GIVEN, draw, run
 from lstm_teach.checks.cell.judge import MIXED, agrees, judge
 from lstm_teach.checks.cell.mistakes import WORDS, told
 from lstm_teach.checks.cell.reading import Eye
+from lstm_teach.checks.passing import has_norms, passed_by
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_in_time, run_learner
 from lstm_teach.checks.slips import WITHOUT_DIM
@@ -156,7 +157,11 @@ def _of(cell: Any, asked: Asked, call: Call) -> Report:
             if _over(found) or not ways:
                 return found
             ways[0].dtype = torch.float64
-            return _not_run(cell, found, ways[0], given(sizes[0], torch.float64), sizes)
+            drawn = given(sizes[0], torch.float64)
+            axes = "" if handed or call else _other_axes(found, ways[0], drawn)
+            if axes:
+                return told("other axes", axes)
+            return _not_run(cell, found, ways[0], drawn, sizes)
         caller, fit = found
         drawn = given(fit, caller.dtype)
         few = {name: drawn.pop(name) for name in GIVEN[:3]}
@@ -167,6 +172,8 @@ def _of(cell: Any, asked: Asked, call: Call) -> Report:
         own = {} if handed or tried is cell else on_the_cpu(owned(cell, call))
         eye = Eye(caller, weights, fit, handed, free=not any(asked))
         report = _judged(eye, few, own)
+        if report.verdict == "unrecognised" and has_norms(tried):
+            report = _without_norms(eye, few, tried, report)
         if report is MIXED and modules and _reads_a_sequence(tried, fit):
             return _WHOLE
         if handed and fit != sizes[0]:
@@ -282,7 +289,16 @@ def _judged(eye: Eye, few: dict[str, Tensor], own: dict[str, Tensor]) -> Report:
     one_state = again.evidence.get("cell") in ("a GRU", "a plain RNN")
     if again.ok or (again.verdict == "variant" and not one_state):
         return replace(again, message=f"{again.message}\n{said}")
+    eye.caller.c_first = False, False
     return report
+
+
+def _without_norms(eye: Eye, few: dict[str, Tensor], tried: Any, report: Report) -> Report:
+    """The report on a cell; another one where it is right but for its norms."""
+    with passed_by(tried, norms=True) as passed:
+        bare = {n: t for n, t in eye.weights.items() if n.rpartition(".")[0] not in passed}
+        right = judge(replace(eye, weights=bare), few).ok
+    return told("normed", listed(f"`{name}`" for name in passed)) if right else report
 
 
 def _feeds(tensor: Tensor, caller: Caller, few: dict[str, Tensor]) -> bool:
@@ -322,6 +338,27 @@ def _not_run(
             if [getattr(part, "shape", ()) for part in parts] == [t.shape for t in state.values()]:
                 return told("projection", f"{narrow} features and c {hidden}")
     return failed if len(sizes) < 3 else told("no sizes", failed.message)
+
+
+_AXES: dict[str, Callable[[Tensor], Tensor]] = {
+    "batch, input_size": lambda t: t,
+    "1, batch, input_size": lambda t: t[None],
+    "batch, 1, input_size": lambda t: t[:, None],
+    "batch, input_size, length": lambda t: t[..., None].expand(-1, -1, 7),
+    "batch, input_size, height, width": lambda t: t[..., None, None].expand(-1, -1, 7, 7),
+}
+
+
+def _other_axes(failed: Report, way: Caller, drawn: dict[str, Tensor]) -> str:
+    """What a cell runs on, if that has other axes than what the check made up."""
+    for of_x, of_state in sorted(product(_AXES, repeat=2), key=lambda both: both[0] != both[1]):
+        if way.in_a_hurry():
+            break
+        axes = {"x": of_x, "h": of_state, "c": of_state}
+        if not isinstance(way.raw(**{n: _AXES[axes[n]](t) for n, t in drawn.items()}), Report):
+            state = of_state.replace("input", "hidden")
+            return f"x of shape `[{of_x}]`, with h and c of shape `[{state}]`"
+    return "x with the axes of a convolution" if " input to conv" in failed.message else ""
 
 
 def _reads_a_sequence(module: Any, asked: Asked) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from lstm_teach.checks.bringing import State, listed
-from lstm_teach.checks.cell.equations import GATES, draw, run
+from lstm_teach.checks.cell.equations import draw, run
 from lstm_teach.checks.cell.forms import Form, find_form
 from lstm_teach.checks.cell.mistakes import FORMS, the_gates, told
 from lstm_teach.checks.cell.reading import LARGE, Eye, Failed, Lines
@@ -186,7 +186,10 @@ def _as_torch(layout: Layout, few: dict[str, Tensor], own: Mapping[str, Tensor])
 
 def _unreadable(eye: Eye, few: dict[str, Tensor], lines: Lines) -> Report:
     """The report where the lines of the gates are none."""
-    evidence = {gate: "off" if gate in lines.bent else "right" for gate in GATES}
+    # i and g come back as their product only.
+    parts = {"f": "f", "i*g": "ig", "o": "o"}
+    off = [part for part, gates in parts.items() if {*gates} & {*lines.bent}]
+    evidence = {part: "off" if part in off else "right" for part in parts}
     if lines.looks_at_c:
         if not _matters(eye, few, "h"):
             return told("cell_instead_of_h_in_gates")
@@ -197,8 +200,7 @@ def _unreadable(eye: Eye, few: dict[str, Tensor], lines: Lines) -> Report:
     if lines.bent and _multiplies(eye, few):
         return told("multiplicative")
     if lines.bent:
-        is_off = f"{the_gates(lines.bent)} {'is' if len(lines.bent) == 1 else 'are'}"
-        return told("bent", is_off, evidence)
+        return told("bent", _are(off), evidence)
     return told("unread", the_gates(lines.unread()).capitalize())
 
 
@@ -244,4 +246,8 @@ def unknown(off: tuple[str, ...]) -> Report:
     """The report on a cell that no known mistake explains: which of its parts are off."""
     off = off or ("h", "c")
     evidence = {part: "off" if part in off else "right" for part in _PARTS}
-    return told("off", f"{listed(off)} {'is' if len(off) == 1 else 'are'}", evidence)
+    return told("off", _are(off), evidence)
+
+
+def _are(off: Sequence[str]) -> str:
+    return f"{listed(off)} {'is' if len(off) == 1 else 'are'}"

@@ -260,6 +260,13 @@ squeeze_batch_of_one: `.squeeze()` takes away every axis of size 1, and `.squeez
     Fix: leave `squeeze` out; h and c, `[batch, hidden_size]`, have no axis to take away
 rows = unrecognised: Each gate has its own block of rows, in the order i, f, g, o.
     Fix: check the slice of each gate: the k-th is `[k * hidden_size : (k + 1) * hidden_size]`
+interleaved = unrecognised: Each gate has a block of `hidden_size` rows, one block after the other:
+    the first `hidden_size` rows are all for i. `z.view(batch, hidden_size, 4)` deals them out in
+    turn.
+    Fix: `i, f, g, o = z.chunk(4, dim=1)`; with a view, `z.view(batch, 4, hidden_size).unbind(1)`
+joined = unrecognised: x belongs to `w_ih`, and h to `w_hh`: what `cat` puts first on one side has
+    to be first on the other. The shapes fit in either order, so no error tells.
+    Fix: `torch.cat([x, h], dim=1)` goes with `torch.cat([w_ih, w_hh], dim=1)`
 reach = unrecognised: The sum of every gate takes both x and h.
     Fix: `z = x @ w_ih.T + b_ih + h @ w_hh.T + b_hh`
 tied = unrecognised: In nn.LSTMCell every unit has a row of weights of its own in each of the
@@ -290,6 +297,8 @@ multiplicative = variant: a multiplicative LSTM | The sums of the gates hold pro
     In nn.LSTMCell x and h are only added.
 projection = variant: an LSTM with a projection | h has {seen}: that is nn.LSTM's proj_size.
     nn.LSTMCell has none, so this check cannot judge the rest.
+normed = variant: an LSTM cell with norms | Without what normalises in it, {seen}, its numbers are
+    nn.LSTMCell's. nn.LSTMCell normalises nothing.
 low rank = variant: factorised weights | {seen} has a lower rank than a free matrix of its shape:
     it is a product of narrower ones. In nn.LSTMCell every entry is free.
 twice = unrecognised: two calls with the same numbers give different results | Two calls with the
@@ -321,6 +330,10 @@ other arguments = cannot_check: it does not take x, h and c | Your code takes {s
     called, and pick h and c out of what it returns: `check_cell(cell, call=lambda net, x, h, c:
     net(x, h, c))`, or, of a function that is handed its weights, `check_cell(cell, call=lambda
     net, x, h, c, w_ih, w_hh, b_ih, b_hh: net(x, h, c, w_ih, w_hh, b_ih + b_hh))`.
+other axes = cannot_check: it takes an x or a state of other axes | It wants {seen}. The check
+    hands over x `[batch, input_size]`, and h and c `[batch, hidden_size]`, as nn.LSTMCell takes
+    them. If yours can be made of these, say how, and hand back h and c of the shape that they
+    came in: `check_cell(cell, call=lambda net, x, h, c: ...)`.
 no sizes = cannot_check: its sizes could not be found | Attributes do not tell both `input_size`
     and `hidden_size`, and no sizes taken from the weights fit. Pass them: `check_cell(cell,
     input_size=..., hidden_size=...)`, or say how it is called: `check_cell(cell, call=lambda net,

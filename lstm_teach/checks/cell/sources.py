@@ -259,6 +259,32 @@ _WHAT = {
 }
 
 
+def dealt_out(layout: Layout) -> Finding | None:
+    """Rows of a function's weights that go to the gates in turn, and not in blocks."""
+    sources = [*layout.used, *(s for by in layout.biases.values() for s in by.values())]
+    dealt = {f"`{source.name}`" for source in sources if source.laid == "interleaved"}
+    if not dealt or not layout.eye.is_function:
+        return None
+    return "interleaved", f"each gate takes every fourth row of {listed(sorted(dealt)[::-1])}"
+
+
+def joined(layout: Layout) -> Finding | None:
+    """x and h side by side in one order, and a function's two weights in the other."""
+    eye, (i, h) = layout.eye, layout.eye.sizes
+    if not eye.is_function:
+        return None
+    w_ih, w_hh = eye.weights["w_ih"], eye.weights["w_hh"]
+    h_first, x_first = (torch.cat(w, 1).unflatten(0, (4, h)) for w in ((w_ih, w_hh), (w_hh, w_ih)))
+    for given, weights, of_x, of_h in (
+        ("h, x", "w_ih, w_hh", h_first[..., h:], h_first[..., :h]),
+        ("x, h", "w_hh, w_ih", x_first[..., :i], x_first[..., i:]),
+    ):
+        both = zip((of_x, of_h), (layout.lines.x, layout.lines.h), eye.columns, strict=True)
+        if all(_close(eye, w[:, eye.units][..., at].double(), seen) for w, seen, at in both):
+            return "joined", f"x and h go in as `{given}`, their weights as `{weights}`"
+    return None
+
+
 def wrong_rows(layout: Layout) -> Finding | None:
     """Gates that take the rows of another gate."""
     wrong = {name: rows for name, rows in layout.rows().items() if rows != GATES}
@@ -269,8 +295,8 @@ def wrong_rows(layout: Layout) -> Finding | None:
     names = [name for name in names if wrong[name] == taken]
     unknown = "".join(g for g, t in zip(GATES, taken, strict=True) if t == "?")
     if unknown:
-        said = f"what {the_gates(unknown)} takes of `{names[0]}` is no block of its rows"
-        return "rows", f"{said}: is it scaled, or cut elsewhere?"
+        said = f"for {the_gates(unknown)}, what is taken of `{names[0]}` is no block of its rows"
+        return "rows", f"{said}; it may be scaled, or cut in another place"
     of = f"the rows of {listed(f'`{name}`' for name in names)}"
     what = _WHAT.get(" ".join(names)) or (of if is_function else f"the {listed(names)}")
     named = {"ffgo": "forget_used_for_input", "ifgf": "output_gate_from_forget"}
@@ -344,7 +370,7 @@ def added(layout: Layout) -> Finding | None:
 def wrong_source(layout: Layout) -> Finding | None:
     """What is wrong with where the sums come from; the first that is found is told."""
     eye = layout.eye
-    for rule in (tied, turned, wrong_rows, wrong_biases, added):
+    for rule in (tied, turned, dealt_out, joined, wrong_rows, wrong_biases, added):
         found = rule(layout)
         if found and rule in (tied, wrong_rows) and not eye.is_function:
             # Two may be alike by chance.

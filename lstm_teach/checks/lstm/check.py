@@ -30,7 +30,6 @@ from lstm_teach.checks.cell.equations import GATES
 from lstm_teach.checks.cell.mistakes import FORMS, WORDS
 from lstm_teach.checks.lstm.backward import wrong_gradient
 from lstm_teach.checks.lstm.forms import BATCH_FIRST, Reader
-from lstm_teach.checks.lstm.heads import has_norms
 from lstm_teach.checks.lstm.mistakes import (
     BOTH_WAYS,
     ONE_WAY,
@@ -49,6 +48,7 @@ from lstm_teach.checks.lstm.reading import (
     tell,
 )
 from lstm_teach.checks.lstm.roles import Roles, Search, groupings, lane_sizes, side_by_side
+from lstm_teach.checks.passing import has_norms
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
 

@@ -31,9 +31,10 @@ from lstm_teach.checks.lstm.forms import (
     leaves,
     readers,
 )
-from lstm_teach.checks.lstm.heads import Head, before, head_of, noting, passed_by
+from lstm_teach.checks.lstm.heads import Head, before, head_of, noting
 from lstm_teach.checks.lstm.mistakes import told
 from lstm_teach.checks.lstm.roles import flat, is_bias, pieces
+from lstm_teach.checks.passing import passed_by
 from lstm_teach.checks.report import Report
 
 LAYERS = re.compile(r"(num|n)_?layers?$|layers$|depth$")

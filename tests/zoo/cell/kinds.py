@@ -76,6 +76,43 @@ class LayerNormedC(Another):
         return o * self.norm_c(c).tanh(), c
 
 
+@example("variant", says="`norm` and `norm_c`, its numbers are nn.LSTMCell's")
+class LayerNormedCReturned(Another):
+    def forward(self, x, state):
+        i, f, g, o = self.norm(self.x2h(x) + self.h2h(state[0])).chunk(4, 1)
+        c = self.norm_c(f.sigmoid() * state[1] + i.sigmoid() * g.tanh())
+        return o.sigmoid() * c.tanh(), c
+
+
+@example("cannot_check", says="x of shape `[batch, input_size, height, width]`")
+class Convolves(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.conv = nn.Conv2d(input_size + hidden_size, 4 * hidden_size, 3, padding=1)
+
+    def forward(self, x, state):
+        i, f, g, o = self.conv(torch.cat([x, state[0]], 1)).chunk(4, 1)
+        return step(i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid(), state[1])
+
+
+@example("cannot_check", says="the axes of a convolution")
+class ConvolvesOneSize(Convolves):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.peep = nn.Parameter(torch.zeros(hidden_size, 16, 16))
+
+    def forward(self, x, state):
+        i, f, g, o = self.conv(torch.cat([x, state[0]], 1)).chunk(4, 1)
+        return step((i + self.peep * state[1]).sigmoid(), f.sigmoid(), g.tanh(), o, state[1])
+
+
+@example("cannot_check", says="x of shape `[1, batch, input_size]`")
+class WithAnAxisOfTime(Another):
+    def forward(self, x, state):
+        assert x.size(0) == 1, "x is [1, batch, features]"
+        return step(*self.gates(x[0], state[0][0]), state[1][0])
+
+
 @made("variant", says="an LSTM with a projection")
 def projected():
     class Projected(nn.Module):

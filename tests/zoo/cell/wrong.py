@@ -172,6 +172,34 @@ class BiasTwice(nn.LSTMCell):
         return o.sigmoid() * c.tanh(), c
 
 
+@example("unrecognised", says="each gate takes every fourth row")
+def view_with_the_gates_last(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    z = x @ w_ih.T + b_ih + h @ w_hh.T + b_hh
+    i, f, g, o = z.view(*h.shape, 4).unbind(2)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+@example("unrecognised", says="go in as `h, x`, their weights as `w_ih, w_hh`")
+def h_joined_first(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    z = torch.cat([h, x], 1) @ torch.cat([w_ih, w_hh], 1).T + b_ih + b_hh
+    i, f, g, o = z.chunk(4, 1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+@example("unrecognised", says="go in as `x, h`, their weights as `w_hh, w_ih`")
+def weights_joined_the_other_way(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    return h_joined_first(h, x, c, w_hh, w_ih, b_ih, b_hh)
+
+
+@example("unrecognised", says="f, i*g and o are off")
+def softmax_gates(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    i, f, g, o = gates(x, h, w_ih, w_hh, b_ih, b_hh)
+    c = f.softmax(1) * c + i.softmax(1) * g.tanh()
+    return o.softmax(1) * c.tanh(), c
+
+
 @example("wrong_bias_slice")
 def copied_bias_line(x, h, c, w_ih, w_hh, b_ih, b_hh):
     n = h.shape[1]
