@@ -61,7 +61,13 @@ def lesson(request, driver, lab, browser):
     opened.run_all()
     opened.pieces(shots, "after")
     yield SimpleNamespace(
-        name=name(path), file=load(path), opened=opened, page=opened.page, before=seen, shots=shots
+        name=name(path),
+        language="zh" if path in CHINESE else "en",
+        file=load(path),
+        opened=opened,
+        page=opened.page,
+        before=seen,
+        shots=shots,
     )
     opened.page.context.close()
     lab.end_kernels()

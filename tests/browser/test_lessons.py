@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import nn
 
+import lstm_teach
+from lstm_teach.language import translated
 from tests.notebook import first_line, tagged
 
 # What others print on JupyterLab's console at error level, whatever notebook is open.
@@ -116,12 +118,13 @@ def test_axe_finds_nothing_serious_that_is_ours(lesson, theme, record_property):
 
 
 def test_a_solution_typed_into_the_stub_turns_its_check_to_right(lesson):
+    lstm_teach.use(lesson.language)
     exercise = lesson.file.exercises[0]
     lesson.opened.run_cell(lesson.file.cells.index(exercise.stub), exercise.solution)
     place = lesson.file.cells.index(exercise.check)
     lesson.opened.run_cell(place)
     lesson.opened.cell(place).screenshot(path=lesson.shots / "exercise-solved.png")
-    assert "Right" in lesson.opened.cell(place).locator(".jp-OutputArea").inner_text()
+    assert translated("Right") in lesson.opened.cell(place).locator(".jp-OutputArea").inner_text()
 
 
 def test_the_quiz_names_a_mistake_takes_the_right_answer_and_shows_tags_as_text(lesson):
@@ -130,6 +133,7 @@ def test_the_quiz_names_a_mistake_takes_the_right_answer_and_shows_tags_as_text(
         pytest.skip("no quiz in this notebook")
     from lstm_teach.explorers.quiz import ShapeQuiz
 
+    lstm_teach.use(lesson.language)
     here = ShapeQuiz(seed=int(seed[1]))
     output, (h_n, c_n) = nn.LSTM(**here.round.arguments)(torch.zeros(here.round.input_shape))
     right = {"output": output, "h_n": h_n, "c_n": c_n}[here.round.which].shape
@@ -143,7 +147,7 @@ def test_the_quiz_names_a_mistake_takes_the_right_answer_and_shows_tags_as_text(
         field.fill(typed)
         field.press("Enter")
         quiz.get_by_text(title).first.wait_for(timeout=10_000)
-    assert title == "Right."
+    assert title == translated("Right.")
     quiz.screenshot(path=lesson.shots / "quiz.png")
     assert lesson.page.locator("#typed").count() == 0
     assert not [url for url in asked if "typed" in url]
