@@ -105,18 +105,26 @@ def run_learner(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return result
 
 
+def default_device() -> torch.device:
+    """Where new tensors are made."""
+    try:
+        return torch.get_default_device()
+    except AttributeError:  # torch 2.6, after set_default_device(None)
+        return torch.device("cpu")
+
+
 @contextmanager
 def untouched_globals() -> Iterator[None]:
     """Put the random states, the default dtype and device and the grad mode back afterwards."""
     randomness = random_states()
-    dtype, device = torch.get_default_dtype(), torch.get_default_device()
+    dtype, device = torch.get_default_dtype(), default_device()
     grad = torch.is_grad_enabled()
     try:
         yield
     finally:
         torch.set_grad_enabled(grad)
         torch.set_default_dtype(dtype)
-        if torch.get_default_device() != device:
+        if default_device() != device:
             torch.set_default_device(device)
         put_random_states_back(randomness)
 

@@ -17,7 +17,7 @@ from lstm_teach.checks.layout.given import Axes, CannotTell, Given, tensors_in
 from lstm_teach.checks.layout.mistakes import SILENT, first_that_fits
 from lstm_teach.checks.layout.tables import Tables
 from lstm_teach.checks.report import Report
-from lstm_teach.checks.running import leaves_no_trace
+from lstm_teach.checks.running import default_device, leaves_no_trace
 from lstm_teach.undisturbed import undisturbed
 
 Names = Sequence[str | None]
@@ -115,7 +115,7 @@ def examine(
         run = calling(model, x, taken, call)
         if isinstance(run, Report):
             return run
-        default = torch.get_default_device()
+        default = default_device()
         elsewhere = default.type != "cpu"  # the learner's tensors are made there, and ours here
         with undisturbed(model) as rewind, torch.device("cpu") if elsewhere else nullcontext():
             run = _on(default, run) if elsewhere else run
