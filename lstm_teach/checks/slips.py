@@ -85,7 +85,7 @@ def _is_stub(function: Any) -> bool:
         return False
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, SyntaxError):
+    except (OSError, SyntaxError, TypeError):  # a wrapper may have no source
         return False
     last = tree.body[0].body[-1] if isinstance(tree.body[0], ast.FunctionDef) else None
     value = last.value if isinstance(last, ast.Return | ast.Expr) else None
