@@ -172,7 +172,7 @@ def _template(message: str, said: str, is_sentence: bool) -> Template:
             inside = PART if is_sentence else PIECE
             if of_sentences or name.isupper():  # the name of a constant
                 inside = PROSE
-            if name.startswith("count"):
+            if name == "count":
                 inside = NUMBER
             if holes[name]:
                 inside = IN_CODE

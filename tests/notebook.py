@@ -39,6 +39,12 @@ def tagged(cell: NotebookNode, tag: str) -> bool:
     return tag in cell.metadata.get("tags", [])
 
 
+def raises_as_meant(cell: NotebookNode, outputs: list[dict[str, Any]]) -> bool:
+    """Whether its outputs hold an error exactly where the cell is tagged raises-exception."""
+    raised = any(output["output_type"] == "error" for output in outputs)
+    return raised == tagged(cell, "raises-exception")
+
+
 def first_line(cell: NotebookNode) -> str:
     """How a message names a cell."""
     return f"the cell {cell.source.splitlines()[0]!r}"

@@ -67,7 +67,10 @@ class Explorer(Picture, ABC):
         """Lay out `controls` (and `extra` widgets such as buttons) above the picture."""
         self.controls = dict(controls)
         self._labels = {name: control.description for name, control in controls.items()}
-        self._options = {n: dict(getattr(c, "options", ())) for n, c in controls.items()}
+        self._options = {
+            name: {option: label for label, option in getattr(control, "options", ())}
+            for name, control in controls.items()
+        }
         for control in controls.values():
             _in_the_readers_language(control)
         self._quiet = False
@@ -147,8 +150,7 @@ class Explorer(Picture, ABC):
         """Where the controls stand, in the words of the pictures."""
         said = []
         for name, value in values.items():
-            named = {option: label for label, option in self._options[name].items()}
-            said.append(f"{self._labels[name]}: {named.get(value, value)}")
+            said.append(f"{self._labels[name]}: {self._options[name].get(value, value)}")
         return ", ".join(said)
 
 

@@ -16,7 +16,7 @@ from ..figures import raster, unrolled
 from ..figures.drawing import Drawing, Words
 from ..figures.palette import STYLE
 from ..figures.svg import svg
-from ..language import translated, translated_html
+from ..language import is_english, translated, translated_html
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -85,6 +85,8 @@ _SEVERAL = re.compile(r"[a-z]{2,}\W+[a-z]{2,}", re.IGNORECASE)
 
 def _in_the_picture(drawing: Drawing) -> str:
     """What stands in a picture beyond names, in the reader's language: the picture is English."""
+    if is_english():
+        return ""
     words = [shape for shape in drawing.shapes if isinstance(shape, Words)]
     texts = [each.text.strip(": ") for each in words if not each.mono]
     said = [(text, translated(text)) for text in dict.fromkeys(texts) if _SEVERAL.search(text)]

@@ -10,7 +10,7 @@ from torch import nn
 
 import lstm_teach
 from lstm_teach.language import translated
-from tests.notebook import first_line, tagged
+from tests.notebook import first_line, raises_as_meant, tagged
 
 # What others print on JupyterLab's console at error level, whatever notebook is open.
 HARMLESS = ()
@@ -70,8 +70,7 @@ def test_run_all_ends_with_no_error_that_is_not_meant(lesson):
     numbers = [re.sub(r"\D", "", prompt) for prompt in lesson.opened.prompts()]
     assert numbers == [str(n) for n in range(1, len(lesson.file.code) + 1)]
     for cell, outputs in zip(lesson.file.code, lesson.opened.outputs(), strict=True):
-        raised = any(output["output_type"] == "error" for output in outputs)
-        assert raised == tagged(cell, "raises-exception"), first_line(cell)
+        assert raises_as_meant(cell, outputs), first_line(cell)
         assert all(output.get("name") != "stderr" for output in outputs), first_line(cell)
 
 

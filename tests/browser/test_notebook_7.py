@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 
-from tests.notebook import NOTEBOOKS, ROOT, first_line, load, tagged
+from tests.notebook import NOTEBOOKS, ROOT, first_line, load, raises_as_meant
 
 pytestmark = pytest.mark.skipif(not find_spec("notebook"), reason="notebook is not installed")
 
@@ -28,8 +28,7 @@ def opened(driver, browser, tmp_path_factory):
 def test_it_shows_its_pictures_unrun_and_runs_to_its_end(opened):
     assert opened.pictures > 0
     for cell, outputs in zip(opened.file.code, opened.notebook.outputs(), strict=True):
-        raised = any(output["output_type"] == "error" for output in outputs)
-        assert raised == tagged(cell, "raises-exception"), first_line(cell)
+        assert raises_as_meant(cell, outputs), first_line(cell)
     assert opened.notebook.heard.outside == []
 
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.notebook import NOTEBOOKS, first_line, load, tagged
+from tests.notebook import NOTEBOOKS, first_line, load, raises_as_meant
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,5 @@ def test_after_a_restart_a_section_in_the_middle_needs_the_import_cell_alone(two
         place = two.file.code.index(cell)
         prompt = opened.prompts()[place]
         assert prompt == f"[{number}]:", f"{first_line(cell)} shows {prompt}"
-        outputs = opened.outputs()[place]
-        raised = any(output["output_type"] == "error" for output in outputs)
-        assert raised == tagged(cell, "raises-exception"), first_line(cell)
+        assert raises_as_meant(cell, opened.outputs()[place]), first_line(cell)
     assert not controls[1].move(), "the explorer of the other notebook has lost its kernel"
