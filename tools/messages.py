@@ -25,6 +25,7 @@ from babel.messages import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from lstm_teach.checks.mistake import entries
 from lstm_teach.language import DOMAIN, LOCALE
 
 ROOT = Path(__file__).parents[1]
@@ -56,10 +57,6 @@ NOT_FOR_READERS = re.compile(
         )
     )
 )
-# A table whose entries have further lines, which are set in; the name before an entry; its cells.
-SET_IN = re.compile(r"^[a-z][\w ]*(?: = \w+)?: .+\n +\S", re.MULTILINE)
-ENTRY = re.compile(r"^[a-z][\w ]*(?: = \w+)?: ", re.MULTILINE)
-CELLS = r" \| | > (?:[\w,*]+ :: )?| Fix: "
 HOLE = re.compile(r"\{\w+\}")
 WORD = re.compile(r"(?!and\b|or\b)\b[A-Za-z]{2,}")
 
@@ -70,23 +67,30 @@ def messages() -> dict[str, list[str]]:
     for path in sorted({*PACKAGE.rglob("*.py")} - {PACKAGE / "language.py"}):
         if path.parent == PACKAGE and path.name == "__init__.py":
             continue  # names, and an error where nothing is installed that could translate
-        for text in _texts(ast.parse(path.read_text(encoding="utf-8"))):
-            for message in _entries(text):
-                name = str(path.relative_to(ROOT))
-                if name not in found.setdefault(message, []):
-                    found[message].append(name)
+        texts = [*_texts(ast.parse(path.read_text(encoding="utf-8")))]
+        if path.with_suffix(".txt").exists():
+            path = path.with_suffix(".txt")
+            texts += _catalogued(".".join(path.parent.relative_to(ROOT).parts))
+        for message in (message for text in texts for message in _lines(text)):
+            name = str(path.relative_to(ROOT))
+            if name not in found.setdefault(message, []):
+                found[message].append(name)
     return found
 
 
-def _entries(text: str) -> Iterator[str]:
+def _catalogued(package: str) -> Iterator[str]:
+    """The words of the mistakes that a check knows."""
+    for entry in entries(package):
+        yield from (entry.mistake.headline, entry.mistake.why, entry.mistake.fix)
+        yield from (headline.rpartition(" :: ")[2] for headline, _ in entry.ways)
+
+
+def _lines(text: str) -> Iterator[str]:
     """The lines of a text, and of a table of words the cells, that have words outside code."""
     if re.search(r"[^.?!] $", text) and " | " not in text:
         text += "{rest}"  # something is put behind it
-    cells = r" \| "
-    if SET_IN.search(text):
-        text, cells = ENTRY.sub("", re.sub(r"\n +", " ", text)), CELLS
     for line in text.split("\n"):
-        for part in re.split(cells, line):
+        for part in line.split(" | "):
             part = _renumbered(part.strip())
             bare = re.sub(r"`[^`]*`|\{\w*\}", "", part)
             if " " in part and WORD.search(bare) and not NOT_FOR_READERS.match(part):
