@@ -214,12 +214,12 @@ def _predict_cell(
         raise ShapeError(_say_cell_state("h_0", h_0, expected))
     if c_0 == expected:
         return LSTMCellShapes(given, expected, expected, expected, expected)
-    # The one wrong state that PyTorch lets through is a 2-D c_0 with an unbatched input: it
-    # compares only the first axis with hidden_size, and f * c then broadcasts the last one. (A 2-D
-    # h_0 is an error here, though PyTorch crashes on it rather than raise.)
+    # The one wrong state that PyTorch let through before 2.15 is a 2-D c_0 with an unbatched input:
+    # it compared only the first axis with hidden_size, and f * c then broadcast the last one. (A
+    # 2-D h_0 is an error here, though PyTorch crashed on it rather than raise.)
     hidden = cell.hidden_size
     broadcasts = len(given) == 1 and len(c_0) == 2 and c_0[0] == hidden
-    if not broadcasts or (c_0[1] not in (1, hidden) and hidden != 1):
+    if not broadcasts or torch.__version__ >= "2.15" or (c_0[1] not in (1, hidden) and hidden != 1):
         raise ShapeError(_say_cell_state("c_0", c_0, expected))
     names = ("hidden_size", "hidden_size of the gates")
     result = Shape((hidden, c_0[1] if hidden == 1 else hidden), names)
