@@ -20,7 +20,6 @@ from torch import nn
 
 from lstm_teach.figures.raster import png
 from lstm_teach.figures.unrolled import draw_unrolled
-from tests.browser.lab import CHROMIUM, chromium
 from tests.notebook import ROOT, Notebook
 from tools.translate import CHINESE, ENGLISH
 
@@ -165,6 +164,8 @@ def digest(text: str) -> str:
 
 def write_pdf(text: str) -> None:
     """Print the page on one sheet."""
+    from tests.browser.lab import chromium  # the page is tested without a browser too
+
     body = markdown2html_mistune(text.replace(TO_CHINESE, ""))
     for name in DRAWINGS:
         data = base64.b64encode(PAGE.with_name(name).read_bytes()).decode()
@@ -183,6 +184,8 @@ def main() -> None:
     text = page()
     PAGE.write_text(text, encoding="utf-8")
     CHINESE_PAGE.write_text(page(CHINESE_SHEET, CHINESE), encoding="utf-8")
+    from tests.browser.lab import CHROMIUM
+
     if CHROMIUM:
         write_pdf(text)
     else:
