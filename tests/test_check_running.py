@@ -196,7 +196,13 @@ def test_where_no_line_of_the_learner_raised_nothing_was_checked(code, words):
     [
         "pass",
         "try: len(x)\n        except Exception: pass",
-        "try: len(x)\n        except: pass",
+        pytest.param(
+            "try: len(x)\n        except: pass",
+            marks=pytest.mark.skipif(
+                sys.version_info < (3, 11),
+                reason="Python 3.10 looks at an alarm within `try` alone, if the loop is no more",
+            ),
+        ),
     ],
 )
 def test_an_endless_loop_is_stopped(monkeypatch, ending):
