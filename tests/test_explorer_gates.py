@@ -18,13 +18,13 @@ def explorer():
 
 
 def texts(view):
-    return [text.get_text() for text in view.figure.findobj(Text)]
+    return [text.get_text() for text in view.figure().findobj(Text)]
 
 
 def heights_of_strong_boxes(view):
     return [
         path.get_extents().height
-        for shape in view.figure.findobj(PolyCollection)
+        for shape in view.figure().findobj(PolyCollection)
         if to_hex(shape.get_facecolor()[0]) == LIGHT["features"]
         for path in shape.get_paths()
     ]
@@ -85,7 +85,7 @@ def test_no_extreme_of_the_controls_leaves_the_sheet(explorer):
     limits = [(control.min, control.max) for control in explorer.controls.values()]
     for values in product(*limits):
         view = explorer.look(**dict(zip(explorer.controls, values, strict=True)))
-        for shape in view.figure.findobj(PolyCollection):
+        for shape in view.figure().findobj(PolyCollection):
             for path in shape.get_paths():
                 corners = path.get_extents()
                 assert 0 <= corners.x0 <= corners.x1 <= 1100

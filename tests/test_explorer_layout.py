@@ -18,7 +18,7 @@ def explorer():
 
 
 def texts(view):
-    return [text.get_text() for text in view.figure.findobj(Text)]
+    return [text.get_text() for text in view.figure().findobj(Text)]
 
 
 def test_time_first_an_index_takes_one_word_of_each_sentence(explorer):
@@ -36,7 +36,7 @@ def test_the_words_taken_are_framed_where_they_stood(explorer):
         view = explorer.look(batch_first=batch_first, take="x[i]", i=0)
         frames = [
             path
-            for shape in view.figure.findobj(PolyCollection)
+            for shape in view.figure().findobj(PolyCollection)
             if shape.get_linewidths()[0] == pytest.approx(3.3 * 0.72)
             for path in shape.get_paths()
         ]

@@ -19,11 +19,11 @@ def explorer():
 
 
 def texts(view):
-    return [text.get_text() for text in view.figure.findobj(Text)]
+    return [text.get_text() for text in view.figure().findobj(Text)]
 
 
 def test_the_words_stand_in_order_under_their_cells(explorer):
-    shown = explorer.look(sentence=SENTENCES[1], step=8, units=1).figure.findobj(Text)
+    shown = explorer.look(sentence=SENTENCES[1], step=8, units=1).figure().findobj(Text)
     words = SENTENCES[1].split()
     places = {text.get_text(): text.get_position()[0] for text in shown}
     steps = [places[f"t = {t}"] for t in range(8)]

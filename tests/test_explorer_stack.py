@@ -104,9 +104,9 @@ def test_nothing_is_written_outside_the_picture_or_over_other_words(explorer):
 
 
 def test_boxes_that_differ_in_progress_differ_in_mark_line_and_colour():
-    for part in ("mark", "fill", "words"):
+    for part in ("mark", "style", "words"):
         assert len({getattr(look, part) for look in (Look.DONE, Look.WORK, Look.WAITING)}) == 3
-    assert len({(look.style, look.line_width) for look in Look}) == len(Look)
+    assert len({(look.style.line, look.style.width) for look in Look}) == len(Look)
     assert len({look.mark for look in Look}) == len(Look)
 
 

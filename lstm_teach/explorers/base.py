@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from textwrap import wrap
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import ipywidgets as widgets
 import torch
-from matplotlib.figure import Figure
 from traitlets import link
 
+from ..checks.running import default_device
 from ..figures import raster
 from ..figures.drawing import Drawing
 from ..figures.palette import css
@@ -27,28 +28,15 @@ PANEL = (
 )
 
 
-class View(NamedTuple):
-    """What an explorer shows for one setting of its controls."""
-
-    drawing: Drawing
-    words: str
-    details: str = ""
-
-    @property
-    def figure(self) -> Figure:
-        """The picture as a matplotlib Figure."""
-        return raster.figure(self.drawing)
-
-
-def refusal(code: str, error: Exception, why: str, height: int, details: str = "") -> View:
+def refusal(code: str, error: Exception, why: str, height: int, details: str = "") -> Picture:
     """What PyTorch answers where it refuses an expression or an input, and why."""
     drawing, middle = Drawing(1100, height), height / 2
     message = f"{type(error).__name__}: {error}"
     drawing.text(550, middle + 35, code, size=11, mono=True)
     drawing.text(550, middle, "PyTorch would say", size=11, color="muted")
-    for line, part in enumerate(wrap(message, 100)):
-        drawing.text(550, middle - 35 - 24 * line, part, size=11, bold=True, mono=True)
-    return View(drawing, f"PyTorch would say: `{message}`. {why}", details)
+    said = "\n".join(wrap(message, 100))
+    drawing.text(550, middle - 35, said, below=24, size=11, bold=True, mono=True)
+    return Picture(drawing, f"PyTorch would say: `{message}`. {why}", details)
 
 
 class Explorer(Picture, ABC):
@@ -66,31 +54,26 @@ class Explorer(Picture, ABC):
     def __init__(self, controls: Mapping[str, widgets.ValueWidget], *extra: widgets.Widget) -> None:
         """Lay out `controls` (and `extra` widgets such as buttons) above the picture."""
         self.controls = dict(controls)
-        self._labels = {name: control.description for name, control in controls.items()}
-        self._options = {
-            name: {option: label for label, option in getattr(control, "options", ())}
-            for name, control in controls.items()
-        }
-        for control in controls.values():
-            _in_the_readers_language(control)
         self._quiet = False
         for name, control in self.controls.items():
             self._move(self.follow(name, self.values))
             control.add_class("lstm-control")
             control.observe(partial(self._moved, name), "value")
-        super().__init__(*self._see(self.values))
+        super().__init__(self._see(self.values))
         # Linked after the controls are observed: a new picture leaves before a field's new number.
         rows = [_with_number_field(control) for control in self.controls.values()]
         panel = widgets.Box([*rows, *extra], layout={"flex_flow": "row wrap"})
         self.widget = widgets.VBox([panel, self.widget])
         self.widget.add_class("lstm-explorer")
 
-    def _see(self, values: Mapping[str, Any]) -> View:
-        with torch.device("cpu"):  # whatever the reader made the default
+    def _see(self, values: Mapping[str, Any]) -> Picture:
+        # The context slows every call of torch, and is for a reader who chose another default.
+        elsewhere = default_device().type != "cpu"
+        with torch.device("cpu") if elsewhere else nullcontext():
             return self.look(**values)
 
     @abstractmethod
-    def look(self, **values: Any) -> View:
+    def look(self, **values: Any) -> Picture:
         """Compute what the controls' values show; called with every control's value by name."""
 
     def follow(self, moved: str, values: dict[str, Any]) -> Traits:
@@ -102,15 +85,14 @@ class Explorer(Picture, ABC):
         """The value of every control."""
         values = {name: control.value for name, control in self.controls.items()}
         # A slider's 0.30000000000000004 is 0.3, so that the same place is the same value.
-        floats = {name: round(each, 6) for name, each in values.items() if isinstance(each, float)}
-        return values | floats
+        return {k: round(v, 6) if isinstance(v, float) else v for k, v in values.items()}
 
     def set(self, **values: Any) -> None:
         """Move several controls and redraw once."""
         for name, value in values.items():
             self._move({name: {"value": value}})
             self._move(self.follow(name, self.values))
-        self.update(*self._see(self.values))
+        self.update(self._see(self.values))
 
     def describe(self) -> str:
         """The sentence that says what the picture shows now."""
@@ -123,7 +105,7 @@ class Explorer(Picture, ABC):
         followers = self.follow(name, values)
         # The eye waits for the picture: it is drawn for the other controls before they move.
         new = {each: traits["value"] for each, traits in followers.items() if "value" in traits}
-        self.update(*self._see(values | new))
+        self.update(self._see(values | new))
         self._move(followers)
 
     def _move(self, controls: Traits) -> None:
@@ -139,42 +121,48 @@ class Explorer(Picture, ABC):
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         values = self.values
-        pictures = [(self._said(values), self._see(values).drawing)]
+        pictures = [(self._caption(values), self.drawing)]
         for move in self.preview:
             there = {name: value for name, value in move.items() if name in values}
             if there.items() - values.items():
-                pictures.append((self._said(there), self._see({**values, **there}).drawing))
+                pictures.append((self._caption(there), self._see({**values, **there}).drawing))
         return bundle(self.widget, raster.contact_sheet(pictures), self.words)
 
-    def _said(self, values: Mapping[str, Any]) -> str:
-        """Where the controls stand, in the words of the pictures."""
-        said = []
-        for name, value in values.items():
-            said.append(f"{self._labels[name]}: {self._options[name].get(value, value)}")
-        return ", ".join(said)
+    def _caption(self, values: Mapping[str, Any]) -> str:
+        """Where the controls stand, in English as the pictures are."""
+        return ", ".join(self.controls[name].said(value) for name, value in values.items())
 
 
 def number(name: str, value: float, low: float, high: float, step: float = 1) -> Any:
     """A slider, of whole numbers where `step` is one; a labelled number field comes beside it."""
     kind = widgets.IntSlider if isinstance(step, int) else widgets.FloatSlider
-    return kind(value=value, min=low, max=high, step=step, description=name, readout=False)
+    return _named(name, kind(value=value, min=low, max=high, step=step, readout=False))
 
 
-def switch(name: str, value: bool = False) -> widgets.Checkbox:
+def switch(name: str, value: bool = False) -> Any:
     """Something that is on or off."""
-    return widgets.Checkbox(value, description=name, indent=False, layout={"width": "150px"})
+    return _named(name, widgets.Checkbox(value, indent=False, layout={"width": "150px"}))
 
 
-def choice(name: str, options: Iterable[Any], value: Any = None) -> widgets.ToggleButtons:
+def choice(name: str, options: Iterable[Any], value: Any = None) -> Any:
     """One of several options: words, or pairs of a label and what it stands for.
 
     Buttons, because JupyterLab keeps the arrow keys and letters that would move a drop-down list or
     radio buttons for its own commands; a focused button takes the space bar.
     """
     pairs = [each if isinstance(each, tuple) else (each, each) for each in options]
+    shown = [(translated(label), option) for label, option in pairs]
     chosen = pairs[0][1] if value is None else value
     style = {**LABEL, "button_width": "auto"}
-    return widgets.ToggleButtons(options=pairs, value=chosen, description=name, style=style)
+    return _named(name, widgets.ToggleButtons(options=shown, value=chosen, style=style), pairs)
+
+
+def _named(name: str, control: Any, options: Iterable[tuple[str, Any]] = ()) -> Any:
+    """A control labelled in the reader's language, which can say in English where it stands."""
+    labels = {option: label for label, option in options}
+    control.description = translated(name)
+    control.said = lambda value: f"{name}: {labels.get(value, value)}"
+    return control
 
 
 def constructor(options: Mapping[str, Any], *sizes: int) -> str:
@@ -200,24 +188,15 @@ def both_ways(slider: Any, what: str) -> list[widgets.Button]:
     return [button(f"Previous {what}", move, -1), button(f"Next {what}", move, 1)]
 
 
-def _in_the_readers_language(control: widgets.ValueWidget) -> None:
-    """Translate the label of a control, and those of its options."""
-    control.description = translated(control.description)
-    if isinstance(control, widgets.ToggleButtons):
-        value = control.value
-        control.options = [(translated(label), option) for label, option in control.options]
-        control.value = value
-
-
-def _with_number_field(control: widgets.ValueWidget) -> widgets.Widget:
+def _with_number_field(control: Any) -> widgets.Widget:
     """The slider behind a number field that carries its label.
 
     A slider of ipywidgets has no name that a screen reader could say; the field has one.
     """
-    if not isinstance(control, widgets.IntSlider | widgets.FloatSlider):
+    fields = {"IntSlider": widgets.BoundedIntText, "FloatSlider": widgets.BoundedFloatText}
+    kind = fields.get(type(control).__name__)
+    if kind is None:
         return control
-    whole = isinstance(control, widgets.IntSlider)
-    kind = widgets.BoundedIntText if whole else widgets.BoundedFloatText
     same = {each: getattr(control, each) for each in ("value", "min", "max", "step", "description")}
     field = kind(**same, style=LABEL, layout={"width": "180px"})
     control.description = ""

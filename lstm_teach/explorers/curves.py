@@ -8,14 +8,13 @@ from ..figures.drawing import Drawing, Point
 from ..figures.palette import AXES
 from .picture import Picture
 
+Curves = Mapping[str, Sequence[float]]
 LEFT, RIGHT, BOTTOM, TOP = 70, 740, 52, 318
 # The style, width and strength of each curve; the first is broad, so that others may lie on it.
 LOOKS = (("-", 8, 0.45), ("--", 2.5, 1), ("-.", 2.5, 1), (":", 3, 1))
 
 
-def draw_curves(
-    accuracies: Mapping[str, Sequence[float]], steps: int, chance: float = 0.5
-) -> Picture:
+def draw_curves(accuracies: Curves, steps: int, chance: float = 0.5) -> Picture:
     """Show the accuracy of models at every step so far; `live.update(draw_curves(...))` goes on.
 
     Args:
@@ -33,9 +32,7 @@ def draw_curves(
     return Picture(drawing, f"Accuracy, up to step {steps}: {'; '.join(ends) or 'no step yet'}.")
 
 
-def draw_losses(
-    losses: Mapping[str, Sequence[float]], steps: int, guess: float, window: int = 5
-) -> Picture:
+def draw_losses(losses: Curves, steps: int, guess: float, window: int = 5) -> Picture:
     """Show the loss of up to four models at every step so far, as `draw_curves` does.
 
     Args:
@@ -52,7 +49,7 @@ def draw_losses(
 
 
 def _draw(
-    curves: Mapping[str, Sequence[float]],
+    curves: Curves,
     steps: int,
     what: str,
     window: int,
@@ -60,38 +57,37 @@ def _draw(
     ticks: Mapping[float, str],
     level: tuple[float, str],
 ) -> Drawing:
-    """Curves, each the mean of its last `window` values and with its name at its end."""
+    """Curves, each the mean of its last `window` values, and a level, with names at their ends."""
     drawing, (low, high) = Drawing(1000, 340), limits
 
     def at(step: float, value: float) -> Point:
         height = (min(max(value, low), high) - low) / (high - low)
         return LEFT + (RIGHT - LEFT) * step / steps, BOTTOM + (TOP - BOTTOM) * height
 
+    apart = next(n for k in range(9) for n in (10**k, 2 * 10**k, 5 * 10**k) if 6 * n >= steps)
+    heights = {at(0, value)[1]: words for value, words in ticks.items()}
+    places = {at(step, low)[0]: str(step) for step in range(0, steps + 1, apart)}
     drawing.lines([[(LEFT, TOP), (LEFT, BOTTOM), (RIGHT, BOTTOM)]], "ink")
+    drawing.lines([[(LEFT - 4, y), (LEFT, y)] for y in heights], "ink")
+    drawing.lines([[(x, BOTTOM - 4), (x, BOTTOM)] for x in places], "ink")
     drawing.label(14, TOP + 12, what)
     drawing.text((LEFT + RIGHT) / 2, 12, "step")
-    apart = next(n for k in range(9) for n in (10**k, 2 * 10**k, 5 * 10**k) if 6 * n >= steps)
-    for value, words in ticks.items():
-        x, y = at(0, value)
-        drawing.lines([[(x - 4, y), (x, y)]], "ink")
-        drawing.text(x - 8, y, words, align="right")
-    for step in range(0, steps + 1, apart):
-        x, y = at(step, low)
-        drawing.lines([[(x, y - 4), (x, y)]], "ink")
-        drawing.text(x, y - 14, str(step))
+    for y, words in heights.items():
+        drawing.text(LEFT - 8, y, words, align="right")
+    for x, words in places.items():
+        drawing.text(x, BOTTOM - 14, words)
     drawing.lines([[at(0, level[0]), at(steps, level[0])]], "muted")
-    drawing.text(RIGHT - 8, at(0, level[0])[1] - 10, level[1], align="right", color="muted")
-    ends = []
-    for (name, curve), axis, (style, width, strength) in zip(
-        curves.items(), AXES, LOOKS, strict=False
-    ):
+    ends = [(at(steps, level[0])[::-1], level[1], "muted")]
+    for (name, curve), axis, look in zip(curves.items(), AXES, LOOKS, strict=False):
         parts = [curve[max(0, step - window) : step] for step in range(1, len(curve) + 1)]
         points = [at(step, sum(part) / len(part)) for step, part in enumerate(parts)]
-        drawing.lines([points] if points else [], axis, style=style, width=width, strength=strength)
-        ends += [(points[-1][::-1], name, axis)] if points else []
+        if points:
+            style, width, strength = look
+            drawing.lines([points], axis, style=style, width=width, strength=strength)
+            ends.append((points[-1][::-1], name, axis))
     height = 0.0
-    for (y, x), name, axis in sorted(ends):
-        height = max(y, height + 18)
-        drawing.lines([[(x + 3, y), (RIGHT + 22, height)]], axis)
-        drawing.label(RIGHT + 27, height, name, color=axis, bold=True)
+    for place, ((y, x), name, color) in enumerate(sorted(ends), 1):
+        height = max(min(y, TOP + 10 - 18 * (len(ends) - place)), height + 18)
+        drawing.lines([[(x + 3, y), (RIGHT + 22, height)]], color)
+        drawing.label(RIGHT + 27, height, name, color=color, bold=color != "muted")
     return drawing

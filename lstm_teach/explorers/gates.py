@@ -11,8 +11,9 @@ import ipywidgets as widgets
 import torch
 
 from ..cells import lstm_step
-from ..figures.drawing import Box, Drawing
-from .base import Explorer, View, button, number
+from ..figures.drawing import Drawing
+from .base import Explorer, button, number
+from .picture import Picture
 
 LATER = 10  # steps that are looked ahead
 GATES = {
@@ -53,7 +54,7 @@ class GateExplorer(Explorer):
         self.presets = {k: button(k, partial(self.set, **values)) for k, values in PRESETS.items()}
         super().__init__(controls, widgets.HBox([*self.presets.values()]))
 
-    def look(self, **values: Any) -> View:
+    def look(self, **values: Any) -> Picture:
         """Run one step with these sums, and ten more with the same gates."""
         old_c, sums = values["c"], {gate: values[gate] for gate in GATES}
         # The biases alone make the sums: x, h and all weights are zero.
@@ -64,92 +65,82 @@ class GateExplorer(Explorer):
             steps.append(lstm_step(zero, zero, c, weights, weights, bias))
             track.append(steps[-1].c.item())
         new = {name: value.item() for name, value in steps[0]._asdict().items()}
-        kept, written = new["f"] * old_c, new["i"] * new["g"]
+        kept, written, c, h = new["f"] * old_c, new["i"] * new["g"], new["c"], new["h"]
         drawing = Drawing(1100, 430)
         for x, title in TITLES.items():
             drawing.label(x, 404, title, size=11, bold=True)
         drawing.lines([[(x, 20), (x, 412)] for x in (360, 682, 862)])
         _draw_gates(drawing, sums, new)
-        _draw_sum(drawing, old_c, kept, written, new["c"])
-        _draw_h(drawing, math.tanh(new["c"]), new["h"])
+        _draw_results(drawing, old_c, kept, written, c, h)
         _draw_later(drawing, track[1:])
         # Adding 0.0 after rounding turns -0.0 into 0.0.
-        return View(
+        return Picture(
             drawing,
             f"Of the old c {old_c:.2f}, `f * c` keeps {round(kept, 2) + 0.0:.2f}; `i * g` adds "
-            f"{round(written, 2) + 0.0:.2f}; the new `c` is {new['c']:.2f}. Of tanh(c), `o` lets "
-            f"{100 * new['o']:.0f} % out: `h` is {new['h']:.2f}. If the gates stay so, c is "
+            f"{round(written, 2) + 0.0:.2f}; the new `c` is {c:.2f}. Of tanh(c), `o` lets "
+            f"{100 * new['o']:.0f} % out: `h` is {h:.2f}. If the gates stay so, c is "
             f"{track[-1]:.2f} after {LATER} more steps.",
         )
 
 
 def _draw_gates(drawing: Drawing, sums: Mapping[str, float], new: Mapping[str, float]) -> None:
-    left, zero, right = 20, 95, 330
+    left, right = 95, 330
     for row, (name, meaning) in enumerate(GATES.items()):
         y = 322 - 82 * row
         squash, low = ("tanh", -1) if name == "g" else ("sigmoid", 0)
         formula = f"{name} = {squash}({sums[name]:.1f}) = {new[name]:.2f}"
-        drawing.label(left, y + 40, formula, size=9.5, bold=True, mono=True)
-        drawing.label(left, y - 17, meaning, size=8.5, color="muted")
-        start = (zero + right) / 2 if low else zero
-        length = new[name] * (right - start)
-        drawing.boxes([(zero, y, right - zero, 24)], "paper", "faint")
-        drawing.boxes([(start + min(length, 0), y, abs(length), 24)], STRONG, STRONG)
-        drawing.lines([[(start, y - 4), (start, y + 28)]], "ink")
-        drawing.text(zero - 8, y + 12, str(low), size=8.5, align="right", color="muted")
+        drawing.label(20, y + 40, formula, size=9.5, bold=True, mono=True)
+        drawing.label(20, y - 17, meaning, size=8.5, color="muted")
+        zero = (left + right) / 2 if low else left
+        length = new[name] * (right - zero)
+        drawing.boxes([(left, y, right - left, 24)], "paper", "faint")
+        drawing.boxes([(zero + min(length, 0), y, abs(length), 24)], STRONG, STRONG)
+        drawing.lines([[(zero, y - 4), (zero, y + 28)]], "ink")
+        drawing.text(left - 8, y + 12, str(low), size=8.5, align="right", color="muted")
         drawing.label(right + 6, y + 12, "1", size=8.5, color="muted")
 
 
-def _scale(
-    drawing: Drawing, limit: float, left: float, right: float, ticks: Sequence[float]
+def _draw_scale(
+    drawing: Drawing, limit: float, left: float, right: float
 ) -> Callable[[float], float]:
     """Draw a vertical scale from -limit to limit; what is returned gives the height of a value."""
 
     def at(value: float) -> float:
         return FOOT + (TOP - FOOT) * (value / limit + 1) / 2
 
-    drawing.lines([[(left, at(tick)), (right, at(tick))] for tick in ticks])
-    drawing.lines([[(left, at(0)), (right, at(0))]], "ink")
-    for tick in ticks:
-        drawing.text(left - 5, at(tick), f"{tick:g}", size=8.5, align="right", color="muted")
+    for tick in (-limit, -limit / 2, limit / 2, limit, 0):
+        y = at(tick)
+        drawing.lines([[(left, y), (right, y)]], "faint" if tick else "ink")
+        drawing.text(left - 5, y, f"{tick:g}", size=8.5, align="right", color="muted")
     return at
 
 
-def _bar(x: float, width: float, start: float, end: float) -> list[Box]:
-    """A bar between two heights."""
-    return [(x, min(start, end), width, max(1.0, abs(end - start)))]
-
-
-def _draw_sum(drawing: Drawing, old: float, kept: float, written: float, new: float) -> None:
-    at = _scale(drawing, 5, 405, 670, (-4, -2, 0, 2, 4))
-    bars = (
-        ("old c", old, 0.0, old, "paper", "ink"),
-        ("f * c", kept, 0.0, kept, PALE, STRONG),
-        ("+ i * g", written, kept, new, STRONG, STRONG),
-        ("new c", new, 0.0, new, "ink", "ink"),
-    )
-    for x, (name, shown, start, end, fill, edge) in zip((417, 481, 545, 609), bars, strict=True):
-        drawing.boxes(_bar(x, 42, at(start), at(end)), fill, edge)
-        drawing.text(x + 21, FOOT - 16, name, size=9.5, bold=True, mono=True)
-        drawing.text(x + 21, FOOT - 36, f"{shown:+.2f}", size=9.5, mono=True)
-    for x, value in ((523, kept), (587, new)):
-        drawing.lines([[(x, at(value)), (x + 22, at(value))]], "muted")
-
-
-def _draw_h(drawing: Drawing, whole: float, h: float) -> None:
-    at = _scale(drawing, 1, 735, 850, (-1, 0, 1))
-    drawing.boxes(_bar(752, 70, at(0), at(whole)), "paper")
-    drawing.boxes(_bar(752, 70, at(0), at(h)), STRONG, STRONG)
-    drawing.text(787, FOOT - 16, f"tanh(c) {whole:+.2f}", size=8.5, mono=True)
-    drawing.text(787, FOOT - 36, f"h {h:+.2f}", size=9.5, bold=True, mono=True, color=STRONG)
+def _draw_results(
+    drawing: Drawing, old: float, kept: float, written: float, new: float, h: float
+) -> None:
+    """What the new c is made of, and h of it: bars from one value to another."""
+    whole, scale = math.tanh(new), _draw_scale(drawing, 5, 405, 670)
+    of_h = _draw_scale(drawing, 1, 735, 850)
+    for at, x, start, end, fill, edge, words in (
+        (scale, 417, 0, old, "paper", "ink", f"old c\n{old:+.2f}"),
+        (scale, 481, 0, kept, PALE, STRONG, f"f * c\n{kept:+.2f}"),
+        (scale, 545, kept, new, STRONG, STRONG, f"+ i * g\n{written:+.2f}"),
+        (scale, 609, 0, new, "ink", "ink", f"new c\n{new:+.2f}"),
+        (of_h, 766, 0, whole, "paper", "ink", ""),
+        (of_h, 766, 0, h, STRONG, STRONG, f"tanh(c) {whole:+.2f}\nh {h:+.2f}"),
+    ):
+        low, high = sorted((at(start), at(end)))
+        drawing.boxes([(x, low, 42, max(1, high - low))], fill, edge)
+        drawing.text(x + 21, FOOT - 16, words, below=20, size=9, bold=True, mono=True)
+    for x, y in ((523, scale(kept)), (587, scale(new))):
+        drawing.lines([[(x, y), (x + 22, y)]], "muted")
 
 
 def _draw_later(drawing: Drawing, track: Sequence[float]) -> None:
     limit = next(size for size in (2, 5, 10, 20) if size >= max(map(abs, track)))
-    at, left = _scale(drawing, limit, 920, 1088, (-limit, 0, limit)), 920
-    points = [(left + 165 * step / LATER, at(value)) for step, value in enumerate(track)]
+    at = _draw_scale(drawing, limit, 920, 1088)
+    points = [(920 + 165 * step / LATER, at(value)) for step, value in enumerate(track)]
     drawing.lines([points], STRONG, width=2.5)
     drawing.boxes([(x - 3, y - 3, 6, 6) for x, y in points], STRONG, STRONG)
-    drawing.text(left, FOOT - 16, "now", size=8.5)
-    drawing.text(1085, FOOT - 16, f"+{LATER} steps", size=8.5, align="right")
-    drawing.text(1085, FOOT - 36, f"{track[-1]:+.2f}", size=9.5, align="right", mono=True)
+    drawing.text(920, FOOT - 16, "now", size=8.5)
+    drawing.text(1085, FOOT - 16, f"+{LATER} steps\n{track[-1]:+.2f}", size=8.5, align="right")

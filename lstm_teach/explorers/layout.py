@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..figures.cards import Table
-from ..figures.drawing import Drawing, Point
+from ..figures.cards import Grid
+from ..figures.drawing import Drawing, Point, Style
 from ..figures.palette import axis_kind
 from ..layouts import Words, word_grid
-from .base import PANEL, Explorer, View, choice, number, refusal
+from .base import PANEL, Explorer, choice, number, refusal
+from .picture import Picture
 
 HEIGHT = 430
 # What is taken, and the code that says so with `i` and the two sizes put in.
@@ -25,6 +26,8 @@ TAKES: dict[str, tuple[str, Callable[[Words, int], Words]]] = {
     "x.view(the other shape)": ("x.view({2}, {1})", lambda x, i: x.view(*x.shape[::-1])),
 }
 TAKE = tuple(TAKES)
+# Number, fill and edge.
+SENTENCES = tuple((n, f"sentence {n}", f"edge {n}") for n in range(3))
 
 
 class LayoutExplorer(Explorer):
@@ -49,7 +52,7 @@ class LayoutExplorer(Explorer):
             }
         )
 
-    def look(self, **values: Any) -> View:
+    def look(self, **values: Any) -> Picture:
         """Take the words and show where they stood."""
         x = word_grid(batch_first=values["batch_first"])
         axes = ("batch", "seq_len") if values["batch_first"] else ("seq_len", "batch")
@@ -59,21 +62,16 @@ class LayoutExplorer(Explorer):
         try:
             result, taken = take(x, i), torch.isin(places.ids, take(places, i).ids)
         except IndexError as error:
-            why = (
-                f"`{code}` indexes an axis of x, {list(x.shape)}, that has fewer places: it is not "
-                "the axis that you have in mind."
-            )
+            why = f"`{code}` indexes an axis of x, {list(x.shape)}, that has fewer places: "
+            why += "it is not the axis that you have in mind."
             return refusal(code, error, why, HEIGHT)
         left, said = _say(values["take"], axes, result)
         drawing = Drawing(1100, HEIGHT)
         _draw_words(drawing, (40, 390), "x", x, axes, taken)
         corner = (320, 390) if x.shape[0] > x.shape[1] else (40, 240)
         _draw_words(drawing, corner, code, result, left)
-        for sentence in range(3):
-            at = drawing.width - 420 + 135 * sentence
-            drawing.boxes([(at, 8, 22, 16)], f"sentence {sentence}", f"edge {sentence}")
-            drawing.text(at + 11, 16, str(sentence), size=8, mono=True)
-            drawing.label(at + 30, 16, f"sentence {sentence}")
+        legend = [(str(n), fill, Style(fill, edge)) for n, fill, edge in SENTENCES]
+        drawing.legend(680, *legend)
         start = f"x is {list(x.shape)}, [{axes[0]}, {axes[1]}]. `{code}` "
         blocks = "".join(
             f'<pre style="margin:0;font-size:12px"><b>{html.escape(name)}</b>\n'
@@ -81,7 +79,7 @@ class LayoutExplorer(Explorer):
             for name, shown in (("x", x), (code, result))
         )
         details = f'<div style="{PANEL};display:flex;gap:48px;flex-wrap:wrap">{blocks}</div>'
-        return View(drawing, start + said, details)
+        return Picture(drawing, start + said, details)
 
 
 @cache
@@ -119,26 +117,26 @@ def _draw_words(
     left, top = corner
     numbers = torch.atleast_2d(words.ids).tolist()
     rows, columns = len(numbers), len(numbers[0])
-    table = Table(left, top - 18, 76, 27 if rows <= 3 or top > 300 else 19, (3, 3))
+    pitch = 27 if rows <= 3 or top > 300 else 19
+    grid = Grid(left + 36.5, top - 16.5 - pitch / 2, 76, -pitch, 73, pitch - 3)
     drawing.shape(left, top + 22, name, words.shape, axes, size=10)
     index = {"size": 8, "mono": True}
     for column in range(columns):
-        x = table.centre(0, column)[0]
+        x = grid.centre(0, column)[0]
         drawing.text(x, top - 7, str(column), color=axis_kind(axes[-1]), **index)
     for row in range(rows if len(axes) == 2 else 0):
-        y = table.centre(row, 0)[1]
+        y = grid.centre(row, 0)[1]
         drawing.text(left - 12, y, str(row), color=axis_kind(axes[0]), **index)
     places = [(row, column) for row in range(rows) for column in range(columns)]
     owner = {at: sentence_of(numbers[at[0]][at[1]]) for at in places}
-    for sentence in (-1, 0, 1, 2):
-        look = ("paper", "faint") if sentence < 0 else (f"sentence {sentence}", f"edge {sentence}")
-        drawing.boxes([table.box(*at) for at in places if owner[at] == sentence], *look)
+    for sentence, *look in ((-1, "paper", "faint"), *SENTENCES):
+        drawing.boxes([grid.box(*at) for at in places if owner[at] == sentence], *look)
     lit = places if taken is None else [at for at in places if taken[at]]
     for at in places:
-        x, y = table.centre(*at)
+        x, y = grid.centre(*at)
         word, ink = words.vocabulary[numbers[at[0]][at[1]]], "ink" if at in lit else "muted"
         drawing.text(x + 5, y, word, size=7.2, color=ink, bold=at in lit)
         if owner[at] >= 0:
             drawing.text(x - 32, y, str(owner[at]), size=6.5, color="muted", mono=True)
     if lit != places:
-        drawing.boxes([table.box(*at) for at in lit], "none", width=3.3)
+        drawing.boxes([grid.box(*at) for at in lit], "none", width=3.3)

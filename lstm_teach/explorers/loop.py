@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -12,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from ..cells import Trace, trace
-from ..figures.cards import Table
-from ..figures.drawing import Box, Drawing, Point, count
+from ..figures.cards import LATER, Grid
+from ..figures.drawing import Box, Cell, Drawing, Style, count
 from ..figures.palette import STRONGEST
 from ..words import SENTENCES
-from .base import Explorer, Traits, View, both_ways, choice, number
+from .base import Explorer, Traits, both_ways, choice, number
 from .picture import Picture
 
 FEATURES, HIDDEN = 16, 8
@@ -90,7 +91,7 @@ class LoopExplorer(Explorer):
         """There are as many steps as the sentence has words."""
         return {"step": {"max": len(values.get("sentence", self._sentence).split())}}
 
-    def look(self, **values: Any) -> View:
+    def look(self, **values: Any) -> Picture:
         """Trace the cell over the sentence, and show the first steps of it."""
         sentence = values.get("sentence", self._sentence)
         words, traced, hidden = sentence.split(), self._trace(sentence), self._cell.hidden_size
@@ -98,7 +99,7 @@ class LoopExplorer(Explorer):
         first = min(values.get("first", 0), hidden - units)
         shown = {name: getattr(traced, name)[:, 0, first : first + units] for name in STRIPS}
         said = _words(words, shown, step, first, hidden)
-        return View(_draw_loop(words, shown, step, first), said)
+        return Picture(_draw_loop(words, shown, step, first), said)
 
     @torch.no_grad()
     def _run(self, sentence: str) -> Trace:
@@ -181,85 +182,74 @@ def _draw_loop(
     """
     drawing = Drawing(1100, HEIGHT)
     start = max(0, min(step - MOST_WORDS // 2, len(words) - MOST_WORDS))
-    shown = range(start, min(len(words), start + MOST_WORDS))
+    shown = {t: words[t] for t in range(len(words))[start : start + MOST_WORDS]}
     pitch = min(84.0, 880 / len(shown))
-    _draw_row(drawing, words, step, shown, pitch)
-    _draw_strips(drawing, values, step, shown, pitch, first)
-    for column, t in enumerate(shown):
-        x = LEFT + pitch * (column + 0.5)
-        drawing.text(x, 20, f"t = {t}", size=8.5, color="seq_len", bold=True)
+    # Column t is that of step t, wherever the first one is that is shown.
+    row = Grid(LEFT + pitch * (0.5 - start), HEIGHT - 71, pitch, 50, pitch - 14, 30)
+    _draw_row(drawing, row, shown, step)
+    _draw_strips(drawing, row, shown, values, step, first)
     drawing.label(20, 20, "a dash marks a minus", size=8, color="muted")
     return drawing
 
 
-def _draw_row(
-    drawing: Drawing, words: Sequence[str], step: int, shown: range, pitch: float
-) -> None:
+def _draw_row(drawing: Drawing, row: Grid, words: Mapping[int, str], step: int) -> None:
     """Words at the bottom, the cell above each, and its h on top: done, newest, and to come."""
-    low, middle, high = (HEIGHT - above for above in (121.0, 71.0, 21.0))
-    for y, name in ((low, "xt"), (middle, "cell(xt, [h, c])"), (high, "h")):
-        drawing.label(20, y, name, size=9.5, bold=True, mono=True)
-    arrows, width = [], pitch - 26
-    for column, t in enumerate(shown):
-        done, newest, x = t < step, t == step - 1, LEFT + pitch * column + 13
-        ink, line, style = ("ink", 3.4 if newest else 1.3, "-") if done else ("muted", 1.3, ":")
-        time = ("pale seq_len", "seq_len") if done else ("paper", "muted")
-        face = "pale features" if done else "paper"
-        drawing.boxes([(x - 8, low - 15, width + 16, 30)], *time, style=style)
-        word = words[t] if len(words[t]) <= 11 else words[t][:10] + "…"
-        size, centre = 9 if len(word) < 8 else 8, x + width / 2
-        drawing.text(centre, low, word, size=size, color=ink, bold=newest)
-        drawing.boxes([(x, middle - 15, width, 30)], face, ink, style=style, width=line)
-        drawing.text(centre, middle, "cell", color=ink, bold=newest)
-        if t <= step:
-            arrows.append(((x - 26, middle), (x - 1, middle)))
-        if done:
-            drawing.boxes([(x, high - 15, width, 30)], *time, width=line)
-            drawing.text(centre, high, "h", bold=newest, mono=True)
-            for below, above in ((low, middle), (middle, high)):
-                arrows.append(((centre, below + 15), (centre, above - 16)))
-        if t == step:
-            drawing.text(x - 13, middle + 24, "h, c", size=8, mono=True)
+    cells: dict[Box, Cell] = {}
+    arrows = [row.across(0, t - 1, t) for t in words if t <= step]
+    for t, word in words.items():
+        drawing.text(row.centre(0, t)[0], 20, f"t = {t}", "seq_len", size=8.5, bold=True)
+        time, cell = (Style("pale seq_len", "seq_len"), Style("pale features"))
+        if t == step - 1:
+            time, cell = (each._replace(width=3.4, bold=True) for each in (time, cell))
+        short = word if len(word) <= 11 else word[:10] + "…"
+        look = (time if t < step else LATER)._replace(size=min(9, row.width / len(short)))
+        cells[row.box(-1, t)] = (short, look)
+        cells[row.box(0, t)] = ("cell", cell if t < step else LATER)
+        if t < step:
+            cells[row.box(1, t)] = ("h", time)
+            arrows += [row.up(-1, t), row.up(0, t)]
+    drawing.cells(cells)
     drawing.arrows(arrows)
+    for place, name in enumerate(("xt", "cell(xt, [h, c])", "h"), -1):
+        drawing.label(20, row.centre(place, 0)[1], name, size=9.5, bold=True, mono=True)
+    if step in words:
+        drawing.text(*row.centre(0.48, step - 0.5), "h, c", size=8, mono=True)
 
 
 def _draw_strips(
     drawing: Drawing,
+    row: Grid,
+    steps: Iterable[int],
     values: Mapping[str, Tensor],
     step: int,
-    shown: range,
-    pitch: float,
     first: int,
 ) -> None:
     """Six heat maps, a row for each unit and a column for each step, the newest written out."""
     filled: dict[tuple[str, float], list[Box]] = defaultdict(list)
-    waiting: list[Box] = []
-    dashes: list[list[Point]] = []
-    numbers, units = Drawing(0, 0), values["c"].shape[1]  # numbers lie on all else
+    waiting, dashes, numbers = [], [], []
+    units = values["c"].shape[1]
     for place, (name, meaning) in enumerate(reversed(STRIPS.items())):
-        top = FOOT + (STRIP + GAP) * place + STRIP
-        table = Table(LEFT + 5, top, pitch, STRIP / units, (10, 0))
+        top, high = FOOT + (STRIP + GAP) * place + STRIP, STRIP / units
+        grid = replace(row, y=top - high / 2, row=-high, width=row.column - 10, height=high)
         drawing.label(20, top - 14, name, size=13, bold=True, mono=True)
         drawing.label(20, top - 38, meaning, size=8.5, color="muted")
         for unit in range(units):
-            words, y = f"{'unit ' * (units <= 3)}{first + unit}", table.centre(unit, 0)[1]
-            drawing.text(LEFT - 4, y, words, size=7.5, align="right", color="muted")
+            words, y = f"{'unit ' * (units <= 3)}{first + unit}", grid.centre(unit, 0)[1]
+            drawing.text(LEFT - 4, y, words, "muted", size=7.5, align="right")
         strongest = max(1.0, values[name].abs().max().item())
-        for column, t in enumerate(shown):
-            if t >= step:
-                waiting.append((LEFT + 5 + pitch * column, top - STRIP, pitch - 10, STRIP))
-                continue
+        waiting += [(*grid.box(units - 1, t)[:3], STRIP) for t in steps if t >= step]
+        for t in (t for t in steps if t < step):
             for unit, value in enumerate(values[name][t].tolist()):
                 level = round(abs(value) / strongest * SHADES) / SHADES * STRONGEST
-                color = "features" if value >= 0 else "batch"
-                filled[color, level].append(table.box(unit, column))
-                x, y = table.centre(unit, column)
+                filled["features" if value >= 0 else "batch", level].append(grid.box(unit, t))
+                x, y = grid.centre(unit, t)
                 if t == step - 1:
-                    numbers.text(x, y, f"{value:+.2f}", size=7.5, bold=True, mono=True)
+                    numbers.append((x, y, f"{value:+.2f}"))
                 elif value < 0:
                     dashes.append([(x - 5, y), (x + 5, y)])
     for (color, level), boxes in filled.items():
         drawing.boxes(boxes, color, "faint", strength=level)
     drawing.lines(dashes, "ink", width=2)
     drawing.boxes(waiting, "paper", "faint", style=":")
-    drawing.shapes += numbers.shapes
+    for written in numbers:
+        drawing.text(*written, size=7.5, bold=True, mono=True)

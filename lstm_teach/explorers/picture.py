@@ -19,6 +19,7 @@ from ..figures.svg import svg
 from ..language import is_english, translated, translated_html
 
 VIEW = "application/vnd.jupyter.widget-view+json"
+SEVERAL = re.compile(r"[a-z]{2,}\W+[a-z]{2,}", re.IGNORECASE)
 
 
 def rich(words: str) -> str:
@@ -39,6 +40,10 @@ class Picture:
         details: further HTML, shown below; the caller escapes what a learner typed.
     """
 
+    drawing: Drawing
+    words: str
+    details: str
+
     def __init__(self, drawing: Drawing | Picture, words: str = "", details: str = "") -> None:
         """Show `drawing` with `words` below it."""
         self.update(drawing, words, details)
@@ -51,22 +56,27 @@ class Picture:
     @cached_property
     def _page(self) -> widgets.HTML:
         """One widget for all that changes: a new picture is one message to the browser."""
-        page = widgets.HTML(self._html)
+        page = widgets.HTML(self._html())
         page.add_class("lstm-figure")
         return page
 
     def update(self, drawing: Drawing | Picture, words: str = "", details: str = "") -> None:
         """Show another drawing in the same place, such as the next point of a curve."""
-        self.words: str = translated(words or drawing.words)
-        self.drawing: Drawing = drawing.drawing if isinstance(drawing, Picture) else drawing
-        self._html = (
+        if isinstance(drawing, Picture):
+            words, details = words or drawing.words, details or drawing.details
+            drawing = drawing.drawing
+        self.drawing, self.details = drawing, details
+        self.words = translated(words or drawing.words)
+        if "_page" in self.__dict__:
+            self._page.value = self._html()
+
+    def _html(self) -> str:
+        return (
             f'<div class="lstm-picture">{svg(self.drawing, self.words)}</div>'
             '<p class="lstm-sentence" role="status" style="margin:4px 0;max-width:68em;'
             f'min-height:2.9em;font-size:14px;line-height:1.45">{rich(self.words)}</p>'
-            f"{_in_the_picture(self.drawing)}{translated_html(details)}"
+            f"{_in_the_picture(self.drawing)}{translated_html(self.details)}"
         )
-        if "_page" in self.__dict__:
-            self._page.value = self._html
 
     def figure(self) -> Figure:
         """The picture as a matplotlib Figure."""
@@ -80,16 +90,13 @@ class Picture:
         return self.words
 
 
-_SEVERAL = re.compile(r"[a-z]{2,}\W+[a-z]{2,}", re.IGNORECASE)
-
-
 def _in_the_picture(drawing: Drawing) -> str:
     """What stands in a picture beyond names, in the reader's language: the picture is English."""
     if is_english():
         return ""
     words = [shape for shape in drawing.shapes if isinstance(shape, Words)]
     texts = [each.text.strip(": ") for each in words if not each.mono]
-    said = [(text, translated(text)) for text in dict.fromkeys(texts) if _SEVERAL.search(text)]
+    said = [(text, translated(text)) for text in dict.fromkeys(texts) if SEVERAL.search(text)]
     pairs = [f"“{text}” {words}" for text, words in said if words != text]
     line = translated("In the picture: {}.").format(translated("; ").join(pairs))
     return f'<p style="margin:4px 0;font-size:13px">{rich(line)}</p>' * bool(pairs)

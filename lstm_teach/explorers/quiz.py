@@ -13,7 +13,7 @@ from torch import nn
 
 from ..checks.report import Report
 from ..checks.shape import check_shape
-from ..figures.drawing import Drawing
+from ..figures.drawing import Drawing, Style
 from ..figures.unrolled import draw_unrolled
 from ..language import translated
 from ..shapes import predict_shapes
@@ -77,8 +77,8 @@ class ShapeQuiz(Picture):
 
     def _begin(self) -> None:
         self.number = 0
-        self._tries: list[list[str]] = [[] for _ in self.rounds]  # what was typed, by question
-        self._right = [False] * len(self.rounds)
+        # What was typed at each question, and whether it was right.
+        self._tries: list[dict[str, bool]] = [{} for _ in self.rounds]
 
     @property
     def round(self) -> Round:
@@ -88,7 +88,7 @@ class ShapeQuiz(Picture):
     @property
     def score(self) -> int:
         """How many questions were answered right at the first try."""
-        return sum(len(t) == 1 and ok for t, ok in zip(self._tries, self._right, strict=True))
+        return sum([*tries.values()] == [True] for tries in self._tries)
 
     def answer(self, text: str) -> Report:
         """Judge an answer to the question asked now, show the verdict, and keep the score."""
@@ -97,14 +97,12 @@ class ShapeQuiz(Picture):
             # PyTorch says once that projections run without oneDNN; no shape depends on it.
             warnings.simplefilter("ignore")
             lstm = nn.LSTM(**question.arguments)
-            # The field and the button tell the same answer twice.
-            again = bool(tries) and tries[-1] == text
-            reveal = len(tries) > (1 if again else 0)
+            # The field and the button tell the same answer twice, which is one try.
+            reveal = bool(tries.keys() - {text})
             report = check_shape(text, lstm, question.input_shape, question.which, reveal)
-            done = self._right[self.number] or len(tries) > 1
-            if (report.ok or "given" in report.evidence) and not (again or done):
-                tries.append(text)
-                self._right[self.number] = report.ok
+            done = any(tries.values()) or len(tries) > 1
+            if (report.ok or "given" in report.evidence) and not done:
+                tries[text] = report.ok
             drawing, words = self._question()
             if report.ok:
                 drawing = draw_unrolled(lstm, torch.zeros(question.input_shape))
@@ -125,19 +123,16 @@ class ShapeQuiz(Picture):
 
     def _question(self) -> tuple[Drawing, str]:
         which, number = self.round.which, f"Question {self.number + 1} of {len(self.rounds)}"
-        drawing = Drawing(1100, 140)
+        drawing, style = Drawing(1100, 140), Style(size=9.5, mono=True)
         drawing.label(24, 120, number, size=10)
-        parts = (
-            (24, 176, [str(list(self.round.input_shape))], "input"),
-            (256, 588, textwrap.wrap(self.round.code, 60), ""),
-            (900, 176, ["[ ? ]"], which),
-        )
-        for left, width, lines, below in parts:
-            drawing.boxes([(left, 42, width, 56)], "paper")
-            for line, words in enumerate(lines):
-                y = 70 + 10 * (len(lines) - 1) - 20 * line
-                drawing.text(left + width / 2, y, words, size=9.5, mono=True)
-            drawing.text(left + width / 2, 22, below, size=11, bold=True)
+        code = "\n".join(textwrap.wrap(self.round.code, 60))
+        for x, width, words, below in (
+            (24, 176, str(list(self.round.input_shape)), "input"),
+            (256, 588, code, ""),
+            (900, 176, "[ ? ]", which),
+        ):
+            drawing.cells({(x, 42, width, 56): (words, style)})
+            drawing.text(x + width / 2, 22, below, size=11, bold=True)
         drawing.arrows([((200, 70), (256, 70)), ((844, 70), (900, 70))])
         given = f"`{self.round.code}` on an input of shape `{list(self.round.input_shape)}`"
         words = f"{number}: {given}. What is the shape of `{which}`? {self._score()}"
@@ -145,16 +140,15 @@ class ShapeQuiz(Picture):
 
     def _result(self) -> tuple[Drawing, str]:
         """Every question with how it went."""
-        drawing, marks = Drawing(1100, 140), {1: "✓ first try", 2: "✓ second try"}
+        drawing, missed = Drawing(1100, 140), []
+        marks = {"": "left out", "1": "✓ first try", "01": "✓ second try"}
         drawing.label(24, 120, self._score(), size=11, bold=True)
-        missed = []
         for place, (question, tries) in enumerate(zip(self.rounds, self._tries, strict=True)):
-            right, x = self._right[place], 24 + 132 * place
-            drawing.boxes([(x, 42, 120, 56)], "pale features" if right else "paper")
-            drawing.text(x + 60, 82, f"{place + 1}. {question.which}", bold=True)
-            mark = marks[len(tries)] if right else "✗ missed" if tries else "left out"
-            drawing.text(x + 60, 58, mark, color="features" if right else "muted")
-            if not right or len(tries) > 1:
+            mark = marks.get("".join(f"{right:d}" for right in tries.values()), "✗ missed")
+            style = Style("pale features" if any(tries.values()) else "paper", bold=True)
+            words = f"{place + 1}. {question.which}\n{mark}"
+            drawing.cells({(24 + 132 * place, 42, 120, 56): (words, style)})
+            if mark != marks["1"]:
                 missed.append(str(place + 1))
         look = f"Look again at {', '.join(missed)}." if missed else "Nothing was missed."
         return drawing, f"The result. {self._score()} {look} Next starts again."

@@ -14,7 +14,8 @@ from ..figures.drawing import count
 from ..figures.palette import axis_kind, css
 from ..figures.unrolled import HEIGHT, draw_unrolled
 from ..shapes import Shape, parameter_shapes, predict_shapes
-from .base import PANEL, Explorer, View, constructor, number, refusal, switch
+from .base import PANEL, Explorer, constructor, number, refusal, switch
+from .picture import Picture
 
 
 class ShapeExplorer(Explorer):
@@ -38,7 +39,7 @@ class ShapeExplorer(Explorer):
             }
         )
 
-    def look(self, **values: Any) -> View:
+    def look(self, **values: Any) -> Picture:
         """Build the nn.LSTM, run it, and show what came out."""
         seq_len, batch, unbatched = (values.pop(name) for name in ("seq_len", "batch", "unbatched"))
         code = constructor(values)
@@ -47,8 +48,8 @@ class ShapeExplorer(Explorer):
         except ValueError as error:
             why = (
                 "The projection is there to make h smaller: lower proj_size, or raise hidden_size "
-                "above it."
             )
+            why += "above it."
             panel = f'<div style="{PANEL}"><pre>{html.escape(code)}</pre></div>'
             return refusal(code, error, why, HEIGHT, panel)
         leading = [batch, seq_len] if lstm.batch_first else [seq_len, batch]
@@ -66,15 +67,14 @@ class ShapeExplorer(Explorer):
             ("c_n", c_n, names.c_n, "c of every layer, where it ends"),
         ]
         weights = [(k, w, named[k], f"{w.numel():,}") for k, w in lstm.named_parameters()]
+        numbers = sum(weight.numel() for _, weight, *_ in weights)
         details = (
-            f'<div class="lstm-shapes" style="{PANEL}">'
-            f"{_table('tensor', 'what it holds', tensors)}"
+            f'<div class="lstm-shapes" style="{PANEL}">{_table("tensor", "what it holds", tensors)}'
             f'<pre style="margin:8px 0;background:{css("panel")};color:inherit;padding:6px">'
             f"{html.escape(code)}</pre>"
             f"<details><summary>{len(weights)} parameter tensors</summary>"
             f"{_table('parameter', 'numbers', weights)}</details></div>"
         )
-        numbers = sum(weight.numel() for weight in lstm.parameters())
         directions = "both directions" if lstm.bidirectional else "one direction"
         words = (
             f"`output` is {list(output.shape)}: every step of the last layer. `h_n` is "
@@ -84,7 +84,7 @@ class ShapeExplorer(Explorer):
         )
         unused = f" `unbatched`: x is one sample without a batch axis, so batch={batch} is unused."
         words += unused * unbatched
-        return View(draw_unrolled(lstm, x, (output, (h_n, c_n))), words, details)
+        return Picture(draw_unrolled(lstm, x, (output, (h_n, c_n))), words, details)
 
 
 class _Zeros(nn.LSTM):

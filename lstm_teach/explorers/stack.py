@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
 from enum import Enum
 from functools import lru_cache
 from typing import Any
@@ -11,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from ..cells import State
-from ..figures.cards import Cards
-from ..figures.drawing import Drawing
-from .base import Explorer, Traits, View, both_ways, choice, number
+from ..figures.cards import LATER, Cards
+from ..figures.drawing import Arrow, Drawing, Style
+from .base import Explorer, Traits, both_ways, choice, number
+from .picture import Picture
 
 SIZES = (100, 30, 20, 10)
 SEQ_LEN, BATCH = 10, 3
@@ -33,16 +35,16 @@ ORDERS: dict[str, Callable[[int], Turns]] = {
 
 
 class Look(Enum):
-    """How a box is drawn: what it means, its mark, fill, edge, line style and width, and ink."""
+    """How far a box has come: in words, its mark, and how it is drawn."""
 
-    DONE = ("done", "✓", "pale layers", "layers", "-", 1.3, "layers")
-    WORK = ("in work", "▶", "layers", "layers", "-", 4.0, "paper")
-    READY = ("could run too", "+", "paper", "ink", "--", 1.9, "ink")
-    WAITING = ("not yet possible", "·", "paper", "muted", ":", 1.3, "muted")
+    DONE = ("done", "✓", Style("pale layers", "layers", "layers", bold=True))
+    WORK = ("in work", "▶", Style("layers", "layers", "paper", width=4, bold=True))
+    READY = ("could run too", "+", Style(line="--", width=1.9, bold=True))
+    WAITING = ("not yet possible", "·", LATER)
 
-    def __init__(self, *look: Any) -> None:
+    def __init__(self, words: str, mark: str, style: Style) -> None:
         """Give the parts of the look their names."""
-        self.words, self.mark, self.fill, self.edge, self.style, self.line_width, self.ink = look
+        self.words, self.mark, self.style = words, mark, style
 
 
 @lru_cache
@@ -76,13 +78,9 @@ def _run(layers: int, turns: Turns) -> dict[Place, State]:
 @lru_cache
 def _orders_agree(layers: int) -> bool:
     """Whether the three orders end with the same numbers in every box."""
-    ends = [_run(layers, order(layers)) for order in ORDERS.values()]
-    return all(
-        torch.equal(mine, yours)
-        for end in ends
-        for place, state in end.items()
-        for mine, yours in zip(state, ends[0][place], strict=True)
-    )
+    first, *others = (_run(layers, order(layers)) for order in ORDERS.values())
+    pairs = ((state, other[at]) for other in others for at, state in first.items())
+    return all(torch.equal(torch.cat(mine), torch.cat(yours)) for mine, yours in pairs)
 
 
 class StackExplorer(Explorer):
@@ -116,50 +114,41 @@ class StackExplorer(Explorer):
             "t": {"value": t},
         }
 
-    def look(self, **values: Any) -> View:
+    def look(self, **values: Any) -> Picture:
         """Run the boxes that are done, and show where that leaves the others."""
         layers, order = values["cells"], values["order"]
         turns = ORDERS[order](layers)
-        count = min(values["step"], len(turns))
-        states = _run(layers, turns[:count])
-        work = turns[count] if count < len(turns) else []
+        done = min(values["step"], len(turns))
+        states, work = _run(layers, turns[:done]), [*turns, []][done]
         numbers = {place: turn for turn, places in enumerate(turns, 1) for place in places}
         looks = {place: _look(place, states, work) for place in numbers}
         selected = (min(values["layer"], layers - 1), values["t"])
-        drawing = Drawing(1100, 510)
-        _draw_stack(drawing, looks, numbers, selected)
-        _draw_legend(drawing)
-        _write_notes(drawing, selected, looks[selected], states.get(selected))
-        if work:
+        words = (
+            f"{order.capitalize()}, {done} of {len(turns)} turns done. "
+            f"In work, turn {done + 1}: {'; '.join(map(_name, work))}."
+        )
+        if not work:
             words = (
-                f"{order.capitalize()}, {count} of {len(turns)} turns done. "
-                f"In work, turn {count + 1}: {'; '.join(map(_name, work))}."
-            )
-        else:
-            words = (
-                f"{order.capitalize()}: all {layers * SEQ_LEN} boxes are done in {count} turns. "
+                f"{order.capitalize()}: all {layers * SEQ_LEN} boxes are done in {done} turns. "
                 f"The same numbers in all three orders: {_orders_agree(layers)}."
             )
         words += f" {_about(selected, looks[selected], states)}"
         if ready := [_name(place) for place, look in looks.items() if look is Look.READY]:
             words += f" Could run too: {'; '.join(ready)}."
-        return View(drawing, words)
+        drawing = Drawing(1100, 510)
+        _draw_stack(drawing, looks, numbers, selected)
+        _write_notes(drawing, selected, looks[selected])
+        return Picture(drawing, words)
 
 
 def _name(place: Place) -> str:
     return f"layer {place[0]}, t = {place[1]}"
 
 
-def _look(place: Place, done: Mapping[Place, State], work: Sequence[Place]) -> Look:
-    if place in done:
-        return Look.DONE
-    if place in work:
-        return Look.WORK
-    return Look.READY if done.keys() >= _needs(place).keys() else Look.WAITING
-
-
-def _first(values: Tensor) -> str:
-    return ", ".join(f"{value:.2f}" for value in values[0, :3].tolist())
+def _look(place: Place, done: Collection[Place], work: Collection[Place]) -> Look:
+    if place in done or place in work:
+        return Look.DONE if place in done else Look.WORK
+    return Look.READY if all(need in done for need in _needs(place)) else Look.WAITING
 
 
 def _about(place: Place, look: Look, states: Mapping[Place, State]) -> str:
@@ -169,7 +158,7 @@ def _about(place: Place, look: Look, states: Mapping[Place, State]) -> str:
     box = f"{_name(place).capitalize()}, `{code}`,"
     takes, gives = [BATCH, SIZES[layer]], [BATCH, SIZES[n]]
     if look is Look.DONE:
-        first = _first(states[place][0])
+        first = ", ".join(f"{value:.2f}" for value in states[place][0][0, :3].tolist())
         return f"{box} has taken {takes} and given {gives}; h[0, :3] is {first}."
     if look is Look.WORK:
         return f"{box} takes {takes} and will give {gives}."
@@ -182,89 +171,69 @@ def _about(place: Place, look: Look, states: Mapping[Place, State]) -> str:
 def _draw_stack(
     drawing: Drawing, looks: Mapping[Place, Look], numbers: Mapping[Place, int], selected: Place
 ) -> None:
-    """Each box as far as it has come, and a frame around the selected one."""
-    layers = 1 + max(layer for layer, _ in looks)
+    """Each box as far as it has come, a frame around the selected one, and what the looks mean."""
     done = {place for place, look in looks.items() if look is Look.DONE}
-    cards = Cards(drawing, (156, 56, 582, 444), SEQ_LEN, layers + 2, BATCH)
+    layers = len(looks) // SEQ_LEN
+    cards = Cards(drawing, (156, 56, 582, 444), SEQ_LEN, layers, BATCH)
     _draw_arrows(cards, done, selected)
     cards.edges("[t]", [t for t in range(SEQ_LEN) if (layers - 1, t) in done])
+    begun = (Look.DONE, Look.WORK)
+    cells = {
+        at: (f"{look.mark}{numbers[at] if look in begun else ''}", look.style)
+        for at, look in looks.items()
+    }
     for layer in range(layers):
         end = Look.DONE if (layer, SEQ_LEN - 1) in done else Look.WAITING
-        cards.draw([(SEQ_LEN, layer + 1)], end.fill, end.edge, end.style)
-        cards.write(SEQ_LEN, layer + 1, "h, c", end.edge, 8)
-        cards.write(-1, layer + 1, "0, 0", "muted", 8)
-        cards.name(layer + 1, f"layer {layer}", "layers")
-    for look in Look:
-        places = [(t, layer + 1) for (layer, t), each in looks.items() if each is look]
-        cards.draw(places, look.fill, look.edge, look.style, look.line_width)
-        for t, row in places:
-            number = numbers[row - 1, t] if look in (Look.DONE, Look.WORK) else ""
-            cards.write(t, row, f"{look.mark}{number}", look.ink, 8.5, mono=False)
-    x, y, width, height = cards.box(selected[1], selected[0] + 1)
+        cells[layer, SEQ_LEN] = ("h, c", end.style)
+        drawing.text(*cards.centre(layer, -1), "0, 0", "muted", size=8, mono=True)
+        cards.name(layer, f"layer {layer}", "layers")
+    cards.draw(cells)
+    frame = Style("none", width=2.8)
+    x, y, width, height = cards.box(*selected)
     reach = (width + cards.behind[0] + 10, height + cards.behind[1] + 10)
-    drawing.boxes([(x - 5, y - 5, *reach)], "none", width=2.8)
+    drawing.cells({(x - 5, y - 5, *reach): ("", frame)})
+    legend = [(look.mark, look.words, look.style) for look in Look]
+    drawing.legend(128, *legend, ("", "selected", frame))
 
 
-def _draw_arrows(cards: Cards, done: set[Place], selected: Place) -> None:
+def _draw_arrows(cards: Cards, done: Collection[Place], selected: Place) -> None:
     """h up and (h, c) to the right: in ink once the value exists, bold at the selected box.
 
     An arrow goes by the box that it comes from; those at -1 are the input and the zeros.
     """
-    (layer, t), layers = selected, range(cards.rows - 2)
-    ups = {(n, k): cards.up(k, n + 1) for k in range(SEQ_LEN) for n in (-1, *layers)}
-    rights = {(n, k): cards.across(k, k + 1, n + 1) for n in layers for k in range(-1, SEQ_LEN)}
-    looks = {(False, False): "faint", (True, False): "ink", (False, True): "muted"}
-    for arrows, below_or_before in ((ups, (layer - 1, t)), (rights, (layer, t - 1))):
-        kinds = {
-            place: (min(place) < 0 or place in done, place in (selected, below_or_before))
-            for place in arrows
-        }
-        for kind in (*looks, (True, True)):
-            drawn = [arrow for place, arrow in arrows.items() if kinds[place] == kind]
-            cards.drawing.arrows(drawn, looks.get(kind, "ink"), 3 if kind[1] else 1)
+    (layer, t), steps = selected, range(-1, SEQ_LEN)
+    kinds: dict[tuple[str, int], list[Arrow]] = defaultdict(list)
+    for n in range(-1, cards.lanes):
+        ups = {(n, k): cards.up(n, k) for k in steps[1:]}
+        rights = {(n, k): cards.across(n, k, k + 1) for k in steps if n >= 0}
+        for arrows, before in ((ups, (layer - 1, t)), (rights, (layer, t - 1))):
+            for place, arrow in arrows.items():
+                color = "ink" if min(place) < 0 or place in done else "faint"
+                kinds[color, 3 if place in (selected, before) else 1].append(arrow)
+    for look, alike in sorted(kinds.items()):
+        cards.drawing.arrows(alike, *look)
     for n, name in ((layer - 1, "h" if layer else "x"), (layer, "h")):
-        (x, low), (_, high) = ups[n, t]
-        cards.drawing.label(x + 6, (low + high) / 2 - 3, name, bold=True, mono=True)
-    for column in (t - 1, t):
-        (start, _), (end, _) = rights[layer, column]
-        low = cards.box(t, layer + 1)[1] - 14
-        cards.drawing.text((start + end) / 2, low, "h, c", size=8, bold=True, mono=True)
+        x, y = cards.centre(n + 0.53, t)
+        cards.drawing.label(x + 6, y, name, bold=True, mono=True)
+    for column in (t - 0.44, t + 0.56):
+        x, y = cards.centre(layer, column)
+        cards.drawing.text(x, y - 33, "h, c", size=8, bold=True, mono=True)
 
 
-def _draw_legend(drawing: Drawing) -> None:
-    """What each look means, below the drawing."""
-    x = 128.0
-    for look in Look:
-        box = (x, 14, 30, 20)
-        drawing.boxes([box], look.fill, look.edge, style=look.style, width=look.line_width)
-        drawing.text(x + 15, 24, look.mark, size=8.5, color=look.ink, bold=True)
-        drawing.label(x + 38, 24, look.words)
-        x += 66 + 6.6 * len(look.words)
-    drawing.boxes([(x, 13, 32, 22)], "none", width=2.8)
-    drawing.label(x + 40, 24, "selected")
-
-
-def _write_notes(drawing: Drawing, place: Place, look: Look, state: State | None) -> None:
-    """The shapes that go into the selected box and come out, and the first values."""
-    layer, t = place
+def _write_notes(drawing: Drawing, place: Place, look: Look) -> None:
+    """The shapes that go into the selected box and come out."""
+    (layer, t), y = place, drawing.height - 60
     below = f"h of layer {layer - 1}" if layer else f"the words at t = {t}"
     before = f"h and c of t = {t - 1}" if t else "zeros, the start"
-    notes = {
-        f"{_name(place)}: {look.words}": "",
-        f"from below: {below}": ("input",),
-        f"from the left: {before}": "hc",
-        "out: h goes up, (h, c) goes right": "hc",
-    }
-    y = drawing.height - 32
-    for words, tensors in notes.items():
+    state = [(name, SIZES[layer + 1], "hidden_size") for name in "hc"]
+    drawing.label(824, y, f"{_name(place)}: {look.words}", bold=True)
+    for words, tensors in (
+        (f"from below: {below}", [("input", SIZES[layer], "input_size")]),
+        (f"from the left: {before}", state),
+        ("out: h goes up, (h, c) goes right", state),
+    ):
         y -= 28
         drawing.label(824, y, words, bold=True)
-        for name in tensors:
+        for name, size, axis in tensors:
             y -= 20
-            into = name == "input"
-            axes = ("batch", "input_size" if into else "hidden_size")
-            drawing.shape(836, y, name, (BATCH, SIZES[layer + (not into)]), axes, size=8.5)
-    if state:
-        drawing.label(824, y - 28, "sample 0, the first three features:", bold=True)
-        for line, (name, values) in enumerate(zip("hc", state, strict=True)):
-            drawing.label(824, y - 48 - 20 * line, f"   {name}   {_first(values)}")
+            drawing.shape(836, y, name, (BATCH, size), ("batch", axis), size=8.5)

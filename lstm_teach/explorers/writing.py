@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from ..cells import Trace, trace
 from ..figures.drawing import Drawing
 from ..writing import Writer, encode, to_torch, write
-from .base import PANEL, Explorer, View, choice, number
+from .base import PANEL, Explorer, choice, number
+from .picture import Picture
 
 LENGTH = 239  # with the symbol to start from, three full rows
 SHOWN = {
@@ -66,7 +67,7 @@ class WritingExplorer(Explorer):
             }
         )
 
-    def look(self, **values: Any) -> View:
+    def look(self, **values: Any) -> Picture:
         """Let the model write, and read the unit's values off a trace over what it wrote."""
         unit, show = values["unit"], values["show"]
         temperature, seed = round(values["temperature"], 1), values["seed"]
@@ -76,7 +77,7 @@ class WritingExplorer(Explorer):
         title = f"{SHOWN[show]}, of unit {unit}   ({drawn})"
         details = f'<pre style="{PANEL};white-space:pre-wrap">{html.escape(text)}</pre>'
         words = f"With {drawn}: {_words(text, numbers, show, unit)}"
-        return View(draw_written(text, numbers, title), words, details)
+        return Picture(draw_written(text, numbers, title), words, details)
 
     @torch.no_grad()
     def _write(self, temperature: float, seed: int) -> tuple[str, Trace]:

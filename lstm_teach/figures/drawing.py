@@ -7,16 +7,35 @@ in points at 100 pixels to the inch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+import math
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from .palette import axis_kind
 
 Point = tuple[float, float]
+Arrow = tuple[Point, Point]
 Box = tuple[float, float, float, float]  # left, bottom, width, height
 NONE = "none"
 DASHES = {"-": (), "--": (5.0, 3.0), "-.": (6.0, 2.5, 1.5, 2.5), ":": (1.5, 2.5)}
+
+
+class Style(NamedTuple):
+    """How a cell looks: what fills it, its edge, the line of that, and the words in it."""
+
+    fill: str = "paper"
+    edge: str = "ink"
+    ink: str = "ink"
+    line: str = "-"
+    width: float = 1.3
+    size: float = 9
+    bold: bool = False
+    mono: bool = False
+    strength: float = 1
+
+
+Cell = tuple[str, Style]  # what is written in it, and how it looks
 
 
 @dataclass(frozen=True)
@@ -85,17 +104,28 @@ class Drawing:
         """Draw rectangles that all look alike."""
         self._add(boxes, Boxes(boxes, fill, edge, **look))
 
+    def cells(self, cells: Mapping[Box, Cell], behind: Sequence[Point] = ()) -> None:
+        """Draw rectangles with words in their middle, each as often as `behind` has places."""
+        for look in dict.fromkeys(style for _, style in cells.values()):
+            alike = [box for box, (_, style) in cells.items() if style == look]
+            pen = {"style": look.line, "strength": look.strength}
+            if behind:
+                self.boxes(alike, look.fill, "batch", width=1.3, shifts=behind, **pen)
+            self.boxes(alike, look.fill, look.edge, width=look.width, **pen)
+        for (x, y, w, h), (words, look) in cells.items():
+            middle = y + h / 2 + 10 * words.count("\n")
+            font = {"size": look.size, "bold": look.bold, "mono": look.mono}
+            self.text(x + w / 2, middle, words, look.ink, below=20, **font)
+
     def lines(self, paths: Sequence[Sequence[Point]], color: str = "faint", **look: Any) -> None:
         """Draw lines through points."""
         self._add(paths, Lines(paths, color, **look))
 
-    def arrows(
-        self, arrows: Sequence[tuple[Point, Point]], color: str = "ink", width: float = 1
-    ) -> None:
+    def arrows(self, arrows: Sequence[Arrow], color: str = "ink", width: float = 1) -> None:
         """Draw straight arrows, each from its first point to its second."""
         shafts, heads, length = [], [], 4 + width
         for (x0, y0), (x1, y1) in arrows:
-            far = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5
+            far = math.dist((x0, y0), (x1, y1))
             dx, dy = (x1 - x0) / far * length, (y1 - y0) / far * length
             x, y = x1 - dx, y1 - dy
             shafts.append([(x0, y0), (x, y)])
@@ -103,9 +133,12 @@ class Drawing:
         self.lines(shafts, color, width=width)
         self.lines(heads, color, filled=True)
 
-    def text(self, x: float, y: float, words: str, color: str = "ink", **look: Any) -> None:
-        """Write words of one colour, centred on a point."""
-        self._add(words, Words(x, y, ((words, color),), **look))
+    def text(
+        self, x: float, y: float, words: str, color: str = "ink", below: float = 17, **look: Any
+    ) -> None:
+        """Write words of one colour, centred on a point; each line so far below the one before."""
+        for place, line in enumerate(words.split("\n")):
+            self._add(line, Words(x, y - place * below, ((line, color),), **look))
 
     def label(self, x: float, y: float, words: str, **look: Any) -> None:
         """Write words of one colour that begin at x."""
@@ -119,9 +152,17 @@ class Drawing:
         for axis, length in zip(axes, sizes, strict=True):
             parts += [(f"{axis}={length}", axis_kind(axis)), (", ", "ink")]
         parts[-1] = ("]", "ink")
-        look.setdefault("size", 9.5)
-        look.setdefault("align", "left")
-        self._add(parts, Words(x, y, parts, bold=True, mono=True, **look))
+        self.shapes.append(
+            Words(x, y, parts, bold=True, mono=True, **{"size": 9.5, "align": "left", **look})
+        )
+
+    def legend(self, x: float, *entries: tuple[str, str, Style]) -> float:
+        """Cells side by side at the foot, each with its mark and its meaning, until an x."""
+        for mark, meaning, style in entries:
+            self.cells({(x, 10, 26, 16): (mark, style)})
+            self.label(x + 33, 18, meaning)
+            x += 62 + 6.6 * len(meaning)
+        return x
 
     def _add(self, drawn: Sized, shape: Shape) -> None:
         if len(drawn):

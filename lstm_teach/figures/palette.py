@@ -55,6 +55,7 @@ STYLE = (
     "[data-jp-theme-light] .lstm-figure{--lstm-paper:var(--jp-layout-color0)}"
     ".lstm-figure{color:var(--lstm-ink)}.lstm-figure svg{background:var(--lstm-paper)}"
     ".lstm-figure text{white-space:pre}.lstm-figure table{color:inherit}"
+    ".lstm-mono{font-family:var(--jp-code-font-family,Menlo,Consolas,monospace)}"
     # So many cells that a style of each takes a page long to read.
     ".lstm-shapes th,.lstm-shapes td{text-align:left;padding:3px 14px 3px 0;vertical-align:top}"
     ".lstm-shapes th[scope=row]{font-family:var(--jp-code-font-family,monospace)}"

@@ -51,11 +51,8 @@ def _artists(shape: Shape) -> Sequence[PolyCollection | LineCollection | Text]:
     pen: dict[str, Any] = {"linestyles": (0, dashes) if dashes else "-"}
     pen["linewidths"] = shape.width * 72 / DPI
     if isinstance(shape, Boxes):
-        corners = [
-            ((x + dx, y + dy), (x + dx + w, y + dy), (x + dx + w, y + dy + h), (x + dx, y + dy + h))
-            for dx, dy in shape.shifts
-            for x, y, w, h in shape.boxes
-        ]
+        moved = [(x + a, y + b, w, h) for a, b in shape.shifts for x, y, w, h in shape.boxes]
+        corners = [((x, y), (x + w, y), (x + w, y + h), (x, y + h)) for x, y, w, h in moved]
         fill = NONE if shape.fill == NONE else to_rgba(LIGHT[shape.fill], shape.strength)
         edge = NONE if shape.edge == NONE else LIGHT[shape.edge]
         return [PolyCollection(corners, facecolors=fill, edgecolors=edge, **pen)]
@@ -103,23 +100,28 @@ def png(drawing: Drawing) -> bytes:
 
 
 def contact_sheet(pictures: Sequence[tuple[str, Drawing]]) -> bytes:
-    """Pictures of one size under their captions as one PNG: the first large, the others half."""
-    width, height = pictures[0][1].width, pictures[0][1].height
-    half = CAPTION + height // 2
-    sheet = Drawing(width, CAPTION + height + len(pictures) // 2 * half)
-    images = []
-    for place, (caption, drawing) in enumerate(pictures, -1):
-        x, y, part = place % 2 * (width // 2), CAPTION + height + place // 2 * half, 2
-        if place < 0:
-            x, y, part = 0, 0, 1
-        top = sheet.height - y
-        sheet.boxes([(x, top - CAPTION, width // part, CAPTION)], "panel", "none")
-        sheet.label(x + 20, top - CAPTION / 2, caption, size=8.5)
-        images.append((_pixels(drawing, DPI / part), (x, y + CAPTION)))
-    image = _pixels(sheet)
-    for drawn, corner in images:
-        image.paste(drawn, corner)
-    return _encoded(image)
+    """Up to three pictures of one size under their captions as one PNG: the others half as large.
+
+    Args:
+        pictures: each with its caption; the first stands above the others.
+    """
+    first, *others = [_captioned(*each, 1 if n == 0 else 2) for n, each in enumerate(pictures)]
+    sheet = Image.new(
+        "RGB", (first.width, first.height + max((p.height for p in others), default=0)), "white"
+    )
+    sheet.paste(first)
+    for place, picture in enumerate(others):
+        sheet.paste(picture, (place * picture.width, first.height))
+    return _encoded(sheet)
+
+
+def _captioned(caption: str, drawing: Drawing, part: int) -> Image.Image:
+    """The picture as large as one over `part`, under a caption that is as large as ever."""
+    low, high = drawing.height, CAPTION * part
+    sheet = Drawing(drawing.width, low + high, shapes=[*drawing.shapes])
+    sheet.boxes([(0, low, drawing.width, high)], "panel", "none")
+    sheet.label(20 * part, low + high / 2, caption, size=8.5 * part)
+    return _pixels(sheet, DPI / part)
 
 
 def _pixels(drawing: Drawing, dpi: float = DPI) -> Image.Image:

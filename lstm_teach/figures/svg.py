@@ -10,7 +10,6 @@ from .palette import css
 PIXELS = 100 / 72  # in a point
 ANCHORS = {"left": "start", "center": "middle", "right": "end"}
 SANS = "var(--jp-ui-font-family,system-ui,sans-serif)"
-MONO = "var(--jp-code-font-family,Menlo,Consolas,monospace)"
 
 
 def svg(drawing: Drawing, name: str) -> str:
@@ -18,7 +17,7 @@ def svg(drawing: Drawing, name: str) -> str:
     width, height = drawing.width, drawing.height
     return (
         f'<svg role="img" aria-label="{html.escape(name)}" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" '
+        f'viewBox="0 0 {width} {height}" fill="{css("ink")}" text-anchor="middle" '
         f'style="display:block;max-width:100%;height:auto;font-family:{SANS}">'
         f"{''.join(_drawn(shape, height) for shape in drawing.shapes)}</svg>"
     )
@@ -50,8 +49,7 @@ def _boxes(shape: Boxes, height: float) -> str:
     sizes = {(w, h) for _, _, w, h in shape.boxes}
     sides = {(w, h): f"h{w:.1f}v{-h:.1f}h{-w:.1f}z" for w, h in sizes}
     d = "".join(f"M{x:.1f} {height - y:.1f}{sides[w, h]}" for x, y, w, h in shape.boxes)
-    fill = NONE if shape.fill == NONE else css(shape.fill)
-    look = f'fill="{fill}"'
+    look = f'fill="{NONE if shape.fill == NONE else css(shape.fill)}"'
     if shape.strength < 1:
         look += f' fill-opacity="{shape.strength:.3g}"'
     if shape.edge != NONE:
@@ -64,16 +62,20 @@ def _words(shape: Words, height: float) -> str:
     size = shape.size * PIXELS
     # A third of the size below the middle stands the line that letters stand on.
     look = f'x="{shape.x:.5g}" y="{height - shape.y + 0.35 * size:.5g}" font-size="{size:.4g}"'
-    if shape.align != "left":
+    if shape.align != "center":
         look += f' text-anchor="{ANCHORS[shape.align]}"'
     if shape.bold:
         look += ' font-weight="bold"'
     if shape.mono:
-        look += f' style="font-family:{MONO}"'
+        look += ' class="lstm-mono"'
     if shape.advance:
         look += f' textLength="{shape.advance * len(shape.text):g}"'
     if len(shape.parts) == 1:
         ((words, color),) = shape.parts
-        return f'<text {look} fill="{css(color)}">{html.escape(words)}</text>'
-    spans = (f'<tspan fill="{css(c)}">{html.escape(w)}</tspan>' for w, c in shape.parts)
+        return f"<text {look}{_ink(color)}>{html.escape(words)}</text>"
+    spans = (f"<tspan{_ink(color)}>{html.escape(words)}</tspan>" for words, color in shape.parts)
     return f"<text {look}>{''.join(spans)}</text>"
+
+
+def _ink(color: str) -> str:
+    return "" if color == "ink" else f' fill="{css(color)}"'

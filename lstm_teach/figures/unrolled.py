@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from ..shapes import Shape, predict_shapes
+from ..shapes import predict_shapes
 from .cards import Cards
-from .drawing import Drawing, count
+from .drawing import Drawing, Style, count
 from .palette import axis_kind
 
 HEIGHT = 560
@@ -31,21 +32,25 @@ def draw_unrolled(
     """
     with torch.no_grad():
         output, (h_n, c_n) = results or lstm(x)
-    shapes = predict_shapes(lstm, x.shape)
+    names = predict_shapes(lstm, x.shape)
     time = 1 if lstm.batch_first and x.dim() == 3 else 0
     directions = 2 if lstm.bidirectional else 1
-    lanes = lstm.num_layers * directions
     batch = x.shape[1 - time] if x.dim() == 3 else None
     drawing = Drawing(1100, HEIGHT, _words(x.shape[time], lstm, batch))
-    cards = Cards(drawing, (172, 40, 572, 480), x.shape[time], lanes + 2, batch or 1)
-    _draw_lanes(cards, lstm.num_layers, directions)
+    lanes = lstm.num_layers * directions
+    cards = Cards(drawing, (172, 40, 572, 480), x.shape[time], lanes, batch or 1)
+    _draw_lanes(cards, directions)
     cards.edges("[:, t]" if time else "[t]")
-    _draw_ends(cards, directions, lanes)
-    middle = (cards.centre(0, 0)[0] + cards.centre(len(cards.steps) - 1, 0)[0]) / 2
-    bottom, top = cards.box(0, 0)[1], cards.box(0, lanes + 1)[1] + cards.height
-    drawing.shape(middle, bottom - 20, "input", x.shape, shapes.input.names, align="center")
-    drawing.shape(middle, top + 38, "output", output.shape, shapes.output.names, align="center")
-    _write_state_shapes(drawing, directions, (shapes.h_n, h_n), (shapes.c_n, c_n))
+    _draw_ends(cards, directions)
+    middle = cards.centre(0, (len(cards.steps) - 1) / 2)[0]
+    bottom, top = cards.box(-1, 0)[1] - 20, cards.box(lanes, 0)[1] + cards.height + 38
+    drawing.shape(middle, bottom, "input", x.shape, names.input.names, align="center")
+    drawing.shape(middle, top, "output", output.shape, names.output.names, align="center")
+    states = {"h_n": (names.h_n.names, h_n), "c_n": (names.c_n.names, c_n)}
+    notes = ["every layer, where it ends", "c_n stands where h_n stands"]
+    notes += ["number on a card: its index in h_n"]
+    notes += ["", "no batch axis: one sample, one card"] if batch is None else []
+    _write_states(drawing, states, "right" if directions == 1 else "right and left", notes)
     return drawing
 
 
@@ -58,70 +63,69 @@ def _words(seq_len: int, lstm: nn.LSTM, batch: int | None) -> str:
     )
 
 
-def _draw_lanes(cards: Cards, num_layers: int, directions: int) -> None:
+def _draw_lanes(cards: Cards, directions: int) -> None:
     """The boxes of every layer and direction, and the arrows in, between and out of them."""
-    drawing, columns, last = cards.drawing, cards.columns, len(cards.steps)
-    lanes = num_layers * directions
-    for layer in range(num_layers if directions == 2 else 0):
-        x, y, _, _ = cards.box(-1, 1 + 2 * layer)
-        right = cards.box(last, 0)[0] + cards.width + 26
-        height = cards.box(0, 2 + 2 * layer)[1] + cards.height + 8 - y
-        drawing.boxes([(x - 8, y - 7, right - x + 8, height + 7)], "panel", "faint")
-    climbs = range(0, lanes + 1, directions)
-    drawing.arrows([cards.up(column, row) for column in columns for row in climbs])
+    drawing, last, panel = cards.drawing, len(cards.steps), "paper"
+    for low in range(0, cards.lanes, directions):
+        if directions == 2:
+            (x, y, _, _), panel = cards.box(low, -1), "panel"
+            right, top = cards.box(low + 1, last)[0] + cards.width + 26, cards.box(low + 1, 0)[1]
+            size = right - x + 8, top + cards.height - y + 15
+            drawing.boxes([(x - 8, y - 7, *size)], panel, "faint")
+        cards.name(low + (directions - 1) / 2, f"layer {low // directions}", "layers")
+    climbs = range(-1, cards.lanes, directions)
+    drawing.arrows([cards.up(row, column) for column in cards.columns for row in climbs])
     steps = []
-    for lane in range(lanes):
-        order = range(-1, last + 1) if lane % directions == 0 else range(last, -2, -1)
-        steps += [cards.across(a, b, lane + 1) for a, b in pairwise(order)]
+    for lane in range(cards.lanes):
+        order = range(-1, last + 1)[:: -1 if lane % directions else 1]
+        steps += [cards.across(lane, *pair) for pair in pairwise(order)]
     drawing.arrows(steps)
-    cards.draw([(t, lane + 1) for t in columns for lane in range(lanes)], "paper", "muted")
-    for layer in range(num_layers):
-        cards.name(1 + layer * directions + (directions - 1) / 2, f"layer {layer}", "layers")
+    empty = ("", Style(edge="muted"))
+    cards.draw({(lane, t): empty for lane in range(cards.lanes) for t in cards.columns})
     if None in cards.steps:
-        for row in range(lanes + 2):
-            x, y = cards.centre(cards.steps.index(None), row)
-            behind = "panel" if directions == 2 and 0 < row <= lanes else "paper"
+        for row in range(-1, cards.lanes + 1):
+            x, y = cards.centre(row, cards.steps.index(None))
+            behind = panel if row in range(cards.lanes) else "paper"
             drawing.boxes([(x - 13, y - 9, 26, 18)], behind, "none")
             drawing.text(x, y, "…", size=13, color="muted", bold=True)
 
 
-def _draw_ends(cards: Cards, directions: int, lanes: int) -> None:
+def _draw_ends(cards: Cards, directions: int) -> None:
     """The states that come out, the zeros that go in, and the corner they share with output."""
-    last = len(cards.steps)
-    ends = [last if lane % directions == 0 else -1 for lane in range(lanes)]
-    cards.draw([(end, lane + 1) for lane, end in enumerate(ends)], "pale layers", "layers")
+    drawing, last, top = cards.drawing, len(cards.steps), cards.lanes
+    ends = [-1 if lane % directions else last for lane in range(top)]
+    look = Style("pale layers", "layers", "layers", mono=True)
+    cards.draw({(lane, end): (str(lane), look) for lane, end in enumerate(ends)})
     for lane, end in enumerate(ends):
-        cards.write(end, lane + 1, str(lane), "layers")
-        cards.write(-1 if end == last else last, lane + 1, "0", "muted")
+        x, y = cards.centre(lane, last - 1 - end)
+        drawing.text(x, y, "0", color="muted", mono=True)
     meanings = ["same"] if directions == 1 else ["first half", "second half"]
-    top = cards.centre(0, lanes + 1)[1]
-    for meaning, (lane, end) in zip(meanings, list(enumerate(ends))[-directions:], strict=True):
-        x, y = cards.centre(end, lane + 1)
-        side, column = (1, cards.columns[-1]) if end > 0 else (-1, cards.columns[0])
-        reach = cards.width / 2 + (cards.behind[0] if end > 0 else 0) + 2
-        start, turn = cards.centre(column, lanes + 1)[0] + side * reach, x + side * (reach + 7)
-        path = [(start, top), (turn, top), (turn, y), (x + side * reach, y)]
-        cards.drawing.lines([path], "ink", width=2)
-        align = "left" if end > 0 else "right"
-        cards.drawing.text(start + side * 4, top + 14, meaning, size=8, align=align, bold=True)
+    for lane, meaning in enumerate(meanings, top - directions):
+        (x, y), side = cards.centre(lane, ends[lane]), 1 if ends[lane] > 0 else -1
+        reach = cards.width / 2 + (cards.behind[0] if side > 0 else 0) + 2
+        start, high = cards.centre(top, cards.columns[-1 if side > 0 else 0])
+        start, turn = start + side * reach, x + side * (reach + 7)
+        path = [(start, high), (turn, high), (turn, y), (x + side * reach, y)]
+        drawing.lines([path], "ink", width=2)
+        align = "left" if side > 0 else "right"
+        drawing.text(start + side * 4, high + 14, meaning, size=8, align=align, bold=True)
 
 
-def _write_state_shapes(drawing: Drawing, directions: int, *states: tuple[Shape, Tensor]) -> None:
-    """The shapes of h_n and c_n, one axis to a line, at the right of the drawing."""
+def _write_states(
+    drawing: Drawing,
+    states: Mapping[str, tuple[Sequence[str], Tensor]],
+    edges: str,
+    notes: Sequence[str],
+) -> None:
+    """The shapes of h_n and c_n, one axis to a line, and the notes below, at the right."""
     x, y = drawing.width - 262, drawing.height - 120
-    for name, (shape, state) in zip(("h_n", "c_n"), states, strict=True):
+    for name, (axes, state) in states.items():
         drawing.label(x, y, name, size=10, bold=True, mono=True)
-        sizes = [f"{axis}={length}" for axis, length in zip(shape.names, state.shape, strict=True)]
+        sizes = [f"{axis}={length}" for axis, length in zip(axes, state.shape, strict=True)]
         lines = ("[" + ",\n ".join(sizes) + "]").split("\n")
-        for axis, line in zip(shape.names, lines, strict=True):
+        for axis, line in zip(axes, lines, strict=True):
             y -= 17
             drawing.label(x, y, line, color=axis_kind(axis), bold=True, mono=True)
         y -= 34
-    place = "the right edge" if directions == 1 else "the right and left edge"
-    drawing.label(x, y, f"{place}:", bold=True)
-    notes = ["every layer, where it ends", "c_n stands where h_n stands"]
-    notes += ["number on a card: its index in h_n"]
-    if len(sizes) == 2:
-        notes += ["", "no batch axis: one sample, one card"]
-    for below, words in enumerate(notes, 1):
-        drawing.label(x, y - 17 * below, words)
+    drawing.label(x, y, f"the {edges} edge:", bold=True)
+    drawing.label(x, y - 17, "\n".join(notes))

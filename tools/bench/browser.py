@@ -57,7 +57,7 @@ def theirs(name):
     own = type(slider)(slider.value, min=slider.min, max=slider.max, step=slider.step)
     own.add_class("moved")
     def draw(value):
-        display(explorer.look(**{**explorer.values, control: value}).figure)
+        display(explorer.look(**{**explorer.values, control: value}).figure())
     return widgets.VBox([own, widgets.interactive_output(draw, {"value": own})])
 """
 PROBE = """root => {

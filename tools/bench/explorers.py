@@ -98,7 +98,7 @@ def _reference_mover(
 
     def draw(value: Any) -> None:
         if value is not None:
-            display(explorer.look(**{**explorer.values, moved: value}).figure)
+            display(explorer.look(**{**explorer.values, moved: value}).figure())
 
     widgets.interactive_output(draw, {"value": control})
 
