@@ -51,7 +51,7 @@ class Explorer(Picture, ABC):
 
     preview: ClassVar[Sequence[Mapping[str, Any]]] = ()
 
-    def __init__(self, controls: Mapping[str, widgets.ValueWidget], *extra: widgets.Widget) -> None:
+    def __init__(self, controls: Mapping[str, Any], *extra: widgets.Widget) -> None:
         """Lay out `controls` (and `extra` widgets such as buttons) above the picture."""
         self.controls = dict(controls)
         self._quiet = False
@@ -61,7 +61,10 @@ class Explorer(Picture, ABC):
             control.observe(partial(self._moved, name), "value")
         super().__init__(self._see(self.values))
         # Linked after the controls are observed: a new picture leaves before a field's new number.
-        rows = [_with_number_field(control) for control in self.controls.values()]
+        for control in self.controls.values():
+            for trait in ("value", "disabled", "max") if hasattr(control, "field") else ():
+                link((control, trait), (control.field, trait))
+        rows = [getattr(control, "row", control) for control in self.controls.values()]
         panel = widgets.Box([*rows, *extra], layout={"flex_flow": "row wrap"})
         self.widget = widgets.VBox([panel, self.widget])
         self.widget.add_class("lstm-explorer")
@@ -134,9 +137,18 @@ class Explorer(Picture, ABC):
 
 
 def number(name: str, value: float, low: float, high: float, step: float = 1) -> Any:
-    """A slider, of whole numbers where `step` is one; a labelled number field comes beside it."""
-    kind = widgets.IntSlider if isinstance(step, int) else widgets.FloatSlider
-    return _named(name, kind(value=value, min=low, max=high, step=step, readout=False))
+    """A slider, of whole numbers where `step` is one, behind a number field with its label.
+
+    A slider of ipywidgets has no name that a screen reader could say; the field has one.
+    """
+    kinds: Any = (widgets.FloatSlider, widgets.BoundedFloatText)
+    if isinstance(step, int):
+        kinds = (widgets.IntSlider, widgets.BoundedIntText)
+    slider, field = (kind(value=value, min=low, max=high, step=step) for kind in kinds)
+    slider.readout, slider.layout.width = False, "150px"
+    field.style, field.layout.width, slider.field = LABEL, "180px", field
+    slider.row = widgets.HBox([field, slider], layout={"margin": "0 12px 0 0"})
+    return _named(name, slider)
 
 
 def switch(name: str, value: bool = False) -> Any:
@@ -160,7 +172,7 @@ def choice(name: str, options: Iterable[Any], value: Any = None) -> Any:
 def _named(name: str, control: Any, options: Iterable[tuple[str, Any]] = ()) -> Any:
     """A control labelled in the reader's language, which can say in English where it stands."""
     labels = {option: label for label, option in options}
-    control.description = translated(name)
+    getattr(control, "field", control).description = translated(name)
     control.said = lambda value: f"{name}: {labels.get(value, value)}"
     return control
 
@@ -172,10 +184,10 @@ def constructor(options: Mapping[str, Any], *sizes: int) -> str:
     return f"lstm = nn.LSTM({', '.join([*map(str, sizes), *given])})"
 
 
-def button(label: str, press: Callable[..., Any], *given: Any) -> widgets.Button:
-    """A button that calls `press` with what is `given`."""
+def button(label: str, press: Callable[[], Any]) -> widgets.Button:
+    """A button that calls `press`."""
     made = widgets.Button(description=translated(label))
-    made.on_click(lambda _: press(*given))
+    made.on_click(lambda _: press())
     return made
 
 
@@ -185,22 +197,4 @@ def both_ways(slider: Any, what: str) -> list[widgets.Button]:
     def move(by: int) -> None:
         slider.value = min(max(slider.value + by, slider.min), slider.max)
 
-    return [button(f"Previous {what}", move, -1), button(f"Next {what}", move, 1)]
-
-
-def _with_number_field(control: Any) -> widgets.Widget:
-    """The slider behind a number field that carries its label.
-
-    A slider of ipywidgets has no name that a screen reader could say; the field has one.
-    """
-    fields = {"IntSlider": widgets.BoundedIntText, "FloatSlider": widgets.BoundedFloatText}
-    kind = fields.get(type(control).__name__)
-    if kind is None:
-        return control
-    same = {each: getattr(control, each) for each in ("value", "min", "max", "step", "description")}
-    field = kind(**same, style=LABEL, layout={"width": "180px"})
-    control.description = ""
-    control.layout.width = "150px"
-    for trait in ("value", "disabled", "max"):
-        link((control, trait), (field, trait))
-    return widgets.HBox([field, control], layout={"margin": "0 12px 0 0"})
+    return [button(f"Previous {what}", lambda: move(-1)), button(f"Next {what}", lambda: move(1))]

@@ -216,7 +216,16 @@ def _draw_words(drawing: Drawing, sentence: int, reach: Sequence[Tensor]) -> Non
                 long = max(3, 61 * float(part[at]))
                 drawing.boxes([(box[0], box[1] - 9 - 8 * place, long, 5)], kind, "none")
     drawing.cells(cells)
-    _draw_walk(drawing, grid, reach[0])
+    # Arrows in the gaps between the words that reach the result, towards the strongest.
+    arrows, end = [], divmod(int(levels.argmax()), SEQ_LEN)
+    for row, step in (at for at in PLACES if levels[at]):
+        x, y, wide, _ = grid.box(row, step)
+        down = ((x + wide - 10, y - 1), (x + wide - 10, y - 23))
+        right = grid.across(row, step, step + 1)
+        for near, gap in (((row, step + 1), right), ((row + 1, step), down)):
+            if near in PLACES and levels[near]:
+                arrows.append(gap if near <= end else gap[::-1])
+    drawing.arrows(arrows, width=2.8)
     reaching = {"reaches it, own sentence": OWN, "reaches it, other sentence": OTHER}
     looks = [("", words, Style(f"pale {k}", k, width=2.5)) for words, k in reaching.items()]
     x = drawing.legend(118, *looks, ("", "does not reach it", dark))
@@ -224,17 +233,3 @@ def _draw_words(drawing: Drawing, sentence: int, reach: Sequence[Tensor]) -> Non
         "upper bar: forward half, lower: backward" if len(bars) == 2 else "longer bar: stronger"
     )
     drawing.label(x, 18, longer)
-
-
-def _draw_walk(drawing: Drawing, grid: Grid, strengths: Tensor) -> None:
-    """Arrows in the gaps between the words that reach the result, towards the strongest."""
-    lit, end = [tuple(at) for at in strengths.nonzero().tolist()], int(strengths.argmax())
-    arrows = []
-    for row, step in lit:
-        x, y, width, _ = grid.box(row, step)
-        down = ((x + width - 10, y - 1), (x + width - 10, y - 23))
-        right = grid.across(row, step, step + 1)
-        for near, gap in (((row, step + 1), right), ((row + 1, step), down)):
-            if near in lit:
-                arrows.append(gap if near <= divmod(end, SEQ_LEN) else gap[::-1])
-    drawing.arrows(arrows, width=2.8)

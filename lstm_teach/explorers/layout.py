@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import product
 from typing import Any
 
 import torch
@@ -26,8 +27,7 @@ TAKES: dict[str, tuple[str, Callable[[Words, int], Words]]] = {
     "x.view(the other shape)": ("x.view({2}, {1})", lambda x, i: x.view(*x.shape[::-1])),
 }
 TAKE = tuple(TAKES)
-# Number, fill and edge.
-SENTENCES = tuple((n, f"sentence {n}", f"edge {n}") for n in range(3))
+SENTENCES = [Style(f"sentence {n}", f"edge {n}") for n in range(3)]
 
 
 class LayoutExplorer(Explorer):
@@ -44,13 +44,12 @@ class LayoutExplorer(Explorer):
     def __init__(self, batch_first: bool = False, take: str = TAKE[0], i: int = 0) -> None:
         """Start at the layout and the expression that are given."""
         layouts = [("[seq_len, batch]", False), ("[batch, seq_len]", True)]
-        super().__init__(
-            {
-                "batch_first": choice("x is", layouts, batch_first),
-                "take": choice("take", TAKE, take),
-                "i": number("i", i, -1, 9),
-            }
-        )
+        controls = {
+            "batch_first": choice("x is", layouts, batch_first),
+            "take": choice("take", TAKE, take),
+            "i": number("i", i, -1, 9),
+        }
+        super().__init__(controls)
 
     def look(self, **values: Any) -> Picture:
         """Take the words and show where they stood."""
@@ -70,7 +69,7 @@ class LayoutExplorer(Explorer):
         _draw_words(drawing, (40, 390), "x", x, axes, taken)
         corner = (320, 390) if x.shape[0] > x.shape[1] else (40, 240)
         _draw_words(drawing, corner, code, result, left)
-        legend = [(str(n), fill, Style(fill, edge)) for n, fill, edge in SENTENCES]
+        legend = [(str(n), f"sentence {n}", look) for n, look in enumerate(SENTENCES)]
         drawing.legend(680, *legend)
         start = f"x is {list(x.shape)}, [{axes[0]}, {axes[1]}]. `{code}` "
         blocks = "".join(
@@ -116,27 +115,27 @@ def _draw_words(
     """A table of words under the name and shape of its tensor, those framed that are taken."""
     left, top = corner
     numbers = torch.atleast_2d(words.ids).tolist()
-    rows, columns = len(numbers), len(numbers[0])
-    pitch = 27 if rows <= 3 or top > 300 else 19
-    grid = Grid(left + 36.5, top - 16.5 - pitch / 2, 76, -pitch, 73, pitch - 3)
+    rows, columns = range(len(numbers)), range(len(numbers[0]))
+    pitch = 27 if len(rows) <= 3 or top > 300 else 19
+    grid = Grid(left + 37, top - 16.5 - pitch / 2, 77, -pitch, 74, pitch - 3)
     drawing.shape(left, top + 22, name, words.shape, axes, size=10)
-    index = {"size": 8, "mono": True}
-    for column in range(columns):
+    for column in columns:
         x = grid.centre(0, column)[0]
-        drawing.text(x, top - 7, str(column), color=axis_kind(axes[-1]), **index)
-    for row in range(rows if len(axes) == 2 else 0):
+        drawing.text(x, top - 7, str(column), axis_kind(axes[-1]), size=8, mono=True)
+    for row in rows if len(axes) == 2 else ():
         y = grid.centre(row, 0)[1]
-        drawing.text(left - 12, y, str(row), color=axis_kind(axes[0]), **index)
-    places = [(row, column) for row in range(rows) for column in range(columns)]
-    owner = {at: sentence_of(numbers[at[0]][at[1]]) for at in places}
-    for sentence, *look in ((-1, "paper", "faint"), *SENTENCES):
-        drawing.boxes([grid.box(*at) for at in places if owner[at] == sentence], *look)
-    lit = places if taken is None else [at for at in places if taken[at]]
-    for at in places:
-        x, y = grid.centre(*at)
-        word, ink = words.vocabulary[numbers[at[0]][at[1]]], "ink" if at in lit else "muted"
-        drawing.text(x + 5, y, word, size=7.2, color=ink, bold=at in lit)
-        if owner[at] >= 0:
-            drawing.text(x - 32, y, str(owner[at]), size=6.5, color="muted", mono=True)
-    if lit != places:
-        drawing.boxes([grid.box(*at) for at in lit], "none", width=3.3)
+        drawing.text(left - 12, y, str(row), axis_kind(axes[0]), size=8, mono=True)
+    cells, marks = {}, []
+    for at in product(rows, columns):
+        number = numbers[at[0]][at[1]]
+        sentence, lit = sentence_of(number), taken is None or bool(taken[at])
+        look = Style("paper", "faint") if sentence < 0 else SENTENCES[sentence]
+        look = look._replace(ink="ink" if lit else "muted", width=1, size=6.8, bold=lit)
+        look = look._replace(edge="ink", width=3.3) if lit and taken is not None else look
+        cells[grid.box(*at)] = (words.vocabulary[number], look)
+        if sentence >= 0:
+            x, y = grid.centre(*at)
+            marks.append((x - 33.5, y, str(sentence), "muted"))
+    drawing.cells(cells)
+    for mark in marks:
+        drawing.text(*mark, size=6.5, mono=True)

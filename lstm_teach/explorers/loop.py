@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -33,6 +32,8 @@ STRIPS = {
 STRIP, GAP, FOOT = 92, 9, 34
 HEIGHT = FOOT + (STRIP + GAP) * len(STRIPS) + 150
 SHADES = 12
+NUMBER = Style(edge="faint", width=1, size=7.5, bold=True, mono=True)
+TO_COME = Style(edge="faint", line=":", width=1)
 
 
 class LoopExplorer(Explorer):
@@ -177,8 +178,8 @@ def _draw_loop(
 ) -> Drawing:
     """Words go up into the cell; under each stand the numbers of its step, up to `step`.
 
-    Of more than twelve words, those around `step` are drawn; `first` is the number of the first
-    unit.
+    Six heat maps have a row for each unit from `first` on and a column for each step, the newest
+    written out. Of more than twelve words, those around `step` are drawn.
     """
     drawing = Drawing(1100, HEIGHT)
     start = max(0, min(step - MOST_WORDS // 2, len(words) - MOST_WORDS))
@@ -187,8 +188,30 @@ def _draw_loop(
     # Column t is that of step t, wherever the first one is that is shown.
     row = Grid(LEFT + pitch * (0.5 - start), HEIGHT - 71, pitch, 50, pitch - 14, 30)
     _draw_row(drawing, row, shown, step)
-    _draw_strips(drawing, row, shown, values, step, first)
     drawing.label(20, 20, "a dash marks a minus", size=8, color="muted")
+    cells: dict[Box, Cell] = {}
+    dashes, units = [], values["c"].shape[1]
+    for place, (name, meaning) in enumerate(reversed(STRIPS.items())):
+        top, high = FOOT + (STRIP + GAP) * place + STRIP, STRIP / units
+        grid = replace(row, y=top - high / 2, row=-high, width=row.column - 10, height=high)
+        drawing.label(20, top - 14, name, size=13, bold=True, mono=True)
+        drawing.label(20, top - 38, meaning, size=8.5, color="muted")
+        for unit in range(units):
+            number, y = f"{'unit ' * (units <= 3)}{first + unit}", grid.centre(unit, 0)[1]
+            drawing.text(LEFT - 4, y, number, "muted", size=7.5, align="right")
+        strongest = max(1.0, values[name].abs().max().item())
+        for t in shown:
+            if t >= step:
+                cells[(*grid.box(units - 1, t)[:3], STRIP)] = ("", TO_COME)
+                continue
+            for unit, value in enumerate(values[name][t].tolist()):
+                level = round(abs(value) / strongest * SHADES) / SHADES * STRONGEST
+                shade = NUMBER._replace(fill="features" if value >= 0 else "batch", strength=level)
+                newest, (x, y) = t == step - 1, grid.centre(unit, t)
+                cells[grid.box(unit, t)] = (f"{value:+.2f}" if newest else "", shade)
+                dashes += [[(x - 5, y), (x + 5, y)]] if value < 0 and not newest else []
+    drawing.cells(cells)
+    drawing.lines(dashes, "ink", width=2)
     return drawing
 
 
@@ -214,42 +237,3 @@ def _draw_row(drawing: Drawing, row: Grid, words: Mapping[int, str], step: int) 
         drawing.label(20, row.centre(place, 0)[1], name, size=9.5, bold=True, mono=True)
     if step in words:
         drawing.text(*row.centre(0.48, step - 0.5), "h, c", size=8, mono=True)
-
-
-def _draw_strips(
-    drawing: Drawing,
-    row: Grid,
-    steps: Iterable[int],
-    values: Mapping[str, Tensor],
-    step: int,
-    first: int,
-) -> None:
-    """Six heat maps, a row for each unit and a column for each step, the newest written out."""
-    filled: dict[tuple[str, float], list[Box]] = defaultdict(list)
-    waiting, dashes, numbers = [], [], []
-    units = values["c"].shape[1]
-    for place, (name, meaning) in enumerate(reversed(STRIPS.items())):
-        top, high = FOOT + (STRIP + GAP) * place + STRIP, STRIP / units
-        grid = replace(row, y=top - high / 2, row=-high, width=row.column - 10, height=high)
-        drawing.label(20, top - 14, name, size=13, bold=True, mono=True)
-        drawing.label(20, top - 38, meaning, size=8.5, color="muted")
-        for unit in range(units):
-            words, y = f"{'unit ' * (units <= 3)}{first + unit}", grid.centre(unit, 0)[1]
-            drawing.text(LEFT - 4, y, words, "muted", size=7.5, align="right")
-        strongest = max(1.0, values[name].abs().max().item())
-        waiting += [(*grid.box(units - 1, t)[:3], STRIP) for t in steps if t >= step]
-        for t in (t for t in steps if t < step):
-            for unit, value in enumerate(values[name][t].tolist()):
-                level = round(abs(value) / strongest * SHADES) / SHADES * STRONGEST
-                filled["features" if value >= 0 else "batch", level].append(grid.box(unit, t))
-                x, y = grid.centre(unit, t)
-                if t == step - 1:
-                    numbers.append((x, y, f"{value:+.2f}"))
-                elif value < 0:
-                    dashes.append([(x - 5, y), (x + 5, y)])
-    for (color, level), boxes in filled.items():
-        drawing.boxes(boxes, color, "faint", strength=level)
-    drawing.lines(dashes, "ink", width=2)
-    drawing.boxes(waiting, "paper", "faint", style=":")
-    for written in numbers:
-        drawing.text(*written, size=7.5, bold=True, mono=True)

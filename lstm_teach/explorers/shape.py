@@ -25,19 +25,16 @@ class ShapeExplorer(Explorer):
 
     def __init__(self) -> None:
         """Start at the example with ten words, three sentences and four layers."""
-        super().__init__(
-            {
-                "seq_len": number("seq_len", 10, 1, 30),
-                "batch": number("batch", 3, 1, 8),
-                "input_size": number("input_size", 100, 1, 200),
-                "hidden_size": number("hidden_size", 20, 1, 64),
-                "num_layers": number("num_layers", 4, 1, 4),
-                "proj_size": number("proj_size", 0, 0, 64),
-                "bidirectional": switch("bidirectional"),
-                "batch_first": switch("batch_first"),
-                "unbatched": switch("unbatched"),
-            }
-        )
+        controls = {
+            "seq_len": number("seq_len", 10, 1, 30),
+            "batch": number("batch", 3, 1, 8),
+            "input_size": number("input_size", 100, 1, 200),
+            "hidden_size": number("hidden_size", 20, 1, 64),
+            "num_layers": number("num_layers", 4, 1, 4),
+            "proj_size": number("proj_size", 0, 0, 64),
+        }
+        switches = ("bidirectional", "batch_first", "unbatched")
+        super().__init__(controls | {name: switch(name) for name in switches})
 
     def look(self, **values: Any) -> Picture:
         """Build the nn.LSTM, run it, and show what came out."""

@@ -47,25 +47,18 @@ class WritingExplorer(Explorer):
     preview = ({"temperature": 0.7}, {"show": "c"})
 
     def __init__(
-        self,
-        model: Writer,
-        symbols: Sequence[str],
-        start: str,
-        unit: int = 0,
-        show: str = "c",
+        self, model: Writer, symbols: Sequence[str], start: str, unit: int = 0, show: str = "c"
     ) -> None:
         """Start greedy."""
         self._model, self._symbols, self._start = model, symbols, start
         self._written = cache(self._write)
-        units = model.lstm.hidden_size
-        super().__init__(
-            {
-                "temperature": number("temperature", 0.0, 0.0, 2.0, 0.1),
-                "seed": number("seed", 0, 0, 99),
-                "unit": number("unit", unit, 0, units - 1),
-                "show": choice("show", [(words, name) for name, words in SHOWN.items()], show),
-            }
-        )
+        controls = {
+            "temperature": number("temperature", 0.0, 0.0, 2.0, 0.1),
+            "seed": number("seed", 0, 0, 99),
+            "unit": number("unit", unit, 0, model.lstm.hidden_size - 1),
+            "show": choice("show", [(words, name) for name, words in SHOWN.items()], show),
+        }
+        super().__init__(controls)
 
     def look(self, **values: Any) -> Picture:
         """Let the model write, and read the unit's values off a trace over what it wrote."""
@@ -75,8 +68,14 @@ class WritingExplorer(Explorer):
         numbers = getattr(steps, show)[-1, :, 0, unit].tolist()
         drawn = f"temperature {temperature:.1f}, seed {seed}"
         title = f"{SHOWN[show]}, of unit {unit}   ({drawn})"
+        first, at = " ".join(text[:70].split()), max(range(len(text)), key=numbers.__getitem__)
+        name = {"\n": "a line end", " ": "a space"}.get(text[at], f"the symbol {text[at]!r}")
+        words = (
+            f"With {drawn}: the model writes {len(text)} symbols, beginning with: {first}. Below "
+            f"each symbol stands {SHOWN[show]}, of unit {unit}, as it reads that symbol; the "
+            f"highest, {numbers[at]:.1f}, at {name}."
+        )
         details = f'<pre style="{PANEL};white-space:pre-wrap">{html.escape(text)}</pre>'
-        words = f"With {drawn}: {_words(text, numbers, show, unit)}"
         return Picture(draw_written(text, numbers, title), words, details)
 
     @torch.no_grad()
@@ -85,17 +84,6 @@ class WritingExplorer(Explorer):
         x: Tensor = self._model.embedding(encode(text, self._symbols).unsqueeze(0))
         lstm = self._model.lstm
         return text, trace(lstm if isinstance(lstm, nn.LSTM) else to_torch(lstm), x)
-
-
-def _words(text: str, values: Sequence[float], show: str, unit: int) -> str:
-    first = " ".join(text[:70].split())
-    at = max(range(len(text)), key=lambda k: values[k])
-    name = {"\n": "a line end", " ": "a space"}.get(text[at], f"the symbol {text[at]!r}")
-    return (
-        f"the model writes {len(text)} symbols, beginning with: {first}. Below each symbol stands "
-        f"{SHOWN[show]}, of unit {unit}, as it reads that symbol; the highest, {values[at]:.1f}, "
-        f"at {name}."
-    )
 
 
 def draw_written(text: str, values: Sequence[float], title: str) -> Drawing:
@@ -108,13 +96,11 @@ def draw_written(text: str, values: Sequence[float], title: str) -> Drawing:
     if min(values, default=0) < 0:
         drawing.label(705, head, "bar down: below 0", color=BELOW, bold=True)
     shaded = "shaded: over half of a full bar"
-    drawing.text(1080, head, shaded, color="muted", align="right", bold=True)
+    drawing.text(1080, head, shaded, "muted", align="right", bold=True)
     for row in range(rows):
-        part = slice(row * PER_ROW, (row + 1) * PER_ROW)
-        letters = "".join(
-            each if each.isprintable() else "□" for each in text[part].replace("\n", "↵")
-        )
-        zero = drawing.height - 98 - row * ROW
+        part, zero = slice(row * PER_ROW, (row + 1) * PER_ROW), drawing.height - 98 - row * ROW
+        shown = text[part].replace("\n", "↵")
+        letters = "".join(each if each.isprintable() else "□" for each in shown)
         bars = [(LEFT + k * ADVANCE, value / scale) for k, value in enumerate(values[part])]
         for side, sign in ((ABOVE, 1), (BELOW, -1)):
             mine = [(x, height) for x, height in bars if height * sign > 0]
@@ -123,6 +109,6 @@ def draw_written(text: str, values: Sequence[float], title: str) -> Drawing:
             boxes = [(x + 1, zero + min(0, h * BAR), ADVANCE - 2, abs(h) * BAR) for x, h in mine]
             drawing.boxes(boxes, side, "none")
         drawing.lines([[(LEFT, zero), (LEFT + PER_ROW * ADVANCE, zero)]])
-        drawing.text(LEFT - 8, zero, "0", size=8, color="muted", align="right")
+        drawing.text(LEFT - 8, zero, "0", "muted", size=8, align="right")
         drawing.label(LEFT, zero + 42, letters, size=SIZE, mono=True, advance=ADVANCE)
     return drawing

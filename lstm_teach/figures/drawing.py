@@ -8,6 +8,7 @@ in points at 100 pixels to the inch.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -40,10 +41,7 @@ Cell = tuple[str, Style]  # what is written in it, and how it looks
 
 @dataclass(frozen=True)
 class Boxes:
-    """Rectangles that all look alike, drawn once at each of `shifts`, the last one on top.
-
-    `strength` is how much of the fill there is, 0 to 1.
-    """
+    """Rectangles that all look alike; `strength` is how much of the fill there is, 0 to 1."""
 
     boxes: Sequence[Box]
     fill: str
@@ -51,17 +49,15 @@ class Boxes:
     style: str = "-"
     width: float = 1
     strength: float = 1
-    shifts: Sequence[Point] = ((0, 0),)
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines through points, all alike; `filled` ones are closed, and all colour."""
+    """Lines through points, all alike."""
 
     paths: Sequence[Sequence[Point]]
     color: str
     width: float = 1
-    filled: bool = False
     style: str = "-"
     strength: float = 1
 
@@ -106,16 +102,19 @@ class Drawing:
 
     def cells(self, cells: Mapping[Box, Cell], behind: Sequence[Point] = ()) -> None:
         """Draw rectangles with words in their middle, each as often as `behind` has places."""
-        for look in dict.fromkeys(style for _, style in cells.values()):
-            alike = [box for box, (_, style) in cells.items() if style == look]
-            pen = {"style": look.line, "strength": look.strength}
-            if behind:
-                self.boxes(alike, look.fill, "batch", width=1.3, shifts=behind, **pen)
-            self.boxes(alike, look.fill, look.edge, width=look.width, **pen)
-        for (x, y, w, h), (words, look) in cells.items():
-            middle = y + h / 2 + 10 * words.count("\n")
-            font = {"size": look.size, "bold": look.bold, "mono": look.mono}
-            self.text(x + w / 2, middle, words, look.ink, below=20, **font)
+        alike: dict[Style, list[Box]] = defaultdict(list)
+        for box, (_, style) in cells.items():
+            alike[style].append(box)
+        for (fill, edge, _, line, width, *_, strength), boxes in alike.items():
+            pen = {"style": line, "strength": strength}
+            for dx, dy in behind:
+                moved = [(x + dx, y + dy, w, h) for x, y, w, h in boxes]
+                self.boxes(moved, fill, "batch", width=1.3, **pen)
+            self.boxes(boxes, fill, edge, width=width, **pen)
+        for (x, y, w, h), (words, (_, _, ink, _, _, size, bold, mono, _)) in cells.items():
+            if words:
+                middle = y + h / 2 + 10 * words.count("\n")
+                self.text(x + w / 2, middle, words, ink, 20, size=size, bold=bold, mono=mono)
 
     def lines(self, paths: Sequence[Sequence[Point]], color: str = "faint", **look: Any) -> None:
         """Draw lines through points."""
@@ -123,15 +122,14 @@ class Drawing:
 
     def arrows(self, arrows: Sequence[Arrow], color: str = "ink", width: float = 1) -> None:
         """Draw straight arrows, each from its first point to its second."""
-        shafts, heads, length = [], [], 4 + width
+        paths = []
         for (x0, y0), (x1, y1) in arrows:
-            far = math.dist((x0, y0), (x1, y1))
-            dx, dy = (x1 - x0) / far * length, (y1 - y0) / far * length
-            x, y = x1 - dx, y1 - dy
-            shafts.append([(x0, y0), (x, y)])
-            heads.append([(x1, y1), (x - dy / 2, y + dx / 2), (x + dy / 2, y - dx / 2)])
-        self.lines(shafts, color, width=width)
-        self.lines(heads, color, filled=True)
+            head = (4 + width) / math.dist((x0, y0), (x1, y1))
+            dx, dy = (x1 - x0) * head, (y1 - y0) * head
+            left = (x1 - dx - dy / 2, y1 - dy + dx / 2)
+            right = (x1 - dx + dy / 2, y1 - dy - dx / 2)
+            paths += [[(x0, y0), (x1, y1)], [left, (x1, y1), right]]
+        self.lines(paths, color, width=width)
 
     def text(
         self, x: float, y: float, words: str, color: str = "ink", below: float = 17, **look: Any

@@ -51,14 +51,11 @@ def _artists(shape: Shape) -> Sequence[PolyCollection | LineCollection | Text]:
     pen: dict[str, Any] = {"linestyles": (0, dashes) if dashes else "-"}
     pen["linewidths"] = shape.width * 72 / DPI
     if isinstance(shape, Boxes):
-        moved = [(x + a, y + b, w, h) for a, b in shape.shifts for x, y, w, h in shape.boxes]
-        corners = [((x, y), (x + w, y), (x + w, y + h), (x, y + h)) for x, y, w, h in moved]
+        corners = [((x, y), (x + w, y), (x + w, y + h), (x, y + h)) for x, y, w, h in shape.boxes]
         fill = NONE if shape.fill == NONE else to_rgba(LIGHT[shape.fill], shape.strength)
         edge = NONE if shape.edge == NONE else LIGHT[shape.edge]
         return [PolyCollection(corners, facecolors=fill, edgecolors=edge, **pen)]
     color = to_rgba(LIGHT[shape.color], shape.strength)
-    if shape.filled:
-        return [PolyCollection([*shape.paths], facecolors=color, edgecolors=NONE)]
     return [LineCollection([*shape.paths], colors=[color], **pen)]
 
 
@@ -71,27 +68,24 @@ def _texts(shape: Words) -> list[Text]:
         "va": "center",
         "parse_math": False,
     }
-    if len(shape.parts) == 1:
-        ((words, color),) = shape.parts
-        return [Text(shape.x, shape.y, _known(words), color=LIGHT[color], ha=shape.align, **look)]
-    # The renderer sets every character of MONO a whole number of pixels wide.
-    advance = round(MONO_ADVANCE * shape.size * DPI / 72)
-    x = shape.x - {"left": 0, "center": 0.5, "right": 1}[shape.align] * advance * len(shape.text)
+    x, align, advance = shape.x, shape.align, 0
+    if len(shape.parts) > 1:
+        # The renderer sets every character of MONO a whole number of pixels wide.
+        advance = round(MONO_ADVANCE * shape.size * DPI / 72)
+        x -= {"left": 0, "center": 0.5, "right": 1}[align] * advance * len(shape.text)
+        align = "left"
     drawn = []
     for words, color in shape.parts:
-        drawn.append(Text(x, shape.y, words, color=LIGHT[color], ha="left", **look))
+        known = "".join(c if c.isascii() or ord(c) in _letters() else "□" for c in words)
+        drawn.append(Text(x, shape.y, known, color=LIGHT[color], ha=align, **look))
         x += advance * len(words)
     return drawn
 
 
 @cache
 def _letters() -> frozenset[int]:
+    """The characters that the font has."""
     return frozenset(get_font(findfont(MONO)).get_charmap())
-
-
-def _known(words: str) -> str:
-    """The words in characters that the font has."""
-    return "".join(each if each.isascii() or ord(each) in _letters() else "□" for each in words)
 
 
 def png(drawing: Drawing) -> bytes:

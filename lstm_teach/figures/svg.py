@@ -26,36 +26,27 @@ def svg(drawing: Drawing, name: str) -> str:
 def _drawn(shape: Shape, height: float) -> str:
     if isinstance(shape, Words):
         return _words(shape, height)
-    return _lines(shape, height) if isinstance(shape, Lines) else _boxes(shape, height)
+    if isinstance(shape, Lines):
+        paths = ("L".join(f"{x:.1f} {height - y:.1f}" for x, y in path) for path in shape.paths)
+        look = f'fill="none"{_pen(shape.color, shape)}{_strength("stroke", shape)}'
+        return f'<path d="M{"M".join(paths)}" {look}/>'
+    sides = {(w, h): f"h{w:.1f}v{-h:.1f}h{-w:.1f}z" for _, _, w, h in shape.boxes}
+    corners = (f"M{x:.1f} {height - y:.1f}{sides[w, h]}" for x, y, w, h in shape.boxes)
+    fill = NONE if shape.fill == NONE else css(shape.fill)
+    look = f'fill="{fill}"{_strength("fill", shape)}'
+    return f'<path d="{"".join(corners)}" {look}{_pen(shape.edge, shape)}/>'
+
+
+def _strength(what: str, shape: Boxes | Lines) -> str:
+    return f' {what}-opacity="{shape.strength:.3g}"' if shape.strength < 1 else ""
 
 
 def _pen(color: str, shape: Boxes | Lines) -> str:
     """The look of a line, or of the edge of a box."""
+    if color == NONE:
+        return ""
     dashes = f' stroke-dasharray="{" ".join(map(str, DASHES[shape.style]))}"'
     return f' stroke="{css(color)}" stroke-width="{shape.width:g}"{dashes * (shape.style != "-")}'
-
-
-def _lines(shape: Lines, height: float) -> str:
-    look, end = f'fill="none"{_pen(shape.color, shape)}', ""
-    if shape.filled:
-        look, end = f'fill="{css(shape.color)}"', "z"
-    elif shape.strength < 1:
-        look += f' stroke-opacity="{shape.strength:.3g}"'
-    paths = ("L".join(f"{x:.1f} {height - y:.1f}" for x, y in path) for path in shape.paths)
-    return f'<path d="{"".join(f"M{path}{end}" for path in paths)}" {look}/>'
-
-
-def _boxes(shape: Boxes, height: float) -> str:
-    sizes = {(w, h) for _, _, w, h in shape.boxes}
-    sides = {(w, h): f"h{w:.1f}v{-h:.1f}h{-w:.1f}z" for w, h in sizes}
-    d = "".join(f"M{x:.1f} {height - y:.1f}{sides[w, h]}" for x, y, w, h in shape.boxes)
-    look = f'fill="{NONE if shape.fill == NONE else css(shape.fill)}"'
-    if shape.strength < 1:
-        look += f' fill-opacity="{shape.strength:.3g}"'
-    if shape.edge != NONE:
-        look += _pen(shape.edge, shape)
-    moves = (f' transform="translate({x:.1f} {-y:.1f})"' * any((x, y)) for x, y in shape.shifts)
-    return "".join(f'<path d="{d}" {look}{move}/>' for move in moves)
 
 
 def _words(shape: Words, height: float) -> str:

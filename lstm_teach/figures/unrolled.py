@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import torch
@@ -14,6 +13,10 @@ from .drawing import Drawing, Style, count
 from .palette import axis_kind
 
 HEIGHT = 560
+NOTES = """every layer, where it ends
+c_n stands where h_n stands
+number on a card: its index in h_n"""
+ONE_SAMPLE = "\n\nno batch axis: one sample, one card"
 
 
 def draw_unrolled(
@@ -35,10 +38,15 @@ def draw_unrolled(
     names = predict_shapes(lstm, x.shape)
     time = 1 if lstm.batch_first and x.dim() == 3 else 0
     directions = 2 if lstm.bidirectional else 1
-    batch = x.shape[1 - time] if x.dim() == 3 else None
-    drawing = Drawing(1100, HEIGHT, _words(x.shape[time], lstm, batch))
-    lanes = lstm.num_layers * directions
-    cards = Cards(drawing, (172, 40, 572, 480), x.shape[time], lanes, batch or 1)
+    seq_len, batch = x.shape[time], x.shape[1 - time] if x.dim() == 3 else None
+    two = ", each in two lanes: the forward one ends at the right, the backward one at the left"
+    depth = "There is no batch axis" if batch is None else f"In depth: {count(batch, 'sample')}"
+    words = (
+        f"Time runs to the right: {count(seq_len, 'time step')}. "
+        f"Going up: {count(lstm.num_layers, 'layer')}{two * lstm.bidirectional}. {depth}."
+    )
+    drawing, lanes = Drawing(1100, HEIGHT, words), lstm.num_layers * directions
+    cards = Cards(drawing, (172, 40, 572, 480), seq_len, lanes, batch or 1)
     _draw_lanes(cards, directions)
     cards.edges("[:, t]" if time else "[t]")
     _draw_ends(cards, directions)
@@ -46,21 +54,19 @@ def draw_unrolled(
     bottom, top = cards.box(-1, 0)[1] - 20, cards.box(lanes, 0)[1] + cards.height + 38
     drawing.shape(middle, bottom, "input", x.shape, names.input.names, align="center")
     drawing.shape(middle, top, "output", output.shape, names.output.names, align="center")
-    states = {"h_n": (names.h_n.names, h_n), "c_n": (names.c_n.names, c_n)}
-    notes = ["every layer, where it ends", "c_n stands where h_n stands"]
-    notes += ["number on a card: its index in h_n"]
-    notes += ["", "no batch axis: one sample, one card"] if batch is None else []
-    _write_states(drawing, states, "right" if directions == 1 else "right and left", notes)
+    y = HEIGHT - 120
+    for name, state in {"h_n": h_n, "c_n": c_n}.items():
+        drawing.label(838, y, name, size=10, bold=True, mono=True)
+        axes = getattr(names, name).names
+        sizes = [f"{axis}={length}" for axis, length in zip(axes, state.shape, strict=True)]
+        for axis, line in zip(axes, f"[{',@ '.join(sizes)}]".split("@"), strict=True):
+            y -= 17
+            drawing.label(838, y, line, color=axis_kind(axis), bold=True, mono=True)
+        y -= 34
+    place = "the right edge" if directions == 1 else "the right and left edge"
+    drawing.label(838, y, f"{place}:", bold=True)
+    drawing.label(838, y - 17, NOTES + ONE_SAMPLE * (batch is None))
     return drawing
-
-
-def _words(seq_len: int, lstm: nn.LSTM, batch: int | None) -> str:
-    lanes = ", each in two lanes: the forward one ends at the right, the backward one at the left"
-    depth = "There is no batch axis" if batch is None else f"In depth: {count(batch, 'sample')}"
-    return (
-        f"Time runs to the right: {count(seq_len, 'time step')}. "
-        f"Going up: {count(lstm.num_layers, 'layer')}{lanes * lstm.bidirectional}. {depth}."
-    )
 
 
 def _draw_lanes(cards: Cards, directions: int) -> None:
@@ -92,40 +98,22 @@ def _draw_lanes(cards: Cards, directions: int) -> None:
 
 def _draw_ends(cards: Cards, directions: int) -> None:
     """The states that come out, the zeros that go in, and the corner they share with output."""
-    drawing, last, top = cards.drawing, len(cards.steps), cards.lanes
+    last, top = len(cards.steps), cards.lanes
     ends = [-1 if lane % directions else last for lane in range(top)]
     look = Style("pale layers", "layers", "layers", mono=True)
     cards.draw({(lane, end): (str(lane), look) for lane, end in enumerate(ends)})
     for lane, end in enumerate(ends):
-        x, y = cards.centre(lane, last - 1 - end)
-        drawing.text(x, y, "0", color="muted", mono=True)
+        cards.drawing.text(*cards.centre(lane, last - 1 - end), "0", "muted", mono=True)
     meanings = ["same"] if directions == 1 else ["first half", "second half"]
     for lane, meaning in enumerate(meanings, top - directions):
-        (x, y), side = cards.centre(lane, ends[lane]), 1 if ends[lane] > 0 else -1
-        reach = cards.width / 2 + (cards.behind[0] if side > 0 else 0) + 2
-        start, high = cards.centre(top, cards.columns[-1 if side > 0 else 0])
-        start, turn = start + side * reach, x + side * (reach + 7)
-        path = [(start, high), (turn, high), (turn, y), (x + side * reach, y)]
-        drawing.lines([path], "ink", width=2)
-        align = "left" if side > 0 else "right"
-        drawing.text(start + side * 4, high + 14, meaning, size=8, align=align, bold=True)
-
-
-def _write_states(
-    drawing: Drawing,
-    states: Mapping[str, tuple[Sequence[str], Tensor]],
-    edges: str,
-    notes: Sequence[str],
-) -> None:
-    """The shapes of h_n and c_n, one axis to a line, and the notes below, at the right."""
-    x, y = drawing.width - 262, drawing.height - 120
-    for name, (axes, state) in states.items():
-        drawing.label(x, y, name, size=10, bold=True, mono=True)
-        sizes = [f"{axis}={length}" for axis, length in zip(axes, state.shape, strict=True)]
-        lines = ("[" + ",\n ".join(sizes) + "]").split("\n")
-        for axis, line in zip(axes, lines, strict=True):
-            y -= 17
-            drawing.label(x, y, line, color=axis_kind(axis), bold=True, mono=True)
-        y -= 34
-    drawing.label(x, y, f"the {edges} edge:", bold=True)
-    drawing.label(x, y - 17, "\n".join(notes))
+        side, align, column = (1, "left", -1) if ends[lane] > 0 else (-1, "right", 0)
+        reach = side * (cards.width / 2 + (cards.behind[0] if side > 0 else 0) + 2)
+        (x, low), (start, high) = (
+            cards.centre(lane, ends[lane]),
+            cards.centre(top, cards.columns[column]),
+        )
+        start, turn = start + reach, x + reach + side * 7
+        cards.drawing.lines(
+            [[(start, high), (turn, high), (turn, low), (x + reach, low)]], "ink", width=2
+        )
+        cards.drawing.text(start + side * 4, high + 14, meaning, size=8, align=align, bold=True)
