@@ -18,7 +18,7 @@ from ..figures import raster
 from ..figures.drawing import Drawing
 from ..figures.palette import css
 from ..language import translated
-from .picture import Picture, bundle
+from .picture import Picture
 
 Traits = Mapping[str, Mapping[str, Any]]
 LABEL = {"description_width": "110px"}
@@ -122,14 +122,13 @@ class Explorer(Picture, ABC):
         finally:
             self._quiet = False
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+    def _png(self) -> bytes:
         values = self.values
         pictures = [(self._caption(values), self.drawing)]
         for move in self.preview:
-            there = {name: value for name, value in move.items() if name in values}
-            if there.items() - values.items():
+            if there := {k: v for k, v in move.items() if k in values and v != values[k]}:
                 pictures.append((self._caption(there), self._see({**values, **there}).drawing))
-        return bundle(self.widget, raster.contact_sheet(pictures), self.words)
+        return raster.contact_sheet(pictures)
 
     def _caption(self, values: Mapping[str, Any]) -> str:
         """Where the controls stand, in English as the pictures are."""

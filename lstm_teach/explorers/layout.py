@@ -27,7 +27,7 @@ TAKES: dict[str, tuple[str, Callable[[Words, int], Words]]] = {
     "x.view(the other shape)": ("x.view({2}, {1})", lambda x, i: x.view(*x.shape[::-1])),
 }
 TAKE = tuple(TAKES)
-SENTENCES = [Style(f"sentence {n}", f"edge {n}") for n in range(3)]
+SENTENCES = (Style("sentence 0", "edge 0"), Style("sentence 1", "muted"), Style("paper", "ink"))
 
 
 class LayoutExplorer(Explorer):
@@ -125,13 +125,13 @@ def _draw_words(
     for row in rows if len(axes) == 2 else ():
         y = grid.centre(row, 0)[1]
         drawing.text(left - 12, y, str(row), axis_kind(axes[0]), size=8, mono=True)
-    cells, marks = {}, []
+    cells, marks, framed = {}, [], taken is not None and not taken.all()
     for at in product(rows, columns):
         number = numbers[at[0]][at[1]]
         sentence, lit = sentence_of(number), taken is None or bool(taken[at])
         look = Style("paper", "faint") if sentence < 0 else SENTENCES[sentence]
-        look = look._replace(ink="ink" if lit else "muted", width=1, size=6.8, bold=lit)
-        look = look._replace(edge="ink", width=3.3) if lit and taken is not None else look
+        look = look._replace(ink="ink" if lit else "muted", width=1, size=6.6, bold=lit)
+        look = look._replace(edge="ink", width=3.3) if lit and framed else look
         cells[grid.box(*at)] = (words.vocabulary[number], look)
         if sentence >= 0:
             x, y = grid.centre(*at)

@@ -82,8 +82,19 @@ class Picture:
         """The picture as a matplotlib Figure."""
         return raster.figure(self.drawing)
 
+    def _png(self) -> bytes:
+        return raster.png(self.drawing)
+
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return bundle(self.widget, raster.png(self.drawing), self.words)
+        """The three faces; the view is what JupyterLab shows where it can.
+
+        Where the widget cannot live, JupyterLab and VS Code fall back to the image. There is no
+        text/html: both would prefer it to the image, and take the SVG out of it in an untrusted
+        notebook. The view is spelled out: ipywidgets 7, which Colab has, makes none for others.
+        """
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
+        png = base64.b64encode(self._png()).decode()
+        return {VIEW: view, "image/png": png, "text/plain": self.words}
 
     def __repr__(self) -> str:
         """The sentence."""
@@ -94,23 +105,12 @@ def _in_the_picture(drawing: Drawing) -> str:
     """What stands in a picture beyond names, in the reader's language: the picture is English."""
     if is_english():
         return ""
-    words = [shape for shape in drawing.shapes if isinstance(shape, Words)]
-    texts = [each.text.strip(": ") for each in words if not each.mono]
-    said = [(text, translated(text)) for text in dict.fromkeys(texts) if SEVERAL.search(text)]
-    pairs = [f"“{text}” {words}" for text, words in said if words != text]
+    words = (shape for shape in drawing.shapes if isinstance(shape, Words) and not shape.mono)
+    texts = [text for each in words if SEVERAL.search(text := each.text.strip(": "))]
+    said = {text: translated(text) for text in texts}
+    pairs = [f"“{text}” {words}" for text, words in said.items() if words != text]
     line = translated("In the picture: {}.").format(translated("; ").join(pairs))
     return f'<p style="margin:4px 0;font-size:13px">{rich(line)}</p>' * bool(pairs)
-
-
-def bundle(widget: widgets.Widget, png: bytes, words: str) -> dict[str, Any]:
-    """The three faces of what shows itself in a notebook, with `widget` as the living one.
-
-    Where the widget cannot live, JupyterLab and VS Code fall back to the image. There is no
-    text/html: both would prefer it to the image, and take the SVG out of it in an untrusted
-    notebook. The view is spelled out, since ipywidgets 7, which Colab has, makes none for others.
-    """
-    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
-    return {VIEW: view, "image/png": base64.b64encode(png).decode(), "text/plain": words}
 
 
 def draw_unrolled(lstm: nn.LSTM, x: Tensor) -> Picture:

@@ -141,14 +141,14 @@ class ShapeQuiz(Picture):
     def _result(self) -> tuple[Drawing, str]:
         """Every question with how it went."""
         drawing, missed = Drawing(1100, 140), []
-        marks = {"": "left out", "1": "✓ first try", "01": "✓ second try"}
+        marks = {(): "left out", (True,): "✓ first try", (False, True): "✓ second try"}
         drawing.label(24, 120, self._score(), size=11, bold=True)
         for place, (question, tries) in enumerate(zip(self.rounds, self._tries, strict=True)):
-            mark = marks.get("".join(f"{right:d}" for right in tries.values()), "✗ missed")
+            mark = marks.get((*tries.values(),), "✗ missed")
             style = Style("pale features" if any(tries.values()) else "paper", bold=True)
             words = f"{place + 1}. {question.which}\n{mark}"
             drawing.cells({(24 + 132 * place, 42, 120, 56): (words, style)})
-            if mark != marks["1"]:
+            if mark != marks[True,]:
                 missed.append(str(place + 1))
         look = f"Look again at {', '.join(missed)}." if missed else "Nothing was missed."
         return drawing, f"The result. {self._score()} {look} Next starts again."

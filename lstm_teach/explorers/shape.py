@@ -51,7 +51,7 @@ class ShapeExplorer(Explorer):
             return refusal(code, error, why, HEIGHT, panel)
         leading = [batch, seq_len] if lstm.batch_first else [seq_len, batch]
         x = torch.zeros(*([seq_len] if unbatched else leading), lstm.input_size)
-        with torch.no_grad(), warnings.catch_warnings():
+        with torch.inference_mode(), warnings.catch_warnings():
             # PyTorch says once that projections run without oneDNN; no shape depends on it.
             warnings.simplefilter("ignore")
             output, (h_n, c_n) = lstm(x)

@@ -225,15 +225,14 @@ def _write_notes(drawing: Drawing, place: Place, look: Look) -> None:
     (layer, t), y = place, drawing.height - 60
     below = f"h of layer {layer - 1}" if layer else f"the words at t = {t}"
     before = f"h and c of t = {t - 1}" if t else "zeros, the start"
-    state = [(name, SIZES[layer + 1], "hidden_size") for name in "hc"]
+    notes = {f"from below: {below}": ("input", SIZES[layer])}
+    notes |= {f"from the left: {before}": ("hc", SIZES[layer + 1])}
+    notes |= {"out: h goes up, (h, c) goes right": ("hc", SIZES[layer + 1])}
     drawing.label(824, y, f"{_name(place)}: {look.words}", bold=True)
-    for words, tensors in (
-        (f"from below: {below}", [("input", SIZES[layer], "input_size")]),
-        (f"from the left: {before}", state),
-        ("out: h goes up, (h, c) goes right", state),
-    ):
+    for words, (names, size) in notes.items():
         y -= 28
         drawing.label(824, y, words, bold=True)
-        for name, size, axis in tensors:
+        for name in [names] if names == "input" else names:
             y -= 20
+            axis = "input_size" if names == "input" else "hidden_size"
             drawing.shape(836, y, name, (BATCH, size), ("batch", axis), size=8.5)

@@ -70,13 +70,13 @@ class WritingExplorer(Explorer):
         title = f"{SHOWN[show]}, of unit {unit}   ({drawn})"
         first, at = " ".join(text[:70].split()), max(range(len(text)), key=numbers.__getitem__)
         name = {"\n": "a line end", " ": "a space"}.get(text[at], f"the symbol {text[at]!r}")
-        words = (
-            f"With {drawn}: the model writes {len(text)} symbols, beginning with: {first}. Below "
-            f"each symbol stands {SHOWN[show]}, of unit {unit}, as it reads that symbol; the "
-            f"highest, {numbers[at]:.1f}, at {name}."
+        said = (
+            f"the model writes {len(text)} symbols, beginning with: {first}. Below each symbol "
+            f"stands {SHOWN[show]}, of unit {unit}, as it reads that symbol; the highest, "
+            f"{numbers[at]:.1f}, at {name}."
         )
         details = f'<pre style="{PANEL};white-space:pre-wrap">{html.escape(text)}</pre>'
-        return Picture(draw_written(text, numbers, title), words, details)
+        return Picture(draw_written(text, numbers, title), f"With {drawn}: {said}", details)
 
     @torch.no_grad()
     def _write(self, temperature: float, seed: int) -> tuple[str, Trace]:

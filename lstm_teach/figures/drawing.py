@@ -39,9 +39,11 @@ class Style(NamedTuple):
 Cell = tuple[str, Style]  # what is written in it, and how it looks
 
 
-@dataclass(frozen=True)
-class Boxes:
-    """Rectangles that all look alike; `strength` is how much of the fill there is, 0 to 1."""
+class Boxes(NamedTuple):
+    """Rectangles that all look alike, drawn once at each of `shifts`, the last one on top.
+
+    `strength` is how much of the fill there is, 0 to 1.
+    """
 
     boxes: Sequence[Box]
     fill: str
@@ -49,10 +51,10 @@ class Boxes:
     style: str = "-"
     width: float = 1
     strength: float = 1
+    shifts: Sequence[Point] = ((0, 0),)
 
 
-@dataclass(frozen=True)
-class Lines:
+class Lines(NamedTuple):
     """Lines through points, all alike."""
 
     paths: Sequence[Sequence[Point]]
@@ -62,8 +64,7 @@ class Lines:
     strength: float = 1
 
 
-@dataclass(frozen=True)
-class Words:
+class Words(NamedTuple):
     """Words centred on y, in parts of one colour each; `align` says which end stands at x.
 
     `advance` is how far each letter moves on, where letters have to stand in columns.
@@ -107,9 +108,8 @@ class Drawing:
             alike[style].append(box)
         for (fill, edge, _, line, width, *_, strength), boxes in alike.items():
             pen = {"style": line, "strength": strength}
-            for dx, dy in behind:
-                moved = [(x + dx, y + dy, w, h) for x, y, w, h in boxes]
-                self.boxes(moved, fill, "batch", width=1.3, **pen)
+            if behind:
+                self.boxes(boxes, fill, "batch", width=1.3, shifts=behind, **pen)
             self.boxes(boxes, fill, edge, width=width, **pen)
         for (x, y, w, h), (words, (_, _, ink, _, _, size, bold, mono, _)) in cells.items():
             if words:

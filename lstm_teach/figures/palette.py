@@ -18,13 +18,11 @@ COLORS = {
     "pale batch": ("#fdeee4", "#3a2413"),
     "pale features": ("#d9efe7", "#0f2f24"),
     "pale layers": ("#ece0ef", "#33223a"),
-    # Sentences are no axis, so they have hues of their own; a number stands with each.
+    # Sentences are no axis, so they have hues of their own, the third one's is that of paper; a
+    # number stands with each.
     "sentence 0": ("#fff1c2", "#443700"),
     "sentence 1": ("#e2e2e2", "#3d3d3d"),
-    "sentence 2": ("#ffffff", "#111111"),
     "edge 0": ("#8a6d00", "#d9b63f"),
-    "edge 1": ("#5f5f5f", "#b4b4b4"),
-    "edge 2": ("#1b1b1b", "#ebebeb"),
 }
 STRONGEST = 0.5  # of an axis's colour below words, so that ink is easy to read on any page
 LIGHT, DARK = ({name: pair[place] for name, pair in COLORS.items()} for place in (0, 1))

@@ -51,7 +51,8 @@ def _artists(shape: Shape) -> Sequence[PolyCollection | LineCollection | Text]:
     pen: dict[str, Any] = {"linestyles": (0, dashes) if dashes else "-"}
     pen["linewidths"] = shape.width * 72 / DPI
     if isinstance(shape, Boxes):
-        corners = [((x, y), (x + w, y), (x + w, y + h), (x, y + h)) for x, y, w, h in shape.boxes]
+        moved = [(x + a, y + b, w, h) for a, b in shape.shifts for x, y, w, h in shape.boxes]
+        corners = [((x, y), (x + w, y), (x + w, y + h), (x, y + h)) for x, y, w, h in moved]
         fill = NONE if shape.fill == NONE else to_rgba(LIGHT[shape.fill], shape.strength)
         edge = NONE if shape.edge == NONE else LIGHT[shape.edge]
         return [PolyCollection(corners, facecolors=fill, edgecolors=edge, **pen)]

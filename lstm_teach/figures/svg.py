@@ -30,11 +30,13 @@ def _drawn(shape: Shape, height: float) -> str:
         paths = ("L".join(f"{x:.1f} {height - y:.1f}" for x, y in path) for path in shape.paths)
         look = f'fill="none"{_pen(shape.color, shape)}{_strength("stroke", shape)}'
         return f'<path d="M{"M".join(paths)}" {look}/>'
-    sides = {(w, h): f"h{w:.1f}v{-h:.1f}h{-w:.1f}z" for _, _, w, h in shape.boxes}
-    corners = (f"M{x:.1f} {height - y:.1f}{sides[w, h]}" for x, y, w, h in shape.boxes)
+    sizes = {(w, h) for _, _, w, h in shape.boxes}
+    sides = {(w, h): f"h{w:.1f}v{-h:.1f}h{-w:.1f}z" for w, h in sizes}
+    d = "".join(f"M{x:.1f} {height - y:.1f}{sides[w, h]}" for x, y, w, h in shape.boxes)
     fill = NONE if shape.fill == NONE else css(shape.fill)
-    look = f'fill="{fill}"{_strength("fill", shape)}'
-    return f'<path d="{"".join(corners)}" {look}{_pen(shape.edge, shape)}/>'
+    look = f'd="{d}" fill="{fill}"{_strength("fill", shape)}{_pen(shape.edge, shape)}'
+    moves = (f' transform="translate({x:.1f} {-y:.1f})"' * any((x, y)) for x, y in shape.shifts)
+    return "".join(f"<path {look}{move}/>" for move in moves)
 
 
 def _strength(what: str, shape: Boxes | Lines) -> str:

@@ -78,7 +78,8 @@ def _draw_lanes(cards: Cards, directions: int) -> None:
             right, top = cards.box(low + 1, last)[0] + cards.width + 26, cards.box(low + 1, 0)[1]
             size = right - x + 8, top + cards.height - y + 15
             drawing.boxes([(x - 8, y - 7, *size)], panel, "faint")
-        cards.name(low + (directions - 1) / 2, f"layer {low // directions}", "layers")
+        layer = low // directions
+        cards.name(low + (directions - 1) / 2, f"layer {layer}", "layers")
     climbs = range(-1, cards.lanes, directions)
     drawing.arrows([cards.up(row, column) for column in cards.columns for row in climbs])
     steps = []
