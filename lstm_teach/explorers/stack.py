@@ -177,11 +177,10 @@ def _draw_stack(
     cards = Cards(drawing, (156, 56, 582, 444), SEQ_LEN, layers, BATCH)
     _draw_arrows(cards, done, selected)
     cards.edges("[t]", [t for t in range(SEQ_LEN) if (layers - 1, t) in done])
-    begun = (Look.DONE, Look.WORK)
-    cells = {
-        at: (f"{look.mark}{numbers[at] if look in begun else ''}", look.style)
-        for at, look in looks.items()
-    }
+    cells = {}
+    for place, look in looks.items():
+        number = str(numbers[place]) if look in (Look.DONE, Look.WORK) else ""
+        cells[place] = (look.mark + number, look.style)
     for layer in range(layers):
         end = Look.DONE if (layer, SEQ_LEN - 1) in done else Look.WAITING
         cells[layer, SEQ_LEN] = ("h, c", end.style)
@@ -225,14 +224,13 @@ def _write_notes(drawing: Drawing, place: Place, look: Look) -> None:
     (layer, t), y = place, drawing.height - 60
     below = f"h of layer {layer - 1}" if layer else f"the words at t = {t}"
     before = f"h and c of t = {t - 1}" if t else "zeros, the start"
-    notes = {f"from below: {below}": ("input", SIZES[layer])}
-    notes |= {f"from the left: {before}": ("hc", SIZES[layer + 1])}
-    notes |= {"out: h goes up, (h, c) goes right": ("hc", SIZES[layer + 1])}
+    read, state = ("input", SIZES[layer], "input_size"), ("hc", SIZES[layer + 1], "hidden_size")
+    notes = {f"from below: {below}": read, f"from the left: {before}": state}
+    notes["out: h goes up, (h, c) goes right"] = state
     drawing.label(824, y, f"{_name(place)}: {look.words}", bold=True)
-    for words, (names, size) in notes.items():
+    for words, (names, size, axis) in notes.items():
         y -= 28
         drawing.label(824, y, words, bold=True)
         for name in [names] if names == "input" else names:
             y -= 20
-            axis = "input_size" if names == "input" else "hidden_size"
             drawing.shape(836, y, name, (BATCH, size), ("batch", axis), size=8.5)

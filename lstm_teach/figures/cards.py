@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from .drawing import Arrow, Box, Cell, Drawing, Point, Style
 
@@ -104,12 +105,9 @@ class Cards(Grid):
         """
         there = Style("pale seq_len", "seq_len", "seq_len", mono=True)
         done = self.columns if finished is None else finished
-        self.draw(
-            {
-                (row, t): (str(self.steps[t]), there if row < 0 or t in done else LATER)
-                for row in (-1, self.lanes)
-                for t in self.columns
-            }
-        )
+        cells = {}
+        for row, t in product((-1, self.lanes), self.columns):
+            cells[row, t] = (str(self.steps[t]), there if row < 0 or t in done else LATER)
+        self.draw(cells)
         self.name(-1, f"input{index}")
         self.name(self.lanes, f"output{index}")

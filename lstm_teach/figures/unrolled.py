@@ -107,14 +107,10 @@ def _draw_ends(cards: Cards, directions: int) -> None:
         cards.drawing.text(*cards.centre(lane, last - 1 - end), "0", "muted", mono=True)
     meanings = ["same"] if directions == 1 else ["first half", "second half"]
     for lane, meaning in enumerate(meanings, top - directions):
-        side, align, column = (1, "left", -1) if ends[lane] > 0 else (-1, "right", 0)
+        side, align, column = (1, "left", last - 1) if ends[lane] > 0 else (-1, "right", 0)
         reach = side * (cards.width / 2 + (cards.behind[0] if side > 0 else 0) + 2)
-        (x, low), (start, high) = (
-            cards.centre(lane, ends[lane]),
-            cards.centre(top, cards.columns[column]),
-        )
+        (x, low), (start, high) = (cards.centre(*at) for at in ((lane, ends[lane]), (top, column)))
         start, turn = start + reach, x + reach + side * 7
-        cards.drawing.lines(
-            [[(start, high), (turn, high), (turn, low), (x + reach, low)]], "ink", width=2
-        )
+        path = [(start, high), (turn, high), (turn, low), (x + reach, low)]
+        cards.drawing.lines([path], "ink", width=2)
         cards.drawing.text(start + side * 4, high + 14, meaning, size=8, align=align, bold=True)
