@@ -38,15 +38,15 @@ def figure(drawing: Drawing, dpi: float = DPI) -> Figure:
     sheet.lines.append(Line2D([], []))
     pixels = Affine2D().scale(1 / drawing.width, 1 / drawing.height) + sheet.transFigure
     for shape in drawing.shapes:
-        for artist in _artists(shape):
+        for artist in _artists(shape, dpi):
             artist.set_transform(pixels)
             sheet.add_artist(artist)
     return sheet
 
 
-def _artists(shape: Shape) -> Sequence[PolyCollection | LineCollection | Text]:
+def _artists(shape: Shape, dpi: float) -> Sequence[PolyCollection | LineCollection | Text]:
     if isinstance(shape, Words):
-        return _texts(shape)
+        return _texts(shape, dpi)
     dashes = [length / shape.width for length in DASHES[shape.style]]
     pen: dict[str, Any] = {"linestyles": (0, dashes) if dashes else "-"}
     pen["linewidths"] = shape.width * 72 / DPI
@@ -60,7 +60,7 @@ def _artists(shape: Shape) -> Sequence[PolyCollection | LineCollection | Text]:
     return [LineCollection([*shape.paths], colors=[color], **pen)]
 
 
-def _texts(shape: Words) -> list[Text]:
+def _texts(shape: Words, dpi: float) -> list[Text]:
     """One Text for each part; only words in MONO have several, for their width is known."""
     look: dict[str, Any] = {
         "fontsize": shape.size,
@@ -69,10 +69,10 @@ def _texts(shape: Words) -> list[Text]:
         "va": "center",
         "parse_math": False,
     }
-    x, align, advance = shape.x, shape.align, 0
+    x, align, advance = shape.x, shape.align, 0.0
     if len(shape.parts) > 1:
         # The renderer sets every character of MONO a whole number of pixels wide.
-        advance = round(MONO_ADVANCE * shape.size * DPI / 72)
+        advance = round(MONO_ADVANCE * shape.size * dpi / 72) * DPI / dpi
         x -= {"left": 0, "center": 0.5, "right": 1}[align] * advance * len(shape.text)
         align = "left"
     drawn = []
