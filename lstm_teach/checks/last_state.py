@@ -12,14 +12,9 @@ from torch import nn
 from lstm_teach.checks.layout.check import Names, examine, report_on
 from lstm_teach.checks.layout.saying import ends_read, steps_read
 from lstm_teach.checks.layout.tables import Tables, Walk
+from lstm_teach.checks.layout.words import said, told
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
-
-_ASSUMED = (
-    "whether another summary was meant: it assumes one answer a sample, made of the h where each "
-    "direction ends. A mean or an attention over the steps is right as well, and `check_layout` "
-    "judges it."
-)
 
 
 @leaves_no_trace
@@ -54,55 +49,31 @@ def _judged(t: Tables) -> Report:
     report = report_on(t)
     if not report.ok:
         return report
-    report = replace(report, not_checked=(*report.not_checked, _ASSUMED))
-    verdict, headline, message = _wrong(t) or (report.verdict, "", report.message)
-    return replace(report, verdict=verdict, headline=headline, message=message)
+    open_ = (*report.not_checked, said("another summary"))
+    found = _wrong(t)
+    if found is None:
+        return replace(report, not_checked=open_)
+    return told(found[0], report.evidence, open_, **found[1])
 
 
-def _wrong(t: Tables) -> tuple[str, str, str] | None:
-    """The verdict, the headline and the message, where not the state at the end is read."""
+def _wrong(t: Tables) -> tuple[str, dict[str, Any]] | None:
+    """What is wrong, by its name, and what fills its holes; None where the ends are read."""
     if not t.sample_reads or not t.walks:
-        return (
-            "cannot_check",
-            "nobody can see which state is read",
-            "The layout is right. Which state is read, only gradients tell, and none gets from "
-            "the answer back to a recurrent layer.",
-        )
+        return "gradients end", {}
     read = [n for n, _ in enumerate(t.walks) if all(r[n].is_any for r in t.sample_reads)]
     if not read:
-        return (
-            "unrecognised",
-            "the answer reads no recurrent layer",
-            "Nothing of what a recurrent layer gives reaches the answer of each sample. Which line "
-            "hands it on?",
-        )
+        return "no layer read", {}
     if not _uses(t, getattr(t.model, "readout", None)):
-        return (
-            "unrecognised",
-            "`readout` is not used",
-            f"Your answer is {t.shape}, and it does not go through `readout`. Return "
-            "`self.readout(...)` of one state a sample.",
-        )
+        return "readout unused", {"shape": t.shape}
     walk, reads = t.walks[read[-1]], [of_sample[read[-1]] for of_sample in t.sample_reads]
     if any(one.c for one in reads):
-        return (
-            "unrecognised",
-            "the answer reads c",
-            "c is what the layer keeps for itself; h is what it hands out. Read h_n, the first of "
-            "`h_n, c_n`.",
-        )
+        return "reads c", {}
     ends = [_end(t, walk, sample) for sample in t.given.samples]
     found = [ends_read(walk, one, end) for one, end in zip(reads, ends, strict=True)]
     if all(one == ["end"] * walk.call.directions for one in found):
         return None
-    where = "where each direction ends" if walk.call.directions == 2 else "where each sample ends"
-    return (
-        "unrecognised",
-        f"the answer is not made from the state {where}",
-        f"No sample reaches another's answer, but each answer reads {steps_read(walk, reads)} of "
-        f"`{walk.name}`. Which step do you read, whose length do you take for it, and with two "
-        "directions which two states?",
-    )
+    name = "not both ends" if walk.call.directions == 2 else "not the end"
+    return name, {"steps": steps_read(walk, reads), "layer": walk.name}
 
 
 def _end(t: Tables, walk: Walk, sample: int) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence, pad_sequence
 
 from lstm_teach.checks.bringing import signature_of
+from lstm_teach.checks.layout.words import told
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
 from lstm_teach.layouts import parts_of
@@ -44,14 +46,9 @@ def calling(
         handed = dict.fromkeys((takers or (wanted if len(wanted) == 1 else []))[:1], lengths)
     missing = [f"`{name}`" for name in wanted if name not in handed]
     if missing:
-        line = f"check_layout(model, x, call=lambda model, x: model(x, {', '.join(wanted)}))"
-        return Report(
-            "cannot_check",
-            f"The check makes up no argument. Give what `{type(model).__name__}.forward` wants "
-            f"beside x as you do in training, made for this x: `{line}`. Where it returns more "
-            "than you want judged, take that there: `...)[0]`.",
-            headline=f"`forward` wants {' and '.join(missing)} beside x",
-        )
+        missing_ = " and ".join(missing)
+        name = type(model).__name__
+        return told("wants more", missing=missing_, model=name, wanted=", ".join(wanted))
 
     def run(value: Any) -> Any:
         # Some models sort or overwrite their lengths in place.
@@ -80,13 +77,8 @@ def first_run(begin: Callable[[], Any], model: nn.Module) -> Any:
     result = run_in_time(forward, seconds=LONGEST_FORWARD)
     start = next((name for name in _STARTS if callable(getattr(model, name, None))), None)
     if isinstance(result, Report) and result.verdict == "raises" and start:
-        line = f"(setattr(model, 'hidden', model.{start}(len(x))), model(x))[1]"
-        return Report(
-            "cannot_check",
-            f"{result.message}\nYour model has a method `{start}`. Where it is to be called before "
-            f"each batch, say so, with what it takes: `call=lambda model, x: {line}`.",
-            headline=f"the model may want its `{start}` first",
-        )
+        wanted = told("wants its start", start=start)
+        return replace(wanted, message=f"{result.message}\n{wanted.message}")
     return result
 
 

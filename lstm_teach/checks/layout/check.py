@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,9 +14,10 @@ from torch.nn.utils.rnn import PackedSequence
 from lstm_teach.checks.bringing import unwrapped
 from lstm_teach.checks.layout import saying
 from lstm_teach.checks.layout.calling import calling, first_run
-from lstm_teach.checks.layout.given import Axes, CannotTell, Given, tensors_in
-from lstm_teach.checks.layout.mistakes import SILENT, first_that_fits
+from lstm_teach.checks.layout.given import Axes, Given, tensors_in
+from lstm_teach.checks.layout.mistakes import first_that_fits, holes
 from lstm_teach.checks.layout.tables import Tables
+from lstm_teach.checks.layout.words import CannotTell, told
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import default_device, leaves_no_trace
 from lstm_teach.undisturbed import undisturbed
@@ -57,38 +59,17 @@ def check_layout(
         A report: "ok", a mistake's name, "raises", "not_attempted" for a stub, "cannot_check" with
         what to give instead, or "unrecognised" with the sentence that says what is off.
     """
-    return examine(
-        model, x, input_axes, output_axes, lengths, call, lambda t: report_on(t, bool(call)), causal
-    )
+    return examine(model, x, input_axes, output_axes, lengths, call, report_on, causal)
 
 
-def report_on(t: Tables, own_call: bool = False) -> Report:
+def report_on(t: Tables) -> Report:
     """The report on what was measured."""
-    found, small, open_ = first_that_fits(t), t.given.too_small(), saying.not_checked(t, own_call)
-    if found is not None:
-        message = f"{found.why} {SILENT}\nFix: {found.fix}."
-        return Report(found.verdict, message, saying.evidence(t), open_, found.headline)
-    if t.is_dead:
-        said = (
-            "nothing that was replaced in x changed the output",
-            "Is a ReLU shut, or x not used? Give weights with which x matters.",
-        )
-    elif t.mixes or (not t.outputs and not t.walks):
-        said = (
-            "the model returns no prediction for each sample",
-            "It returns no tensor, or one number for all, such as a loss. Check the module that "
-            "returns the predictions, or take them with `call=`.",
-        )
-    elif small:
-        said = small.args
-    elif t.causal and t.steps is None:
-        said = (
-            "`causal=True` needs an output with as many steps as x",
-            'Say where they are, such as `output_axes=("batch", "time")`.',
-        )
-    else:
-        return Report("ok", saying.praise(t), saying.evidence(t), open_)
-    return Report("cannot_check", said[1], saying.evidence(t), headline=said[0])
+    found, seen, open_ = first_that_fits(t), saying.evidence(t), saying.not_checked(t)
+    if found is None:
+        return Report("ok", saying.praise(t), seen, open_)
+    name, walk, more = found
+    report = told(name, seen, open_, **holes(t, walk) | more)
+    return report if report.judged else replace(report, not_checked=())
 
 
 def examine(
@@ -108,10 +89,7 @@ def examine(
         taken = _lengths(lengths)
         own, said = Axes.read(input_axes, "input_axes"), Axes.read(output_axes, "output_axes")
         if "batch" in own.names and "batch" not in said.names:
-            raise CannotTell(
-                "`output_axes` does not say where the batch is",
-                'x has a batch axis: say where it comes out, such as `output_axes=("batch",)`.',
-            )
+            raise CannotTell("no batch comes out")
         run = calling(model, x, taken, call)
         if isinstance(run, Report):
             return run
@@ -120,22 +98,19 @@ def examine(
         with undisturbed(model) as rewind, torch.device("cpu") if elsewhere else nullcontext():
             run = _on(default, run) if elsewhere else run
             _waken(model)
-            t = Tables(model, Given(x, own, taken, model), said, run, rewind, causal)
+            t = Tables(model, Given(x, own, taken, model), said, run, rewind, causal, bool(call))
             first = first_run(t.begin, model)
             if isinstance(first, Report):
                 return first
             try:
                 t.go_on()
             except (RuntimeError, ValueError, TypeError, LookupError, SystemExit) as error:
-                raise CannotTell(
-                    "the model takes this x, but not an x in which one sample is another",
-                    f"It raised `{type(error).__name__}: {error}`. Give an x whose samples could "
-                    "stand in for one another.",
-                ) from error
+                message = f"{type(error).__name__}: {error}"
+                raise CannotTell("no other x", error=message) from error
             return then(t)
     except CannotTell as error:
-        headline, message = error.args
-        return Report("cannot_check", message, headline=headline)
+        report: Report = error.args[0]
+        return report
 
 
 def _on(device: torch.device, run: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -164,32 +139,18 @@ def _lengths(lengths: Any) -> torch.Tensor | None:
         is_row = given.dim() == 1 and given.dtype is not torch.bool
         if is_row and given.eq(given.round()).all() and given.min() >= 1 and given.max() > 1:
             return given.long()
-    raise CannotTell(
-        "`lengths` is not one whole number for each sample",
-        f"It is {lengths!r:.80}. Give the real time steps of each, such as `lengths=[10, 8, 4]`. "
-        "Where `forward` wants them relative, hand those on yourself, by `call=`.",
-    )
+    raise CannotTell("no lengths", lengths=f"{lengths!r:.80}")
 
 
 def _refuse(model: Any, x: Any, call: Any) -> None:
     """Raise why the check cannot begin, and what to write instead."""
     if not isinstance(model, nn.Module):
-        raise CannotTell(
-            f"the model is {model!r:.40}, and no instance of an `nn.Module`",
-            "Give an instance, such as `Model(...)`, and say by `call=` how to run it.",
-        )
+        raise CannotTell("no module", model=f"{model!r:.40}")
     if any(nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
-        raise CannotTell("the model has lazy layers without weights", "Run it once: `model(x)`.")
+        raise CannotTell("lazy")
     if call is not None and not callable(call):
-        raise CannotTell("`call` is no function", "Give `call=lambda model, x: model(x, hidden)`.")
+        raise CannotTell("no function")
     if type(x) is list and len({len(one) for one in x if torch.is_tensor(one) and one.dim()}) > 1:
-        raise CannotTell(
-            "x is a list of sequences of different lengths",
-            "Give `pad_sequence(x, batch_first=True)` and `lengths`, and cut it again for the "
-            "model: `call=lambda model, x: model([row[:n] for row, n in zip(x, lengths)])`.",
-        )
+        raise CannotTell("a list")
     if not isinstance(x, PackedSequence) and not any(one.numel() for one in tensors_in(x)):
-        raise CannotTell(
-            f"x is an empty {type(x).__name__}, or no tensor",
-            "Give samples and time steps, as tensors: `torch.as_tensor(x)`.",
-        )
+        raise CannotTell("no tensor", kind=type(x).__name__)

@@ -11,11 +11,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 from torch.utils._pytree import tree_leaves, tree_map
 
+from lstm_teach.checks.layout.words import CannotTell
+
 _OTHER_WORDS = {"seq_len": "time", "seq": "time", "batch_size": "batch"}
-
-
-class CannotTell(Exception):
-    """This x, or these axes, cannot tell: what stands after "Not checked:", and what to give."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +36,7 @@ class Axes:
         if isinstance(axes, (tuple, list)) and all(isinstance(axis, str | None) for axis in axes):
             names = [_OTHER_WORDS.get(axis or "", axis or "") for axis in axes]
         if max(map(names.count, ("batch", "time"))) != 1:
-            raise CannotTell(
-                f"`{argument}` names no batch and no time, or one of them twice",
-                f'It is {axes!r}. Name the axes in their order: "batch" and "time", each at most '
-                'once, and None for the rest, such as `("batch", None, "time")`. Where rows hold '
-                "both, give x with its two axes, and fold it by "
-                "`call=lambda model, x: model(x.flatten(0, 1))`; what comes out may stay flat.",
-            )
+            raise CannotTell("no axes", argument=argument, axes=repr(axes))
         return cls(names)
 
     def at(self, name: str) -> int:
@@ -83,10 +75,7 @@ class Given:
         telling = [t for t in fitting if t.is_floating_point() or ((t != 0) & (t != 1)).any()]
         if not fitting:
             shapes = ", ".join(str(list(t.shape)) for t in tensors_in(x)) or "no tensor"
-            raise CannotTell(
-                "x has other axes than you named",
-                f"You named {axes.names}, and x is {shapes}. Name the leading axes that it has.",
-            )
+            raise CannotTell("other axes", axes=axes.names, shapes=shapes)
         self.main = (telling or fitting)[0]
         sizes = dict(zip(axes.names, self.main.shape, strict=False))
         self.batch, self.time = sizes.get("batch", 1), sizes.get("time", 1)
@@ -96,11 +85,7 @@ class Given:
             ("batch" in self.lead and len(lengths) != self.batch)
             or ("time" in self.lead and real > self.time)
         ):
-            raise CannotTell(
-                "`lengths` does not fit x",
-                f"There are {len(lengths)} lengths up to {real}, and x is {self}. Are its axes "
-                "named in the right order?",
-            )
+            raise CannotTell("other lengths", count=len(lengths), longest=real, x=self)
         self.pads, self.pads_left = self._padding(model)
         self.longest = 0 if lengths is None else int(lengths.argmax())
         ends = [] if lengths is None else [int(lengths.argmin()), self.longest]
@@ -153,11 +138,7 @@ class Given:
         real = (~self.pads.flatten() | self.pads.all()).to(frames.device)
         pool, place = frames[real].unique(dim=0, return_inverse=True)
         if len(pool) < 2:
-            raise CannotTell(
-                "what x holds is all the same",
-                "One sample can't stand for another then. Give an x with different values: "
-                f"{_example(tensor, list(tensor.shape))}.",
-            )
+            raise CannotTell("all the same", example=self.example())
         step = 1 + torch.arange(len(place), device=place.device) % (len(pool) - 1)
         frames[real] = pool[(place + step) % len(pool)]
         return frames.to(tensor.dtype).reshape(rows.shape)
@@ -205,24 +186,15 @@ class Given:
         is_sorted = self.packed.sorted_indices is None
         return pack_padded_sequence(value, self.lengths, self.axes.is_batch_first, is_sorted)
 
-    def too_small(self) -> CannotTell | None:
-        """Why these sizes hide mistakes, and the x to give instead."""
-        few = ("batch" in self.lead and self.batch < 2) or ("time" in self.lead and self.time < 3)
-        square = len(self.lead) == 2 and self.batch == self.time
-        if not few and not square:
-            return None
-        shape, wanted = list(self.main.shape), {"batch": 4, "time": 7}
-        for name in self.lead:
-            shape[self.axes.at(name)] = wanted[name]
-        hides = "x has as many samples as time steps" if square else "x is too small"
-        return CannotTell(
-            f"{hides}, and mistakes hide there",
-            f"Nothing was found so far with x as {self}. It takes 2 samples and 3 time steps at "
-            "least, and not as many of one as of the other. Give "
-            f"{_example(self.main, shape)} (and what goes with it)."
-            + ' Where x has no time axis, say `input_axes=("batch",)`.'
-            * (self.time == 1),
-        )
+    def example(self, **sizes: int) -> str:
+        """The line that makes another x of this shape, or of these sizes."""
+        shape = list(self.main.shape)
+        for name in {*sizes} & {*self.lead}:
+            shape[self.axes.at(name)] = sizes[name]
+        numbers = ", ".join(map(str, shape))
+        if self.main.is_floating_point():
+            return f"`x = torch.randn({numbers})`"
+        return f"`x = torch.randint(1, {max(3, int(self.main.max()) + 1)}, ({numbers}))`"
 
 
 def tensors_in(value: Any) -> list[Tensor]:
@@ -233,10 +205,3 @@ def tensors_in(value: Any) -> list[Tensor]:
 def with_copies(value: Any) -> Any:
     """The same dictionaries, lists and tuples, each tensor a copy."""
     return tree_map(lambda one: one.clone() if isinstance(one, Tensor) else one, value)
-
-
-def _example(tensor: Tensor, shape: list[int]) -> str:
-    numbers = ", ".join(map(str, shape))
-    if tensor.is_floating_point():
-        return f"`x = torch.randn({numbers})`"
-    return f"`x = torch.randint(1, {max(3, int(tensor.max()) + 1)}, ({numbers}))`"

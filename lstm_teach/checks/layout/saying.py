@@ -8,63 +8,50 @@ import torch
 
 from lstm_teach.checks.layout.calling import parameters_of
 from lstm_teach.checks.layout.tables import Read, Tables, Walk, places
+from lstm_teach.checks.layout.words import said
 
 
 def praise(t: Tables) -> str:
     """What is right, in sentences; what may be meant otherwise comes first."""
     answer, given, moved, owners = t.answer, t.given, t.by_longer_pads, t.owners
     is_summary = answer is not None and answer.steps is None
-    doubts, sentences = [], []
+    found: list[str] = []
+
+    def say(name: str, **holes: Any) -> None:
+        found.append(said(name, **holes))
+
     reaching = answer.reaching if answer is not None else range(len(given.samples))
     for number in sorted({*range(len(given.samples))} - {*reaching})[:1]:
-        sample = given.samples[number]
-        doubts.append(f"But next to nothing of sample {sample} of x reaches its answer.")
+        say("sample unused", sample=given.samples[number])
     if moved is not None and owners is not None and is_summary and not given.pads_left:
         for sample in sorted({*places(given.pads.any(1))} & {*owners[moved].tolist()})[:1]:
-            doubts.append(
-                f"But the pads reach answers: one more pad changes that of sample {sample}. If it "
-                "should not, pack (`pack_padded_sequence`), or mask the mean or attention."
-            )
+            say("pads reach answers", sample=sample)
     named = [f"{t.name_of(k.number)} {list(t.outputs[k.number].shape)}" for k in t.judged]
     if named:
-        where = "the output" if len(t.outputs) == 1 else ", ".join(named)
-        sentences.append(f"Each sample depends on its own sample of x alone, in {where}.")
+        say("apart", where="the output" if len(t.outputs) == 1 else ", ".join(named))
     if t.walks and "time" in given.lead:
-        walk = t.walks[0]
+        walk, axis = t.walks[0], given.axes.at("time")
         met = [steps for n, _ in enumerate(given.times) if (steps := walk.steps_of(n))]
         if walk.steps > 1 and len({*map(tuple, met)}) > 1:
-            way = " from the last time step to the first" if min(met[0]) > max(met[-1]) else ""
-            axis = given.axes.at("time")
-            sentences.append(f"`{walk.name}` walks along time{way}: axis {axis} of x.")
+            is_turned = min(met[0]) > max(met[-1])
+            say(f"along time{', turned' * is_turned}", layer=walk.name, axis=axis)
     for number, walk in reversed(list(enumerate(t.walks))):
         reads = [of_sample[number] for of_sample in t.sample_reads]
         is_read = bool(reads) and all(read.is_any for read in reads)
         if is_summary and walk.steps > 1 and is_read:
-            sentences.append(f"Each answer reads {steps_read(walk, reads)} of `{walk.name}`.")
+            say("steps read", steps=steps_read(walk, reads), layer=walk.name)
             break
     others = t.shape[len(t.said.names) :] if is_summary else []
     if given.time > 2 and given.time in others:
-        axis = len(t.said.names) + others.index(given.time)
-        sentences.append(
-            f"But axis {axis} of {t.output} is as long as time, and you did not name it. Is an "
-            "answer for each step meant? Then name it in `output_axes`."
-        )
+        say("unnamed time", axis=len(t.said.names) + others.index(given.time), output=t.output)
     if t.steps is not None:
-        sentences.append(
-            "Its steps see no later time steps."
-            if t.sees_later is None
-            else "Its steps see later time steps too: right for tagging, and a leak where each "
-            "should predict the next (`causal=True` makes that a finding)."
-        )
+        say("none later" if t.sees_later is None else "later")
     if answer is not None and owners is not None and not answer.is_said:
         first, second = owners.reshape(len(owners), -1)[:2, 0].tolist()
-        order = "batch, time" if first == second else "time, batch"
-        sentences.append(
-            f"Its rows are in the order ({order}): keep the targets in the same order."
-        )
+        say("flat", order="batch, time" if first == second else "time, batch")
     if t.state_is_kept:
-        sentences.append("The model keeps a state between calls: the next call goes on from it.")
-    return " ".join(doubts + sentences) or "Nothing speaks against the layout."
+        say("keeps a state")
+    return " ".join(found) or said("no doubt")
 
 
 def steps_read(walk: Walk, reads: list[Read]) -> str:
@@ -116,36 +103,25 @@ def evidence(t: Tables) -> dict[str, Any]:
     return found
 
 
-def not_checked(t: Tables, own_call: bool) -> tuple[str, ...]:
+def not_checked(t: Tables) -> tuple[str, ...]:
     """What stayed open, a sentence each."""
     given, judged = t.given, {one.number for one in t.judged}
     is_apart = t.has_batch and not t.mixes
     rest = [k for k, output in enumerate(t.outputs) if k not in judged and output.numel() > 1]
     named = ", ".join(f"{t.name_of(k)} {list(t.outputs[k].shape)}" for k in rest if is_apart)
     scripted = any(isinstance(m, torch.jit.ScriptModule) for m in t.model.modules())
-    layers = "TorchScript can't be looked into" if scripted else "no recurrent layer of torch's ran"
     wanted = [p.name for p in parameters_of(t.model) if p.default is not p.empty]
-    open_ = [n for n in wanted if "mask" in n or ("len" in n and given.lengths is None)]
+    names = [n for n in wanted if "mask" in n or ("len" in n and given.lengths is None)]
     is_unread = is_apart and t.walks and not any(read.is_any for read in t.all_reads)
-    is_open = not own_call and not isinstance(given.value, dict)
-    sentences = (
-        (
-            True,
-            "a wrong wiring inside a right layout (gates, which state goes where): `check_cell` "
-            "and `check_stack` look at that.",
-        ),
-        (not t.walks, f"the layers: {layers}; only which samples and steps reach the output."),
-        (is_unread, "which steps and layers are read: no gradient gets back to the layers."),
-        (not t.has_batch, "whether samples stay apart: you named no batch axis of x."),
-        (named, f"what has no batch axis that it knows: {named}."),
-        (open_ and is_open, f"what `forward` does with {', '.join(open_)}: none was given."),
-        (
-            given.lengths is None and given.pads.any(),
-            "what pads do: x looks padded, and no `lengths` were given.",
-        ),
-        (
-            given.main.dim() > len(given.lead) + 1,
-            "the order of the other axes of x, where a `view` joins them.",
-        ),
-    )
-    return tuple(text for is_true, text in sentences if is_true)
+    sentences = {
+        "wiring": True,
+        "scripted" if scripted else "no layers": not t.walks,
+        "unread": is_unread,
+        "no batch": not t.has_batch,
+        "no known axis": named,
+        "arguments": names and not t.own_call and not isinstance(given.value, dict),
+        "pads": given.lengths is None and given.pads.any(),
+        "order": given.main.dim() > len(given.lead) + 1,
+    }
+    holes = {"named": named, "names": ", ".join(names)}
+    return tuple(said(name, **holes) for name, is_true in sentences.items() if is_true)
