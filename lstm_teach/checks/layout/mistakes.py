@@ -166,7 +166,7 @@ def cut_on_the_way(t: Tables) -> Found:
     earlier = t.walks if bad is None else t.walks[: t.walks.index(bad)]
     for number, walk in reversed(list(enumerate(earlier if reads else ()))):
         states = torch.stack([of_sample[number].state for of_sample in reads])
-        steps = torch.stack([of_sample[number].output for of_sample in reads])
+        steps = torch.stack([of_sample[number].steps for of_sample in reads])
         if bad is None and (steps.any(1) & ~walk.owners.T).any():
             # a sum over the batch reads one step of all columns
             is_sum = most(steps.any(2), 1) == 1 and bool(steps.any(1).all())
@@ -230,7 +230,7 @@ def steps_read_elsewhere(t: Tables) -> Found:
             mask = torch.zeros(t.shape)
             mask[tuple(number)] = 1
             for walk, read in zip(t.walks, t.reads_of(mask), strict=False):
-                found = _read_elsewhere(t, walk, step, places(read.output.any(1)))
+                found = _read_elsewhere(t, walk, step, places(read.steps.any(1)))
                 if found is not None:
                     return found
     return None
@@ -293,7 +293,7 @@ def part_of_a_walk_read(t: Tables) -> Found:
     """All answers together read only lower layers; or of one direction only the step at which it
     has seen one step; or of every step one feature."""
     for walk, read in zip(t.walks, t.all_reads, strict=False):
-        if read.state.any() and not any(way.any() for way in read.ways):
+        if read.state.any() and not read.ways.any():
             return "lower layer", walk, {"rows": ", ".join(map(str, places(read.state.any(1))))}
         step = torch.arange(walk.steps)[:, None]
         begins = [("forward ", step == 0), ("backward ", step == walk.ends - 1)]
@@ -304,7 +304,8 @@ def part_of_a_walk_read(t: Tables) -> Found:
             if is_one and (both or not goes_on):
                 return f"{half * both}begins", walk, {}
         wide = getattr(walk.call.module, "proj_size", 0) or walk.call.module.hidden_size
-        if read.features == 1 < wide and read.output.all() and not read.state.any():
+        features = int(read.output.flatten(0, 1).any(0).sum())
+        if features == 1 < wide and read.steps.all() and not read.state.any():
             return "one feature", walk, {}
     return None
 

@@ -36,6 +36,11 @@ class Run:
     outputs: list[Tensor]
     calls: list[Call]
 
+    def like(self, call: Call) -> Call:
+        """Its own call at the place of another one; that one itself where it has none."""
+        own = self.calls[call.place] if call.place < len(self.calls) else call
+        return own if own.name == call.name else call
+
 
 @dataclass(eq=False)
 class Walk:
@@ -78,25 +83,37 @@ class Walk:
         return places(self.times[..., time].any(1))
 
 
-@dataclass
 class Read:
     """What is read of a walk, True where read.
 
     Attributes:
-        output: [steps, cols] of all that the layer gives at each step (of a cell its h).
+        output: [steps, cols, features] of all that the layer gives at each step (of a cell its h).
         state: [rows, cols] of its final states, h or c.
         ways: for each direction of the top layer [steps, cols], where its final state counts as
             the step at which it ends.
-        features: how many features of the output.
         c: whether c is read.
     """
 
-    output: Tensor
-    state: Tensor
-    ways: list[Tensor]
-    features: int
-    c: bool
+    def __init__(self, walk: Walk, marks: dict[tuple[int, str], Tensor]) -> None:
+        """Take the marks of the walk's calls, by their places and by what of them is read."""
+        cols, directions = torch.arange(walk.cols), walk.call.directions
+        self.output = torch.cat([marks[call.place, "output"] for call in walk.calls])
+        self.state = torch.zeros(walk.call.rows, walk.cols, dtype=torch.bool)
+        self.c, halves = False, []
+        for call in walk.calls:
+            kept = [marks[call.place, key].any(-1) for key in "hc" if (call.place, key) in marks]
+            self.c |= (call.place, "c") in marks and bool(kept[-1].any())
+            state = torch.stack([torch.zeros_like(self.state), *kept]).any(0)
+            output = marks[call.place, "output"].chunk(directions, -1)
+            ways = torch.stack([half.any(-1) for half in output])
+            ends = [call.ends - 1, torch.zeros_like(cols)]
+            for way, end, row in zip(ways, ends, state[-directions:], strict=False):
+                way[end, cols] |= row
+            self.state |= state
+            halves.append(ways)
+        self.ways = torch.cat(halves, 1)
 
+    steps = property(lambda self: self.output.any(-1))
     is_any = property(lambda self: bool(self.output.any() or self.state.any()))
 
 
@@ -138,9 +155,8 @@ class Answer:
 
     @property
     def is_reordered(self) -> bool:
-        """Whether each sample reaches exactly one row, and no two of them the same."""
-        rows = [row for reached in self.reached for row in reached]
-        return all(len(reached) == 1 for reached in self.reached) and len({*rows}) == len(rows)
+        """Whether each sample reaches exactly one row."""
+        return all(len(reached) == 1 for reached in self.reached)
 
 
 class Tables:
@@ -219,17 +235,11 @@ class Tables:
 
     def _met(self, calls: list[Call], part: str, runs: list[Run]) -> Tensor:
         """[runs, steps, cols, features]: what of the inputs or states of calls each run changed."""
-        by = []
-        for run in runs:
-            met = [run.calls[call.place] if call.place < len(run.calls) else call for call in calls]
-            same = [
-                new if new.name == call.name else call for new, call in zip(met, calls, strict=True)
-            ]
-            pairs = [
-                (getattr(new, part), getattr(call, part))
-                for new, call in zip(same, calls, strict=True)
-            ]
-            by.append(torch.cat([change(*pair) for pair in pairs]))
+        pairs = [[(run.like(call), call) for call in calls] for run in runs]
+        by = [
+            torch.cat([change(getattr(new, part), getattr(call, part)) for new, call in met])
+            for met in pairs
+        ]
         return changed(by, torch.cat([getattr(call, part) for call in calls]))
 
     @cached_property
@@ -268,30 +278,19 @@ class Tables:
         moved, shape = self.moved_by(self.by_sample, number), self.outputs[number].shape
         if self.later:
             moved |= self.moved_by(self.later, number, self.second)
-        first = [name for name in ("batch", "time") if name in self.said.names]
-        is_said, batch = self._is_said(number), self.given.batch
-        orders: list[Callable[[Tensor], Tensor]] = []
+        batch, time, is_said = self.given.batch, self.given.time, self._is_said(number)
+        found: list[tuple[Tensor | None, Tensor | None]] = [(None, None)]
         if is_said:
-            orders = [lambda tensor: self.said.to_front(tensor, *first)]
-            if first == ["batch"] and shape[:2] == (batch, batch):  # it may be an h_n, or a list
-                orders.append(lambda tensor: tensor.movedim(1, 0))
-        elif len(shape) > 1 and shape[0] == batch * self.given.time:
-            orders = [
-                lambda rows: rows.unflatten(0, (batch, -1)),
-                lambda rows: rows.unflatten(0, (-1, batch)).transpose(0, 1),
-            ]
-        found = []
-        for rows in orders:
-            owners, steps = torch.zeros(2, *shape, dtype=torch.long)
-            rows(owners).movedim(0, -1).add_(torch.arange(batch))
-            one = Answer(number, is_said, self.given.samples, moved, owners)
-            if not is_said or len(first) == 2:
-                rows(steps).movedim(1, -1).add_(torch.arange(rows(steps).shape[1]))
-                one.steps = steps
-            found.append(one)
-        if not found:
-            return Answer(number, False, self.given.samples, moved)
-        answer = min(found, key=lambda one: sum(map(len, one.foreign)))
+            timed = "time" in self.said.names
+            steps = position(shape, self.said.at("time")) if timed else None
+            found = [(position(shape, self.said.at("batch")), steps)]
+            if not timed and shape[:2] == (batch, batch):  # it may be an h_n, or a list
+                found.append((position(shape, 1), None))
+        elif len(shape) > 1 and shape[0] == batch * time:
+            row = position(shape, 0)
+            found = [(row // time, row % time), (row % batch, row // batch)]
+        answers = [Answer(number, is_said, self.given.samples, moved, *pair) for pair in found]
+        answer = min(answers, key=lambda one: sum(map(len, one.foreign)))
         if answer.is_reordered and self._order_is_returned(answer.reached):
             answer.foreign = []
         return answer
@@ -423,10 +422,9 @@ class Tables:
             found = grad(total, zeros, own, retain_graph=True, materialize_grads=True)
         except RuntimeError:  # Some graphs refuse this, such as a re-entrant checkpoint.
             return []
-        marks: list[dict[str, Tensor]] = [{} for _ in calls]
-        for (call, key), gradient in zip(taps, found, strict=True):
-            marks[call.place][key] = call.marks(key, gradient)
-        return [_read([(one, marks[one.place]) for one in walk.calls]) for walk in self.walks]
+        pairs = zip(taps, found, strict=True)
+        marks = {(call.place, key): call.marks(key, gradient) for (call, key), gradient in pairs}
+        return [Read(walk, marks) for walk in self.walks]
 
     def reads_of(self, mask: Tensor) -> list[Read]:
         """What the marked numbers of the answer read of each walk."""
@@ -463,34 +461,17 @@ def _differ(one: Run, other: Run) -> bool:
     return any(a.shape != b.shape or largest(change(a, b)) > 0 for a, b in pairs)
 
 
-def _read(parts: list[tuple[Call, dict[str, Tensor]]]) -> Read:
-    """What is read of one walk, by where the gradients at the taps of its calls are not zero."""
-    states, ways = [], []
-    for call, marks in parts:
-        kept = [marks[key].any(-1) for key in "hc" if key in marks]
-        cols = torch.arange(call.inputs.shape[1])
-        state = torch.stack(kept).any(0) if kept else torch.zeros(call.rows, len(cols)).bool()
-        halves = [half.any(-1).clone() for half in marks["output"].chunk(call.directions, -1)]
-        ends = [call.ends - 1, torch.zeros_like(cols)][: call.directions]
-        for half, end, row in zip(halves, ends, state[-call.directions :], strict=True):
-            half[end, cols] |= row
-        states.append(state)
-        ways.append(halves)
-    output = torch.cat([marks["output"] for _, marks in parts])
-    return Read(
-        output.any(-1),
-        torch.stack(states).any(0),
-        [torch.cat(way) for way in zip(*ways, strict=True)],
-        int(output.flatten(0, 1).any(0).sum()),
-        any(bool(marks["c"].any()) for _, marks in parts if "c" in marks),
-    )
-
-
 def changed(by: list[Tensor], before: Tensor) -> Tensor:
     """[runs, *shape]: which numbers of a tensor runs changed by more than rounding."""
     every = torch.stack([torch.zeros(before.shape), *by])
     tiny = _ROUNDING * min(1.0, largest(before.float().abs().nan_to_num(0, 0, 0)))
     return every[1:] > max(_FAINT * largest(every), tiny)
+
+
+def position(shape: tuple[int, ...], axis: int) -> Tensor:
+    """[*shape]: the place of each number along an axis."""
+    sizes = [size if one == axis else 1 for one, size in enumerate(shape)]
+    return torch.arange(shape[axis]).reshape(sizes).expand(shape)
 
 
 def along(marks: Tensor, axis: int) -> list[list[int]]:
