@@ -87,7 +87,7 @@ def _end(t: Tables, walk: Walk, sample: int) -> int | None:
 def _uses(t: Tables, layer: Any) -> bool:
     """Whether the answer depends on the weights of a linear layer; True of anything else."""
     weights = [*layer.parameters()] if isinstance(layer, nn.Linear) else []
-    answer = t.asked.outputs[t.number] if t.asked is not None else torch.zeros(1)
+    answer = [*t.asked.outputs[t.number :], torch.zeros(1)][0]
     weights = [weight for weight in weights if weight.requires_grad]
     if not weights or not answer.requires_grad:
         return True

@@ -98,7 +98,7 @@ def examine(
         with undisturbed(model) as rewind, torch.device("cpu") if elsewhere else nullcontext():
             run = _on(default, run) if elsewhere else run
             _waken(model)
-            t = Tables(model, Given(x, own, taken, model), said, run, rewind, causal, bool(call))
+            t = Tables(model, Given(x, own, taken, model), said, run, rewind, causal)
             first = first_run(t.begin, model)
             if isinstance(first, Report):
                 return first

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,10 +41,6 @@ class Axes:
     def at(self, name: str) -> int:
         """The place of a name; behind all others where it is not named."""
         return self.names.index(name) if name in self.names else len(self.names)
-
-    def to_front(self, tensor: Tensor, *first: str) -> Tensor:
-        """The tensor with the axes of these names first, a view."""
-        return tensor.movedim([self.at(name) for name in first], list(range(len(first))))
 
 
 class Given:
@@ -110,7 +105,7 @@ class Given:
 
     def canonical(self, tensor: Tensor) -> Tensor:
         """A tensor of x as [batch, time, ...], as far as it has these axes."""
-        return self.axes.to_front(tensor, *self.lead)
+        return tensor.movedim([*map(self.axes.at, self.lead)], [*range(len(self.lead))])
 
     def _padding(self, model: nn.Module) -> tuple[Tensor, bool]:
         """Frames of zeros (or of a padding_idx) at one end of samples, and whether at the left."""
@@ -143,41 +138,35 @@ class Given:
         frames[real] = pool[(place + step) % len(pool)]
         return frames.to(tensor.dtype).reshape(rows.shape)
 
-    def _with(self, change: Callable[[Tensor, Tensor], Tensor]) -> Any:
-        """x, with each tensor that counts changed; `change` takes a copy and its other."""
-
-        def of(value: Any) -> Any:
-            if id(value) not in self._others:
-                return value
-            copy = value.clone(memory_format=torch.contiguous_format)
-            return change(copy, self._others[id(value)])
-
-        return tree_map(of, self.value)
-
     def altered(self, sample: int | None = None, time: int | None = None) -> Any:
         """x in which one sample, or one time step of all samples, is another."""
         index = [sample if name == "batch" else time for name in self.lead]
         at = tuple(slice(None) if place is None else place for place in index)
 
-        def change(tensor: Tensor, other: Tensor) -> Tensor:
-            self.canonical(tensor)[at] = other[at]
-            return tensor
+        def of(value: Any) -> Any:
+            if id(value) not in self._others:
+                return value
+            copy = value.clone(memory_format=torch.contiguous_format)
+            self.canonical(copy)[at] = self._others[id(value)][at]
+            return copy
 
-        return self._with(change)
+        return tree_map(of, self.value)
 
     def longer(self) -> Any:
-        """x with one more pad for each sample; None where it holds none to copy."""
-        if self.packed is not None or not self.pads.any():
+        """x with one more pad behind each sample; None where it holds none to copy."""
+        if self.packed is not None or self.pads_left or not self.pads.any():
             return None
         sample, time = self.pads.nonzero()[0].tolist()
 
-        def change(tensor: Tensor, other: Tensor) -> Tensor:
-            rows = self.canonical(tensor)
+        def of(value: Any) -> Any:
+            if id(value) not in self._others:
+                return value
+            rows = self.canonical(value)
             pad = rows[sample, time].expand(len(rows), 1, *rows.shape[2:])
-            joined = torch.cat((pad, rows) if self.pads_left else (rows, pad), 1)
+            joined = torch.cat((rows, pad), 1)
             return joined.movedim([0, 1], [*map(self.axes.at, self.lead)]).contiguous()
 
-        return self._with(change)
+        return tree_map(of, self.value)
 
     def handed(self, value: Any) -> Any:
         """A copy to hand to the model, packed again where x was packed."""

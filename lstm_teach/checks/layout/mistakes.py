@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lstm_teach.checks.layout.tables import Tables, Walk, along, any_of, most, places
+from lstm_teach.checks.layout.tables import Tables, Walk, any_of, follows, most, places
 from lstm_teach.checks.layout.words import said
 
 Found = tuple[str, Walk | None, dict[str, Any]] | None
@@ -22,40 +22,24 @@ Found = tuple[str, Walk | None, dict[str, Any]] | None
 
 def holes(t: Tables, walk: Walk | None) -> dict[str, Any]:
     """What fills the holes that many entries have."""
-    given = t.given
-    found = {"x": given, "batch": given.batch, "time": given.time, "flag": _flag(t)}
-    found |= {"output": t.output, "shape": t.shape, "ends": _ends(walk)}
-    if walk is not None:
-        found |= {"layer": walk.name, "made": walk.made, "top": walk.top}
-        found |= {"steps": walk.steps, "cols": walk.cols}
-    return found
-
-
-def _flag(t: Tables) -> str:
-    return ", batch_first=True" * t.given.axes.is_batch_first
-
-
-def _ends(walk: Walk | None) -> str:
-    """What to take of a walk where a sample ends."""
+    given, flat = t.given, t.given.main.dim() == 2
+    found: dict[str, Any] = {"x": given, "batch": given.batch, "time": given.time}
+    found |= {"output": t.output, "shape": t.shape, "ends": said("end of any")}
     if walk is None:
-        return said("end of any")
-    if walk.call.is_cell:
-        return said("end of a loop")
-    if walk.call.directions == 2:
-        return said("end of both", top=walk.top)
-    if walk.call.packed is not None:  # the learner's own line lays `out` out
-        return said("end of packed", top=walk.top)
-    last = "out[:, -1]" if walk.call.batch_first else "out[-1]"
-    return said("end of all", top=walk.top, last=last)
+        return found
+    found |= {"layer": walk.name, "made": walk.made, "steps": walk.steps, "cols": walk.cols}
+    found |= {"top": walk.top, "last": "out[:, -1]" if walk.call.batch_first else "out[-1]"}
+    found |= {"flag": ", batch_first=True" * given.axes.is_batch_first, "at": given.axes.at("time")}
+    found |= {"place": int(walk.call.batch_first), "width": 1 if flat else given.main.shape[-1]}
+    found |= {"given": "x.unsqueeze(-1)" if flat else "x"}
+    end = "both" if walk.call.directions == 2 else "packed" if walk.call.packed else "all"
+    return found | {"ends": said(f"end of {'a loop' if walk.call.is_cell else end}", **found)}
 
 
 def _as_it_is(t: Tables, walk: Walk) -> str:
     """x as a layer takes it, and the layer made for that."""
-    x = t.given.main
-    if not x.is_floating_point():
-        return said("tokens as they are", made=walk.made, flag=_flag(t))
-    given, width = ("x.unsqueeze(-1)", 1) if x.dim() == 2 else ("x", x.shape[-1])
-    return said("x as it is", given=given, width=width, made=walk.made, flag=_flag(t))
+    kind = "x as it is" if t.given.main.is_floating_point() else "tokens as they are"
+    return said(kind, **holes(t, walk))
 
 
 # ---- what a layer walks along -----------------------------------------------------------------
@@ -71,7 +55,7 @@ def one_long_sequence(t: Tables) -> Found:
     elif "time" in t.given.lead:
         fix = _as_it_is(t, walk)
     else:
-        fix = said("one time step a sample", at=int(walk.call.batch_first))
+        fix = said("one time step a sample", **holes(t, walk))
     return "one long sequence", walk, {"fix": fix}
 
 
@@ -88,9 +72,9 @@ def walks_along_the_batch(t: Tables) -> Found:
     how = how if walk.call.packed is None else "packed"
     first = "batch" if axes.is_batch_first == (how == "turned") else "time"
     cause = f"{how}, {first} first" if len(walk.calls) == 1 else "in a loop"
-    fix = said(cause, "fix", at=axes.at("time"), made=walk.made)
+    fix = said(cause, "fix", **holes(t, walk))
     is_one = len(walk.calls) == 1 and walk.call.packed is None
-    if is_one and (t.answer is None or t.answer.steps is None):
+    if is_one and t.steps is None:
         last = "out[:, -1]" if axes.is_batch_first else "out[-1]"
         fix = said("and the last step", fix=fix, last=last)
     return "walks along the batch", walk, {"because": said(cause), "fix": fix}
@@ -99,24 +83,22 @@ def walks_along_the_batch(t: Tables) -> Found:
 def loops_along_the_batch(t: Tables) -> Found:
     """No layer of torch's inside; samples reach one another, and no time step another's place."""
     for one in t.answers if not t.walks and t.given.time > 2 else ():
-        moved = t.moved_by(t.by_time, one.number)
-        axes = [k for k, size in enumerate(moved.shape[1:]) if size == t.given.time]
-        own = any(along(moved, axis) == [[time] for time in t.given.times] for axis in axes)
-        if own or (not axes and int(any_of(moved, 1).sum()) == 1):
+        moved, times = t.moved_by(t.by_time, one.number), t.given.times
+        axes = [axis for axis, size in enumerate(moved.shape[1:]) if size == t.given.time]
+        is_last = not axes and int(any_of(moved, 1).sum()) == 1
+        if is_last or any(follows(moved, axis, times) for axis in axes):
             return "loops along the batch", None, {}
     return None
 
 
 def axes_come_out_swapped(t: Tables) -> Found:
-    """No output has the batch where it was said to be, and one has it, unmixed, elsewhere."""
-    if t.answer is None or t.owners is not None:
+    """An output has time where the batch was said to be, and the batch, unmixed, elsewhere."""
+    place = t.said.at("batch")
+    if t.answer is None or t.owners is not None or t.shape[place : place + 1] != [t.given.time]:
         return None
-    shape, place = t.outputs[t.answer.number].shape, t.said.at("batch")
-    has_states = any(t.is_state(tuple(output.shape)) for output in t.outputs)
-    is_there = shape[place : place + 1] == (t.given.batch,)
-    for axis, size in enumerate(() if has_states or is_there else shape):
-        own = along(t.answer.moved, axis) == [[sample] for sample in t.given.samples]
-        if own and size == t.given.batch:
+    states = [c.taps[key][0].shape for c in t.asked.calls for key in "hc" if key in c.taps]
+    for axis, size in enumerate(t.shape if t.outputs[t.number].shape not in states else ()):
+        if size == t.given.batch and follows(t.answer.moved, axis, t.given.samples):
             return "comes out swapped", None, {"axis": axis, "place": place}
     return None
 
@@ -139,7 +121,7 @@ def never_walks(t: Tables) -> Found:
         way = "in calls of their own"
         line = "h, c = cell(xt, (h, c))" if walk.call.is_cell else "out, state = layer(xt, state)"
         fix = said(way, "fix", line=line)
-    how = said(way, time=t.given.time, cols=walk.cols, count=len(alike))
+    how = said(way, **holes(t, walk), count=len(alike))
     return "never walks", walk, {"how": how, "fix": fix}
 
 
@@ -148,14 +130,12 @@ def never_walks(t: Tables) -> Found:
 
 def one_sample_is_left(t: Tables) -> Found:
     """One sample reaches the whole output, and no other any of it."""
-    answer, walk = t.answer, t.walks[-1] if t.walks else None
-    if answer is None or t.bad_walk is not None or len(t.given.samples) < 2:
+    if t.answer is None or t.owners is not None or t.bad_walk is not None:
         return None
-    if len(answer.reaching) != 1:
+    if len(t.given.samples) < 2 or len(t.answer.reaching) != 1:
         return None
-    if answer.owners is not None and not (t.mixes and walk and walk.steps == t.given.batch):
-        return None  # it could be a `view`
-    return "one sample is left", walk, {"sample": t.given.samples[answer.reaching[0]]}
+    sample = t.given.samples[t.answer.reaching[0]]
+    return "one sample is left", next(reversed(t.walks), None), {"sample": sample}
 
 
 def cut_on_the_way(t: Tables) -> Found:
@@ -189,17 +169,6 @@ def _is_cut(parts: Tensor, last: Tensor) -> bool:
     return len(pieces) > 1 and most(pieces, 0) <= 1 and not is_moved
 
 
-def layers_as_samples(t: Tables) -> Found:
-    """h_n viewed as rows gives predictions for each layer, one block after the other."""
-    if t.answer is None or t.owners is not None:
-        return None
-    for walk, read in zip(t.walks, t.all_reads, strict=False):
-        rows = int(read.state.any(1).sum())
-        if rows > 1 and not read.output.any() and t.shape[:1] == [rows * t.given.batch]:
-            return "layers as samples", walk, {}
-    return None
-
-
 def numbers_dealt_out(t: Tables) -> Found:
     """Every number that enters comes from one sample: the rows of x are only dealt out anew. Or
     numbers come in that belong to one time step each, and those of a time step go to several steps
@@ -214,36 +183,27 @@ def numbers_dealt_out(t: Tables) -> Found:
         split = most(walk.times.any(1), 0) > 1 and most(walk.times, -1) > 1
         if not split or not (spread or is_x) or any(map(t.in_step, t.walks)):
             return None
-    place, at = int(walk.call.batch_first), t.given.axes.at("time")
-    turned = said("not turned") if place == at else said("turned", place=place, at=at)
+    found = holes(t, walk)
+    turned = said("not turned" if found["place"] == found["at"] else "turned", **found)
     return f"{'samples' if t.mixes else 'steps'} dealt out", walk, {"turned": turned}
 
 
 def steps_read_elsewhere(t: Tables) -> Found:
     """The first or the last step of an answer reads a layer far from where it holds this time."""
     last, owners, steps = t.given.time - 1, t.owners, t.steps
-    if owners is None or steps is None or t.given.times[-1] != last:
-        return None
-    for step in (0, last):
-        numbers = ((owners == t.given.longest) & (steps == step)).nonzero().tolist()
-        for number in (numbers[0], numbers[-1]):
-            mask = torch.zeros(t.shape)
-            mask[tuple(number)] = 1
+    for step in (0, last) if steps is not None and t.given.times[-1] == last else ():
+        own = ((owners == t.given.longest) & (steps == step)).flatten().nonzero()
+        for number in (own[0], own[-1]):
+            mask = torch.zeros(owners.numel()).index_fill(0, number, 1).reshape(owners.shape)
             for walk, read in zip(t.walks, t.reads_of(mask), strict=False):
-                found = _read_elsewhere(t, walk, step, places(read.steps.any(1)))
-                if found is not None:
-                    return found
+                at = places(read.steps.any(1))
+                is_turned = walk.steps_of(0) == [last] and walk.steps_of(-1) == [0]
+                time = last - sum(at) if is_turned else sum(at)
+                if len(at) == 1 and 2 * abs(time - step) >= walk.steps:
+                    name = "not turned back" if is_turned else "steps read elsewhere"
+                    if is_turned or t.in_step(walk):
+                        return name, walk, {"step": step, "read": time}
     return None
-
-
-def _read_elsewhere(t: Tables, walk: Walk, step: int, at: list[int]) -> Found:
-    last = t.given.time - 1
-    is_turned = walk.steps_of(0) == [last] and walk.steps_of(-1) == [0]
-    time = last - sum(at) if is_turned else sum(at)
-    if len(at) != 1 or 2 * abs(time - step) < walk.steps or not (is_turned or t.in_step(walk)):
-        return None
-    name = "not turned back" if is_turned else "steps read elsewhere"
-    return name, walk, {"step": step, "read": time}
 
 
 def mixed_else(t: Tables) -> Found:
@@ -254,10 +214,9 @@ def mixed_else(t: Tables) -> Found:
         return "mixed before", t.bad_walk, {}
     if t.answer is None or t.answer.owners is None:
         return "mixed in all", None, {}
-    pairs = zip(t.given.samples, t.answer.foreign, strict=True)
-    source, target = next((sample, rows[0]) for sample, rows in pairs if rows)
+    number, target = t.answer.foreign.nonzero()[0].tolist()
     name = "in another order" if t.answer.is_reordered else "mixed after"
-    return name, None, {"source": source, "target": target}
+    return name, None, {"source": t.given.samples[number], "target": target}
 
 
 # ---- which part of a walk an answer reads -----------------------------------------------------
@@ -283,18 +242,22 @@ def read_behind_the_end(t: Tables) -> Found:
             pairs = zip(steps, real, strict=True)
             is_behind = t.in_step(walk) and all(read and read[0] >= end for read, end in pairs)
         if is_behind:
-            end = f"end of {('a direction', 'two directions')[walk.call.directions - 1]}"
+            end = ("end of a direction", "end of two directions")[walk.call.directions - 1]
             found = {"sample": given.samples[short[0]], "real": real[0]}
-            return name, walk, {**found, "own_end": said(end, top=walk.top)}
+            return name, walk, found | {"own_end": said(end, top=walk.top)}
     return None
 
 
 def part_of_a_walk_read(t: Tables) -> Found:
-    """All answers together read only lower layers; or of one direction only the step at which it
-    has seen one step; or of every step one feature."""
+    """All answers together read h_n as rows, one for each layer of a sample; or lower layers only;
+    or of one direction only the step at which it has seen one step; or one feature of each step."""
     for walk, read in zip(t.walks, t.all_reads, strict=False):
+        rows = places(read.state.any(1))
+        is_flat = t.owners is None and t.shape[:1] == [len(rows) * t.given.batch]
+        if is_flat and len(rows) > 1 and not read.output.any():
+            return "layers as samples", walk, {}
         if read.state.any() and not read.ways.any():
-            return "lower layer", walk, {"rows": ", ".join(map(str, places(read.state.any(1))))}
+            return "lower layer", walk, {"rows": ", ".join(map(str, rows))}
         step = torch.arange(walk.steps)[:, None]
         begins = [("forward ", step == 0), ("backward ", step == walk.ends - 1)]
         both = walk.call.directions == 2
@@ -318,8 +281,7 @@ def pads_reach_steps(t: Tables) -> Found:
         return None
     for sample, length in enumerate(t.given.lengths.tolist()):
         reached = steps[moved & (owners == sample)].unique()
-        is_whole = length < t.given.time and int((reached < length).sum()) == length
-        if is_whole and not t.given.pads_left:
+        if length < t.given.time and int((reached < length).sum()) == length:
             return "pads reach steps", walk, {"sample": sample}
     return None
 
@@ -362,7 +324,6 @@ WHERE_SAMPLES_MIX = (
     one_long_sequence,
     walks_along_the_batch,
     loops_along_the_batch,
-    one_sample_is_left,
     cut_on_the_way,
     numbers_dealt_out,
     mixed_else,
@@ -377,7 +338,6 @@ WHERE_THEY_KEEP_APART = (
     steps_read_elsewhere,
     read_behind_the_end,
     pads_reach_steps,
-    layers_as_samples,
     part_of_a_walk_read,
     sees_the_answer,
     no_prediction,

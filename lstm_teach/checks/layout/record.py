@@ -5,17 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+from torch.utils._pytree import tree_map
+
+from lstm_teach.checks.layout.given import tensors_in
 
 KINDS = (nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
 
 
-@dataclass(eq=False)
 class Call:
     """One call of a recurrent layer or cell.
 
@@ -23,22 +24,28 @@ class Call:
         module: the layer.
         place: its number among all calls.
         name: how the learner calls it, such as "self.lstm"; a bare layer goes by its class.
-        inputs: [steps, cols, features] as the layer walks it.
-        states: the states handed in, h above c: [rows, cols, features], no rows without any.
         packed: the packed input, where it was packed.
         entered: the input and the states as they came in, with their gradients.
+        inputs: [steps, cols, features] as the layer walks it.
+        states: the states handed in, h above c: [rows, cols, features], no rows without any.
         taps: zeros that were added to what left the layer ("output", "h", "c"), to ask who reads
             it; with the packed output, where it was packed.
     """
 
-    module: Any
-    place: int
-    name: str
-    inputs: Tensor
-    states: Tensor
-    packed: PackedSequence | None
-    entered: list[Tensor]
-    taps: dict[str, tuple[Tensor, PackedSequence | None]] = field(default_factory=dict)
+    def __init__(self, module: Any, place: int, name: str, given: Any, hx: Any) -> None:
+        """Keep what came in, as it was when it came in."""
+        self.module, self.place = module, place
+        self.taps: dict[str, tuple[Tensor, PackedSequence | None]] = {}
+        parts = [f"[{part}]" if part.isdigit() else f".{part}" for part in name.split(".")]
+        self.name = f"self{''.join(parts)}" if name else self.kind
+        self.packed = given if isinstance(given, PackedSequence) else None
+        self.entered = [given if self.packed is None else self.packed.data, *tensors_in(hx)]
+        self.inputs = self.walked(self.entered[0].detach(), self.packed).clone()
+        cols, widest = self.inputs.shape[1], module.hidden_size
+        rows = [state.detach().reshape(-1, cols, state.shape[-1]) for state in self.entered[1:]]
+        # h is narrower than c where there is a projection
+        wide = [nn.functional.pad(row, (0, widest - row.shape[-1])) for row in rows]
+        self.states = torch.cat((self.inputs.new_zeros(0, cols, widest), *wide))
 
     is_cell = property(lambda self: isinstance(self.module, nn.RNNCellBase))
     kind = property(
@@ -104,13 +111,14 @@ def recording(model: nn.Module, ask: bool = False) -> Iterator[list[Call]]:
                 return original(self, *args, **kwargs)
             given = dict(zip(("input", "hx"), args, strict=False)) | kwargs
             if ask:
-                given["hx"] = _cut(given.get("hx"), handed.get(id(self), []))
+                own = {id(one) for one in handed.get(id(self), ())}
+                given["hx"] = tree_map(lambda s: s.detach() if id(s) in own else s, given.get("hx"))
             result = original(self, **given)
             name = names.get(id(self), "")
-            call = _described(self, len(calls), name, given["input"], given.get("hx"))
+            call = Call(self, len(calls), name, given["input"], given.get("hx"))
             calls.append(call)
             result = _tapped(call, result) if ask else result
-            handed[id(self)] = _flat(result if call.is_cell else result[1])
+            handed[id(self)] = tensors_in(result if call.is_cell else result[1])
             return result
 
         return forward
@@ -125,49 +133,14 @@ def recording(model: nn.Module, ask: bool = False) -> Iterator[list[Call]]:
             kind.forward = original
 
 
-def _flat(state: Any) -> list[Tensor]:
-    return [state] if isinstance(state, Tensor) else list(state or ())
-
-
-def _cut(state: Any, handed: list[Tensor]) -> Any:
-    if isinstance(state, (tuple, list)):
-        return tuple(_cut(part, handed) for part in state)
-    return state.detach() if any(state is one for one in handed) else state
-
-
-def _described(module: Any, place: int, name: str, given: Any, hx: Any) -> Call:
-    packed = given if isinstance(given, PackedSequence) else None
-    entered = [given if packed is None else packed.data, *_flat(hx)]
-    call = Call(module, place, "", entered[0], entered[0], packed, entered)
-    parts = [f"[{part}]" if part.isdigit() else f".{part}" for part in name.split(".")]
-    call.name = f"self{''.join(parts)}" if name else call.kind
-    call.inputs = call.walked(entered[0].detach(), packed).clone()
-    cols, widest = call.inputs.shape[1], module.hidden_size
-    call.states = call.inputs.new_zeros(0, cols, widest)
-    for state in entered[1:]:  # h is narrower than c where there is a projection
-        rows = state.detach().reshape(-1, cols, state.shape[-1])
-        wide = (
-            nn.functional.pad(rows, (0, widest - rows.shape[-1]))
-            if rows.shape[-1] < widest
-            else rows
-        )
-        call.states = torch.cat((call.states, wide))
-    return call
-
-
 def _tapped(call: Call, result: Any) -> Any:
     """Add zeros to all that leaves a layer."""
+    keys = iter(("output", "c") if call.is_cell else ("output", "h", "c"))
 
-    def plus(key: str, value: Any) -> Any:
+    def plus(value: Any) -> Any:
         packed = value if isinstance(value, PackedSequence) else None
         zeros = torch.zeros_like(value if packed is None else packed.data, requires_grad=True)
-        call.taps[key] = zeros, packed
+        call.taps[next(keys)] = zeros, packed
         return value + zeros if packed is None else packed._replace(data=packed.data + zeros)
 
-    if isinstance(result, Tensor):
-        return plus("output", result)
-    if call.is_cell:
-        return plus("output", result[0]), plus("c", result[1])
-    state = result[1]
-    after = plus("h", state) if isinstance(state, Tensor) else tuple(map(plus, "hc", state))
-    return plus("output", result[0]), after
+    return tree_map(plus, result, is_leaf=lambda one: isinstance(one, PackedSequence))

@@ -14,7 +14,7 @@ from lstm_teach.checks.layout.words import said
 def praise(t: Tables) -> str:
     """What is right, in sentences; what may be meant otherwise comes first."""
     answer, given, moved, owners = t.answer, t.given, t.by_longer_pads, t.owners
-    is_summary = answer is not None and answer.steps is None
+    is_summary = answer is not None and answer.steps is None and "time" not in t.said.names
     found: list[str] = []
 
     def say(name: str, **holes: Any) -> None:
@@ -23,7 +23,7 @@ def praise(t: Tables) -> str:
     reaching = answer.reaching if answer is not None else range(len(given.samples))
     for number in sorted({*range(len(given.samples))} - {*reaching})[:1]:
         say("sample unused", sample=given.samples[number])
-    if moved is not None and owners is not None and is_summary and not given.pads_left:
+    if moved is not None and owners is not None and is_summary:
         for sample in sorted({*places(given.pads.any(1))} & {*owners[moved].tolist()})[:1]:
             say("pads reach answers", sample=sample)
     named = [f"{t.name_of(k.number)} {list(t.outputs[k.number].shape)}" for k in t.judged]
@@ -99,7 +99,7 @@ def evidence(t: Tables) -> dict[str, Any]:
         walk = t.bad_walk or t.walks[0]
         found |= {"layer": walk.name, "its steps": walk.steps, "its sequences": walk.cols}
     if answer is not None and given.batch > 1:
-        found["samples that reach another's output"] = sum(map(bool, answer.foreign))
+        found["samples that reach another's output"] = int(answer.foreign.any(1).sum())
     return found
 
 
@@ -119,7 +119,7 @@ def not_checked(t: Tables) -> tuple[str, ...]:
         "unread": is_unread,
         "no batch": not t.has_batch,
         "no known axis": named,
-        "arguments": names and not t.own_call and not isinstance(given.value, dict),
+        "arguments": names and not isinstance(given.value, dict),
         "pads": given.lengths is None and given.pads.any(),
         "order": given.main.dim() > len(given.lead) + 1,
     }

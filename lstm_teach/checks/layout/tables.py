@@ -7,10 +7,8 @@ by gradients at zeros added to what leaves each layer: which of its steps an ans
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
 from typing import Any
 
 import torch
@@ -125,6 +123,7 @@ class Answer:
         number: its number among all that came out.
         is_said: whether its axes are as the caller said.
         samples: the looked-at samples of x.
+        batch: how many there are.
         moved: [samples, *shape]: which of its numbers each of these changes.
         owners: [*shape], whose sample each of its numbers is; None where nobody knows its axes.
         steps: [*shape], which time step each of them is; None without a time axis.
@@ -133,49 +132,40 @@ class Answer:
     number: int
     is_said: bool
     samples: list[int]
+    batch: int
     moved: Tensor
     owners: Tensor | None = None
     steps: Tensor | None = None
 
-    mixes = property(lambda self: any(self.foreign))
+    mixes = property(lambda self: bool(self.foreign.any()))
     reaching = property(lambda self: places(any_of(self.moved, 1)))
-
-    @property
-    def reached(self) -> list[list[int]]:
-        """Whose numbers each of the samples changes."""
-        return [[] if self.owners is None else self.owners[m].unique().tolist() for m in self.moved]
+    is_reordered = property(lambda self: bool((self.reached.sum(1) == 1).all()))
 
     @cached_property
-    def foreign(self) -> list[list[int]]:
+    def reached(self) -> Tensor:
+        """[samples, rows]: whose numbers each of the samples changes, as far as it is known."""
+        found = torch.zeros(len(self.samples), self.batch, dtype=torch.bool)
+        for row, moved in zip(found, self.moved, strict=True):
+            row[[] if self.owners is None else self.owners[moved]] = True
+        return found
+
+    @cached_property
+    def foreign(self) -> Tensor:
         """The same without its own; where nobody knows, the numbers that two samples change."""
         if self.owners is None:
-            return [places((one & (self.moved.sum(0) > 1)).flatten()) for one in self.moved]
-        pairs = zip(self.samples, self.reached, strict=True)
-        return [[row for row in rows if row != sample] for sample, rows in pairs]
-
-    @property
-    def is_reordered(self) -> bool:
-        """Whether each sample reaches exactly one row."""
-        return all(len(reached) == 1 for reached in self.reached)
+            return (self.moved & (self.moved.sum(0) > 1))[..., None].flatten(1)
+        return self.reached & (torch.arange(self.batch) != torch.tensor(self.samples)[:, None])
 
 
 class Tables:
     """Everything that is measured on one x; much of it computed when first asked for."""
 
     def __init__(
-        self,
-        model: nn.Module,
-        given: Given,
-        said: Axes,
-        call: Callable[[Any], Any],
-        rewind: Callable[..., None],
-        causal: bool,
-        own_call: bool,
+        self, model: nn.Module, given: Given, said: Axes, call: Any, rewind: Any, causal: bool
     ) -> None:
         """Keep what is to be run; `begin` and `go_on` run it."""
-        self.model, self.given, self.causal, self.own_call = model, given, causal, own_call
-        self._call, self._rewind = call, rewind
-        self.said, self.has_batch = said, "batch" in given.lead
+        self.model, self.given, self.said, self.causal = model, given, said, causal
+        self._call, self._rewind, self.has_batch = call, rewind, "batch" in given.lead
 
     def begin(self) -> Any:
         """Run the model on x as it is; what it returns."""
@@ -235,11 +225,10 @@ class Tables:
 
     def _met(self, calls: list[Call], part: str, runs: list[Run]) -> Tensor:
         """[runs, steps, cols, features]: what of the inputs or states of calls each run changed."""
-        pairs = [[(run.like(call), call) for call in calls] for run in runs]
-        by = [
-            torch.cat([change(getattr(new, part), getattr(call, part)) for new, call in met])
-            for met in pairs
-        ]
+        by = []
+        for run in runs:
+            met = [(getattr(run.like(call), part), getattr(call, part)) for call in calls]
+            by.append(torch.cat([change(after, before) for after, before in met]))
         return changed(by, torch.cat([getattr(call, part) for call in calls]))
 
     @cached_property
@@ -281,23 +270,25 @@ class Tables:
         batch, time, is_said = self.given.batch, self.given.time, self._is_said(number)
         found: list[tuple[Tensor | None, Tensor | None]] = [(None, None)]
         if is_said:
-            timed = "time" in self.said.names
-            steps = position(shape, self.said.at("time")) if timed else None
+            at = self.said.at("time")
+            is_timed = "time" in self.said.names and "time" in self.given.lead and shape[at] == time
+            steps = position(shape, at) if is_timed else None
             found = [(position(shape, self.said.at("batch")), steps)]
-            if not timed and shape[:2] == (batch, batch):  # it may be an h_n, or a list
-                found.append((position(shape, 1), None))
+            if "time" not in self.said.names and shape[:2] == (batch, batch):
+                found.append((position(shape, 1), None))  # it may be an h_n, or a list
         elif len(shape) > 1 and shape[0] == batch * time:
             row = position(shape, 0)
             found = [(row // time, row % time), (row % batch, row // batch)]
-        answers = [Answer(number, is_said, self.given.samples, moved, *pair) for pair in found]
-        answer = min(answers, key=lambda one: sum(map(len, one.foreign)))
+        samples = self.given.samples
+        answers = [Answer(number, is_said, samples, batch, moved, *pair) for pair in found]
+        answer = min(answers, key=lambda one: int(one.foreign.sum()))
         if answer.is_reordered and self._order_is_returned(answer.reached):
-            answer.foreign = []
+            answer.foreign = torch.zeros_like(answer.reached)
         return answer
 
-    def _order_is_returned(self, reached: list[list[int]]) -> bool:
+    def _order_is_returned(self, reached: Tensor) -> bool:
         """Whether the model also hands out the order in which the rows are."""
-        rows, samples = torch.tensor(reached)[:, 0], torch.tensor(self.given.samples)
+        rows, samples = reached.int().argmax(1), torch.tensor(self.given.samples)
         orders = [o for o in self.outputs if o.shape == (self.given.batch,) and not o.is_complex()]
         pairs = [(rows, samples), (samples, rows)]
         return any(torch.equal(o[at].cpu(), to) for o in orders for at, to in pairs)
@@ -305,19 +296,13 @@ class Tables:
     def _is_said(self, number: int) -> bool:
         """Whether an output has its axes as the caller said; of a square one, such as attention
         weights over the batch, nobody can tell, unless there is no other."""
-        fitting = {tuple(output.shape) for output in self.outputs if self._fits(output)}
-        shape, square = tuple(self.outputs[number].shape), (self.given.batch, self.given.batch)
-        return shape in fitting and (shape != square or fitting == {square})
-
-    def _fits(self, output: Tensor) -> bool:
-        place, fits = self.said.at("batch"), output.dim() >= len(self.said.names)
-        return fits and output.shape[place] == self.given.batch
-
-    def is_state(self, shape: tuple[int, ...]) -> bool:
-        """Whether this is the shape of an h_n or c_n, with its batch on axis 1."""
-        calls = [call for call in self.base.calls if not call.is_cell]
-        widths = [(c, w) for c in calls for w in (c.module.hidden_size, c.module.proj_size)]
-        return shape in {(call.rows, call.inputs.shape[1], width) for call, width in widths}
+        place, batch = self.said.at("batch"), self.given.batch
+        shapes = [tuple(output.shape) for output in self.outputs]
+        long = [shape for shape in shapes if len(shape) >= len(self.said.names)]
+        fitting = {shape for shape in long if shape[place] == batch}
+        return shapes[number] in fitting and (
+            shapes[number] != (batch, batch) or fitting == {(batch, batch)}
+        )
 
     @cached_property
     def answer(self) -> Answer | None:
@@ -342,13 +327,12 @@ class Tables:
         name = self.base.names[number] if number < len(self.base.names) else ""
         return f"`output{name}`" if name else "the output"
 
-    @property
-    def number(self) -> int:
-        """Which output is spoken of."""
-        return self.answer.number if self.answer is not None else next(iter(self.floats), 0)
-
+    number = property(lambda self: self.answer.number if self.answer else [*self.floats, 0][0])
     output = property(lambda self: self.name_of(self.number))
     shape = property(lambda self: [*self.outputs[self.number].shape] if self.outputs else [])
+
+    owners = property(lambda self: self.answer.owners if self.answer is not None else None)
+    steps = property(lambda self: self.answer.steps if self.answer is not None else None)
 
     @property
     def mixes(self) -> bool:
@@ -363,36 +347,24 @@ class Tables:
         speaking = [self.answer] if self.answer is not None else self.answers
         return bool(self.floats and speaking) and not any(one.reaching for one in speaking)
 
-    @property
-    def owners(self) -> Tensor | None:
-        """Whose each number of the answer is."""
-        return self.answer.owners if self.answer is not None else None
-
-    @property
-    def steps(self) -> Tensor | None:
-        """Which time step each number of the answer is, if it has as many steps as x."""
-        steps = self.answer.steps if self.answer is not None else None
-        has_all = steps is not None and self.given.times and int(steps.max()) + 1 == self.given.time
-        return steps if has_all else None
-
     @cached_property
     def sees_later(self) -> tuple[int, int] | None:
         """A step of an answer and a later time step of x that reaches it, where there are any."""
         if self.steps is None:
             return None
-        moved = self.moved_by(self.by_time, self.number)
-        first = [min(self.steps[one].tolist(), default=self.given.time) for one in moved]
-        pairs = zip(first, self.given.times, strict=True)
-        return next((pair for pair in reversed(list(pairs)) if pair[0] < pair[1]), None)
+        pairs = zip(self.moved_by(self.by_time, self.number), self.given.times, strict=True)
+        first = [(int(self.steps[one].min()), late) for one, late in pairs if one.any()]
+        return next((pair for pair in reversed(first) if pair[0] < pair[1]), None)
 
     @cached_property
     def by_longer_pads(self) -> Tensor | None:
         """[*shape]: which numbers of the answer one more pad in x changes, if it can have one."""
-        value, before = self.given.longer(), self.outputs[self.number] if self.floats else None
-        if value is None or before is None or self.owners is None:
+        longer = self.given.longer()
+        if longer is None or self.owners is None:
             return None
+        before = self.outputs[self.number]
         try:
-            by = change(self.run(value).outputs[self.number], before)
+            by = change(self.run(longer).outputs[self.number], before)
         except Exception:  # written for one length
             return None
         return by > 1e-4 * max(largest(before.abs()), 1e-3)
@@ -400,20 +372,20 @@ class Tables:
     # ---- who reads what ----------------------------------------------------------------------
 
     @cached_property
-    def asked(self) -> Run | None:
-        """A run with a graph to ask; None where the model cannot be run so."""
+    def asked(self) -> Run:
+        """A run with a graph to ask; one of nothing where the model cannot be run so."""
+        nothing = Run(None, [], [], [])
         try:
             run = self.run(self.given.value, ask=True)
         except Exception:
-            return None
-        return run if len(run.calls) == len(self.base.calls) else None
+            return nothing
+        return run if len(run.calls) == len(self.base.calls) else nothing
 
     def reads(self, parts: list[Tensor]) -> list[Read]:
         """What tensors of the asked run read of each walk; nothing where no gradient comes."""
         parts = [part for part in parts if part.requires_grad]
-        calls = self.asked.calls if self.asked is not None and parts else []
-        taps = [(call, key) for call in calls for key in call.taps]
-        if not taps:
+        taps = [(call, key) for call in self.asked.calls for key in call.taps]
+        if not parts or not taps:
             return []
         # Not alike, or an output and its negative would cancel.
         total = torch.stack([k * (weights_like(p) * p).sum() for k, p in enumerate(parts, 1)]).sum()
@@ -428,19 +400,18 @@ class Tables:
 
     def reads_of(self, mask: Tensor) -> list[Read]:
         """What the marked numbers of the answer read of each walk."""
-        output = self.asked.outputs[self.number] if self.asked is not None else None
-        return self.reads([output * mask.to(output)]) if output is not None else []
+        return self.reads([o * mask.to(o) for o in self.asked.outputs[self.number :][:1]])
 
     @cached_property
     def sample_reads(self) -> list[list[Read]]:
         """What the answer of each looked-at sample reads, [samples][walks]; else nothing."""
-        owners = self.owners
-        found = [] if owners is None else [self.reads_of(owners == s) for s in self.given.samples]
+        samples = [] if self.owners is None else self.given.samples
+        found = [self.reads_of(self.owners == sample) for sample in samples]
         return found if all(found) else []
 
     def entry_reads(self, walk: Walk) -> list[list[Read]]:
         """What enters a walk for each looked-at sample reads of the walks, [samples][walks]."""
-        if self.asked is None or walk.cols != self.given.batch:
+        if not self.asked.calls or walk.cols != self.given.batch:
             return []
         call = self.asked.calls[walk.call.place]
         states = [one.reshape(-1, walk.cols, one.shape[-1]) for one in call.entered[1:]]
@@ -452,8 +423,7 @@ class Tables:
     def all_reads(self) -> list[Read]:
         """What all outputs together read of each walk; nothing where no gradient gets through."""
         said = [one.number for one in self.answers if one.is_said] or self.floats
-        outputs = self.asked.outputs if self.asked is not None else []
-        return self.reads([outputs[k] for k in said if k < len(outputs)])
+        return self.reads([o for k, o in enumerate(self.asked.outputs) if k in said])
 
 
 def _differ(one: Run, other: Run) -> bool:
@@ -474,19 +444,20 @@ def position(shape: tuple[int, ...], axis: int) -> Tensor:
     return torch.arange(shape[axis]).reshape(sizes).expand(shape)
 
 
-def along(marks: Tensor, axis: int) -> list[list[int]]:
-    """For each run, which places along an axis of what it changed, [runs, *shape], are marked."""
-    return [places(any_of(one.movedim(axis, 0), 1)) for one in marks]
+def follows(moved: Tensor, axis: int, looked: list[int]) -> bool:
+    """Whether each run changed, [runs, *shape], one place along an axis, that looked at."""
+    changes = [places(any_of(one.movedim(axis, 0), 1)) for one in moved]
+    return changes == [[place] for place in looked]
 
 
 def any_of(marks: Tensor, kept: int) -> Tensor:
     """Whether any is marked along all but the first axes."""
-    return marks.reshape(*marks.shape[:kept], prod(marks.shape[kept:])).any(-1)
+    return marks[..., None].flatten(kept).any(-1)
 
 
 def most(marks: Tensor, axis: int) -> int:
     """The largest number of marks along an axis."""
-    return int(marks.sum(axis).max()) if marks.numel() else 0
+    return int(largest(marks.sum(axis)))
 
 
 def places(marks: Tensor) -> list[int]:
