@@ -11,7 +11,7 @@ from torch import nn
 
 from lstm_teach.checks.layout.check import Names, examine, report_on
 from lstm_teach.checks.layout.saying import ends_read, steps_read
-from lstm_teach.checks.layout.tables import Tables, Walk
+from lstm_teach.checks.layout.tables import Tables
 from lstm_teach.checks.layout.words import said, told
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
@@ -42,7 +42,7 @@ def check_last_state(
         The report of `check_layout` where that is not "ok"; else "ok" or "unrecognised", or
         "cannot_check" where no gradient tells what is read.
     """
-    return examine(model, x, input_axes, ("batch",), lengths, call, then=_judged)
+    return examine(_judged, model, x, (input_axes, ("batch",)), lengths, call)
 
 
 def _judged(t: Tables) -> Report:
@@ -65,23 +65,14 @@ def _wrong(t: Tables) -> tuple[str, dict[str, Any]] | None:
         return "no layer read", {}
     if not _uses(t, getattr(t.model, "readout", None)):
         return "readout unused", {"shape": t.shape}
-    walk, reads = t.walks[read[-1]], [of_sample[read[-1]] for of_sample in t.sample_reads]
-    if any(one.c for one in reads):
+    walk = t.walks[read[-1]]
+    if any(of_sample[read[-1]].c for of_sample in t.sample_reads):
         return "reads c", {}
-    ends = [_end(t, walk, sample) for sample in t.given.samples]
-    found = [ends_read(walk, one, end) for one, end in zip(reads, ends, strict=True)]
+    found = ends_read(t, read[-1])
     if all(one == ["end"] * walk.call.directions for one in found):
         return None
     name = "not both ends" if walk.call.directions == 2 else "not the end"
-    return name, {"steps": steps_read(walk, reads), "layer": walk.name}
-
-
-def _end(t: Tables, walk: Walk, sample: int) -> int | None:
-    """How many steps a sample really has in a walk; None where the walk tells."""
-    is_whole = t.in_step(walk) or walk.call.packed is not None
-    if t.given.lengths is None or t.given.pads_left or not is_whole:
-        return None
-    return int(t.given.lengths[sample])
+    return name, {"steps": steps_read(walk, found), "layer": walk.name}
 
 
 def _uses(t: Tables, layer: Any) -> bool:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence, pad_sequence
 
 from lstm_teach.checks.bringing import signature_of
-from lstm_teach.checks.layout.words import told
+from lstm_teach.checks.layout.words import CannotTell, told
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
 from lstm_teach.layouts import parts_of
@@ -25,16 +25,15 @@ _LENGTHS = re.compile(r"len|sizes")
 _STARTS = ("init_hidden", "initHidden", "init_state", "init_states")
 
 
-def calling(
-    model: nn.Module, x: Any, lengths: Tensor | None, call: Callable[[Any, Any], Any] | None
-) -> Callable[[Any], Any] | Report:
-    """How to run the model on what stands for x, or the report that says what is missing.
+def usual_call(model: nn.Module, x: Any, lengths: Tensor | None) -> Callable[[Any, Any], Any]:
+    """How to run a model on what stands for x, where the caller does not say.
 
     Lengths are handed on where ``forward`` has an argument for them. Whatever else it wants is
     the caller's to give.
+
+    Raises:
+        CannotTell: it wants more.
     """
-    if call is not None:
-        return lambda value: call(model, value)
     single = [p for p in parameters_of(model) if not p.kind.name.startswith("VAR")]
     by_name = isinstance(x, dict) and {*x} <= {p.name for p in single}
     taken = len(x) if isinstance(x, (tuple, list)) and 1 < len(x) <= len(single) else 1
@@ -44,13 +43,12 @@ def calling(
     if lengths is not None and not isinstance(x, PackedSequence):
         takers = [p.name for p in rest if _LENGTHS.search(p.name.lower())]
         handed = dict.fromkeys((takers or (wanted if len(wanted) == 1 else []))[:1], lengths)
-    missing = [f"`{name}`" for name in wanted if name not in handed]
+    missing = " and ".join(f"`{name}`" for name in wanted if name not in handed)
     if missing:
-        missing_ = " and ".join(missing)
         name = type(model).__name__
-        return told("wants more", missing=missing_, model=name, wanted=", ".join(wanted))
+        raise CannotTell(told("wants more", missing=missing, model=name, wanted=", ".join(wanted)))
 
-    def run(value: Any) -> Any:
+    def run(model: nn.Module, value: Any) -> Any:
         # Some models sort or overwrite their lengths in place.
         more = {name: one.clone() for name, one in handed.items()}
         if by_name:
@@ -67,19 +65,24 @@ def parameters_of(model: nn.Module) -> list[inspect.Parameter]:
     return list(signature_of(model.forward).parameters.values())
 
 
-def first_run(begin: Callable[[], Any], model: nn.Module) -> Any:
-    """What the model returns for x as it was given, or the report on its first exception."""
+def first_run(begin: Callable[[], Any], model: nn.Module) -> None:
+    """Run the model on x as it was given.
+
+    Raises:
+        CannotTell: with the report on its exception, or that it is a stub.
+    """
 
     def forward() -> Any:
         return begin()
 
     forward.__name__ = f"{type(model).__name__}.forward"  # the learner's, for a report
-    result = run_in_time(forward, seconds=LONGEST_FORWARD)
+    report = run_in_time(forward, seconds=LONGEST_FORWARD)
     start = next((name for name in _STARTS if callable(getattr(model, name, None))), None)
-    if isinstance(result, Report) and result.verdict == "raises" and start:
+    if isinstance(report, Report) and report.verdict == "raises" and start:
         wanted = told("wants its start", start=start)
-        return replace(wanted, message=f"{result.message}\n{wanted.message}")
-    return result
+        report = replace(wanted, message=f"{report.message}\n{wanted.message}")
+    if isinstance(report, Report):
+        raise CannotTell(report)
 
 
 def output_tensors(

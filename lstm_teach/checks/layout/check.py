@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from lstm_teach.checks.bringing import unwrapped
 from lstm_teach.checks.layout import saying
-from lstm_teach.checks.layout.calling import calling, first_run
+from lstm_teach.checks.layout.calling import first_run, usual_call
 from lstm_teach.checks.layout.given import Axes, Given, tensors_in
 from lstm_teach.checks.layout.mistakes import first_that_fits, holes
 from lstm_teach.checks.layout.tables import Tables
@@ -23,6 +23,7 @@ from lstm_teach.checks.running import default_device, leaves_no_trace
 from lstm_teach.undisturbed import undisturbed
 
 Names = Sequence[str | None]
+Judge = Callable[[Tables], Report]
 
 
 @leaves_no_trace
@@ -59,7 +60,8 @@ def check_layout(
         A report: "ok", a mistake's name, "raises", "not_attempted" for a stub, "cannot_check" with
         what to give instead, or "unrecognised" with the sentence that says what is off.
     """
-    return examine(model, x, input_axes, output_axes, lengths, call, report_on, causal)
+    axes = input_axes, output_axes
+    return examine(report_on, model, x, axes, lengths, call, causal)
 
 
 def report_on(t: Tables) -> Report:
@@ -73,52 +75,34 @@ def report_on(t: Tables) -> Report:
 
 
 def examine(
-    model: Any,
-    x: Any,
-    input_axes: Any,
-    output_axes: Any,
-    lengths: Any,
-    call: Any,
-    then: Callable[[Tables], Report],
-    causal: bool = False,
+    judge: Judge, model: Any, x: Any, axes: Any, lengths: Any, call: Any, causal: bool = False
 ) -> Report:
-    """Measure a model on x and report on it while it is lent, or say why that cannot be."""
-    model = unwrapped(model)
+    """Measure a model on x and judge it while it is lent, or say why that cannot be."""
+    default, model = default_device(), unwrapped(model)
+    # The learner's tensors are made where the default is, and ours here.
+    here, there = (nullcontext(), nullcontext())
+    if default.type != "cpu":
+        here, there = torch.device("cpu"), default
     try:
         _refuse(model, x, call)
         taken = _lengths(lengths)
-        own, said = Axes.read(input_axes, "input_axes"), Axes.read(output_axes, "output_axes")
+        own, said = Axes.read(axes[0], "input_axes"), Axes.read(axes[1], "output_axes")
         if "batch" in own.names and "batch" not in said.names:
-            raise CannotTell("no batch comes out")
-        run = calling(model, x, taken, call)
-        if isinstance(run, Report):
-            return run
-        default = default_device()
-        elsewhere = default.type != "cpu"  # the learner's tensors are made there, and ours here
-        with undisturbed(model) as rewind, torch.device("cpu") if elsewhere else nullcontext():
-            run = _on(default, run) if elsewhere else run
+            raise CannotTell(told("no batch comes out"))
+        call = call or usual_call(model, x, taken)
+        with undisturbed(model) as rewind, here:
             _waken(model)
-            t = Tables(model, Given(x, own, taken, model), said, run, rewind, causal)
-            first = first_run(t.begin, model)
-            if isinstance(first, Report):
-                return first
+            t = Tables(model, Given(x, own, taken, model), said, call, there, rewind, causal)
+            first_run(t.begin, model)
             try:
                 t.go_on()
             except (RuntimeError, ValueError, TypeError, LookupError, SystemExit) as error:
                 message = f"{type(error).__name__}: {error}"
-                raise CannotTell("no other x", error=message) from error
-            return then(t)
+                raise CannotTell(told("no other x", error=message)) from error
+            return judge(t)
     except CannotTell as error:
         report: Report = error.args[0]
         return report
-
-
-def _on(device: torch.device, run: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def on_device(value: Any) -> Any:
-        with device:
-            return run(value)
-
-    return on_device
 
 
 def _waken(model: nn.Module) -> None:
@@ -139,18 +123,18 @@ def _lengths(lengths: Any) -> torch.Tensor | None:
         is_row = given.dim() == 1 and given.dtype is not torch.bool
         if is_row and given.eq(given.round()).all() and given.min() >= 1 and given.max() > 1:
             return given.long()
-    raise CannotTell("no lengths", lengths=f"{lengths!r:.80}")
+    raise CannotTell(told("no lengths", lengths=f"{lengths!r:.80}"))
 
 
 def _refuse(model: Any, x: Any, call: Any) -> None:
     """Raise why the check cannot begin, and what to write instead."""
     if not isinstance(model, nn.Module):
-        raise CannotTell("no module", model=f"{model!r:.40}")
+        raise CannotTell(told("no module", model=f"{model!r:.40}"))
     if any(nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
-        raise CannotTell("lazy")
+        raise CannotTell(told("lazy"))
     if call is not None and not callable(call):
-        raise CannotTell("no function")
+        raise CannotTell(told("no function"))
     if type(x) is list and len({len(one) for one in x if torch.is_tensor(one) and one.dim()}) > 1:
-        raise CannotTell("a list")
+        raise CannotTell(told("a list"))
     if not isinstance(x, PackedSequence) and not any(one.numel() for one in tensors_in(x)):
-        raise CannotTell("no tensor", kind=type(x).__name__)
+        raise CannotTell(told("no tensor", kind=type(x).__name__))

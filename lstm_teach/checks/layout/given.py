@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 from torch.utils._pytree import tree_leaves, tree_map
 
-from lstm_teach.checks.layout.words import CannotTell
+from lstm_teach.checks.layout.words import CannotTell, told
 
 _OTHER_WORDS = {"seq_len": "time", "seq": "time", "batch_size": "batch"}
 
@@ -35,7 +35,7 @@ class Axes:
         if isinstance(axes, (tuple, list)) and all(isinstance(axis, str | None) for axis in axes):
             names = [_OTHER_WORDS.get(axis or "", axis or "") for axis in axes]
         if max(map(names.count, ("batch", "time"))) != 1:
-            raise CannotTell("no axes", argument=argument, axes=repr(axes))
+            raise CannotTell(told("no axes", argument=argument, axes=repr(axes)))
         return cls(names)
 
     def at(self, name: str) -> int:
@@ -70,7 +70,7 @@ class Given:
         telling = [t for t in fitting if t.is_floating_point() or ((t != 0) & (t != 1)).any()]
         if not fitting:
             shapes = ", ".join(str(list(t.shape)) for t in tensors_in(x)) or "no tensor"
-            raise CannotTell("other axes", axes=axes.names, shapes=shapes)
+            raise CannotTell(told("other axes", axes=axes.names, shapes=shapes))
         self.main = (telling or fitting)[0]
         sizes = dict(zip(axes.names, self.main.shape, strict=False))
         self.batch, self.time = sizes.get("batch", 1), sizes.get("time", 1)
@@ -80,7 +80,7 @@ class Given:
             ("batch" in self.lead and len(lengths) != self.batch)
             or ("time" in self.lead and real > self.time)
         ):
-            raise CannotTell("other lengths", count=len(lengths), longest=real, x=self)
+            raise CannotTell(told("other lengths", count=len(lengths), longest=real, x=self))
         self.pads, self.pads_left = self._padding(model)
         self.longest = 0 if lengths is None else int(lengths.argmax())
         ends = [] if lengths is None else [int(lengths.argmin()), self.longest]
@@ -133,7 +133,7 @@ class Given:
         real = (~self.pads.flatten() | self.pads.all()).to(frames.device)
         pool, place = frames[real].unique(dim=0, return_inverse=True)
         if len(pool) < 2:
-            raise CannotTell("all the same", example=self.example())
+            raise CannotTell(told("all the same", example=self.example()))
         step = 1 + torch.arange(len(place), device=place.device) % (len(pool) - 1)
         frames[real] = pool[(place + step) % len(pool)]
         return frames.to(tensor.dtype).reshape(rows.shape)

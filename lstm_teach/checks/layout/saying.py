@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from lstm_teach.checks.layout.calling import parameters_of
-from lstm_teach.checks.layout.tables import Read, Tables, Walk, places
+from lstm_teach.checks.layout.tables import Tables, Walk, places
 from lstm_teach.checks.layout.words import said
 
 
@@ -39,7 +39,7 @@ def praise(t: Tables) -> str:
         reads = [of_sample[number] for of_sample in t.sample_reads]
         is_read = bool(reads) and all(read.is_any for read in reads)
         if is_summary and walk.steps > 1 and is_read:
-            say("steps read", steps=steps_read(walk, reads), layer=walk.name)
+            say("steps read", steps=steps_read(walk, ends_read(t, number)), layer=walk.name)
             break
     others = t.shape[len(t.said.names) :] if is_summary else []
     if given.time > 2 and given.time in others:
@@ -54,9 +54,25 @@ def praise(t: Tables) -> str:
     return " ".join(found) or said("no doubt")
 
 
-def steps_read(walk: Walk, reads: list[Read]) -> str:
+def ends_read(t: Tables, number: int) -> list[list[Any]]:
+    """For each looked-at sample what is read of each direction of a walk: "end", or the steps."""
+    given, walk, found = t.given, t.walks[number], []
+    is_whole = walk.call.packed is not None or t.in_step(walk)
+    lengths = given.lengths if is_whole and not given.pads_left else None
+    for sample, reads in zip(given.samples, t.sample_reads, strict=True):
+        ways: list[Any] = []
+        for direction, way in enumerate(reads[number].ways):
+            ends = walk.ends[way.any(0)] if lengths is None else lengths[[sample]]
+            steps = places(way.any(1))
+            is_end = {*steps} == ({0} if direction else {*(ends - 1).tolist()})
+            ways.append("end" if steps and is_end else tuple(steps))
+        found.append(ways)
+    return found
+
+
+def steps_read(walk: Walk, found: list[list[Any]]) -> str:
     """The steps that the answers of the looked-at samples read of a walk, in words."""
-    found, named = [ends_read(walk, read) for read in reads], []
+    named = []
     for direction, name in enumerate(("forward", "backward")[: walk.call.directions]):
         kinds = {one[direction] for one in found} - {()}
         text = "steps of its own"
@@ -70,23 +86,6 @@ def steps_read(walk: Walk, reads: list[Read]) -> str:
                 text = f"steps {steps[0]} to {steps[-1]}"
         named += [text if walk.call.directions == 1 else f"{text} ({name})"] if kinds else []
     return " and ".join(named)
-
-
-def ends_read(walk: Walk, read: Read, end: int | None = None) -> list[Any]:
-    """For each direction "end", or the steps that are read, as a tuple.
-
-    Args:
-        walk: the walk that is read.
-        read: what of it is read.
-        end: how many steps are real, where the walk does not tell.
-    """
-    found: list[Any] = []
-    for direction, way in enumerate(read.ways):
-        last = {int(walk.ends[col]) for col in places(way.any(0))} if end is None else {end}
-        steps = places(way.any(1))
-        is_end = {*steps} == ({0} if direction else {one - 1 for one in last})
-        found.append("end" if steps and is_end else tuple(steps))
-    return found
 
 
 def evidence(t: Tables) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from torch.autograd import grad
 from lstm_teach.checks.layout.calling import output_tensors
 from lstm_teach.checks.layout.given import Axes, Given
 from lstm_teach.checks.layout.record import Call, recording
-from lstm_teach.checks.layout.words import CannotTell
+from lstm_teach.checks.layout.words import CannotTell, told
 from lstm_teach.layouts import weights_like
 
 _FAINT = 1e-5
@@ -161,11 +161,19 @@ class Tables:
     """Everything that is measured on one x; much of it computed when first asked for."""
 
     def __init__(
-        self, model: nn.Module, given: Given, said: Axes, call: Any, rewind: Any, causal: bool
+        self,
+        model: nn.Module,
+        given: Given,
+        said: Axes,
+        call: Any,
+        there: Any,
+        rewind: Any,
+        causal: bool,
     ) -> None:
-        """Keep what is to be run; `begin` and `go_on` run it."""
+        """Keep what is to be run, where it is at home; `begin` and `go_on` run it."""
         self.model, self.given, self.said, self.causal = model, given, said, causal
-        self._call, self._rewind, self.has_batch = call, rewind, "batch" in given.lead
+        self._call, self._there, self._rewind = call, there, rewind
+        self.has_batch = "batch" in given.lead
 
     def begin(self) -> Any:
         """Run the model on x as it is; what it returns."""
@@ -184,7 +192,7 @@ class Tables:
         self.second = self.run(x, state=False)
         self.state_is_kept = _differ(self.second, self.base)
         if self.state_is_kept and _differ(self.run(x), self.base):
-            raise CannotTell("random")
+            raise CannotTell(told("random"))
         self.by_time = [self.run(given.altered(time=time)) for time in given.times]
         self.by_sample, self.later = [], []
         for sample in given.samples:
@@ -196,7 +204,8 @@ class Tables:
         """Run the model once; with `state` False it goes on with the state it has kept."""
         self._rewind(state)
         with recording(self.model, ask) as calls, torch.set_grad_enabled(ask):
-            returned = self._call(self.given.handed(value))
+            with self._there:
+                returned = self._call(self.model, self.given.handed(value))
             found = output_tensors(returned, self.said.names, self.given.batch)
             outputs = [o if ask else o.detach().clone() for _, o in found]
         return Run(returned, [name for name, _ in found], outputs, calls)

@@ -33,7 +33,3 @@ def told(
 
 class CannotTell(Exception):
     """This model, this x, or these axes cannot tell; its argument is the report that says so."""
-
-    def __init__(self, name: str, **holes: Any) -> None:
-        """Take the words of an entry."""
-        super().__init__(told(name, **holes))
