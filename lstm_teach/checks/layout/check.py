@@ -80,13 +80,11 @@ def examine(
     """Measure a model on x and judge it while it is lent, or say why that cannot be."""
     default, model = default_device(), unwrapped(model)
     # The learner's tensors are made where the default is, and ours here.
-    here, there = (nullcontext(), nullcontext())
-    if default.type != "cpu":
-        here, there = torch.device("cpu"), default
+    here, there = (nullcontext(),) * 2 if default.type == "cpu" else (torch.device("cpu"), default)
     try:
         _refuse(model, x, call)
         taken = _lengths(lengths)
-        own, said = Axes.read(axes[0], "input_axes"), Axes.read(axes[1], "output_axes")
+        own, said = Axes(axes[0], "input_axes"), Axes(axes[1], "output_axes")
         if "batch" in own.names and "batch" not in said.names:
             raise CannotTell(told("no batch comes out"))
         call = call or usual_call(model, x, taken)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,28 +14,23 @@ from lstm_teach.checks.layout.words import CannotTell, told
 _OTHER_WORDS = {"seq_len": "time", "seq": "time", "batch_size": "batch"}
 
 
-@dataclass(frozen=True)
 class Axes:
-    """The leading axes of a tensor by name; "" has none."""
+    """The leading axes of a tensor by name, as a person writes them: ``("batch", None, "time")``;
+    "" has none."""
 
-    names: list[str]
-
-    is_batch_first = property(lambda self: self.at("batch") < self.at("time"))
-
-    @classmethod
-    def read(cls, axes: Any, argument: str) -> Axes:
-        """Read axes as a person writes them: ``("batch", None, "time")``.
+    def __init__(self, axes: Any, argument: str) -> None:
+        """Read them, given as an argument.
 
         Raises:
             CannotTell: this names no axes.
         """
-        axes = [axes] if isinstance(axes, str) else axes
-        names: list[str] = []
+        axes, self.names = [axes] if isinstance(axes, str) else axes, list[str]()
         if isinstance(axes, (tuple, list)) and all(isinstance(axis, str | None) for axis in axes):
-            names = [_OTHER_WORDS.get(axis or "", axis or "") for axis in axes]
-        if max(map(names.count, ("batch", "time"))) != 1:
+            self.names = [_OTHER_WORDS.get(axis or "", axis or "") for axis in axes]
+        if max(map(self.names.count, ("batch", "time"))) != 1:
             raise CannotTell(told("no axes", argument=argument, axes=repr(axes)))
-        return cls(names)
+
+    is_batch_first = property(lambda self: self.at("batch") < self.at("time"))
 
     def at(self, name: str) -> int:
         """The place of a name; behind all others where it is not named."""
@@ -171,7 +165,7 @@ class Given:
     def handed(self, value: Any) -> Any:
         """A copy to hand to the model, packed again where x was packed."""
         if self.packed is None or self.lengths is None:
-            return with_copies(value)
+            return tree_map(lambda one: one.clone() if isinstance(one, Tensor) else one, value)
         is_sorted = self.packed.sorted_indices is None
         return pack_padded_sequence(value, self.lengths, self.axes.is_batch_first, is_sorted)
 
@@ -189,8 +183,3 @@ class Given:
 def tensors_in(value: Any) -> list[Tensor]:
     """The tensors in dictionaries, lists and tuples, in order."""
     return [one for one in tree_leaves(value) if isinstance(one, Tensor)]
-
-
-def with_copies(value: Any) -> Any:
-    """The same dictionaries, lists and tuples, each tensor a copy."""
-    return tree_map(lambda one: one.clone() if isinstance(one, Tensor) else one, value)

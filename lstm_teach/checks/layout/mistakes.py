@@ -83,7 +83,7 @@ def walks_along_the_batch(t: Tables) -> Found:
 def loops_along_the_batch(t: Tables) -> Found:
     """No layer of torch's inside; samples reach one another, and no time step another's place."""
     for one in t.answers if not t.walks and t.given.time > 2 else ():
-        moved, times = t.moved_by(t.by_time, one.number), t.given.times
+        moved, times = t.moved_by(t.by_time, one.name), t.given.times
         axes = [axis for axis, size in enumerate(moved.shape[1:]) if size == t.given.time]
         is_last = not axes and int(any_of(moved, 1).sum()) == 1
         if is_last or any(follows(moved, axis, times) for axis in axes):
@@ -96,8 +96,8 @@ def axes_come_out_swapped(t: Tables) -> Found:
     place = t.said.at("batch")
     if t.answer is None or t.owners is not None or t.shape[place : place + 1] != [t.given.time]:
         return None
-    states = [c.taps[key][0].shape for c in t.asked.calls for key in "hc" if key in c.taps]
-    for axis, size in enumerate(t.shape if t.outputs[t.number].shape not in states else ()):
+    states = [[*c.taps[key][0].shape] for c in t.asked.calls for key in "hc" if key in c.taps]
+    for axis, size in enumerate(t.shape if t.shape not in states else ()):
         if size == t.given.batch and follows(t.answer.moved, axis, t.given.samples):
             return "comes out swapped", None, {"axis": axis, "place": place}
     return None
@@ -158,15 +158,14 @@ def cut_on_the_way(t: Tables) -> Found:
 
 
 def _is_cut(parts: Tensor, last: Tensor) -> bool:
-    """Whether what is read for the samples, [samples, places, cols], are different pieces, each
-    place in one of them, and not whole columns that change places: then each is read in one
-    column, and there at the same places as the others, or at several, or where it ends."""
-    pieces = parts.flatten(1).unique(dim=0)
+    """Whether what is read for the samples, [samples, places, cols], are different pieces,
+    and not whole columns that change places: then each is read in one column, and there at the
+    same places as the others, or at several, or where it ends."""
     inside = parts & (torch.arange(parts.shape[1])[:, None] != last)
     alike = len(parts.any(2).unique(dim=0)) == 1
     by_chance = any(p.sum() == 1 and q.any() for p, q in zip(parts, inside, strict=True))
     is_moved = most(parts.any(1), 1) == 1 and (alike or not by_chance)
-    return len(pieces) > 1 and most(pieces, 0) <= 1 and not is_moved
+    return len(parts.flatten(1).unique(dim=0)) > 1 and not is_moved
 
 
 def numbers_dealt_out(t: Tables) -> Found:
@@ -208,7 +207,7 @@ def steps_read_elsewhere(t: Tables) -> Found:
 
 def mixed_else(t: Tables) -> Found:
     """Samples come into one another's inputs or answers, in a way without a name."""
-    if not any(output.numel() > 1 for output in t.outputs):
+    if not any(output.numel() > 1 for output in t.outputs.values()):
         return None
     if t.bad_walk is not None:
         return "mixed before", t.bad_walk, {}

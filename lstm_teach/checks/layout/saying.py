@@ -26,9 +26,9 @@ def praise(t: Tables) -> str:
     if moved is not None and owners is not None and is_summary:
         for sample in sorted({*places(given.pads.any(1))} & {*owners[moved].tolist()})[:1]:
             say("pads reach answers", sample=sample)
-    named = [f"{t.name_of(k.number)} {list(t.outputs[k.number].shape)}" for k in t.judged]
-    if named:
-        say("apart", where="the output" if len(t.outputs) == 1 else ", ".join(named))
+    if t.judged:
+        named = ", ".join(_named(t, one.name) for one in t.judged)
+        say("apart", where="the output" if len(t.outputs) == 1 else named)
     if t.walks and "time" in given.lead:
         walk, axis = t.walks[0], given.axes.at("time")
         met = [steps for n, _ in enumerate(given.times) if (steps := walk.steps_of(n))]
@@ -104,10 +104,10 @@ def evidence(t: Tables) -> dict[str, Any]:
 
 def not_checked(t: Tables) -> tuple[str, ...]:
     """What stayed open, a sentence each."""
-    given, judged = t.given, {one.number for one in t.judged}
+    given, judged = t.given, {one.name for one in t.judged}
     is_apart = t.has_batch and not t.mixes
-    rest = [k for k, output in enumerate(t.outputs) if k not in judged and output.numel() > 1]
-    named = ", ".join(f"{t.name_of(k)} {list(t.outputs[k].shape)}" for k in rest if is_apart)
+    rest = [name for name, o in t.outputs.items() if name not in judged and o.numel() > 1]
+    named = ", ".join(_named(t, name) for name in rest if is_apart)
     scripted = any(isinstance(m, torch.jit.ScriptModule) for m in t.model.modules())
     wanted = [p.name for p in parameters_of(t.model) if p.default is not p.empty]
     names = [n for n in wanted if "mask" in n or ("len" in n and given.lengths is None)]
@@ -124,3 +124,9 @@ def not_checked(t: Tables) -> tuple[str, ...]:
     }
     holes = {"named": named, "names": ", ".join(names)}
     return tuple(said(name, **holes) for name, is_true in sentences.items() if is_true)
+
+
+def _named(t: Tables, name: str) -> str:
+    """An output by its name and its shape."""
+    shown = f"`output{name}`" if name else "the output"
+    return f"{shown} {list(t.outputs[name].shape)}"

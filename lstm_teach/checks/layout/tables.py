@@ -30,8 +30,7 @@ class Run:
     """One forward pass: what it returned, its tensors by name, and what the layers met."""
 
     returned: Any
-    names: list[str]
-    outputs: list[Tensor]
+    outputs: dict[str, Tensor]
     calls: list[Call]
 
     def like(self, call: Call) -> Call:
@@ -40,7 +39,6 @@ class Run:
         return own if own.name == call.name else call
 
 
-@dataclass(eq=False)
 class Walk:
     """A recurrent layer's way over its steps; a loop over a cell is one walk.
 
@@ -52,11 +50,12 @@ class Walk:
         crowd: the most samples, and the most time steps, that reach a single number.
     """
 
-    calls: list[Call]
-    samples: Tensor
-    times: Tensor
-    states: Tensor
-    crowd: tuple[int, int]
+    def __init__(self, calls: list[Call], by_sample: list[Run], by_time: list[Run]) -> None:
+        """Look at what each run has changed of what the calls met."""
+        looked = ("inputs", by_sample), ("inputs", by_time), ("states", by_sample)
+        numbers = [_met(calls, part, runs) for part, runs in looked]
+        self.calls, self.crowd = calls, [most(one, 0) for one in numbers]
+        self.samples, self.times, self.states = (one.any(-1).movedim(0, -1) for one in numbers)
 
     call = property(lambda self: self.calls[0])
     name = property(lambda self: self.call.name)
@@ -120,7 +119,8 @@ class Answer:
     """A tensor that came out.
 
     Attributes:
-        number: its number among all that came out.
+        name: how the learner reaches it behind `output`.
+        shape: its shape.
         is_said: whether its axes are as the caller said.
         samples: the looked-at samples of x.
         batch: how many there are.
@@ -129,7 +129,8 @@ class Answer:
         steps: [*shape], which time step each of them is; None without a time axis.
     """
 
-    number: int
+    name: str
+    shape: list[int]
     is_said: bool
     samples: list[int]
     batch: int
@@ -179,7 +180,8 @@ class Tables:
         """Run the model on x as it is; what it returns."""
         self.base = self.run(self.given.value)
         self.outputs = self.base.outputs
-        self.floats = [k for k, o in enumerate(self.outputs) if o.is_floating_point() and o.numel()]
+        outputs = self.outputs.items()
+        self.floats = [name for name, o in outputs if o.is_floating_point() and o.numel()]
         return self.base.returned
 
     def go_on(self) -> None:
@@ -207,8 +209,8 @@ class Tables:
             with self._there:
                 returned = self._call(self.model, self.given.handed(value))
             found = output_tensors(returned, self.said.names, self.given.batch)
-            outputs = [o if ask else o.detach().clone() for _, o in found]
-        return Run(returned, [name for name, _ in found], outputs, calls)
+        outputs = {name: o if ask else o.detach().clone() for name, o in found}
+        return Run(returned, outputs, calls)
 
     # ---- what enters the layers --------------------------------------------------------------
 
@@ -216,29 +218,15 @@ class Tables:
     def walks(self) -> list[Walk]:
         """The walks of all recurrent layers, in the order in which they begin."""
         walks: list[list[Call]] = []
-        runs = self.by_sample, self.by_time
         for call in self.base.calls:
-            own = next((w for w in reversed(walks) if w[0].module is call.module), None)
-            alike = own is not None and own[0].inputs.shape[1] == call.inputs.shape[1]
-            if own and alike and any(self._met([call], "states", some).any() for some in runs):
+            own = next((w for w in reversed(walks) if w[0].module is call.module), [])
+            alike = own and own[0].inputs.shape[1] == call.inputs.shape[1]
+            runs = self.by_sample, self.by_time
+            if alike and any(_met([call], "states", some).any() for some in runs):
                 own.append(call)
             else:
                 walks.append([call])
-        return [self._walk(calls) for calls in walks]
-
-    def _walk(self, calls: list[Call]) -> Walk:
-        looked = ("inputs", self.by_sample), ("inputs", self.by_time), ("states", self.by_sample)
-        numbers = [self._met(calls, part, runs) for part, runs in looked]
-        samples, times, states = (one.any(-1).movedim(0, -1) for one in numbers)
-        return Walk(calls, samples, times, states, (most(numbers[0], 0), most(numbers[1], 0)))
-
-    def _met(self, calls: list[Call], part: str, runs: list[Run]) -> Tensor:
-        """[runs, steps, cols, features]: what of the inputs or states of calls each run changed."""
-        by = []
-        for run in runs:
-            met = [(getattr(run.like(call), part), getattr(call, part)) for call in calls]
-            by.append(torch.cat([change(after, before) for after, before in met]))
-        return changed(by, torch.cat([getattr(call, part) for call in calls]))
+        return [Walk(calls, self.by_sample, self.by_time) for calls in walks]
 
     @cached_property
     def bad_walk(self) -> Walk | None:
@@ -263,20 +251,20 @@ class Tables:
     @cached_property
     def answers(self) -> list[Answer]:
         """Everything that comes out, where the caller said first."""
-        numbers = (self.floats or range(len(self.outputs))) if self.has_batch else ()
-        return sorted(map(self._answer, numbers), key=lambda answer: not answer.is_said)
+        names = (self.floats or self.outputs) if self.has_batch else ()
+        return sorted(map(self._answer, names), key=lambda answer: not answer.is_said)
 
-    def moved_by(self, runs: list[Run], number: int, base: Run | None = None) -> Tensor:
+    def moved_by(self, runs: list[Run], name: str, base: Run | None = None) -> Tensor:
         """[runs, *shape]: which numbers of an output each run changed."""
-        before = (base or self.base).outputs[number]
-        return changed([change(run.outputs[number], before) for run in runs], before)
+        before = (base or self.base).outputs[name]
+        return changed([change(run.outputs[name], before) for run in runs], before)
 
-    def _answer(self, number: int) -> Answer:
+    def _answer(self, name: str) -> Answer:
         """An output, with its numbers where the caller said, or flat in one of the two orders."""
-        moved, shape = self.moved_by(self.by_sample, number), self.outputs[number].shape
+        moved, shape = self.moved_by(self.by_sample, name), self.outputs[name].shape
         if self.later:
-            moved |= self.moved_by(self.later, number, self.second)
-        batch, time, is_said = self.given.batch, self.given.time, self._is_said(number)
+            moved |= self.moved_by(self.later, name, self.second)
+        batch, time, is_said = self.given.batch, self.given.time, self._is_said(name)
         found: list[tuple[Tensor | None, Tensor | None]] = [(None, None)]
         if is_said:
             at = self.said.at("time")
@@ -288,8 +276,8 @@ class Tables:
         elif len(shape) > 1 and shape[0] == batch * time:
             row = position(shape, 0)
             found = [(row // time, row % time), (row % batch, row // batch)]
-        samples = self.given.samples
-        answers = [Answer(number, is_said, samples, batch, moved, *pair) for pair in found]
+        known = name, [*shape], is_said, self.given.samples, batch, moved
+        answers = [Answer(*known, *pair) for pair in found]
         answer = min(answers, key=lambda one: int(one.foreign.sum()))
         if answer.is_reordered and self._order_is_returned(answer.reached):
             answer.foreign = torch.zeros_like(answer.reached)
@@ -298,20 +286,18 @@ class Tables:
     def _order_is_returned(self, reached: Tensor) -> bool:
         """Whether the model also hands out the order in which the rows are."""
         rows, samples = reached.int().argmax(1), torch.tensor(self.given.samples)
-        orders = [o for o in self.outputs if o.shape == (self.given.batch,) and not o.is_complex()]
+        orders = [o for o in self.outputs.values() if o.shape == (self.given.batch,)]
         pairs = [(rows, samples), (samples, rows)]
         return any(torch.equal(o[at].cpu(), to) for o in orders for at, to in pairs)
 
-    def _is_said(self, number: int) -> bool:
+    def _is_said(self, name: str) -> bool:
         """Whether an output has its axes as the caller said; of a square one, such as attention
         weights over the batch, nobody can tell, unless there is no other."""
-        place, batch = self.said.at("batch"), self.given.batch
-        shapes = [tuple(output.shape) for output in self.outputs]
-        long = [shape for shape in shapes if len(shape) >= len(self.said.names)]
-        fitting = {shape for shape in long if shape[place] == batch}
-        return shapes[number] in fitting and (
-            shapes[number] != (batch, batch) or fitting == {(batch, batch)}
-        )
+        place, batch, axes = self.said.at("batch"), self.given.batch, len(self.said.names)
+        shapes = {name: tuple(output.shape) for name, output in self.outputs.items()}
+        fitting = {one for one in shapes.values() if len(one) >= axes and one[place] == batch}
+        unclear = {(batch, batch)} if fitting != {(batch, batch)} else set()
+        return shapes[name] in fitting - unclear
 
     @cached_property
     def answer(self) -> Answer | None:
@@ -331,15 +317,9 @@ class Tables:
         every = len(self.given.samples)
         return [one for one in apart if one.owners is not None or len(one.reaching) == every]
 
-    def name_of(self, number: int) -> str:
-        """An output by its name: "the output", or "`output[0]`" of several."""
-        name = self.base.names[number] if number < len(self.base.names) else ""
-        return f"`output{name}`" if name else "the output"
-
-    number = property(lambda self: self.answer.number if self.answer else [*self.floats, 0][0])
-    output = property(lambda self: self.name_of(self.number))
-    shape = property(lambda self: [*self.outputs[self.number].shape] if self.outputs else [])
-
+    name = property(lambda self: self.answer.name if self.answer else [*self.floats, ""][0])
+    output = property(lambda self: f"`output{self.name}`" if self.name else "the output")
+    shape = property(lambda self: [*self.outputs[self.name].shape] if self.outputs else [])
     owners = property(lambda self: self.answer.owners if self.answer is not None else None)
     steps = property(lambda self: self.answer.steps if self.answer is not None else None)
 
@@ -361,7 +341,7 @@ class Tables:
         """A step of an answer and a later time step of x that reaches it, where there are any."""
         if self.steps is None:
             return None
-        pairs = zip(self.moved_by(self.by_time, self.number), self.given.times, strict=True)
+        pairs = zip(self.moved_by(self.by_time, self.name), self.given.times, strict=True)
         first = [(int(self.steps[one].min()), late) for one, late in pairs if one.any()]
         return next((pair for pair in reversed(first) if pair[0] < pair[1]), None)
 
@@ -371,9 +351,9 @@ class Tables:
         longer = self.given.longer()
         if longer is None or self.owners is None:
             return None
-        before = self.outputs[self.number]
+        before = self.outputs[self.name]
         try:
-            by = change(self.run(longer).outputs[self.number], before)
+            by = change(self.run(longer).outputs[self.name], before)
         except Exception:  # written for one length
             return None
         return by > 1e-4 * max(largest(before.abs()), 1e-3)
@@ -383,7 +363,7 @@ class Tables:
     @cached_property
     def asked(self) -> Run:
         """A run with a graph to ask; one of nothing where the model cannot be run so."""
-        nothing = Run(None, [], [], [])
+        nothing = Run(None, {}, [])
         try:
             run = self.run(self.given.value, ask=True)
         except Exception:
@@ -409,7 +389,8 @@ class Tables:
 
     def reads_of(self, mask: Tensor) -> list[Read]:
         """What the marked numbers of the answer read of each walk."""
-        return self.reads([o * mask.to(o) for o in self.asked.outputs[self.number :][:1]])
+        outputs = self.asked.outputs.items()
+        return self.reads([o * mask.to(o) for name, o in outputs if name == self.name])
 
     @cached_property
     def sample_reads(self) -> list[list[Read]]:
@@ -431,12 +412,21 @@ class Tables:
     @cached_property
     def all_reads(self) -> list[Read]:
         """What all outputs together read of each walk; nothing where no gradient gets through."""
-        said = [one.number for one in self.answers if one.is_said] or self.floats
-        return self.reads([o for k, o in enumerate(self.asked.outputs) if k in said])
+        said = [one.name for one in self.answers if one.is_said] or self.floats
+        return self.reads([o for name, o in self.asked.outputs.items() if name in said])
+
+
+def _met(calls: list[Call], part: str, runs: list[Run]) -> Tensor:
+    """[runs, steps, cols, features]: what of the inputs or states of calls each run changed."""
+    by = []
+    for run in runs:
+        met = [(getattr(run.like(call), part), getattr(call, part)) for call in calls]
+        by.append(torch.cat([change(after, before) for after, before in met]))
+    return changed(by, torch.cat([getattr(call, part) for call in calls]))
 
 
 def _differ(one: Run, other: Run) -> bool:
-    pairs = zip(one.outputs, other.outputs, strict=False)
+    pairs = zip(one.outputs.values(), other.outputs.values(), strict=False)
     return any(a.shape != b.shape or largest(change(a, b)) > 0 for a, b in pairs)
 
 
