@@ -146,22 +146,6 @@ class Given:
 
         return tree_map(of, self.value)
 
-    def longer(self) -> Any:
-        """x with one more pad behind each sample; None where it holds none to copy."""
-        if self.packed is not None or self.pads_left or not self.pads.any():
-            return None
-        sample, time = self.pads.nonzero()[0].tolist()
-
-        def of(value: Any) -> Any:
-            if id(value) not in self._others:
-                return value
-            rows = self.canonical(value)
-            pad = rows[sample, time].expand(len(rows), 1, *rows.shape[2:])
-            joined = torch.cat((rows, pad), 1)
-            return joined.movedim([0, 1], [*map(self.axes.at, self.lead)]).contiguous()
-
-        return tree_map(of, self.value)
-
     def handed(self, value: Any) -> Any:
         """A copy to hand to the model, packed again where x was packed."""
         if self.packed is None or self.lengths is None:

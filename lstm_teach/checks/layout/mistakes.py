@@ -180,7 +180,7 @@ def numbers_dealt_out(t: Tables) -> Found:
         spread = all(steps and 2 * (steps[-1] - steps[0]) >= walk.steps > 1 for steps in met)
         is_x = sum(call.inputs.numel() for call in walk.calls) == t.given.main.numel()
         split = most(walk.times.any(1), 0) > 1 and most(walk.times, -1) > 1
-        if not split or not (spread or is_x) or any(map(t.in_step, t.walks)):
+        if not split or not (spread or is_x) or t.in_step(walk):
             return None
     found = holes(t, walk)
     turned = said("not turned" if found["place"] == found["at"] else "turned", **found)
@@ -273,16 +273,11 @@ def part_of_a_walk_read(t: Tables) -> Found:
 
 
 def pads_reach_steps(t: Tables) -> Found:
-    """One more pad changes every real step of a short sample, in a layer of two directions."""
-    walk = next((w for w in t.walks if w.call.directions == 2 and t.in_step(w)), None)
-    moved, owners, steps = t.by_longer_pads, t.owners, t.steps
-    if moved is None or walk is None or steps is None or t.given.lengths is None:
+    """Steps of a short sample read a way back that begins in the pads."""
+    if t.reads_pads is None or t.steps is None or t.given.lengths is None:
         return None
-    for sample, length in enumerate(t.given.lengths.tolist()):
-        reached = steps[moved & (owners == sample)].unique()
-        if length < t.given.time and int((reached < length).sum()) == length:
-            return "pads reach steps", walk, {"sample": sample}
-    return None
+    sample, walk = t.reads_pads
+    return ("pads reach steps", walk, {"sample": sample}) if walk.call.directions == 2 else None
 
 
 def sees_the_answer(t: Tables) -> Found:

@@ -13,7 +13,7 @@ from lstm_teach.checks.layout.words import said
 
 def praise(t: Tables) -> str:
     """What is right, in sentences; what may be meant otherwise comes first."""
-    answer, given, moved, owners = t.answer, t.given, t.by_longer_pads, t.owners
+    answer, given, owners = t.answer, t.given, t.owners
     is_summary = answer is not None and answer.steps is None and "time" not in t.said.names
     found: list[str] = []
 
@@ -23,9 +23,8 @@ def praise(t: Tables) -> str:
     reaching = answer.reaching if answer is not None else range(len(given.samples))
     for number in sorted({*range(len(given.samples))} - {*reaching})[:1]:
         say("sample unused", sample=given.samples[number])
-    if moved is not None and owners is not None and is_summary:
-        for sample in sorted({*places(given.pads.any(1))} & {*owners[moved].tolist()})[:1]:
-            say("pads reach answers", sample=sample)
+    if t.reads_pads is not None and is_summary:
+        say("pads reach answers", sample=t.reads_pads[0])
     if t.judged:
         named = ", ".join(_named(t, one.name) for one in t.judged)
         say("apart", where="the output" if len(t.outputs) == 1 else named)

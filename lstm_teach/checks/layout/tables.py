@@ -345,19 +345,6 @@ class Tables:
         first = [(int(self.steps[one].min()), late) for one, late in pairs if one.any()]
         return next((pair for pair in reversed(first) if pair[0] < pair[1]), None)
 
-    @cached_property
-    def by_longer_pads(self) -> Tensor | None:
-        """[*shape]: which numbers of the answer one more pad in x changes, if it can have one."""
-        longer = self.given.longer()
-        if longer is None or self.owners is None:
-            return None
-        before = self.outputs[self.name]
-        try:
-            by = change(self.run(longer).outputs[self.name], before)
-        except Exception:  # written for one length
-            return None
-        return by > 1e-4 * max(largest(before.abs()), 1e-3)
-
     # ---- who reads what ----------------------------------------------------------------------
 
     @cached_property
@@ -408,6 +395,21 @@ class Tables:
         parts = [call.walked(call.entered[0], call.packed), *states]
         found = [self.reads([part[:, sample] for part in parts]) for sample in self.given.samples]
         return found if all(found) else []
+
+    @cached_property
+    def reads_pads(self) -> tuple[int, Walk] | None:
+        """A sample whose answer reads what a walk has made of the pads behind it, and the walk."""
+        pads = self.given.pads & (not self.given.pads_left)
+        for number, walk in enumerate(self.walks if pads.any() else ()):
+            is_open = walk.call.packed is None and self.in_step(walk)
+            for sample, reads in zip(
+                self.given.samples, self.sample_reads if is_open else (), strict=False
+            ):
+                # the way back begins in the pads
+                way, back = reads[number].ways[0].any(1), reads[number].ways[1:].any()
+                if pads[sample].any() and (back or (way & pads[sample]).any()):
+                    return sample, walk
+        return None
 
     @cached_property
     def all_reads(self) -> list[Read]:
