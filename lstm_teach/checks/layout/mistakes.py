@@ -2,7 +2,7 @@
 
 A rule counts over rows and columns of the tables, and gives the name of its entry in
 `mistakes.txt`, the walk that it speaks of, and what fills the holes of its own; or None where it is
-not this mistake. The first that fits is told, in the order of the two lists at the end. There are
+not this mistake. The first that fits is told, in the order of the list at the end. There are
 three families: what a layer walks along, what a `view` cuts (and what is mixed else), which part of
 a layer's way an answer reads.
 """
@@ -27,13 +27,16 @@ def holes(t: Tables, walk: Walk | None) -> dict[str, Any]:
     found |= {"output": t.output, "shape": t.shape, "ends": said("end of any")}
     if walk is None:
         return found
-    found |= {"layer": walk.name, "made": walk.made, "steps": walk.steps, "cols": walk.cols}
-    found |= {"top": walk.top, "last": "out[:, -1]" if walk.call.batch_first else "out[-1]"}
+    call = walk.call
+    found |= {"layer": walk.name, "steps": walk.steps, "cols": walk.cols}
+    found |= {"made": call.kind if call.name == call.kind else f"{call.name} = {call.kind}"}
+    found |= {"top": "torch.cat((h_n[-2], h_n[-1]), dim=1)" if call.directions == 2 else "h_n[-1]"}
+    found |= {"last": "out[:, -1]" if call.batch_first else "out[-1]"}
     found |= {"flag": ", batch_first=True" * given.axes.is_batch_first, "at": given.axes.at("time")}
-    found |= {"place": int(walk.call.batch_first), "width": 1 if flat else given.main.shape[-1]}
+    found |= {"place": int(call.batch_first), "width": 1 if flat else given.main.shape[-1]}
     found |= {"given": "x.unsqueeze(-1)" if flat else "x"}
-    end = "both" if walk.call.directions == 2 else "packed" if walk.call.packed else "all"
-    return found | {"ends": said(f"end of {'a loop' if walk.call.is_cell else end}", **found)}
+    end = "both" if call.directions == 2 else "packed" if call.packed else "all"
+    return found | {"ends": said(f"end of {'a loop' if call.is_cell else end}", **found)}
 
 
 def _as_it_is(t: Tables, walk: Walk) -> str:
@@ -48,7 +51,7 @@ def _as_it_is(t: Tables, walk: Walk) -> str:
 def one_long_sequence(t: Tables) -> Found:
     """One sequence only, and the samples are its steps, or pieces of it."""
     walk = t.badly_fed
-    if walk is None or walk.cols != 1 or most(walk.samples, -1) > 1:
+    if walk is None or not t.mixes or walk.cols != 1 or most(walk.samples, -1) > 1:
         return None
     if walk.call.is_cell:
         fix = said("all samples at once")
@@ -82,7 +85,7 @@ def walks_along_the_batch(t: Tables) -> Found:
 
 def loops_along_the_batch(t: Tables) -> Found:
     """No layer of torch's inside; samples reach one another, and no time step another's place."""
-    for one in t.answers if not t.walks and t.given.time > 2 else ():
+    for one in t.answers if t.mixes and not t.walks and t.given.time > 2 else ():
         moved, times = t.moved_by(t.by_time, one.name), t.given.times
         axes = [axis for axis, size in enumerate(moved.shape[1:]) if size == t.given.time]
         is_last = not axes and int(any_of(moved, 1).sum()) == 1
@@ -144,7 +147,7 @@ def cut_on_the_way(t: Tables) -> Found:
     bad = t.bad_walk
     reads = t.sample_reads if bad is None else t.entry_reads(bad)
     earlier = t.walks if bad is None else t.walks[: t.walks.index(bad)]
-    for number, walk in reversed(list(enumerate(earlier if reads else ()))):
+    for number, walk in reversed(list(enumerate(earlier if reads and t.mixes else ()))):
         states = torch.stack([of_sample[number].state for of_sample in reads])
         steps = torch.stack([of_sample[number].steps for of_sample in reads])
         if bad is None and (steps.any(1) & ~walk.owners.T).any():
@@ -207,7 +210,7 @@ def steps_read_elsewhere(t: Tables) -> Found:
 
 def mixed_else(t: Tables) -> Found:
     """Samples come into one another's inputs or answers, in a way without a name."""
-    if not any(output.numel() > 1 for output in t.outputs.values()):
+    if not t.mixes or not any(output.numel() > 1 for output in t.outputs.values()):
         return None
     if t.bad_walk is not None:
         return "mixed before", t.bad_walk, {}
@@ -243,7 +246,7 @@ def read_behind_the_end(t: Tables) -> Found:
         if is_behind:
             end = ("end of a direction", "end of two directions")[walk.call.directions - 1]
             found = {"sample": given.samples[short[0]], "real": real[0]}
-            return name, walk, found | {"own_end": said(end, top=walk.top)}
+            return name, walk, found | {"own_end": said(end, **holes(t, walk))}
     return None
 
 
@@ -296,53 +299,41 @@ def no_prediction(t: Tables) -> Found:
     return ("no prediction", None, {}) if t.mixes or not (t.outputs or t.walks) else None
 
 
-def too_small(t: Tables) -> Found:
-    """Mistakes hide in these sizes."""
-    given = t.given
-    few_steps = "time" in given.lead and given.time < 3
-    if len(given.lead) == 2 and given.batch == given.time:
+def undecided(t: Tables) -> Found:
+    """Mistakes hide in these sizes, or what is to be causal has no steps."""
+    lead, batch, time, name = t.given.lead, t.given.batch, t.given.time, ""
+    if len(lead) == 2 and batch == time:
         name = "square"
-    elif few_steps or ("batch" in given.lead and given.batch < 2):
-        name = "few steps" if few_steps else "few samples"
-    else:
-        return None
-    return name, None, {"example": given.example(batch=4, time=7)}
+    elif "time" in lead and time < 3:
+        name = "few steps"
+    elif "batch" in lead and batch < 2:
+        name = "few samples"
+    elif t.causal and t.steps is None:
+        name = "no steps"
+    return (name, None, {"example": t.given.example(batch=4, time=7)}) if name else None
 
 
-def no_steps(t: Tables) -> Found:
-    """What is to be causal has no steps."""
-    return ("no steps", None, {}) if t.causal and t.steps is None else None
-
-
-WHERE_SAMPLES_MIX = (
+RULES = (
     one_long_sequence,
     walks_along_the_batch,
     loops_along_the_batch,
     cut_on_the_way,
     numbers_dealt_out,
     mixed_else,
-    no_prediction,
-)
-WHERE_THEY_KEEP_APART = (
-    walks_along_the_batch,
+    no_prediction,  # from here on samples keep apart
     axes_come_out_swapped,
     one_sample_is_left,
     never_walks,
-    numbers_dealt_out,
     steps_read_elsewhere,
     read_behind_the_end,
     pads_reach_steps,
     part_of_a_walk_read,
     sees_the_answer,
-    no_prediction,
-    too_small,
-    no_steps,
+    undecided,
 )
 
 
 def first_that_fits(t: Tables) -> Found:
     """What the first rule that fits the tables has found."""
-    if t.is_dead:
-        return "nothing matters", None, {}
-    rules = WHERE_SAMPLES_MIX if t.mixes else WHERE_THEY_KEEP_APART
-    return next(filter(None, (rule(t) for rule in rules)), None)
+    dead = ("nothing matters", None, {}) if t.is_dead else None
+    return dead or next(filter(None, (rule(t) for rule in RULES)), None)

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd import grad
 
 from lstm_teach.checks.layout.calling import output_tensors
@@ -64,17 +64,6 @@ class Walk:
     ends = property(lambda self: torch.stack([call.ends for call in self.calls]).sum(0))
     owners = property(lambda self: self.samples.any(0) | self.states.any(0))
 
-    @property
-    def made(self) -> str:
-        """The line that makes the layer, as far as its arguments."""
-        return f"{self.name} = {self.call.kind}" if self.name != self.call.kind else self.name
-
-    @property
-    def top(self) -> str:
-        """The final state of the top layer, in code."""
-        both = self.call.directions == 2
-        return "torch.cat((h_n[-2], h_n[-1]), dim=1)" if both else "h_n[-1]"
-
     def steps_of(self, time: int) -> list[int]:
         """The steps that one of the looked-at time steps of x reaches."""
         return places(self.times[..., time].any(1))
@@ -93,22 +82,21 @@ class Read:
 
     def __init__(self, walk: Walk, marks: dict[tuple[int, str], Tensor]) -> None:
         """Take the marks of the walk's calls, by their places and by what of them is read."""
-        cols, directions = torch.arange(walk.cols), walk.call.directions
         self.output = torch.cat([marks[call.place, "output"] for call in walk.calls])
         self.state = torch.zeros(walk.call.rows, walk.cols, dtype=torch.bool)
-        self.c, halves = False, []
+        self.c, parts = False, []
         for call in walk.calls:
             kept = [marks[call.place, key].any(-1) for key in "hc" if (call.place, key) in marks]
             self.c |= (call.place, "c") in marks and bool(kept[-1].any())
             state = torch.stack([torch.zeros_like(self.state), *kept]).any(0)
-            output = marks[call.place, "output"].chunk(directions, -1)
-            ways = torch.stack([half.any(-1) for half in output])
-            ends = [call.ends - 1, torch.zeros_like(cols)]
-            for way, end, row in zip(ways, ends, state[-directions:], strict=False):
-                way[end, cols] |= row
             self.state |= state
-            halves.append(ways)
-        self.ways = torch.cat(halves, 1)
+            halves = marks[call.place, "output"].chunk(walk.call.directions, -1)
+            step = torch.arange(len(halves[0]))[:, None]
+            ends = zip(
+                halves, (step == call.ends - 1, step == 0), state[-len(halves) :], strict=False
+            )
+            parts.append(torch.stack([half.any(-1) | is_end & row for half, is_end, row in ends]))
+        self.ways = torch.cat(parts, 1)
 
     steps = property(lambda self: self.output.any(-1))
     is_any = property(lambda self: bool(self.output.any() or self.state.any()))
@@ -120,17 +108,15 @@ class Answer:
 
     Attributes:
         name: how the learner reaches it behind `output`.
-        shape: its shape.
         is_said: whether its axes are as the caller said.
         samples: the looked-at samples of x.
-        batch: how many there are.
+        batch: how many samples x has.
         moved: [samples, *shape]: which of its numbers each of these changes.
         owners: [*shape], whose sample each of its numbers is; None where nobody knows its axes.
         steps: [*shape], which time step each of them is; None without a time axis.
     """
 
     name: str
-    shape: list[int]
     is_said: bool
     samples: list[int]
     batch: int
@@ -162,14 +148,7 @@ class Tables:
     """Everything that is measured on one x; much of it computed when first asked for."""
 
     def __init__(
-        self,
-        model: nn.Module,
-        given: Given,
-        said: Axes,
-        call: Any,
-        there: Any,
-        rewind: Any,
-        causal: bool,
+        self, model: Any, given: Given, said: Axes, call: Any, there: Any, rewind: Any, causal: bool
     ) -> None:
         """Keep what is to be run, where it is at home; `begin` and `go_on` run it."""
         self.model, self.given, self.said, self.causal = model, given, said, causal
@@ -276,7 +255,7 @@ class Tables:
         elif len(shape) > 1 and shape[0] == batch * time:
             row = position(shape, 0)
             found = [(row // time, row % time), (row % batch, row // batch)]
-        known = name, [*shape], is_said, self.given.samples, batch, moved
+        known = name, is_said, self.given.samples, batch, moved
         answers = [Answer(*known, *pair) for pair in found]
         answer = min(answers, key=lambda one: int(one.foreign.sum()))
         if answer.is_reordered and self._order_is_returned(answer.reached):
@@ -400,15 +379,13 @@ class Tables:
     def reads_pads(self) -> tuple[int, Walk] | None:
         """A sample whose answer reads what a walk has made of the pads behind it, and the walk."""
         pads = self.given.pads & (not self.given.pads_left)
-        for number, walk in enumerate(self.walks if pads.any() else ()):
-            is_open = walk.call.packed is None and self.in_step(walk)
-            for sample, reads in zip(
-                self.given.samples, self.sample_reads if is_open else (), strict=False
-            ):
-                # the way back begins in the pads
-                way, back = reads[number].ways[0].any(1), reads[number].ways[1:].any()
-                if pads[sample].any() and (back or (way & pads[sample]).any()):
-                    return sample, walk
+        walks = [n for n, w in enumerate(self.walks) if w.call.packed is None and self.in_step(w)]
+        reads = self.sample_reads if pads.any() else []
+        for sample, of_sample in zip(self.given.samples, reads, strict=False):
+            for number in walks if pads[sample].any() else ():
+                forward, *backward = of_sample[number].ways.any(2)
+                if (forward & pads[sample]).any() or any(way.any() for way in backward):
+                    return sample, self.walks[number]  # the way back begins in the pads
         return None
 
     @cached_property
