@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from lstm_teach.checks.layout.check import Names, examine, report_on
-from lstm_teach.checks.layout.saying import ends_read, steps_read
-from lstm_teach.checks.layout.tables import Tables
+from lstm_teach.checks.layout.saying import ENDS, ends_read, evidence, steps_read
+from lstm_teach.checks.layout.tables import Answer, Tables
 from lstm_teach.checks.layout.words import said, told
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
@@ -46,6 +46,11 @@ def check_last_state(
 
 
 def _judged(t: Tables) -> Report:
+    rows = [one for one in t.answers if one.is_said and t.outputs[one.name].dim() < 3]
+    if not t.mixes and len(t.answers) > 1:
+        if not rows:
+            return told("no rows", evidence(t))
+        t.answer = next((one for one in rows if _uses_readout(t, one)), rows[0])
     report = report_on(t)
     if not report.ok:
         return report
@@ -58,29 +63,30 @@ def _judged(t: Tables) -> Report:
 
 def _wrong(t: Tables) -> tuple[str, dict[str, Any]] | None:
     """What is wrong, by its name, and what fills its holes; None where the ends are read."""
-    if not t.sample_reads or not t.walks:
+    if not t.sample_reads or not t.walks or t.answer is None:
         return "gradients end", {}
-    read = [n for n, _ in enumerate(t.walks) if all(r[n].is_any for r in t.sample_reads)]
-    if not read:
+    if not t.read:
         return "no layer read", {}
-    if not _uses(t, getattr(t.model, "readout", None)):
+    if not _uses_readout(t, t.answer):
         return "readout unused", {"shape": t.shape}
-    walk = t.walks[read[-1]]
-    if any(of_sample[read[-1]].c for of_sample in t.sample_reads):
+    number = t.read[-1]
+    walk, found = t.walks[number], ends_read(t, number)
+    if any(of_sample[number].c for of_sample in t.sample_reads):
         return "reads c", {}
-    found = ends_read(t, read[-1])
-    if all(one == ["end"] * walk.call.directions for one in found):
+    ends = ENDS[: walk.call.directions]
+    if all(one == ends for one in found):
         return None
-    name = "not both ends" if walk.call.directions == 2 else "not the end"
-    return name, {"steps": steps_read(walk, found), "layer": walk.name}
+    name = "not both ends" if len(ends) == 2 else "not the end"
+    return name, {"steps": steps_read(found), "layer": walk.name}
 
 
-def _uses(t: Tables, layer: Any) -> bool:
-    """Whether the answer depends on the weights of a linear layer; True of anything else."""
+def _uses_readout(t: Tables, answer: Answer) -> bool:
+    """Whether an answer depends on the weights of a linear layer `readout`; True without one."""
+    layer = getattr(t.model, "readout", None)
     weights = [*layer.parameters()] if isinstance(layer, nn.Linear) else []
-    answer = t.asked.outputs.get(t.name, torch.zeros(1))
     weights = [weight for weight in weights if weight.requires_grad]
-    if not weights or not answer.requires_grad:
+    output = t.asked.outputs.get(answer.name, torch.zeros(1))
+    if not weights or not output.requires_grad:
         return True
-    found = torch.autograd.grad(answer.sum(), weights, retain_graph=True, allow_unused=True)
+    found = torch.autograd.grad(output.sum(), weights, retain_graph=True, allow_unused=True)
     return any(one is not None for one in found)

@@ -7,8 +7,11 @@ from typing import Any
 import torch
 
 from lstm_teach.checks.layout.calling import parameters_of
-from lstm_teach.checks.layout.tables import Tables, Walk, places
+from lstm_teach.checks.layout.tables import Tables, places
 from lstm_teach.checks.layout.words import said
+
+ENDS = ["the last step", "step 0"]
+"""Where each direction of a layer ends, in words."""
 
 
 def praise(t: Tables) -> str:
@@ -34,12 +37,9 @@ def praise(t: Tables) -> str:
         if walk.steps > 1 and len({*map(tuple, met)}) > 1:
             is_turned = min(met[0]) > max(met[-1])
             say(f"along time{', turned' * is_turned}", layer=walk.name, axis=axis)
-    for number, walk in reversed(list(enumerate(t.walks))):
-        reads = [of_sample[number] for of_sample in t.sample_reads]
-        is_read = bool(reads) and all(read.is_any for read in reads)
-        if is_summary and walk.steps > 1 and is_read:
-            say("steps read", steps=steps_read(walk, ends_read(t, number)), layer=walk.name)
-            break
+    read = [n for n in t.read if is_summary and t.walks[n].steps > 1]
+    if read:
+        say("steps read", steps=steps_read(ends_read(t, read[-1])), layer=t.walks[read[-1]].name)
     others = t.shape[len(t.said.names) :] if is_summary else []
     if given.time > 2 and given.time in others:
         say("unnamed time", axis=len(t.said.names) + others.index(given.time), output=t.output)
@@ -53,37 +53,36 @@ def praise(t: Tables) -> str:
     return " ".join(found) or said("no doubt")
 
 
-def ends_read(t: Tables, number: int) -> list[list[Any]]:
-    """For each looked-at sample what is read of each direction of a walk: "end", or the steps."""
+def ends_read(t: Tables, number: int) -> list[list[str]]:
+    """For each looked-at sample what is read of each direction of a walk, in words; one of `ENDS`
+    where it is read where it ends."""
     given, walk, found = t.given, t.walks[number], []
     is_whole = walk.call.packed is not None or t.in_step(walk)
     lengths = given.lengths if is_whole and not given.pads_left else None
     for sample, reads in zip(given.samples, t.sample_reads, strict=True):
-        ways: list[Any] = []
+        ways = []
         for direction, way in enumerate(reads[number].ways):
             ends = walk.ends[way.any(0)] if lengths is None else lengths[[sample]]
             steps = places(way.any(1))
-            is_end = {*steps} == ({0} if direction else {*(ends - 1).tolist()})
-            ways.append("end" if steps and is_end else tuple(steps))
+            text = f"steps {', '.join(map(str, steps))}" if steps else ""
+            if steps and {*steps} == ({0} if direction else {*(ends - 1).tolist()}):
+                text = ENDS[direction]
+            elif len(steps) == 1:
+                text = f"step {steps[0]} alone"
+            elif steps and len(steps) == steps[-1] - steps[0] + 1:
+                text = f"steps {steps[0]} to {steps[-1]}"
+            ways.append(text)
         found.append(ways)
     return found
 
 
-def steps_read(walk: Walk, found: list[list[Any]]) -> str:
-    """The steps that the answers of the looked-at samples read of a walk, in words."""
+def steps_read(found: list[list[str]]) -> str:
+    """What the answers of the looked-at samples read of a walk, in words."""
     named = []
-    for direction, name in enumerate(("forward", "backward")[: walk.call.directions]):
-        kinds = {one[direction] for one in found} - {()}
-        text = "steps of its own"
-        for steps in kinds if len(kinds) == 1 else ():
-            text = f"steps {', '.join(map(str, steps))}"
-            if steps == "end":
-                text = "step 0" if direction else "the last step"
-            elif len(steps) == 1:
-                text = f"step {steps[0]} alone"
-            elif len(steps) == steps[-1] - steps[0] + 1:
-                text = f"steps {steps[0]} to {steps[-1]}"
-        named += [text if walk.call.directions == 1 else f"{text} ({name})"] if kinds else []
+    for name, texts in zip(("forward", "backward"), zip(*found, strict=True), strict=False):
+        kinds = {*texts} - {""}
+        text = kinds.pop() if len(kinds) == 1 else "steps of its own"
+        named += [text if len(found[0]) == 1 else f"{text} ({name})"] if any(texts) else []
     return " and ".join(named)
 
 

@@ -92,10 +92,9 @@ class Read:
             self.state |= state
             halves = marks[call.place, "output"].chunk(walk.call.directions, -1)
             step = torch.arange(len(halves[0]))[:, None]
-            ends = zip(
-                halves, (step == call.ends - 1, step == 0), state[-len(halves) :], strict=False
-            )
-            parts.append(torch.stack([half.any(-1) | is_end & row for half, is_end, row in ends]))
+            ends = step == call.ends - 1, step == 0
+            ways = zip(halves, ends, state[-len(halves) :], strict=False)
+            parts.append(torch.stack([half.any(-1) | end & row for half, end, row in ways]))
         self.ways = torch.cat(parts, 1)
 
     steps = property(lambda self: self.output.any(-1))
@@ -364,6 +363,12 @@ class Tables:
         samples = [] if self.owners is None else self.given.samples
         found = [self.reads_of(self.owners == sample) for sample in samples]
         return found if all(found) else []
+
+    @cached_property
+    def read(self) -> list[int]:
+        """The numbers of the walks of which the answer of every looked-at sample reads."""
+        pairs = enumerate(zip(*self.sample_reads, strict=True))
+        return [number for number, reads in pairs if all(one.is_any for one in reads)]
 
     def entry_reads(self, walk: Walk) -> list[list[Read]]:
         """What enters a walk for each looked-at sample reads of the walks, [samples][walks]."""
