@@ -99,18 +99,6 @@ def loops_along_the_batch(t: Tables) -> Found:
     return None
 
 
-def axes_come_out_swapped(t: Tables) -> Found:
-    """An output has time where the batch was said to be, and the batch, unmixed, elsewhere."""
-    place = t.said.at("batch")
-    if t.answer is None or t.owners is not None or t.shape[place : place + 1] != [t.given.time]:
-        return None
-    states = [[*c.taps[key][0].shape] for c in t.asked.calls for key in "hc" if key in c.taps]
-    for axis, size in enumerate(t.shape if t.shape not in states else ()):
-        if size == t.given.batch and follows(t.answer.moved, axis, t.given.samples):
-            return "comes out swapped", None, {"axis": axis, "place": place}
-    return None
-
-
 def never_walks(t: Tables) -> Found:
     """x has a time axis, and no recurrent layer ever makes a second step.
 
@@ -136,14 +124,21 @@ def never_walks(t: Tables) -> Found:
 # ---- what a view cuts, and what is mixed else -------------------------------------------------
 
 
-def one_sample_is_left(t: Tables) -> Found:
-    """One sample reaches the whole output, and no other any of it."""
+def batch_comes_out_elsewhere(t: Tables) -> Found:
+    """No output has the batch where it was said to be: one sample reaches all of it and no other
+    any, or time stands there, and the batch, unmixed, on another axis."""
+    samples, place = t.given.samples, t.said.at("batch")
     if t.answer is None or t.owners is not None or t.bad_walk is not None:
         return None
-    if len(t.given.samples) < 2 or len(t.answer.reaching) != 1:
-        return None
-    sample = t.given.samples[t.answer.reaching[0]]
-    return "one sample is left", next(reversed(t.walks), None), {"sample": sample}
+    if len(t.answer.reaching) == 1 < len(samples):
+        walk = next(reversed(t.walks), None)
+        return "one sample is left", walk, {"sample": samples[t.answer.reaching[0]]}
+    states = [[*c.taps[key][0].shape] for c in t.asked.calls for key in "hc" if key in c.taps]
+    has_time = t.shape[place : place + 1] == [t.given.time] and t.shape not in states
+    for axis, size in enumerate(t.shape if has_time else ()):
+        if size == t.given.batch and follows(t.answer.moved, axis, samples):
+            return "comes out swapped", None, {"axis": axis, "place": place}
+    return None
 
 
 def cut_on_the_way(t: Tables) -> Found:
@@ -280,20 +275,16 @@ def part_of_a_walk_read(t: Tables) -> Found:
     return None
 
 
-def pads_reach_steps(t: Tables) -> Found:
-    """Steps of a short sample read a way back that begins in the pads."""
-    if t.reads_pads is None or t.steps is None or t.given.lengths is None:
-        return None
-    sample, walk = t.reads_pads
-    return ("pads reach steps", walk, {"sample": sample}) if walk.call.directions == 2 else None
-
-
-def sees_the_answer(t: Tables) -> Found:
-    """An answer that must see no later time step sees one."""
-    if not t.causal or t.sees_later is None:
-        return None
-    early, late = t.sees_later
-    return "sees the answer", None, {"early": early, "late": late}
+def steps_see_too_much(t: Tables) -> Found:
+    """Steps read a way back that begins in the pads, or one sees a later step that it must not."""
+    if t.reads_pads is not None and t.steps is not None and t.given.lengths is not None:
+        sample, walk = t.reads_pads
+        if walk.call.directions == 2:
+            return "pads reach steps", walk, {"sample": sample}
+    if t.causal and t.sees_later is not None:
+        early, late = t.sees_later
+        return "sees the answer", None, {"early": early, "late": late}
+    return None
 
 
 # ---- what keeps it from being judged ----------------------------------------------------------
@@ -327,14 +318,12 @@ RULES = (
     numbers_dealt_out,
     mixed_else,
     no_prediction,  # from here on samples keep apart
-    axes_come_out_swapped,
-    one_sample_is_left,
+    batch_comes_out_elsewhere,
     never_walks,
     steps_read_elsewhere,
     read_behind_the_end,
-    pads_reach_steps,
     part_of_a_walk_read,
-    sees_the_answer,
+    steps_see_too_much,
     undecided,
 )
 

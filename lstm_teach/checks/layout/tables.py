@@ -291,9 +291,11 @@ class Tables:
     @property
     def judged(self) -> list[Answer]:
         """The outputs in which samples keep apart; those without owners, if all reach them."""
-        apart = [one for one in self.answers if not one.mixes]
         every = len(self.given.samples)
-        return [one for one in apart if one.owners is not None or len(one.reaching) == every]
+        known = [
+            one for one in self.answers if one.owners is not None or len(one.reaching) == every
+        ]
+        return [one for one in known if not one.mixes]
 
     name = property(lambda self: self.answer.name if self.answer else [*self.floats, ""][0])
     output = property(lambda self: f"`output{self.name}`" if self.name else "the output")
