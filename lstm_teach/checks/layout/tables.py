@@ -235,7 +235,7 @@ class Tables:
     def moved_by(self, runs: list[Run], name: str, base: Run | None = None) -> Tensor:
         """[runs, *shape]: which numbers of an output each run changed."""
         before = (base or self.base).outputs[name]
-        return changed([change(run.outputs[name], before) for run in runs], before)
+        return changed([run.outputs[name] for run in runs], before)
 
     def _answer(self, name: str) -> Answer:
         """An output, with its numbers where the caller said, or flat in one of the two orders."""
@@ -280,22 +280,18 @@ class Tables:
     @cached_property
     def answer(self) -> Answer | None:
         """The output that speaks for the model: the first that surely mixes, or the first."""
-        said = [one for one in self.answers if one.is_said]
-        apart = [one for one in self.answers if not one.mixes and one.reaching]
+        known = [one for one in self.answers if one.owners is not None]
         # One that is reordered beside another is sorted by length and only used as a whole, such
         # as a mean for a KL term.
-        mixing = [one for one in said if one.mixes and (one is said[0] or not one.is_reordered)]
-        flat = [one for one in self.answers if one.owners is not None and not one.is_said]
-        return next(iter([*mixing, *(one for one in flat if one.mixes), *said, *apart]), None)
+        mixing = [one for one in known if one.mixes and (one is known[0] or not one.is_reordered)]
+        apart = [one for one in self.answers if not one.mixes and one.reaching]
+        return next(iter([*mixing, *known, *apart]), None)
 
     @property
     def judged(self) -> list[Answer]:
         """The outputs in which samples keep apart; those without owners, if all reach them."""
-        every = len(self.given.samples)
-        known = [
-            one for one in self.answers if one.owners is not None or len(one.reaching) == every
-        ]
-        return [one for one in known if not one.mixes]
+        apart, every = [one for one in self.answers if not one.mixes], len(self.given.samples)
+        return [one for one in apart if one.owners is not None or len(one.reaching) == every]
 
     name = property(lambda self: self.answer.name if self.answer else [*self.floats, ""][0])
     output = property(lambda self: f"`output{self.name}`" if self.name else "the output")
@@ -404,23 +400,28 @@ class Tables:
 
 def _met(calls: list[Call], part: str, runs: list[Run]) -> Tensor:
     """[runs, steps, cols, features]: what of the inputs or states of calls each run changed."""
-    by = []
-    for run in runs:
-        met = [(getattr(run.like(call), part), getattr(call, part)) for call in calls]
-        by.append(torch.cat([change(after, before) for after, before in met]))
-    return changed(by, torch.cat([getattr(call, part) for call in calls]))
+    after = [torch.cat([getattr(run.like(call), part) for call in calls]) for run in runs]
+    return changed(after, torch.cat([getattr(call, part) for call in calls]))
 
 
 def _differ(one: Run, other: Run) -> bool:
     pairs = zip(one.outputs.values(), other.outputs.values(), strict=False)
-    return any(a.shape != b.shape or largest(change(a, b)) > 0 for a, b in pairs)
+    return any(a.shape != b.shape or bool(changed([a], b, rounding=0).any()) for a, b in pairs)
 
 
-def changed(by: list[Tensor], before: Tensor) -> Tensor:
-    """[runs, *shape]: which numbers of a tensor runs changed by more than rounding."""
-    every = torch.stack([torch.zeros(before.shape), *by])
-    tiny = _ROUNDING * min(1.0, largest(before.float().abs().nan_to_num(0, 0, 0)))
-    return every[1:] > max(_FAINT * largest(every), tiny)
+def changed(after: list[Tensor], before: Tensor, rounding: float = _ROUNDING) -> Tensor:
+    """[runs, *shape]: which numbers of a tensor runs have changed by more than rounding.
+
+    A number counts where both are finite, and not where a run has no place for it.
+    """
+    by = torch.zeros(len(after), *before.shape)
+    for one, new in zip(by, after, strict=True):
+        both = tuple(slice(min(sizes)) for sizes in zip(new.shape, before.shape, strict=True))
+        is_number = before.is_floating_point()
+        one[both] = (new[both] - before[both]).abs() if is_number else new[both] != before[both]
+    by = by.nan_to_num(0, 0, 0)
+    tiny = rounding * min(1.0, largest(before.float().abs().nan_to_num(0, 0, 0)))
+    return by > max(_FAINT * largest(by), tiny)
 
 
 def position(shape: tuple[int, ...], axis: int) -> Tensor:
@@ -453,15 +454,3 @@ def places(marks: Tensor) -> list[int]:
 def largest(values: Tensor) -> float:
     """The largest value; zero of none."""
     return float(values.max()) if values.numel() else 0.0
-
-
-def change(after: Tensor, before: Tensor) -> Tensor:
-    """The absolute difference where both have a finite value; zero where only one has a place."""
-    difference = torch.zeros(before.shape)
-    both = tuple(slice(min(sizes)) for sizes in zip(after.shape, before.shape, strict=True))
-    if before.is_floating_point():
-        by = (after[both] - before[both]).abs().nan_to_num(0, 0, 0)
-    else:
-        by = after[both] != before[both]
-    difference[both] = by.float().cpu()
-    return difference
