@@ -111,6 +111,38 @@ def test_an_answer_beside_something_else_is_judged():
     assert check_last_state(Classifier(lambda m, x, _: (last_step(m, x, _), None)), X)
 
 
+@pytest.mark.parametrize(
+    "returned",
+    [
+        lambda out, h, c, answer: (answer, h),
+        lambda out, h, c, answer: (h, answer),
+        lambda out, h, c, answer: (h[-1], answer),
+        lambda out, h, c, answer: (out, answer, (h, c)),
+        lambda out, h, c, answer: {"steps": out, "logits": answer},
+        lambda out, h, c, answer: (c[-1], answer),
+    ],
+)
+@pytest.mark.parametrize("layers", [1, 3])  # with three, h_n is as long as the batch
+def test_of_several_outputs_the_one_through_the_readout_is_judged(returned, layers):
+    def read(model, x, step):
+        out, (h_n, c_n) = model.lstm(x)
+        return returned(out, h_n, c_n, model.readout(out[:, step]))
+
+    def of_step(step):
+        model = Classifier(lambda m, x, _: read(m, x, step))
+        model.lstm = nn.LSTM(16, 8, num_layers=layers, batch_first=True)
+        return check_last_state(model, X)
+
+    assert of_step(-1), of_step(-1)
+    assert of_step(4).verdict == "unrecognised"
+
+
+def test_outputs_without_a_row_for_each_sample_are_not_judged():
+    report = check_last_state(Classifier(lambda m, x, _: (m.lstm(x)[0], m.lstm(x)[1][0])), X)
+    assert report.verdict == "cannot_check"
+    assert "`call=" in report.message
+
+
 def test_c_is_not_h():
     report = check_last_state(Classifier(lambda m, x, _: m.readout(m.lstm(x)[1][1][-1])), X)
     assert report.headline == "the answer reads c"

@@ -26,7 +26,7 @@ def last_of_the_second_axis_without_batch_first():
     return case(Net(body, emb=nn.Embedding(V, IN), gru=nn.GRU(IN, H), fc=nn.Linear(H, K)), tokens())
 
 
-@example("last_step_wrong_axis")
+@example("view_scramble")
 def last_of_the_first_axis_square():
     def body(self, x):
         out, _ = self.lstm(x)
