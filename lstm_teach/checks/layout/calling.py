@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -21,7 +20,6 @@ from lstm_teach.layouts import parts_of
 LONGEST_FORWARD = 60.0
 """Seconds after which a forward pass counts as endless; a large model may be slow, and right."""
 
-_LENGTHS = re.compile(r"len|sizes")
 _STARTS = ("init_hidden", "initHidden", "init_state", "init_states")
 
 
@@ -41,7 +39,7 @@ def usual_call(model: nn.Module, x: Any, lengths: Tensor | None) -> Callable[[An
     wanted = [p.name for p in rest if p.default is p.empty]
     handed: dict[str, Tensor] = {}
     if lengths is not None and not isinstance(x, PackedSequence):
-        takers = [p.name for p in rest if _LENGTHS.search(p.name.lower())]
+        takers = [p.name for p in rest if "len" in p.name.lower() or "sizes" in p.name.lower()]
         handed = dict.fromkeys((takers or (wanted if len(wanted) == 1 else []))[:1], lengths)
     missing = " and ".join(f"`{name}`" for name in wanted if name not in handed)
     if missing:

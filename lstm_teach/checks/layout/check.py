@@ -116,8 +116,7 @@ def _lengths(lengths: Any) -> torch.Tensor | None:
     if lengths is None:
         return None
     with suppress(TypeError, ValueError, RuntimeError):
-        numbers = lengths if torch.is_tensor(lengths) else list(lengths)
-        given = torch.as_tensor(numbers, device="cpu").detach().cpu()
+        given = torch.as_tensor(lengths, device="cpu").detach()
         is_row = given.dim() == 1 and given.dtype is not torch.bool
         if is_row and given.eq(given.round()).all() and given.min() >= 1 and given.max() > 1:
             return given.long()

@@ -77,9 +77,9 @@ class Given:
             raise CannotTell(told("other lengths", count=len(lengths), longest=real, x=self))
         self.pads, self.pads_left = self._padding(model)
         self.longest = 0 if lengths is None else int(lengths.argmax())
-        ends = [] if lengths is None else [int(lengths.argmin()), self.longest]
+        shortest = 0 if lengths is None else int(lengths.argmin())
         # neighbours show a `view`
-        self.samples = self._looked_at("batch", self.batch, 1, *ends)
+        self.samples = self._looked_at("batch", self.batch, 1, shortest, self.longest)
         late = self.time - real if self.pads_left else 0
         self.times = [late + time for time in self._looked_at("time", real)]
         lead = self.canonical(self.main).shape[: len(self.lead)]
@@ -107,11 +107,9 @@ class Given:
         if len(self.lead) < 2:
             return none, False
         frames = self.canonical(self.main).reshape(self.batch, self.time, -1).cpu()
-        blank = (frames == 0).all(2)
-        if frames.shape[2] == 1 and not frames.is_floating_point():
-            indices = [m.padding_idx for m in model.modules() if isinstance(m, nn.Embedding)]
-            numbers = [number for number in indices if number is not None]
-            blank |= torch.isin(frames[..., 0], torch.tensor(numbers or [0]))
+        indices = {getattr(module, "padding_idx", None) for module in model.modules()} - {None}
+        numbers = {0} if self.main.is_floating_point() else {0} | indices
+        blank = torch.stack([frames.eq(number).all(2) for number in numbers]).any(0)
         blank = none if blank.all(1).any() else blank
         right = blank.flip(1).cumprod(1).flip(1).bool()
         is_left = not torch.equal(blank, right) and torch.equal(blank, blank.cumprod(1).bool())

@@ -51,9 +51,8 @@ class Call:
     kind = property(
         lambda self: f"nn.{next(k for k in KINDS if isinstance(self.module, k)).__name__}"
     )
-    layers = property(lambda self: getattr(self.module, "num_layers", 1))
     directions = property(lambda self: 2 if getattr(self.module, "bidirectional", False) else 1)
-    rows = property(lambda self: self.layers * self.directions)
+    rows = property(lambda self: getattr(self.module, "num_layers", 1) * self.directions)
 
     @property
     def batch_first(self) -> bool:

@@ -29,7 +29,8 @@ def praise(t: Tables) -> str:
     if t.reads_pads is not None and is_summary:
         say("pads reach answers", sample=t.reads_pads[0])
     if t.judged:
-        named = ", ".join(_named(t, one.name) for one in t.judged)
+        shapes = {one.name: list(t.outputs[one.name].shape) for one in t.judged}
+        named = ", ".join(f"{t.called(name)} {shape}" for name, shape in shapes.items())
         say("apart", where="the output" if len(t.outputs) == 1 else named)
     if t.walks and "time" in given.lead:
         walk, axis = t.walks[0], given.axes.at("time")
@@ -105,7 +106,7 @@ def not_checked(t: Tables) -> tuple[str, ...]:
     given, judged = t.given, {one.name for one in t.judged}
     is_apart = t.has_batch and not t.mixes
     rest = [name for name, o in t.outputs.items() if name not in judged and o.numel() > 1]
-    named = ", ".join(_named(t, name) for name in rest if is_apart)
+    named = ", ".join(f"{t.called(name)} {list(t.outputs[name].shape)}" for name in rest)
     scripted = any(isinstance(m, torch.jit.ScriptModule) for m in t.model.modules())
     wanted = [p.name for p in parameters_of(t.model) if p.default is not p.empty]
     names = [n for n in wanted if "mask" in n or ("len" in n and given.lengths is None)]
@@ -115,16 +116,10 @@ def not_checked(t: Tables) -> tuple[str, ...]:
         "scripted" if scripted else "no layers": not t.walks,
         "unread": is_unread,
         "no batch": not t.has_batch,
-        "no known axis": named,
+        "no known axis": is_apart and named,
         "arguments": names and not isinstance(given.value, dict),
         "pads": given.lengths is None and given.pads.any(),
         "order": given.main.dim() > len(given.lead) + 1,
     }
     holes = {"named": named, "names": ", ".join(names)}
     return tuple(said(name, **holes) for name, is_true in sentences.items() if is_true)
-
-
-def _named(t: Tables, name: str) -> str:
-    """An output by its name and its shape."""
-    shown = f"`output{name}`" if name else "the output"
-    return f"{shown} {list(t.outputs[name].shape)}"

@@ -294,10 +294,14 @@ class Tables:
         return [one for one in apart if one.owners is not None or len(one.reaching) == every]
 
     name = property(lambda self: self.answer.name if self.answer else [*self.floats, ""][0])
-    output = property(lambda self: f"`output{self.name}`" if self.name else "the output")
+    output = property(lambda self: self.called(self.name))
     shape = property(lambda self: [*self.outputs[self.name].shape] if self.outputs else [])
     owners = property(lambda self: self.answer.owners if self.answer is not None else None)
     steps = property(lambda self: self.answer.steps if self.answer is not None else None)
+
+    def called(self, name: str) -> str:
+        """What an output is called."""
+        return f"`output{name}`" if name else "the output"
 
     @property
     def mixes(self) -> bool:
