@@ -107,8 +107,8 @@ class Given:
         if len(self.lead) < 2:
             return none, False
         frames = self.canonical(self.main).reshape(self.batch, self.time, -1).cpu()
-        indices = {getattr(module, "padding_idx", None) for module in model.modules()} - {None}
-        numbers = {0} if self.main.is_floating_point() else {0} | indices
+        indices: set[Any] = {getattr(module, "padding_idx", None) for module in model.modules()}
+        numbers = {0} if self.main.is_floating_point() else {0} | indices - {None}
         blank = torch.stack([frames.eq(number).all(2) for number in numbers]).any(0)
         blank = none if blank.all(1).any() else blank
         right = blank.flip(1).cumprod(1).flip(1).bool()
