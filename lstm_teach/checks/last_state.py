@@ -49,12 +49,12 @@ def _judged(t: Tables) -> Report:
     rows = [one for one in t.answers if one.is_said and t.outputs[one.name].dim() < 3]
     if not t.mixes and len(t.answers) > 1:
         if not rows:
-            return told("no rows", evidence(t))
+            return told("no_rows", evidence(t))
         t.answer = next((one for one in rows if _uses_readout(t, one)), rows[0])
     report = report_on(t)
     if not report.ok:
         return report
-    open_ = (*report.not_checked, said("another summary"))
+    open_ = (*report.not_checked, said("another_summary"))
     found = _wrong(t)
     if found is None:
         return replace(report, not_checked=open_)
@@ -64,19 +64,19 @@ def _judged(t: Tables) -> Report:
 def _wrong(t: Tables) -> tuple[str, dict[str, Any]] | None:
     """What is wrong, by its name, and what fills its holes; None where the ends are read."""
     if not t.sample_reads or not t.walks or t.answer is None:
-        return "gradients end", {}
+        return "gradients_end", {}
     if not t.read:
-        return "no layer read", {}
+        return "no_layer_read", {}
     if not _uses_readout(t, t.answer):
-        return "readout unused", {"shape": t.shape}
+        return "readout_unused", {"shape": t.shape}
     number = t.read[-1]
     walk, found = t.walks[number], ends_read(t, number)
     if any(of_sample[number].c for of_sample in t.sample_reads):
-        return "reads c", {}
+        return "reads_c", {}
     ends = ENDS[: walk.call.directions]
     if all(one == ends for one in found):
         return None
-    name = "not both ends" if len(ends) == 2 else "not the end"
+    name = "not_both_ends" if len(ends) == 2 else "not_the_end"
     return name, {"steps": steps_read(found), "layer": walk.name}
 
 

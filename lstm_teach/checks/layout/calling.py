@@ -44,7 +44,7 @@ def usual_call(model: nn.Module, x: Any, lengths: Tensor | None) -> Callable[[An
     missing = " and ".join(f"`{name}`" for name in wanted if name not in handed)
     if missing:
         name = type(model).__name__
-        raise CannotTell(told("wants more", missing=missing, model=name, wanted=", ".join(wanted)))
+        raise CannotTell(told("wants_more", missing=missing, model=name, wanted=", ".join(wanted)))
 
     def run(model: nn.Module, value: Any) -> Any:
         # Some models sort or overwrite their lengths in place.
@@ -77,7 +77,7 @@ def first_run(begin: Callable[[], Any], model: nn.Module) -> None:
     report = run_in_time(forward, seconds=LONGEST_FORWARD)
     start = next((name for name in _STARTS if callable(getattr(model, name, None))), None)
     if isinstance(report, Report) and report.verdict == "raises" and start:
-        wanted = told("wants its start", start=start)
+        wanted = told("wants_its_start", start=start)
         report = replace(wanted, message=f"{report.message}\n{wanted.message}")
     if isinstance(report, Report):
         raise CannotTell(report)

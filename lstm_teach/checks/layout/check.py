@@ -86,7 +86,7 @@ def examine(
         taken = _lengths(lengths)
         own, said = Axes(axes[0], "input_axes"), Axes(axes[1], "output_axes")
         if "batch" in own.names and "batch" not in said.names:
-            raise CannotTell(told("no batch comes out"))
+            raise CannotTell(told("no_batch_comes_out"))
         call = call or usual_call(model, x, taken)
         with undisturbed(model) as rewind, here:
             _waken(model)
@@ -96,7 +96,7 @@ def examine(
                 t.go_on()
             except (RuntimeError, ValueError, TypeError, LookupError, SystemExit) as error:
                 message = f"{type(error).__name__}: {error}"
-                raise CannotTell(told("no other x", error=message)) from error
+                raise CannotTell(told("no_other_x", error=message)) from error
             return judge(t)
     except CannotTell as error:
         report: Report = error.args[0]
@@ -120,18 +120,18 @@ def _lengths(lengths: Any) -> torch.Tensor | None:
         is_row = given.dim() == 1 and given.dtype is not torch.bool
         if is_row and given.eq(given.round()).all() and given.min() >= 1 and given.max() > 1:
             return given.long()
-    raise CannotTell(told("no lengths", lengths=f"{lengths!r:.80}"))
+    raise CannotTell(told("no_lengths", lengths=f"{lengths!r:.80}"))
 
 
 def _refuse(model: Any, x: Any, call: Any) -> None:
     """Raise why the check cannot begin, and what to write instead."""
     if not isinstance(model, nn.Module):
-        raise CannotTell(told("no module", model=f"{model!r:.40}"))
+        raise CannotTell(told("no_module", model=f"{model!r:.40}"))
     if any(nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
         raise CannotTell(told("lazy"))
     if call is not None and not callable(call):
-        raise CannotTell(told("no function"))
+        raise CannotTell(told("no_function"))
     if type(x) is list and len({len(one) for one in x if torch.is_tensor(one) and one.dim()}) > 1:
-        raise CannotTell(told("a list"))
+        raise CannotTell(told("a_list"))
     if not isinstance(x, PackedSequence) and not any(one.numel() for one in tensors_in(x)):
-        raise CannotTell(told("no tensor", kind=type(x).__name__))
+        raise CannotTell(told("no_tensor", kind=type(x).__name__))

@@ -28,7 +28,7 @@ class Axes:
         if isinstance(axes, (tuple, list)) and all(isinstance(axis, str | None) for axis in axes):
             self.names = [_OTHER_WORDS.get(axis or "", axis or "") for axis in axes]
         if max(map(self.names.count, ("batch", "time"))) != 1:
-            raise CannotTell(told("no axes", argument=argument, axes=repr(axes)))
+            raise CannotTell(told("no_axes", argument=argument, axes=repr(axes)))
 
     is_batch_first = property(lambda self: self.at("batch") < self.at("time"))
 
@@ -63,8 +63,8 @@ class Given:
         fitting = [t for t in tensors_in(x) if t.dim() >= len(axes.names) and t.numel()]
         telling = [t for t in fitting if t.is_floating_point() or ((t != 0) & (t != 1)).any()]
         if not fitting:
-            shapes = ", ".join(str(list(t.shape)) for t in tensors_in(x)) or "no tensor"
-            raise CannotTell(told("other axes", axes=axes.names, shapes=shapes))
+            shapes = ", ".join(str(list(t.shape)) for t in tensors_in(x)) or "no_tensor"
+            raise CannotTell(told("other_axes", axes=axes.names, shapes=shapes))
         self.main = (telling or fitting)[0]
         sizes = dict(zip(axes.names, self.main.shape, strict=False))
         self.batch, self.time = sizes.get("batch", 1), sizes.get("time", 1)
@@ -74,7 +74,7 @@ class Given:
             ("batch" in self.lead and len(lengths) != self.batch)
             or ("time" in self.lead and real > self.time)
         ):
-            raise CannotTell(told("other lengths", count=len(lengths), longest=real, x=self))
+            raise CannotTell(told("other_lengths", count=len(lengths), longest=real, x=self))
         self.pads, self.pads_left = self._padding(model)
         self.longest = 0 if lengths is None else int(lengths.argmax())
         shortest = 0 if lengths is None else int(lengths.argmin())
@@ -125,7 +125,7 @@ class Given:
         real = (~self.pads.flatten() | self.pads.all()).to(frames.device)
         pool, place = frames[real].unique(dim=0, return_inverse=True)
         if len(pool) < 2:
-            raise CannotTell(told("all the same", example=self.example()))
+            raise CannotTell(told("all_the_same", example=self.example()))
         step = 1 + torch.arange(len(place), device=place.device) % (len(pool) - 1)
         frames[real] = pool[(place + step) % len(pool)]
         return frames.to(tensor.dtype).reshape(rows.shape)

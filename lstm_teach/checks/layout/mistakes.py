@@ -24,7 +24,7 @@ def holes(t: Tables, walk: Walk | None) -> dict[str, Any]:
     """What fills the holes that many entries have."""
     given, flat = t.given, t.given.main.dim() == 2
     found: dict[str, Any] = {"x": given, "batch": given.batch, "time": given.time}
-    found |= {"output": t.output, "shape": t.shape, "ends": said("end of any")}
+    found |= {"output": t.output, "shape": t.shape, "ends": said("end_of_any")}
     if walk is None:
         return found
     call = walk.call
@@ -36,18 +36,18 @@ def holes(t: Tables, walk: Walk | None) -> dict[str, Any]:
     found |= {"place": int(call.batch_first), "width": 1 if flat else given.main.shape[-1]}
     found |= {"given": "x.unsqueeze(-1)" if flat else "x"}
     end = "both" if call.directions == 2 else "packed" if call.packed else "all"
-    return found | {"ends": said(f"end of {'a loop' if call.is_cell else end}", **found)}
+    return found | {"ends": said(f"end_of_{'a_loop' if call.is_cell else end}", **found)}
 
 
 def _as_it_is(t: Tables, walk: Walk) -> str:
     """x as a layer takes it, and the layer made for that."""
-    kind = "x as it is" if t.given.main.is_floating_point() else "tokens as they are"
+    kind = "x_as_it_is" if t.given.main.is_floating_point() else "tokens_as_they_are"
     return said(kind, **holes(t, walk))
 
 
 def nothing_matters(t: Tables) -> Found:
     """Nothing that was replaced in x changed the output."""
-    return ("nothing matters", None, {}) if t.is_dead else None
+    return ("nothing_matters", None, {}) if t.is_dead else None
 
 
 # ---- what a layer walks along -----------------------------------------------------------------
@@ -59,12 +59,12 @@ def one_long_sequence(t: Tables) -> Found:
     if walk is None or not t.mixes or walk.cols != 1 or most(walk.samples, -1) > 1:
         return None
     if walk.call.is_cell:
-        fix = said("all samples at once")
+        fix = said("all_samples_at_once")
     elif "time" in t.given.lead:
         fix = _as_it_is(t, walk)
     else:
-        fix = said("one time step a sample", **holes(t, walk))
-    return "one long sequence", walk, {"fix": fix}
+        fix = said("one_time_step_a_sample", **holes(t, walk))
+    return "one_long_sequence", walk, {"fix": fix}
 
 
 def walks_along_the_batch(t: Tables) -> Found:
@@ -79,13 +79,13 @@ def walks_along_the_batch(t: Tables) -> Found:
     how = "turned" if walk.call.batch_first == axes.is_batch_first else "made"
     how = how if walk.call.packed is None else "packed"
     first = "batch" if axes.is_batch_first == (how == "turned") else "time"
-    cause = f"{how}, {first} first" if len(walk.calls) == 1 else "in a loop"
+    cause = f"{how}_{first}_first" if len(walk.calls) == 1 else "in_a_loop"
     fix = said(cause, "fix", **holes(t, walk))
     is_one = len(walk.calls) == 1 and walk.call.packed is None
     if is_one and t.steps is None:
         last = "out[:, -1]" if axes.is_batch_first else "out[-1]"
-        fix = said("and the last step", fix=fix, last=last)
-    return "walks along the batch", walk, {"because": said(cause), "fix": fix}
+        fix = said("and_the_last_step", fix=fix, last=last)
+    return "walks_along_the_batch", walk, {"because": said(cause), "fix": fix}
 
 
 def loops_along_the_batch(t: Tables) -> Found:
@@ -95,7 +95,7 @@ def loops_along_the_batch(t: Tables) -> Found:
         axes = [axis for axis, size in enumerate(moved.shape[1:]) if size == t.given.time]
         is_last = not axes and int(any_of(moved, 1).sum()) == 1
         if is_last or any(follows(moved, axis, times) for axis in axes):
-            return "loops along the batch", None, {}
+            return "loops_along_the_batch", None, {}
     return None
 
 
@@ -112,13 +112,13 @@ def never_walks(t: Tables) -> Found:
     met = torch.cat([w.times.any(1) for w in alike]).any(0)
     if int(met.sum()) < 2 or max(w.crowd[1] for w in alike) > 1:
         return None
-    way, fix = "as features" if most(walk.times, -1) > 1 else "as columns", _as_it_is(t, walk)
+    way, fix = "as_features" if most(walk.times, -1) > 1 else "as_columns", _as_it_is(t, walk)
     if len(alike) > 1:
-        way = "in calls of their own"
+        way = "in_calls_of_their_own"
         line = "h, c = cell(xt, (h, c))" if walk.call.is_cell else "out, state = layer(xt, state)"
         fix = said(way, "fix", line=line)
     how = said(way, **holes(t, walk), count=len(alike))
-    return "never walks", walk, {"how": how, "fix": fix}
+    return "never_walks", walk, {"how": how, "fix": fix}
 
 
 # ---- what a view cuts, and what is mixed else -------------------------------------------------
@@ -132,12 +132,12 @@ def batch_comes_out_elsewhere(t: Tables) -> Found:
         return None
     if len(t.answer.reaching) == 1 < len(samples):
         walk = next(reversed(t.walks), None)
-        return "one sample is left", walk, {"sample": samples[t.answer.reaching[0]]}
+        return "one_sample_is_left", walk, {"sample": samples[t.answer.reaching[0]]}
     states = [[*c.taps[key][0].shape] for c in t.asked.calls for key in "hc" if key in c.taps]
     has_time = t.shape[place : place + 1] == [t.given.time] and t.shape not in states
     for axis, size in enumerate(t.shape if has_time else ()):
         if size == t.given.batch and follows(t.answer.moved, axis, samples):
-            return "comes out swapped", None, {"axis": axis, "place": place}
+            return "comes_out_swapped", None, {"axis": axis, "place": place}
     return None
 
 
@@ -153,10 +153,10 @@ def cut_on_the_way(t: Tables) -> Found:
         if bad is None and (steps.any(1) & ~walk.owners.T).any():
             # a sum over the batch reads one step of all columns
             is_sum = most(steps.any(2), 1) == 1 and bool(steps.any(1).all())
-            return ("steps cut", walk, {}) if not is_sum and _is_cut(steps, walk.ends - 1) else None
+            return ("steps_cut", walk, {}) if not is_sum and _is_cut(steps, walk.ends - 1) else None
         if (states.any(1) & ~walk.owners.T).any():
             is_cut = walk.call.rows > 1 and _is_cut(states, walk.ends - 1)
-            return ("state cut", walk, {}) if is_cut else None
+            return ("state_cut", walk, {}) if is_cut else None
     return None
 
 
@@ -186,8 +186,8 @@ def numbers_dealt_out(t: Tables) -> Found:
         if not split or not (spread or is_x) or t.in_step(walk):
             return None
     found = holes(t, walk)
-    turned = said("not turned" if found["place"] == found["at"] else "turned", **found)
-    return f"{'samples' if t.mixes else 'steps'} dealt out", walk, {"turned": turned}
+    turned = said("not_turned" if found["place"] == found["at"] else "turned", **found)
+    return f"{'samples' if t.mixes else 'steps'}_dealt_out", walk, {"turned": turned}
 
 
 def steps_read_elsewhere(t: Tables) -> Found:
@@ -202,7 +202,7 @@ def steps_read_elsewhere(t: Tables) -> Found:
                 is_turned = walk.steps_of(0) == [last] and walk.steps_of(-1) == [0]
                 time = last - sum(at) if is_turned else sum(at)
                 if len(at) == 1 and 2 * abs(time - step) >= walk.steps:
-                    name = "not turned back" if is_turned else "steps read elsewhere"
+                    name = "not_turned_back" if is_turned else "steps_read_elsewhere"
                     if is_turned or t.in_step(walk):
                         return name, walk, {"step": step, "read": time}
     return None
@@ -213,11 +213,11 @@ def mixed_else(t: Tables) -> Found:
     if not t.mixes or not any(output.numel() > 1 for output in t.outputs.values()):
         return None
     if t.bad_walk is not None:
-        return "mixed before", t.bad_walk, {}
+        return "mixed_before", t.bad_walk, {}
     if t.answer is None or t.answer.owners is None:
-        return "mixed in all", None, {}
+        return "mixed_in_all", None, {}
     number, target = t.answer.foreign.nonzero()[0].tolist()
-    name = "in another order" if t.answer.is_reordered else "mixed after"
+    name = "in_another_order" if t.answer.is_reordered else "mixed_after"
     return name, None, {"source": t.given.samples[number], "target": target}
 
 
@@ -233,18 +233,18 @@ def read_behind_the_end(t: Tables) -> Found:
     real = [int(lengths[given.samples[k]]) for k in short]
     for number, walk in enumerate(t.walks if short else ()):
         steps = [places(t.sample_reads[k][number].ways[0].any(1)) for k in short]
-        name = "pads read"
+        name = "pads_read"
         if given.pads_left:
-            name = "read before the end"
+            name = "read_before_the_end"
             is_behind = walk.steps == given.time and steps == [[length - 1] for length in real]
         elif walk.call.packed is not None:
-            name = "zeros read"
+            name = "zeros_read"
             is_behind = bool(t.answer.reaching) and not {*short} & {*t.answer.reaching}
         else:
             pairs = zip(steps, real, strict=True)
             is_behind = t.in_step(walk) and all(read and read[0] >= end for read, end in pairs)
         if is_behind:
-            end = ("end of a direction", "end of two directions")[walk.call.directions - 1]
+            end = ("end_of_a_direction", "end_of_two_directions")[walk.call.directions - 1]
             found = {"sample": given.samples[short[0]], "real": real[0]}
             return name, walk, found | {"own_end": said(end, **holes(t, walk))}
     return None
@@ -257,11 +257,11 @@ def part_of_a_walk_read(t: Tables) -> Found:
         rows = places(read.state.any(1))
         is_flat = t.owners is None and t.shape[:1] == [len(rows) * t.given.batch]
         if is_flat and len(rows) > 1 and not read.output.any():
-            return "layers as samples", walk, {}
+            return "layers_as_samples", walk, {}
         if read.state.any() and not read.ways.any():
-            return "lower layer", walk, {"rows": ", ".join(map(str, rows))}
+            return "lower_layer", walk, {"rows": ", ".join(map(str, rows))}
         step = torch.arange(walk.steps)[:, None]
-        begins = [("forward ", step == 0), ("backward ", step == walk.ends - 1)]
+        begins = [("forward_", step == 0), ("backward_", step == walk.ends - 1)]
         both = walk.call.directions == 2
         goes_on = bool(walk.states[: len(walk.call.states)].any())  # as a decoder does
         for way, (half, start) in zip(read.ways, begins, strict=False):
@@ -271,7 +271,7 @@ def part_of_a_walk_read(t: Tables) -> Found:
         wide = getattr(walk.call.module, "proj_size", 0) or walk.call.module.hidden_size
         features = int(read.output.flatten(0, 1).any(0).sum())
         if features == 1 < wide and read.steps.all() and not read.state.any():
-            return "one feature", walk, {}
+            return "one_feature", walk, {}
     return None
 
 
@@ -280,10 +280,10 @@ def steps_see_too_much(t: Tables) -> Found:
     if t.reads_pads is not None and t.steps is not None and t.given.lengths is not None:
         sample, walk = t.reads_pads
         if walk.call.directions == 2:
-            return "pads reach steps", walk, {"sample": sample}
+            return "pads_reach_steps", walk, {"sample": sample}
     if t.causal and t.sees_later is not None:
         early, late = t.sees_later
-        return "sees the answer", None, {"early": early, "late": late}
+        return "sees_the_answer", None, {"early": early, "late": late}
     return None
 
 
@@ -292,7 +292,7 @@ def steps_see_too_much(t: Tables) -> Found:
 
 def no_prediction(t: Tables) -> Found:
     """There is no answer for each sample, and no layer to look into."""
-    return ("no prediction", None, {}) if t.mixes or not (t.outputs or t.walks) else None
+    return ("no_prediction", None, {}) if t.mixes or not (t.outputs or t.walks) else None
 
 
 def undecided(t: Tables) -> Found:
@@ -301,11 +301,11 @@ def undecided(t: Tables) -> Found:
     if len(lead) == 2 and batch == time:
         name = "square"
     elif "time" in lead and time < 3:
-        name = "few steps"
+        name = "few_steps"
     elif "batch" in lead and batch < 2:
-        name = "few samples"
+        name = "few_samples"
     elif t.causal and t.steps is None:
-        name = "no steps"
+        name = "no_steps"
     return (name, None, {"example": t.given.example(batch=4, time=7)}) if name else None
 
 

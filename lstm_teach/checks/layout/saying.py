@@ -25,9 +25,9 @@ def praise(t: Tables) -> str:
 
     reaching = answer.reaching if answer is not None else range(len(given.samples))
     for number in sorted({*range(len(given.samples))} - {*reaching})[:1]:
-        say("sample unused", sample=given.samples[number])
+        say("sample_unused", sample=given.samples[number])
     if t.reads_pads is not None and is_summary:
-        say("pads reach answers", sample=t.reads_pads[0])
+        say("pads_reach_answers", sample=t.reads_pads[0])
     if t.judged:
         shapes = {one.name: list(t.outputs[one.name].shape) for one in t.judged}
         named = ", ".join(f"{t.called(name)} {shape}" for name, shape in shapes.items())
@@ -37,21 +37,21 @@ def praise(t: Tables) -> str:
         met = [steps for n, _ in enumerate(given.times) if (steps := walk.steps_of(n))]
         if walk.steps > 1 and len({*map(tuple, met)}) > 1:
             is_turned = min(met[0]) > max(met[-1])
-            say(f"along time{', turned' * is_turned}", layer=walk.name, axis=axis)
+            say("along_time_turned" if is_turned else "along_time", layer=walk.name, axis=axis)
     read = [n for n in t.read if is_summary and t.walks[n].steps > 1]
     if read:
-        say("steps read", steps=steps_read(ends_read(t, read[-1])), layer=t.walks[read[-1]].name)
+        say("steps_read", steps=steps_read(ends_read(t, read[-1])), layer=t.walks[read[-1]].name)
     others = t.shape[len(t.said.names) :] if is_summary else []
     if given.time > 2 and given.time in others:
-        say("unnamed time", axis=len(t.said.names) + others.index(given.time), output=t.output)
+        say("unnamed_time", axis=len(t.said.names) + others.index(given.time), output=t.output)
     if t.steps is not None:
-        say("none later" if t.sees_later is None else "later")
+        say("none_later" if t.sees_later is None else "later")
     if answer is not None and owners is not None and not answer.is_said:
         first, second = owners.reshape(len(owners), -1)[:2, 0].tolist()
         say("flat", order="batch, time" if first == second else "time, batch")
     if t.state_is_kept:
-        say("keeps a state")
-    return " ".join(found) or said("no doubt")
+        say("keeps_a_state")
+    return " ".join(found) or said("no_doubt")
 
 
 def ends_read(t: Tables, number: int) -> list[list[str]]:
@@ -113,10 +113,10 @@ def not_checked(t: Tables) -> tuple[str, ...]:
     is_unread = is_apart and t.walks and not any(read.is_any for read in t.all_reads)
     sentences = {
         "wiring": True,
-        "scripted" if scripted else "no layers": not t.walks,
+        "scripted" if scripted else "no_layers": not t.walks,
         "unread": is_unread,
-        "no batch": not t.has_batch,
-        "no known axis": is_apart and named,
+        "no_batch": not t.has_batch,
+        "no_known_axis": is_apart and named,
         "arguments": names and not isinstance(given.value, dict),
         "pads": given.lengths is None and given.pads.any(),
         "order": given.main.dim() > len(given.lead) + 1,
