@@ -87,10 +87,11 @@ def examine(
         own, said = Axes(axes[0], "input_axes"), Axes(axes[1], "output_axes")
         if "batch" in own.names and "batch" not in said.names:
             raise CannotTell(told("no_batch_comes_out"))
-        call = call or usual_call(model, x, taken)
+        run = call or usual_call(model, x, taken)
         with undisturbed(model) as rewind, here:
             _waken(model)
-            t = Tables(model, Given(x, own, taken, model), said, call, there, rewind, causal)
+            t = Tables(model, Given(x, own, taken, model), said, run, there, rewind, causal)
+            t.is_usual = run is not call
             first_run(t.begin, model)
             try:
                 t.go_on()

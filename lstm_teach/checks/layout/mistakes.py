@@ -35,19 +35,10 @@ def holes(t: Tables, walk: Walk | None) -> dict[str, Any]:
     found |= {"flag": ", batch_first=True" * given.axes.is_batch_first, "at": given.axes.at("time")}
     found |= {"place": int(call.batch_first), "width": 1 if flat else given.main.shape[-1]}
     found |= {"given": "x.unsqueeze(-1)" if flat else "x"}
-    end = "both" if call.directions == 2 else "packed" if call.packed else "all"
-    return found | {"ends": said(f"end_of_{'a_loop' if call.is_cell else end}", **found)}
-
-
-def _as_it_is(t: Tables, walk: Walk) -> str:
-    """x as a layer takes it, and the layer made for that."""
-    kind = "x_as_it_is" if t.given.main.is_floating_point() else "tokens_as_they_are"
-    return said(kind, **holes(t, walk))
-
-
-def nothing_matters(t: Tables) -> Found:
-    """Nothing that was replaced in x changed the output."""
-    return ("nothing_matters", None, {}) if t.is_dead else None
+    kind = "x_as_it_is" if given.main.is_floating_point() else "tokens_as_they_are"
+    end = "both" if call.directions == 2 else "all" if call.packed is None else "packed"
+    ends = said(f"end_of_{'a_loop' if call.is_cell else end}", **found)
+    return found | {"as_it_is": said(kind, **found), "ends": ends}
 
 
 # ---- what a layer walks along -----------------------------------------------------------------
@@ -58,12 +49,13 @@ def one_long_sequence(t: Tables) -> Found:
     walk = t.badly_fed
     if walk is None or not t.mixes or walk.cols != 1 or most(walk.samples, -1) > 1:
         return None
+    found = holes(t, walk)
     if walk.call.is_cell:
         fix = said("all_samples_at_once")
     elif "time" in t.given.lead:
-        fix = _as_it_is(t, walk)
+        fix = found["as_it_is"]
     else:
-        fix = said("one_time_step_a_sample", **holes(t, walk))
+        fix = said("one_time_step_a_sample", **found)
     return "one_long_sequence", walk, {"fix": fix}
 
 
@@ -112,13 +104,13 @@ def never_walks(t: Tables) -> Found:
     met = torch.cat([w.times.any(1) for w in alike]).any(0)
     if int(met.sum()) < 2 or max(w.crowd[1] for w in alike) > 1:
         return None
-    way, fix = "as_features" if most(walk.times, -1) > 1 else "as_columns", _as_it_is(t, walk)
+    found = holes(t, walk) | {"count": len(alike)}
+    way, fix = "as_features" if most(walk.times, -1) > 1 else "as_columns", found["as_it_is"]
     if len(alike) > 1:
         way = "in_calls_of_their_own"
         line = "h, c = cell(xt, (h, c))" if walk.call.is_cell else "out, state = layer(xt, state)"
         fix = said(way, "fix", line=line)
-    how = said(way, **holes(t, walk), count=len(alike))
-    return "never_walks", walk, {"how": how, "fix": fix}
+    return "never_walks", walk, {"how": said(way, **found), "fix": fix}
 
 
 # ---- what a view cuts, and what is mixed else -------------------------------------------------
@@ -226,11 +218,11 @@ def mixed_else(t: Tables) -> Found:
 
 def read_behind_the_end(t: Tables) -> Found:
     """Of a short sample, what is read lies behind its end, or before it with pads on the left."""
-    given, lengths = t.given, t.given.lengths
-    if lengths is None or given.time < 3 or t.answer is None or not t.sample_reads:
+    given = t.given
+    if given.lengths is None or given.time < 3 or t.answer is None or not t.sample_reads:
         return None
-    short = [k for k, sample in enumerate(given.samples) if lengths[sample] < given.time]
-    real = [int(lengths[given.samples[k]]) for k in short]
+    short = [k for k, sample in enumerate(given.samples) if given.lengths[sample] < given.time]
+    real = [int(given.lengths[given.samples[k]]) for k in short]
     for number, walk in enumerate(t.walks if short else ()):
         steps = [places(t.sample_reads[k][number].ways[0].any(1)) for k in short]
         name = "pads_read"
@@ -310,7 +302,6 @@ def undecided(t: Tables) -> Found:
 
 
 RULES = (
-    nothing_matters,
     one_long_sequence,
     walks_along_the_batch,
     loops_along_the_batch,
@@ -330,4 +321,6 @@ RULES = (
 
 def first_that_fits(t: Tables) -> Found:
     """What the first rule that fits the tables has found."""
+    if t.is_dead:
+        return "nothing_matters", None, {}
     return next(filter(None, (rule(t) for rule in RULES)), None)

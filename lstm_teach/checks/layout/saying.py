@@ -117,7 +117,7 @@ def not_checked(t: Tables) -> tuple[str, ...]:
         "unread": is_unread,
         "no_batch": not t.has_batch,
         "no_known_axis": is_apart and named,
-        "arguments": names and not isinstance(given.value, dict),
+        "arguments": names and t.is_usual and not isinstance(given.value, dict),
         "pads": given.lengths is None and given.pads.any(),
         "order": given.main.dim() > len(given.lead) + 1,
     }

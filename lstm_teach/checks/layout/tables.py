@@ -152,7 +152,7 @@ class Tables:
         """Keep what is to be run, where it is at home; `begin` and `go_on` run it."""
         self.model, self.given, self.said, self.causal = model, given, said, causal
         self._call, self._there, self._rewind = call, there, rewind
-        self.has_batch = "batch" in given.lead
+        self.has_batch, self.is_usual = "batch" in given.lead, True
 
     def begin(self) -> Any:
         """Run the model on x as it is; what it returns."""
