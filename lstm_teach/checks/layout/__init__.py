@@ -4,9 +4,10 @@ The model runs about a dozen times, each time with one sample or one time step o
 then changes at the recurrent layers' inputs and at the output shows which samples and steps reach
 which rows; gradients show what the output reads. Each known mistake is a rule over these tables.
 
-Read `check` first, then in the order of a run: `given` (axes by name, x and what stands for it),
-`calling` (how a model is run, and what it returns), `record` (what the layers meet), `tables`
-(what reaches what), `mistakes` (the rules and their words), `saying` (the words for what is right).
+Read `check` first, then in the order of a run: `words` (what is said, from `mistakes.txt`), `given`
+(axes by name, x and what stands for it), `calling` (how a model is run, and what it returns),
+`record` (what the layers meet), `tables` (what reaches what), `mistakes` (the rules), `saying`
+(what is said of what is right).
 """
 
 from lstm_teach.checks.layout.check import check_layout

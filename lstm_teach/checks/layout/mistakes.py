@@ -118,16 +118,17 @@ def never_walks(t: Tables) -> Found:
 
 def batch_comes_out_elsewhere(t: Tables) -> Found:
     """No output has the batch where it was said to be: one sample reaches all of it and no other
-    any, or time stands there, and the batch, unmixed, on another axis."""
+    any, or the batch stands, unmixed, on another axis, as it does in no h_n."""
     samples, place = t.given.samples, t.said.at("batch")
     if t.answer is None or t.owners is not None or t.bad_walk is not None:
         return None
     if len(t.answer.reaching) == 1 < len(samples):
         walk = next(reversed(t.walks), None)
         return "one_sample_is_left", walk, {"sample": samples[t.answer.reaching[0]]}
-    states = [[*c.taps[key][0].shape] for c in t.asked.calls for key in "hc" if key in c.taps]
-    has_time = t.shape[place : place + 1] == [t.given.time] and t.shape not in states
-    for axis, size in enumerate(t.shape if has_time else ()):
+    states = {c.taps[key][0].shape for c in t.asked.calls for key in "hc" if key in c.taps}
+    has_states = any(output.shape in states for output in t.outputs.values())
+    is_there = t.shape[place : place + 1] == [t.given.batch]
+    for axis, size in enumerate(() if has_states or is_there else t.shape):
         if size == t.given.batch and follows(t.answer.moved, axis, samples):
             return "comes_out_swapped", None, {"axis": axis, "place": place}
     return None
@@ -271,7 +272,7 @@ def steps_see_too_much(t: Tables) -> Found:
     """Steps read a way back that begins in the pads, or one sees a later step that it must not."""
     if t.reads_pads is not None and t.steps is not None and t.given.lengths is not None:
         sample, walk = t.reads_pads
-        if walk.call.directions == 2:
+        if walk.call.directions == 2 and walk.call.module.bias:  # else zeros leave it at zero
             return "pads_reach_steps", walk, {"sample": sample}
     if t.causal and t.sees_later is not None:
         early, late = t.sees_later
