@@ -112,7 +112,7 @@ class Answer:
         batch: how many samples x has.
         moved: [samples, *shape]: which of its numbers each of these changes.
         owners: [*shape], whose sample each of its numbers is; None where nobody knows its axes.
-        steps: [*shape], which time step each of them is; None without a time axis.
+        steps: [*shape], which time step each of them is; None where there are not as many as in x.
     """
 
     name: str
