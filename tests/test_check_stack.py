@@ -11,6 +11,7 @@ from torch import nn
 from lstm_teach.cells import run_cells
 from lstm_teach.checks.stack import check_stack, trial
 from lstm_teach.checks.stack.mistakes import MISTAKES
+from lstm_teach.checks.stack.wiring import wired
 from tests.zoo import EXAMPLES, load
 from tests.zoo.stack.wrong import c_up, one_state, stale
 
@@ -34,7 +35,7 @@ def test_the_packages_own_stack_is_right(stack):
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.headline)
 def test_each_row_of_the_table_is_told_from_all_other_rows(mistake):
-    report = check_stack(mistake.how)
+    report = check_stack(wired(mistake.how))
     assert report.verdict == mistake.verdict
     assert report.headline == mistake.headline
 

@@ -68,9 +68,9 @@ def _by_autograd(
             got = torch.autograd.grad(loss, [*own.values()], allow_unused=True)
     for name, mine in zip(own, got, strict=True):
         if mine is None:
-            return told("gradient_cut", f"no gradient reaches `{name}`")
+            return told("no_gradient", name=name)
         if not _close(mine, right[name], limit):
-            return told("gradient_cut", f"the gradient of `{name}` is cut")
+            return told("other_gradient", name=name)
     return None
 
 
@@ -99,21 +99,22 @@ def _first_wrong(found: Any, right: Any, search: Search, roles: Roles) -> Report
         named = [k for k in fits if k in (f"d{short}".lower(), short.lower())]
         exact = [k for k in fits if _close(left[k], wanted, search.limit)]
         if not fits:
-            return told("wrong_gradient", f"no gradient has the shape of `{short}`")
+            return told("other_shape", name=short)
         key = [*named, *exact, *fits][0]
         off = left.pop(key) - wanted
         if not _close(off, 0 * off, search.limit):
             evidence = {"largest difference": off.abs().max().item()}
-            where = _gates(search, roles, name, off)
-            return told("wrong_gradient", f"the gradient of `{short}` is wrong{where}", evidence)
+            gates = _gates(search, roles, name, off)
+            found = "wrong_in_gates" if 0 < len(gates) < 4 else "wrong_everywhere"
+            return told(found, evidence, name=short, gates=" and ".join(gates))
     return None
 
 
-def _gates(search: Search, roles: Roles, name: str, off: Tensor) -> str:
-    """In which gates' rows of a gradient is it off; "" where in all, or where it has no rows."""
+def _gates(search: Search, roles: Roles, name: str, off: Tensor) -> list[str]:
+    """In which gates' rows of a gradient is it off; none where it has no rows."""
     lane = next((lane for lane in search.lanes if name in lane), [])
     if not lane:
-        return ""
+        return []
     k = search.lanes.index(lane)
     weights = search.of_lane(k, {**search.weights, name: off})
     wrong, slot = [], lane.index(name)
@@ -122,4 +123,4 @@ def _gates(search: Search, roles: Roles, name: str, off: Tensor) -> str:
         own = [p.of(weights, part, search.sizes[k][1]) for part, p in feeds if p.slot == slot]
         if any((one.abs() > 1e-6).any() for one in own):
             wrong.append(gate)
-    return f" in the rows of {' and '.join(wrong)}" if 0 < len(wrong) < 4 else ""
+    return wrong

@@ -27,27 +27,11 @@ from lstm_teach.checks.bringing import (
 )
 from lstm_teach.checks.cell import check_cell
 from lstm_teach.checks.cell.equations import GATES
-from lstm_teach.checks.cell.mistakes import FORMS, WORDS
 from lstm_teach.checks.lstm.backward import wrong_gradient
 from lstm_teach.checks.lstm.forms import BATCH_FIRST, Reader
-from lstm_teach.checks.lstm.mistakes import (
-    BOTH_WAYS,
-    ONE_WAY,
-    in_the_roles,
-    in_the_states,
-    told,
-)
-from lstm_teach.checks.lstm.reading import (
-    CALL,
-    LAYERS,
-    SECONDS,
-    Reading,
-    Told,
-    cannot,
-    in_code,
-    tell,
-)
-from lstm_teach.checks.lstm.roles import Roles, Search, groupings, lane_sizes, side_by_side
+from lstm_teach.checks.lstm.mistakes import MISTAKES, WORDS, in_the_roles, in_the_states, told
+from lstm_teach.checks.lstm.reading import LAYERS, SECONDS, Reading, Told, in_code, tell
+from lstm_teach.checks.lstm.roles import Roles, Search, groupings, lane_sizes
 from lstm_teach.checks.passing import has_norms
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
@@ -58,9 +42,9 @@ _WEIGHT = {
     "x": re.compile(r"(w|weight|kernel)s?_?(x|ih|xh|i2h|in|x2h|i)$|kernel$", re.IGNORECASE),
     "h": re.compile(r"(w|weight|u|kernel)s?_?(h|hh|h2h|hr|rec)$|u$|recurrent", re.IGNORECASE),
 }
-_JOINED: dict[Any, str] = {
-    lambda sides: sides[0] + sides[1]: "added up",
-    lambda sides: (sides[0] + sides[1]) / 2: "averaged",
+_JOINED = {
+    "; out = h(k - 1, t) + h(k, t)": "added up",
+    "; out = (h(k - 1, t) + h(k, t)) / 2": "averaged",
 }
 _MOST_WEIGHTS = 2_000_000
 
@@ -97,7 +81,7 @@ def check_lstm(
     """
     code = unwrapped(lstm)
     if code is None or code is ...:
-        return Report("not_attempted", "There is no LSTM yet: give the check your class.")
+        return told("no_lstm")
     for kind, name in ((nn.GRU, "gru"), (nn.RNN, "rnn"), (nn.LSTM, "projection")):
         same = isinstance(code, kind) or (isinstance(code, type) and issubclass(code, kind))
         if same and (kind is not nn.LSTM or getattr(code, "proj_size", None)):
@@ -105,7 +89,7 @@ def check_lstm(
     if not (call or callable(code)):
         code = getattr(code, "forward", code)  # of a plain class, as in NumPy
     if not (call or callable(code)) or isinstance(code, (nn.LSTMCell, Tensor)):
-        return cannot("this does not read a sequence", f"`check_cell` is for one step. {CALL}")
+        return told("one_step")
     sizes = input_size or _TRIED[0], hidden_size or _TRIED[1]
     if isinstance(code, type):
         return _made(code, sizes, call, backward)
@@ -134,17 +118,15 @@ def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
 
 def _too_large(code: Any, weights: int, call: Any, backward: Any) -> Report:
     """nn.LSTM is right by itself; of another class a small instance is tried."""
-    cls = type(code)
+    cls, count = type(code), f"{weights:,}"
     if isinstance(code, nn.LSTM) and cls.forward is nn.LSTM.forward and "forward" not in vars(code):
         evidence = {"layers": code.num_layers, "directions": 1 + code.bidirectional}
-        said = f"It is nn.LSTM itself: `{cls.__name__}` has no `forward` of its own."
-        return Report("ok", said, evidence, lstm=copy.deepcopy(code))
+        return replace(told("itself", evidence, name=cls.__name__), lstm=copy.deepcopy(code))
     report = _made(cls, _TRIED, call, backward)
-    many = f"{weights:,} weights are more than the check can try in a second"
     if report.verdict in ("cannot_check", "raises", "not_attempted"):
-        said = "Give the check the class, or a small one, such as `YourLSTM(5, 4)`."
-        return cannot("it has more weights than the check can try", f"{many}. {said}")
-    small = f"{many}, so a small `{cls.__name__}({_TRIED[0]}, {_TRIED[1]})` was tried."
+        return told("too_large", count=count)
+    i, h = _TRIED
+    small = told("small", count=count, name=cls.__name__, input_size=i, hidden_size=h).message
     return replace(report, message=f"{report.message}\n{small}", lstm=None)
 
 
@@ -186,20 +168,12 @@ class _Check(Reading):
                 report = self._by_roles()
             except Told as found:
                 report = found.report
-        if report.verdict == "state_not_carried" and self.sizes[0] == 1 and self.reader.axes.alone:
-            return cannot(
-                "x of one number at each step may be one sample, or many",
-                "It was handed over as one sample, `[seq_len, 1]`. If your code reads `[batch, "
-                "seq_len]`, say so: `call=lambda lstm, x: lstm(x[..., 0].T)`.",
-            )
         if report.verdict != "cannot_check" or self.norms or not has_norms(self.code):
             return report
         bare = replace(self, norms=True, head=None)
         if not bare.report().ok:
             return report
-        said = f"one with norms, {in_code(bare.passed)}"
-        why = "Without that its numbers are nn.LSTM's."
-        return Report("variant", why, headline=said, of="LSTM")
+        return replace(WORDS["normed"].report(seen=in_code(bare.passed)), of="LSTM")
 
     # What each weight does.
 
@@ -213,21 +187,20 @@ class _Check(Reading):
 
     def _by_roles(self) -> Report:
         x, first, seen = self._seen()
-        searches = [*self._searches(self.directions, side_by_side)]
+        searches = [*self._searches(self.directions)]
         if self.directions == 1 and not self.same(first, seen[:1]):  # it has seen later steps
-            searches += [s for join in _JOINED for s in self._searches(2, join)]
+            searches += [s for joined in _JOINED for s in self._searches(2, joined)]
         if self.same(seen[:, 0], seen[:, 1]):  # a weight that was zero was no bias
             return self._by_cell()
         for added, search in product((0.0, 1.0, 2.0, 0.5, 3.0, 5.0), searches):
             search = replace(search, added=added)
             if roles := search.right(x, first, seen, shared=False):
                 return self._right(search, roles)
-        known = [*(BOTH_WAYS if self.directions == 2 else ONE_WAY), *FORMS]
         # With one unit too much looks alike to name a mistake.
         end = time.process_time() + SECONDS
         likely = sorted(searches, key=lambda search: -len(search.lanes))
         for search in likely if self.sizes[1] > 1 else ():
-            if found := search.wrong(x, first, seen, known, end):
+            if found := search.wrong(x, first, seen, MISTAKES[self.directions], end):
                 # What fits twice is no chance.
                 again = search.wrong(*self._seen(-1, 9), [found], 2 * end)
                 return found.report(seen="") if again else self._by_cell()
@@ -236,7 +209,7 @@ class _Check(Reading):
                 return self._right(search, roles)
         return self._by_cell()
 
-    def _searches(self, directions: int, join: Any) -> Iterator[Search]:
+    def _searches(self, directions: int, wiring: str = "") -> Iterator[Search]:
         unused = self.unused(self.sizes)
         kept = {n: weight for n, weight in self.weights.items() if n not in unused}
         trained = dict(getattr(self.tried, "named_parameters", dict)())
@@ -247,10 +220,10 @@ class _Check(Reading):
             for layers in [told] if told else [1, 2, 3, 4]:
                 for lanes in groupings(used, layers, directions):
                     values = [[used[n].double() for n in lane] for lane in lanes]
-                    wider = directions if join is side_by_side else 1
+                    wider = 1 if wiring else directions
                     sizes = lane_sizes(values, self.sizes, directions, wider)
                     if sizes:
-                        yield Search(used, lanes, sizes, directions, self.limit, join=join)
+                        yield Search(used, lanes, sizes, directions, self.limit, wiring=wiring)
 
     def _by_cell(self) -> Report:
         """One step of one layer is a cell: let `check_cell` say which."""
@@ -265,13 +238,7 @@ class _Check(Reading):
             report = check_cell(self.tried, *self.sizes, call=step)
             if report.verdict not in ("cannot_check", "raises", "ok", "not_attempted"):
                 return report
-        return cannot(
-            "what each weight does could not be read",
-            f"x is {self.reader.axes.said}, and each step of it reaches the steps of the output "
-            "that it should. But no usual way to use the weights gives these numbers. Bring one "
-            "step of it to `check_cell`, which knows more mistakes and other kinds. Where a layer "
-            f"stands after h, return the h before it. {CALL}",
-        )
+        return told("no_roles", axes=self.reader.axes.said)
 
     # What is right.
 
@@ -281,13 +248,13 @@ class _Check(Reading):
         tell(in_the_roles(search, roles, as_torch))
         if as_torch and search.added:
             said = f"{search.added:g} is added to the sum of f"
-            tell(replace(WORDS["forget_bias_added"], headline=said).report())
+            tell(told("forget_bias_added", seen=said))
         x = normals(12)(4, 3, self.sizes[0])
         self.redraw(7)
         seen = self.read(x)
         output, lanes = search.read(roles, x)
         if not self.same(seen[0], output[:, 0]):
-            tell(told("unrecognised", "three steps are an LSTM's, and the fourth is not"))
+            tell(told("changes_at_last"))
         start = self._start(search, roles, x)
         states = seen[1:]
         if start and start.caller.named == "c h":
@@ -295,17 +262,17 @@ class _Check(Reading):
         tell(in_the_states(states, lanes, search.directions, self.same))
         alone = self.reader(x[:, :1])
         if isinstance(alone, Report) or not self.same(alone[0], seen[0][:, :1]):
-            tell(told("squeeze_batch_of_one", "a batch of one sample breaks it"))
+            tell(told("squeeze_batch_of_one"))
         tell(wrong_gradient(self.tried, start or self.reader, search, roles, x, self.backward))
         layers = {"layers": len(search.lanes) // search.directions, "directions": search.directions}
         others = tuple(self._not_checked(search, roles, x, start))
-        if search.join in _JOINED:
-            said = f"the outputs of both directions are {_JOINED[search.join]}"
-            why = "nn.LSTM puts them side by side. Both directions are right."
-            return Report("variant", why, layers, others, said)
+        if search.wiring:
+            return replace(
+                told("joined", layers, joined=_JOINED[search.wiring]), not_checked=others
+            )
         lstm = search.as_torch(roles, self.original, self.reader.axes is BATCH_FIRST)
         said = self._described(search, roles)
-        said += "\n`report.as_torch()` is an nn.LSTM with these weights." * (lstm is not None)
+        said += f"\n{told('as_torch').message}" * (lstm is not None)
         return Report("ok", said, layers, others, lstm=lstm)
 
     def _not_checked(
@@ -366,9 +333,9 @@ class _Check(Reading):
                         return reader
                     found = found or name
         if found == "c, h":
-            tell(told("swapped_state", "the state that it is given is read as (c, h)"))
+            tell(told("swapped_state"))
         if found:
-            tell(told("initial_state_ignored", f"the {found} that it is given is ignored"))
+            tell(told("initial_state_ignored", state=found))
         return None
 
     def _described(self, search: Search, roles: Roles) -> str:
@@ -394,5 +361,5 @@ class _Check(Reading):
             said.append(f"Mind that {what} is returned alone, so nobody can go on from its state.")
         modules = self.tried.modules() if isinstance(self.tried, nn.Module) else ()
         if any(isinstance(part, nn.Dropout) and part.p for part in modules):
-            said.append("Dropout was left out: with it no two calls give the same numbers.")
+            said.append(told("dropout").message)
         return "\n".join(said)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lstm_teach.checks.bringing import Caller, callers, speaks_numpy
+from lstm_teach.checks.lstm.mistakes import told
 from lstm_teach.checks.report import Report
 
 State = tuple[Tensor, Tensor]
@@ -139,9 +140,7 @@ class Reader:
             try:
                 found.append([self._take(result, place) for place in self.places])
             except (LookupError, RuntimeError, TypeError, AttributeError):
-                said = "the form of what comes back changes with the size of x"
-                other = f"x for {end} steps and {x.shape[1]} samples gives another form."
-                return Report("unrecognised", other, headline=said)
+                return told("changes_form", steps=end, samples=x.shape[1])
         if self.last_alone:
             return [torch.stack([last[0][-1] for last in found]), *found[-1][1:]]
         return found[0]

@@ -32,7 +32,7 @@ from lstm_teach.checks.lstm.forms import (
     readers,
 )
 from lstm_teach.checks.lstm.heads import Head, before, head_of, noting
-from lstm_teach.checks.lstm.mistakes import told
+from lstm_teach.checks.lstm.mistakes import CALL, told
 from lstm_teach.checks.lstm.roles import flat, is_bias, pieces
 from lstm_teach.checks.passing import passed_by
 from lstm_teach.checks.report import Report
@@ -40,11 +40,6 @@ from lstm_teach.checks.report import Report
 LAYERS = re.compile(r"(num|n)_?layers?$|layers$|depth$")
 _STATE = re.compile(r"_?(h|c|a|state|init|prev|s\d?$|carry|memory|zero)", re.IGNORECASE)
 _LEARNED = re.compile(r"(.*[._])?([hc]x?|hidden|cell|state)_?0$|.*(init|start)", re.IGNORECASE)
-CALL = (
-    "Tell the check how to run it: `check_lstm(lstm, call=lambda lstm, x: lstm(x))`, where x is "
-    "`[seq_len, batch, input_size]` and what you return is its output, or `output, (h_n, c_n)`; or "
-    "`call=lambda lstm, x, h, c: lstm(x, (h, c))`, with h and c `[batch, hidden_size]`."
-)
 SECONDS = 2.0
 
 
@@ -65,11 +60,6 @@ def tell(report: Report | None) -> None:
     """End the check here, where there is a report."""
     if report is not None:
         raise Told(report)
-
-
-def cannot(headline: str, message: str) -> Report:
-    """The report that something can't be checked."""
-    return Report("cannot_check", message, headline=headline)
 
 
 @dataclass
@@ -179,11 +169,11 @@ class Reading:
                     break  # these are not its sizes; x in odd forms may crash nn.LSTMCell
         if failed and not first and not late and self._is_to_blame(*failed[0]):
             raise Told(failed[0][-1])
-        said = "Every h is needed, `hidden_size` wide: return it from before any layer behind it. "
         if failed and not first:
-            said = "On an x that the check made up, the usual calls raise an error, the first one:"
-            said = f"{said}\n{failed[0][-1].message}\n"
-        return tell(cannot("no usual call gives h at every step", said + CALL))
+            report = told("raises_first")
+            said = "\n".join([report.message, failed[0][-1].message, CALL])
+            raise Told(replace(report, message=said))
+        raise Told(told("no_output"))
 
     def runner(self, code: Any) -> Any:
         """What runs the code, or a copy of it, up to h."""
@@ -271,8 +261,8 @@ class Reading:
                 for path in leaves(result, steps):
                     shape = sorted(at(result, path).shape)
                     if any(shape == sorted((steps, batch, k * self.sizes[1])) for k in (1, 2)):
-                        verdict = "steps_dropped" if steps < n else "steps_doubled"
-                        tell(told(verdict, f"the output has {steps} time steps, x has {n}"))
+                        name = "fewer_steps" if steps < n else "more_steps"
+                        tell(told(name, steps=steps, n=n))
 
     def settle_time(self) -> None:
         """Replace one step of one sample: time is the axis along which others change, too."""
@@ -282,8 +272,8 @@ class Reading:
         if not self.same(base, self.read(x)[0]):
             seeded = [self.read(one)[0] for one in (x, -x, x) if torch.manual_seed(0)]
             if self.same(seeded[0], seeded[2]):
-                tell(told("random_initial_state", "something is drawn at random in each call"))
-            tell(told("state_kept", "the state of the last call is kept"))
+                tell(told("random_initial_state"))
+            tell(told("state_kept"))
         for sample in (2, 0):
             changed = x.clone()
             changed[1, sample] = 0.3 - x[1, sample]
@@ -297,14 +287,13 @@ class Reading:
         if self.reader.axes is TIME_FIRST and first:
             self.reader = replace(self.reader, axes=BATCH_FIRST)
             if not self._reads(self.reader, self.reader.raw(x), self.reader.last_alone):
-                tell(cannot("what comes back changes with the size of x", CALL))
+                tell(told("changes_with_x"))
         elif samples not in ([], [sample]):
             reached = {f"of sample {sample} of x depend the samples": samples}
-            tell(told("samples_mixed", "one sample sees another", reached))
+            tell(told("samples_mixed", reached))
         walks = {TIME_FIRST: False, BATCH_FIRST: True}.get(self.reader.axes, believed)
         if believed in (True, False) and walks is not believed:
-            said = f"`batch_first` is {believed}, but x is read as {self.reader.axes.said}"
-            tell(told("time_batch_swapped", said))
+            tell(told("time_batch_swapped", believed=believed, axes=self.reader.axes.said))
         self.directions = base.shape[-1] // self.sizes[1]
 
     def with_state(self, lanes: int) -> Iterator[Reader]:

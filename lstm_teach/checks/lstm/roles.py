@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import permutations, product
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.cell.equations import GATES, _solved
+from lstm_teach.checks.cell.equations import GATES, solved
 from lstm_teach.checks.mistake import Mistake
+from lstm_teach.checks.stack.wiring import Stack, State, wired
 
 Weights = Mapping[str, Tensor]
-State = tuple[Tensor, Tensor]
 Sizes = tuple[int, int]
 
 # What may lie side by side in one weight: a part for x, one for h, a bias.
@@ -126,40 +125,7 @@ class Cell:
         h, c = state
         sums = xt @ self.w_ih.mT + h @ self.w_hh.mT + self.bias[:, None]
         known = {f"z_{gate}": z for gate, z in zip(GATES, sums.chunk(4, -1), strict=True)}
-        return _solved(self.changed, {**known, "h_0": h.expand_as(known["z_i"]), "c_0": c})
-
-
-def side_by_side(sides: list[Tensor]) -> Tensor:
-    """Both directions joined as nn.LSTM joins them."""
-    return torch.cat(sides, -1)
-
-
-def read(
-    cells: Sequence[Cell],
-    x: Tensor,
-    directions: int = 1,
-    start: Sequence[State] = (),
-    join: Callable[[list[Tensor]], Tensor] = side_by_side,
-) -> tuple[Tensor, list[list[State]]]:
-    """A right LSTM: one cell for each layer and direction.
-
-    Returns the output, and of each cell its (h, c) at every step, in the order in which it walked.
-    x is `[seq_len, batch, input_size]`. Each cell starts from its (h, c), or else from zeros.
-    """
-    walked = []
-    start = start or [(x.new_zeros(x.shape[1], cell.hidden_size),) * 2 for cell in cells]
-    for layer in range(0, len(cells), directions):
-        sides = []
-        for way in range(directions):
-            now, lane = start[layer + way], []
-            for xt in x.flip(0) if way else x:
-                now = cells[layer + way](xt, now)
-                lane.append(now)
-            steps = [h for h, c in lane]
-            sides.append(torch.stack(steps[::-1] if way else steps))
-            walked.append(lane)
-        x = join(sides)
-    return x, walked
+        return solved(self.changed, {**known, "h_0": h.expand_as(known["z_i"]), "c_0": c})
 
 
 def groupings(weights: Weights, layers: int, directions: int) -> Iterator[list[list[str]]]:
@@ -200,7 +166,7 @@ class Search:
 
     `lanes` holds the names of the weights of each layer and direction, `sizes` the input_size and
     hidden_size of each; `limit` is how far equal numbers may be apart, `added` what the code adds
-    to the sum of f by itself, and `join` how it joins two directions.
+    to the sum of f by itself, and `wiring` how two directions are joined, if not side by side.
     """
 
     weights: Weights
@@ -209,7 +175,7 @@ class Search:
     directions: int
     limit: float
     added: float = 0.0
-    join: Callable[[list[Tensor]], Tensor] = side_by_side
+    wiring: str = ""
 
     def __post_init__(self) -> None:
         """Keep the pieces that exist in every lane."""
@@ -231,11 +197,16 @@ class Search:
             for own, (_, hidden) in zip(lanes, self.sizes, strict=True)
         ]
 
+    @property
+    def stack(self) -> Stack:
+        """A right LSTM: its output, and of each lane (h, c) at every step of its walk."""
+        return wired(f"w = {self.directions}; states = lanes{self.wiring}")
+
     def read(
         self, roles: Roles, x: Tensor, start: Sequence[State] = ()
     ) -> tuple[Tensor, list[list[State]]]:
-        """What a right LSTM with these weights gives: `read`, its first axis after time of one."""
-        return read(self.cells((roles,)), x, self.directions, start, join=self.join)
+        """What it gives with these weights, the first axis after time being one of one."""
+        return self.stack(self.cells((roles,)), x, start)
 
     def biases(self) -> list[int]:
         """The slots of the weights that are biases."""
@@ -256,15 +227,15 @@ class Search:
         self, roles: Sequence[Roles], x: Tensor, seen: Tensor, how: Any = None, made: Any = None
     ) -> list[Roles]:
         """Those roles that give the output that was seen: in a right LSTM, or where `how` is the
-        equations that a mistake changes or the stack that it makes. `made` are their cells."""
+        equations that a mistake changes, of a cell or of a stack. `made` are their cells."""
         found: list[Roles] = []
         for start in range(0, len(roles), self.at_once):
             some = roles[start : start + self.at_once]
             cells = made or self.cells(some)
             for cell in cells:
-                cell.changed = {} if callable(how) else how or {}
-            right = partial(read, directions=self.directions, join=self.join)
-            output, _ = (how if callable(how) else right)(cells, x)
+                cell.changed = how if isinstance(how, Mapping) else {}
+            stack = wired(how) if isinstance(how, str) else self.stack
+            output, _ = stack(cells, x)
             if output.shape == (len(seen), len(some), *seen.shape[1:]):
                 off = (output - seen[:, None]).abs().flatten(2).amax((0, 2)) < self.limit
                 found += [role for role, fits in zip(some, off, strict=True) if fits]

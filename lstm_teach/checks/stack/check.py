@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from inspect import Parameter
 from typing import Any
 
@@ -16,7 +16,7 @@ from lstm_teach.checks.bringing import owned, signature_of
 from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
-from lstm_teach.checks.stack.mistakes import MISTAKES
+from lstm_teach.checks.stack.mistakes import MISTAKES, told
 from lstm_teach.checks.stack.results import (
     close,
     described,
@@ -27,8 +27,6 @@ from lstm_teach.checks.stack.results import (
     together,
 )
 from lstm_teach.checks.stack.trial import CASES, Call, Trial, try_all
-
-_TOGETHER = "the h of all layers stand together, and the c of all layers, as nn.LSTM returns them"
 
 
 @leaves_no_trace
@@ -56,22 +54,15 @@ def check_stack(run_stack: Any, call: Callable[..., Any] | None = None) -> Repor
         "stale_lower_state". It never raises because of the stack.
     """
     if run_stack is None or run_stack is ...:
-        return Report("not_attempted", "There is no function yet: write `run_stack(cells, x)`.")
+        return told("empty")
     torch.set_default_device(None)  # the cells and x are made on the CPU
     needed = _required(run_stack) if call is None else _required(call) - 1
     run = _runner(run_stack, call, needed)
     if run is not None:
-        return _of_lent_cells(run_stack, run)
+        return replace(_of_lent_cells(run_stack, run), of="stack")
     if callable(run_stack) and not isinstance(run_stack, type) and needed < 2 and owned(run_stack):
         return _of_its_own_cells(run_stack, call)
-    name = getattr(run_stack, "__name__", type(run_stack).__name__)
-    return Report(
-        "cannot_check",
-        "The check needs a function, `check_stack(run_stack)`, a class that takes the list of "
-        f"cells, or an object that owns its cells, `check_stack({name}(...))`. Bring all else as "
-        "`check_stack(lambda cells, x: ...)`, or say how to call it: `call=`.",
-        headline=f"`{name}` is not called as `run_stack(cells, x)`",
-    )
+    return told("not_called", name=getattr(run_stack, "__name__", type(run_stack).__name__))
 
 
 def _required(function: Any) -> int:
@@ -99,12 +90,7 @@ def _of_its_own_cells(code: Any, call: Callable[..., Any] | None) -> Report:
 
     for name, value in getattr(code, "__dict__", {}).items():
         if isinstance(value, list) and any(isinstance(part, nn.Module) for part in value):
-            return Report(
-                "unrecognised",
-                "So the module does not know them: its `parameters()` leave them out, and no "
-                f"optimizer trains them.\nFix: `self.{name} = nn.ModuleList(...)`.",
-                headline=f"the cells stand in a plain list, `self.{name}`",
-            )
+            return told("plain_list", name=name)
     report = replace(check_lstm(code, call=call), of="stack")
     if report.ok and report.evidence["directions"] == 2:
         return replace(report, verdict="variant", headline="it is bidirectional", lstm=None)
@@ -116,12 +102,12 @@ def _of_lent_cells(code: Any, run: Callable[[Any, Any], Any]) -> Report:
     for how in ({"dtype": torch.float32}, {"dtype": torch.float64, "numpy": True}):
         if trials[0].raised and not try_all(run, **how, most=1)[0][0].raised:
             trials, differs = try_all(run, **how)
-    report = replace(_judge(trials, differs), of="stack")
+    report = _judge(trials, differs)
     if isinstance(code, type) and report.verdict in ("ok", "cannot_check"):
         missing = _not_owned(code, report.ok)
         report = report if missing is None else missing
     untried = ", ".join(case.name for case in CASES[len(trials) :])
-    slow = (f"{untried}: your code took too long before",) if untried else ()
+    slow = (told("slow", stacks=untried).message,) if untried else ()
     return replace(report, not_checked=(*report.not_checked, *slow))
 
 
@@ -134,24 +120,12 @@ def _not_owned(stack: Callable[..., Any], right: bool) -> Report | None:
     weights = set(nn.ModuleList(cells).parameters())
     found = weights & set(built.parameters())
     if found != weights:
-        return Report(
-            "unrecognised",
-            f"`parameters()` finds {len(found)} of the {len(weights)} weights of the cells, so an "
-            "optimizer would never train the others. A module does not look into a plain list: "
-            "keep the cells that it is given in `nn.ModuleList(cells)`.",
-            headline="the module does not own all of its cells",
-        )
+        return told("not_owned", count=len(found), count1=len(weights))
     x = torch.randn(6, 2, 5)
     built.eval()
     with torch.no_grad():
-        if right and not same(copy.deepcopy(read(built(x))), read(built(x))):
-            return Report(
-                "unrecognised",
-                "A second call with the same x gives other numbers: a state is kept in `self`. "
-                "Start the states in `forward`.",
-                headline="the state of one call is still there at the next",
-            )
-    return None
+        kept = right and not same(copy.deepcopy(read(built(x))), read(built(x)))
+    return told("kept_in_self") if kept else None
 
 
 def _judge(trials: list[Trial], differs: str) -> Report:
@@ -161,54 +135,44 @@ def _judge(trials: list[Trial], differs: str) -> Report:
     for trial in stubs or (raised if not done else []):
         return trial.given  # type: ignore[no-any-return]
     if differs == "random" and not any(calls and not _zero(calls[0]) for calls in done[0].calls):
-        return Report(
-            "cannot_check",
-            "Two calls with the same cells and the same x give different numbers. If that is "
-            "dropout of your own, bring the code with it switched off. If h and c start from "
-            "random numbers, start from zeros.",
-            headline="it draws random numbers at every call",
-        )
+        return told("random")
     report = _verdict(done)
     if report.verdict == "variant":
         return report
-    if _TOGETHER in report.message and all(len({*t.case.sizes[1:]}) > 1 for t in raised):
-        return report  # what has different sizes does not fit into one tensor
-    also = list(dict.fromkeys(change for trial in trials for change in trial.changes))
-    headline = "the numbers are right, and it changes more than it should"
-    if differs:
-        headline = "two calls with the same cells and the same x give different numbers"
-        also.append("Start each call from zeros, not from a state that was kept or drawn.")
+    if report.ok and "together" in map(_agrees, done):
+        # What has different sizes does not fit into one tensor.
+        raised = [trial for trial in raised if len({*trial.case.sizes[1:]}) == 1]
+    also = [told("changes", what=what) for trial in trials for what in trial.changes]
+    also = [told("differs")] * bool(differs) + also
     for trial in raised[:1]:
-        headline = f"with {trial.case.name} it raises an error"
-        size = f"x is {list(trial.x.shape)}"
-        said = f"With {trial.case.name} it raises an error ({size}):\n{trial.given.message}"
-        also.insert(0 if report.ok else len(also), said)
-    if not also:
-        return report
-    verdict = "raises" if raised else "unrecognised"
-    report = replace(report, message="\n".join([report.message, *also]))
-    return replace(report, verdict=verdict, headline=headline) if report.ok else report
+        with_it = told("raises", stack=trial.case.name, shape=list(trial.x.shape))
+        said = f"{with_it.message}\n{trial.given.message}"
+        also.insert(0, replace(with_it, message=said))
+    said = "\n".join(dict.fromkeys(one.message for one in (report, *also)))
+    return replace(also[0] if report.ok and also else report, message=said)
 
 
 def _verdict(done: list[Trial]) -> Report:
     """What is to be said of the numbers that came back."""
     agree = [_agrees(trial) for trial in done]
     if all(agree):
-        names = ", ".join(trial.case.name for trial in done)
-        said = "Every step and state agrees with the nn.LSTMCells that the check handed in, called"
-        notes = dict.fromkeys(note for trial in done for note in trial.notes)
-        own = f"It differs from the check's own form: {_TOGETHER}." if "together" in agree else ""
-        message = "\n".join(filter(None, [f"{said} layer by layer ({names}).", own, *notes]))
-        return Report("ok", message, {"stacks tried": len(done)})
-    other = "\nThat is with {}. With other stacks, more is wrong: loop over `enumerate(cells)`."
+        right = told("ok", {"stacks tried": len(done)}, names=_names(done))
+        notes = [told("together").message] if "together" in agree else []
+        notes += [note for trial in done for note in trial.notes]
+        return replace(right, message="\n".join([right.message, *dict.fromkeys(notes)]))
     # A stack written for some sizes has its own trouble with others, which hides its mistake.
     two = [trial for trial in done if len(trial.cells) == 2]
     for some, said in ((done, ""), (two, "two layers"), (done[:1], done[0].case.name)):
         report = _named(some)
         if report is not None:
-            return replace(report, message=report.message + other.format(said) * bool(said))
-    report = _seen_at_the_cells(done)
-    return _unrecognised(done) if report is None else report
+            other = [told("two_alone", stack=said).message] if said else []
+            return replace(report, message="\n".join([report.message, *other]))
+    seen = _seen_at_the_cells(done)
+    return _unrecognised(done) if seen is None else seen
+
+
+def _names(trials: list[Trial]) -> str:
+    return ", ".join(trial.case.name for trial in trials)
 
 
 def _agrees(trial: Trial) -> str:
@@ -225,31 +189,30 @@ def _named(trials: list[Trial]) -> Report | None:
     if not trials or all(map(_agrees, trials)):
         return None
     evidence = _evidence(trials)
-    known: list[tuple[Mistake | None, Any]] = [(None, lambda trial: trial.right)]
-    known += [(mistake, cache(partial(Trial.by, stack=mistake.how))) for mistake in MISTAKES]
+    right: list[Mistake | None] = [None]
 
     def first(fits: Callable[[Trial, Any], Any]) -> Any:
-        """The first whose result fits all that was given, and its results."""
-        for mistake, result in known:
-            if all((found := result(t)) is not None and fits(t, found) for t in trials):
-                return mistake, result
-        return None, None
+        """The first whose result fits all that was given; None of a right one, else False."""
+        for mistake in [*right, *MISTAKES]:
+            how = mistake.how if mistake else ""
+            if all((found := trial.by(how)) and fits(trial, found) for trial in trials):
+                return mistake
+        return False
 
-    mistake, _ = first(lambda trial, found: same(trial.given, found))
+    mistake = first(lambda trial, found: same(trial.given, found))
     if mistake:
         return mistake.report(evidence)  # type: ignore[no-any-return]
-    mistake, result = first(lambda trial, found: looked_up(trial.given, found))
-    if result:
+    mistake = first(lambda trial, found: looked_up(trial.given, found))
+    if mistake is not False:
         wrong = next(trial for trial in trials if not _agrees(trial))
-        said = f"you return {looked_up(wrong.given, result(wrong))}, not `output, [(h, c), ...]`"
-        fix = "`return output, states`, with one `(h, c)` for each layer, from layer 0 up"
+        found = looked_up(wrong.given, wrong.by(mistake.how if mistake else ""))
         if mistake is None:
-            message = f"Your numbers are right.\nFix: {fix}."
-            return Report("unrecognised", message, evidence, headline=said)
+            return told("another_form", evidence, found=found)
         report = mistake.report(evidence)
-        also = f"\nAnd {said}: {fix}." * (mistake.verdict != "variant")
-        return replace(report, message=report.message + also)
-    mistake, _ = first(lambda trial, found: same(trial.output, found[0]))
+        also = told("and_another_form", found=found).message
+        said = f"{report.message}\n{also}" if report.verdict != "variant" else report.message
+        return replace(report, message=said)
+    mistake = first(lambda trial, found: same(trial.output, found[0]))
     return mistake.report(evidence) if mistake else None
 
 
@@ -264,38 +227,27 @@ def _seen_at_the_cells(done: list[Trial]) -> Report | None:
     """What the calls of the cells tell, where no known mistake explains the numbers."""
     if not all(len(calls) == trial.case.seq_len for trial in done for calls in trial.calls):
         return None
-    trial, evidence = done[0], {"tried with": done[0].case.name}
-    odd = list(_odd_calls(trial))
-    if not odd:
-        return None
-    fed_back = any(call.x.requires_grad for *_, call in odd)
-    if fed_back and all(layer == 0 for layer, *_ in odd):
-        return Report(
-            "variant",
-            "It feeds back, as with attention, or where an output becomes the next input. How "
-            "layer 0's input is made is not judged; all else is wired right.",
-            evidence,
-            headline="what layer 0 reads is made of earlier h too",
-        )
-    what = (
-        "Every call of a cell before that one gets what it should. Print both there, and compare."
-    )
-    return Report("unrecognised", what, evidence, headline=odd[0][1])
+    evidence = {"tried with": done[0].case.name}
+    odd = list(_odd_calls(done[0]))
+    at_layer_0 = all(name == "read" and where["layer"] == 0 for name, where, _ in odd)
+    if at_layer_0 and any(call.x.requires_grad for *_, call in odd):
+        return told("feeds_back_more", evidence)
+    return told(odd[0][0], evidence, **odd[0][1]) if odd else None
 
 
-def _odd_calls(trial: Trial) -> Iterator[tuple[int | None, str, Call]]:
-    """Calls of a cell that get something else than in a right stack, and which layer reads it."""
+def _odd_calls(trial: Trial) -> Iterator[tuple[str, dict[str, Any], Call]]:
+    """Calls of a cell that get something else than in a right stack: what, and where."""
     for t in range(trial.case.seq_len):
         for layer, calls in enumerate(trial.calls):
-            call, before = calls[t], calls[t - 1].result
+            call, before, where = calls[t], calls[t - 1].result, {"layer": layer, "t": t}
             if t == 0 and not _zero(call):
-                yield None, f"layer {layer} does not start from zeros", call
+                yield "start", where, call
             elif t and not (call.state and all(map(close, call.state, before))):
-                yield None, f"layer {layer} does not go on at step {t} from its own (h, c)", call
+                yield "state", where, call
             below = trial.calls[layer - 1][t].result[0] if layer else trial.x[t]
             if not close(call.x, below.detach()):
                 what = f"h of layer {layer - 1} at that step" if layer else f"`x[{t}]`"
-                yield layer, f"what layer {layer} reads at step {t} is not {what}", call
+                yield "read", {**where, "what": what}, call
 
 
 def _zero(call: Call) -> bool:
@@ -304,22 +256,11 @@ def _zero(call: Call) -> bool:
 
 def _unrecognised(done: list[Trial]) -> Report:
     wrong = [trial for trial in done if not _agrees(trial)]
-    evidence = _evidence(done)
+    evidence, right = _evidence(done), [trial for trial in done if trial not in wrong]
     first = evidence.get("first off", "")
     if not first:
         given, expected = described(wrong[0].given), described(wrong[0].right)
-        return Report(
-            "unrecognised",
-            "Write `return output, states`: output is one tensor `[seq_len, batch, hidden_size of "
-            "the top layer]`, states a list with one `(h, c)`, each `[batch, hidden_size]`, for "
-            "each layer.",
-            evidence,
-            headline=f"you return {given}, not {expected}",
-        )
-    names = ", ".join(trial.case.name for trial in done if trial not in wrong)
-    look = f"It is right with {names}. " if names else ""
-    look += "Go through that step with two cells on paper."
-    if any(len(trial.cells) == 1 for trial in wrong):
-        look = "Even one layer alone is off. Look at what a layer starts from (zeros for h and c)"
-        look += " and, if you wrote the step yourself, at its sums (each matrix and bias once)."
-    return Report("unrecognised", look, evidence, headline=f"{first} is off")
+        return told("no_form", evidence, given=given, expected=expected)
+    alone = any(len(trial.cells) == 1 for trial in wrong)
+    name = "off_in_one_layer" if alone else "off_with_some" if right else "off"
+    return told(name, evidence, first=first, names=_names(right))

@@ -57,9 +57,9 @@ def together(result: Result) -> Any:
     return output, list(zip(*states, strict=True))
 
 
-def looked_up(given: Any, result: Result) -> str:
+def looked_up(given: Any, result: Result | None) -> str:
     """What a learner returned, each part by its name in this result; "" where one is not in it."""
-    output, states = result
+    output, states = result or (torch.zeros(0), [])
     named = {
         "output": output,
         "the output with the batch first": output.transpose(0, 1),

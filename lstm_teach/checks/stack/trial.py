@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -17,8 +16,9 @@ from torch.overrides import TorchFunctionMode
 
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
+from lstm_teach.checks.stack.mistakes import told
 from lstm_teach.checks.stack.results import read, same
-from lstm_teach.checks.stack.wiring import Result, Stack, State, right
+from lstm_teach.checks.stack.wiring import Result, State, wired
 
 _PATIENCE_IN_SECONDS = 3.0
 
@@ -92,8 +92,9 @@ class Trial:
         x: the input, `[seq_len, batch, input_size]`, as it was before.
         given: what the learner's stack returned, or a report where it raised.
         calls: how each cell was called.
-        changes: what it did to the cells and to x, one sentence each.
+        changes: what it changed.
         notes: what is worth saying of a right stack too, one sentence each.
+        computed: what stacks compute, by the changes in them.
     """
 
     case: Case
@@ -103,6 +104,7 @@ class Trial:
     calls: list[list[Call]] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    computed: dict[str, Result | None] = field(default_factory=dict)
 
     @property
     def raised(self) -> bool:
@@ -114,18 +116,20 @@ class Trial:
         """The first of what it returned."""
         return self.given[0] if isinstance(self.given, list) and self.given else self.given
 
-    @cached_property
+    @property
     def right(self) -> Result | None:
         """What the cells compute, called layer by layer; None where their sizes do not fit."""
-        return self.by(right)
+        return self.by("")
 
-    def by(self, stack: Stack) -> Result | None:
-        """What this stack computes, or None where the sizes do not let it run."""
-        try:
-            with torch.no_grad():
-                return stack(self.cells, self.x)
-        except (RuntimeError, ValueError, IndexError):
-            return None
+    def by(self, how: str) -> Result | None:
+        """What a stack with these changes computes; None where the sizes do not let it run."""
+        if how not in self.computed:
+            try:
+                with torch.no_grad():
+                    self.computed[how] = wired(how)(self.cells, self.x)
+            except (RuntimeError, ValueError, IndexError):
+                self.computed[how] = None
+        return self.computed[how]
 
 
 def try_all(
@@ -165,29 +169,23 @@ def _try(run: Callable[[Any, Any], Any], case: Case, dtype: torch.dtype, numpy: 
     with _recorded(cells) as trial.calls:
         trial.given, dropout = _call(run, lent, lent_x, numpy, 0)
     one, two = (nn.ModuleList(some).state_dict() for some in (trial.cells, cells))
-    found = {
+    changed = {
         "x itself": lent_x.shape != x.shape or not torch.equal(lent_x, x),
         "the list `cells`": list(map(id, lent)) != list(map(id, cells)),
         "the weights of the cells": one.keys() != two.keys()
         or not all(map(torch.equal, one.values(), two.values())),
     }
-    trial.changes = [
-        f"Your code changes {what}, so a second call gets something else. Work on a copy."
-        for what, changed in found.items()
-        if changed
-    ]
-    trial.notes = ["Dropout was left out: with it no two calls give the same numbers."] * dropout
-    if not all(cell.training for cell in cells):
-        trial.notes.append("Your code switches the cells to evaluation mode and leaves them there.")
+    trial.changes = [what for what, is_changed in changed.items() if is_changed]
     output = trial.output
-    if isinstance(output, list) and output and isinstance(output[0], Tensor):
-        output = output[0]
-        trial.notes.append("Your output is a list of steps: `torch.stack(output)` makes it one.")
-    if isinstance(output, Tensor) and not output.requires_grad and not numpy:
-        trial.notes.append(
-            "No gradient flows back through your output (`no_grad`, `detach` or `.data` cut it), "
-            "so this stack could not be trained."
-        )
+    is_listed = isinstance(output, list) and bool(output) and isinstance(output[0], Tensor)
+    output = output[0] if is_listed else output
+    notes = {
+        "dropout": dropout,
+        "evaluates": not all(cell.training for cell in cells),
+        "listed": is_listed,
+        "no_gradient": isinstance(output, Tensor) and not (output.requires_grad or numpy),
+    }
+    trial.notes = [told(name).message for name, is_true in notes.items() if is_true]
     return trial
 
 

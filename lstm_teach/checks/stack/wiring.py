@@ -1,33 +1,41 @@
 """A stack's wiring as equations in text, so that a wrong stack is a few of them written otherwise.
 
-In them `xt` is a step of x, k a layer of n. h_old and c_old hold h and c of every layer before the
-step, h_new, c_new and read what the layers done in this step have now, and what they have read.
+They are for lane k, of n, at step t, of T. A lane is a layer in one of w directions; of two, the
+forward one stands first. There h(k, t) and c(k, t) are the state after a step, or where a lane
+starts from beside all steps, and read(k, t) is what it has read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
 State = tuple[Tensor, Tensor]
-Result = tuple[Tensor, list[State]]
+Result = tuple[Tensor, list[Any]]
 Stack = Callable[..., Result]
 
-RIGHT = {
+_WHOLE = {
+    "w": "1",
     "x": "x",
-    "cell": "k",
-    # What layer 0 reads, what a layer above it reads, and which h and c it goes on from.
-    "first": "xt",
-    "up": "h_new[k - 1]",
-    "h": "h_old[k]",
-    "c": "c_old[k]",
-    # One step of the output; the whole of it, and what is returned beside it.
-    "shown": "h_new[-1]",
+    # What is returned: out of the output, and of the states of each lane in the order of its walk.
     "output": "output",
-    "states": "states",
+    "states": "[lane[-1] for lane in lanes]",
+}
+_AT = {
+    "cell": "k",
+    # What the lowest layer reads, what a layer above it reads, and which h and c it goes on from.
+    "first": "x[t]",
+    "up": "out(k - k % w - 1, t)",
+    "before": "t + 1 if k % w else t - 1",
+    "h_0": "h(k, before(k, t))",
+    "c_0": "c(k, before(k, t))",
+    # What a layer hands up, k being its last lane, and what the top one shows.
+    "out": "h(k, t) if w == 1 else torch.cat([h(k - 1, t), h(k, t)], -1)",
+    "shown": "out(k, t)",
 }
 
 
@@ -36,73 +44,48 @@ def _plus(h: Tensor, read: Tensor) -> Tensor:
     return h + read if h.shape[-1] == read.shape[-1] else h
 
 
+@cache
 def wired(changes: str = "") -> Stack:
-    """A stack with some equations written otherwise, such as ``up = xt; x = x.flip(0)``.
+    """A stack with some equations written otherwise, such as ``up = x[t]; x = x.flip(0)``.
 
     It is called with cells and x, `[seq_len, batch, input_size]`, and the states to start from,
-    else zeros. It returns the output and for each layer its last (h, c).
+    else zeros. It returns the output and for each lane its last (h, c).
     """
     changed = dict(change.split(" = ", 1) for change in changes.split("; ") if change)
-    made = {n: compile(e, "stack", "eval") for n, e in {**RIGHT, **changed}.items()}
+    made = {
+        name: compile(f"lambda k=0, t=0: {changed.get(name, right)}", "stack", "eval")
+        for name, right in {**_WHOLE, **_AT}.items()
+    }
 
-    def run(cells: Sequence[Any], x: Tensor, states: Sequence[State] = ()) -> Result:
-        known: dict[str, Any] = {"n": len(cells), "torch": torch, "plus": _plus}
-
-        def solved(name: str, **more: Any) -> Any:
-            known.update(more)
-            return eval(made[name], known)
-
-        x = solved("x", x=x)
-        used = [cells[solved("cell", k=k)] for k in range(len(cells))]
+    def run(cells: Sequence[Any], x: Tensor, start: Sequence[State] = ()) -> Result:
+        known: dict[str, Any] = {"n": len(cells), "torch": torch, "plus": _plus, "x": x}
+        known |= {name: eval(made[name], known) for name in _AT}
+        for name in ("w", "x"):
+            known[name] = eval(made[name], known)()
+        w, x, lanes = known["w"], known["x"], range(len(cells))
+        used = [cells[known["cell"](k)] for k in lanes]
         zeros = [(x.new_zeros(*x.shape[1:-1], cell.hidden_size),) * 2 for cell in used]
-        h, c = (list(parts) for parts in zip(*(states or zeros), strict=True))
-        output = []
-        for xt in x:
-            known |= {"h_old": h, "c_old": c, "h_new": [], "c_new": [], "read": []}
-            for k, cell in enumerate(used):
-                known["read"].append(solved("up" if k else "first", k=k, xt=xt))
-                h_k, c_k = cell(known["read"][k], (solved("h"), solved("c")))
-                known["h_new"].append(h_k)
-                known["c_new"].append(c_k)
-            output.append(solved("shown"))
-            h, c = known["h_new"], known["c_new"]
-        last = list(zip(h, c, strict=True))
-        output = solved("output", output=torch.stack(output), states=last)
-        return output, solved("states")
+
+        @cache
+        def step(k: int, t: int) -> tuple[Tensor, State]:
+            read = known["first" if k < w else "up"](k, t)
+            return read, used[k](read, (known["h_0"](k, t), known["c_0"](k, t)))
+
+        def state(k: int, t: int) -> State:
+            return step(k, t)[1] if 0 <= t < len(x) else (start or zeros)[k]
+
+        known |= {
+            "T": len(x),
+            "h": lambda k, t: state(k, t)[0],
+            "c": lambda k, t: state(k, t)[1],
+            "read": lambda k, t: step(k, t)[0],
+        }
+        known["output"] = torch.stack([known["shown"](len(cells) - 1, t) for t in range(len(x))])
+        walks = [range(len(x))[:: -1 if k % w else 1] for k in lanes]
+        known["lanes"] = [[state(k, t) for t in walk] for k, walk in zip(lanes, walks, strict=True)]
+        return eval(made["output"], known)(), eval(made["states"], known)()
 
     return run
 
 
 right = wired()
-
-
-def by_layer(
-    hands_up: Callable[[Tensor], Tensor] = lambda output: output, carries: bool = False
-) -> Stack:
-    """One layer after the other, each from zeros or from where the one below has ended."""
-
-    def run(cells: Sequence[Any], x: Tensor) -> Result:
-        states: list[State] = []
-        for cell in cells:
-            output, last = right([cell], x, states[-1:] if carries else ())
-            states += last
-            x = hands_up(output)
-        return x, states
-
-    return run
-
-
-def both_ways(
-    pairs: Callable[[int], list[tuple[int, int]]], joined: Callable[..., Tensor]
-) -> Stack:
-    """Bidirectional layers: `pairs(number of cells)` tells the forward and the backward cells."""
-
-    def run(cells: Sequence[Any], x: Tensor) -> Result:
-        last: dict[int, State] = {}
-        for forward, backward in pairs(len(cells)):
-            there, (last[forward],) = right([cells[forward]], x)
-            back, (last[backward],) = right([cells[backward]], x.flip(0))
-            x = joined(there, back.flip(0))
-        return x, [last[k] for k in sorted(last)]
-
-    return run

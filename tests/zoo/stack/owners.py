@@ -283,7 +283,7 @@ def residual(cells, x):
     return x, states
 
 
-@module("variant", says="one with norms, `norm`")
+@module("variant", says="Without what normalises in it, `norm`")
 class NormsBetweenLayers(Layers):
     def __init__(self):
         super().__init__((4, 4, 4))
