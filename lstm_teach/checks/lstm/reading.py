@@ -159,7 +159,7 @@ class Reading:
                     return self.find_reader()
                 first = first or reader
                 ran.add((i, h))
-                if self._reads(reader, result, how == "last alone"):
+                if self._reads(reader, result, how == "last alone" or reader.axes is SERIES):
                     self.reader = reader
                     states = (n for n, w in self.weights.items() if w.shape[-1] == h)
                     self.learned = [name for name in states if _LEARNED.match(name)]
