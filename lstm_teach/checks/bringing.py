@@ -93,6 +93,15 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
         return inspect.signature(lambda *args: None)
 
 
+def needed(code: Any) -> int:
+    """How many arguments code cannot do without; -1 where it does not tell."""
+    forward = code if isinstance(code, type) else getattr(code, "forward", code)
+    parameters = signature_of(forward).parameters.values() if callable(forward) else ()
+    if not parameters or any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return -1
+    return sum(p.default is p.empty and p.kind is not p.VAR_KEYWORD for p in parameters)
+
+
 def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
     """An instance of a learner's class, or a report on why there is none.
 
@@ -248,7 +257,7 @@ def likely_sizes(
     code: Any, input_size: int | None = None, hidden_size: int | None = None
 ) -> Iterator[Sizes]:
     """Pairs (input_size, hidden_size) worth a try: as told, by attributes, from the weights."""
-    told = input_size or _attribute(code, _INPUT), hidden_size or _attribute(code, _HIDDEN)
+    told = input_size or attribute(code, _INPUT), hidden_size or attribute(code, _HIDDEN)
     shapes = [tuple(tensor.shape) for tensor in owned(code).values()]
     wide = sorted({d for shape in shapes for d in shape if d > 0})
     quarters = [d // 4 for d in wide if d % 4 == 0]
@@ -266,7 +275,8 @@ def likely_sizes(
     yield from tried
 
 
-def _attribute(code: Any, pattern: re.Pattern[str]) -> int | None:
+def attribute(code: Any, pattern: re.Pattern[str]) -> int | None:
+    """A size that an object tells in an attribute of such a name."""
     owner = getattr(code, "__self__", code)
     usual = [name for name in ("input_size", "hidden_size") if pattern.match(name)]
     for name in dict.fromkeys([*usual, *getattr(owner, "__dict__", {})]):

@@ -1,8 +1,8 @@
-"""Leaving out parts of a module, such as its norms, to judge the rest."""
+"""The parts of a module: leaving out some, such as its norms, and noting what others read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,3 +36,26 @@ def passed_by(code: Any, norms: bool) -> Iterator[dict[str, nn.Module]]:
     finally:
         for part in found.values():
             part.__dict__.pop("forward", None)
+
+
+@contextmanager
+def noting(
+    parts: Mapping[Any, nn.Module], note: Callable[..., None], after: bool = False
+) -> Iterator[None]:
+    """Meanwhile `note` hears the name of each of these parts that is called, and the arguments;
+    where it hears so `after` the call, also what came back."""
+
+    def hook(name: Any) -> Callable[..., None]:
+        def noted(_: Any, args: Any, kwargs: Any, *back: Any) -> None:
+            if args or kwargs:
+                note(name, [*args, *kwargs.values()], *back)
+
+        return noted
+
+    kind = "register_forward_hook" if after else "register_forward_pre_hook"
+    handles = [getattr(part, kind)(hook(name), with_kwargs=True) for name, part in parts.items()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

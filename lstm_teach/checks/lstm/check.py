@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import islice, permutations, product
+from itertools import islice, product
 from types import FunctionType
 from typing import Any
 
@@ -265,42 +265,24 @@ class _Check(Reading):
             tell(told("squeeze_batch_of_one"))
         tell(wrong_gradient(self.tried, start or self.reader, search, roles, x, self.backward))
         layers = {"layers": len(search.lanes) // search.directions, "directions": search.directions}
-        others = tuple(self._not_checked(search, roles, x, start))
+        others = tuple(self._not_checked(start))
         if search.wiring:
-            return replace(
-                told("joined", layers, joined=_JOINED[search.wiring]), not_checked=others
-            )
+            joined = told("joined", layers, joined=_JOINED[search.wiring])
+            return replace(joined, not_checked=others)
         lstm = search.as_torch(roles, self.original, self.reader.axes is BATCH_FIRST)
         said = self._described(search, roles)
         said += f"\n{told('as_torch').message}" * (lstm is not None)
         return Report("ok", said, layers, others, lstm=lstm)
 
-    def _not_checked(
-        self, search: Search, roles: Roles, x: Tensor, start: Reader | None
-    ) -> Iterator[str]:
+    def _not_checked(self, start: Reader | None) -> Iterator[str]:
         if self.passed:
             yield f"what your module does with {in_code(self.passed)}, which was left out"
         if self.head:
             yield f"what your module makes of h of the top layer, from `{self.head.name}` on"
-        if self.learned and not self._starts_as_learned(search, roles, x):
+        if self.learned:
             yield f"the initial state that it learns, {in_code(self.learned)}"
         if start is None:
             yield "how it goes on from another state than zeros"
-
-    def _starts_as_learned(self, search: Search, roles: Roles, x: Tensor) -> bool:
-        """Whether it starts from the initial state that is among its weights."""
-        shape = len(search.lanes), x.shape[1], self.sizes[1]
-        values = [torch.zeros(shape, dtype=x.dtype)] * 2
-        self.redraw(7)
-        for k, name in enumerate(self.learned):
-            weight = self.weights[name].copy_(normals(40 + k)(*self.weights[name].shape))
-            lanes = weight.double().reshape(-1, 1, shape[2])
-            if len(lanes) not in (1, shape[0]):
-                return False
-            values.append(lanes.expand(shape))
-        seen = self.read(x)[0]
-        starts = (zip(h, c, strict=True) for h, c in permutations(values, 2))
-        return any(self.same(seen, search.read(roles, x, [*s])[0][:, 0]) for s in starts)
 
     def _with_biases(self, search: Search, roles: Roles) -> Roles:
         """The roles with the biases, which are drawn one after the other."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from lstm_teach.checks.bringing import signature_of
+from lstm_teach.checks.passing import noting
 
 
 class Head(NamedTuple):
@@ -19,21 +19,6 @@ class Head(NamedTuple):
     name: str
     each_step: bool
     weights: frozenset[str]
-
-
-@contextmanager
-def noting(parts: dict[str, nn.Module], note: Callable[[str, Tensor], None]) -> Any:
-    """Note what these parts read, call by call."""
-
-    def hook(name: str) -> Callable[..., None]:
-        return lambda part, args: note(name, args[0]) if args else None
-
-    handles = [part.register_forward_pre_hook(hook(name)) for name, part in parts.items()]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 @torch.enable_grad()  # type: ignore[untyped-decorator]
@@ -52,7 +37,7 @@ def head_of(module: nn.Module, names: Iterable[str], run: Callable[[], Any]) -> 
         if name and not isinstance(part, recurrent) and [*part.parameters(recurse=False)]
     }
     calls: list[tuple[str, Tensor]] = []
-    with noting(parts, lambda name, x: calls.append((name, x))):
+    with noting(parts, lambda name, given: calls.append((name, given[0]))):
         run()
     weights = {n: weight for n, weight in module.named_parameters() if n in {*names}}
     behind: set[str] = set()
@@ -80,7 +65,7 @@ def before(head: Head, module: nn.Module, run: Callable[..., Any]) -> Callable[.
 
     def called(*args: Any, **kwargs: Any) -> Any:
         reads: list[Tensor] = []
-        with noting({"": module.get_submodule(head.name)}, lambda _, x: reads.append(x)):
+        with noting({"": module.get_submodule(head.name)}, lambda _, given: reads.append(given[0])):
             result = run(*args, **kwargs)
         others = result[1:] if isinstance(result, tuple) else ()
         return (reads if head.each_step else reads[-1]), *others

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import product
 from typing import Any
 
 import torch
@@ -15,8 +16,10 @@ from torch import Tensor, nn
 
 from lstm_teach.checks.bringing import (
     Sizes,
+    attribute,
     likely_sizes,
     listed,
+    needed,
     normals,
     owned,
     redraw,
@@ -31,10 +34,10 @@ from lstm_teach.checks.lstm.forms import (
     leaves,
     readers,
 )
-from lstm_teach.checks.lstm.heads import Head, before, head_of, noting
+from lstm_teach.checks.lstm.heads import Head, before, head_of
 from lstm_teach.checks.lstm.mistakes import CALL, told
 from lstm_teach.checks.lstm.roles import flat, is_bias, pieces
-from lstm_teach.checks.passing import passed_by
+from lstm_teach.checks.passing import noting, passed_by
 from lstm_teach.checks.report import Report
 
 LAYERS = re.compile(r"(num|n)_?layers?$|layers$|depth$")
@@ -193,11 +196,11 @@ class Reading:
 
     def _is_to_blame(self, reader: Reader, x: Tensor, raised: Report) -> bool:
         """Whether an error is no matter of an odd x: its sizes are told, or a cell has read it."""
-        if raised.verdict != "raises" or _needed(self.tried)[1:]:
+        if raised.verdict != "raises" or needed(self.tried) > 1:
             return False
         reached: list[Any] = []
         cells = {str(k): cell for k, cell in enumerate(self._torch_cells())}
-        with noting(cells, lambda _, x: reached.append(x)):
+        with noting(cells, lambda name, _: reached.append(name)):
             reader.raw(x)
         return all(self.told) or bool(reached)
 
@@ -207,7 +210,7 @@ class Reading:
 
     def number_of_layers(self) -> int | None:
         """As many as it was made with, or says."""
-        return self.layers or _attribute(self.tried, LAYERS)
+        return self.layers or attribute(self.tried, LAYERS)
 
     def _tries(self) -> Iterator[tuple[str, Sizes]]:
         """In every likely size the usual layouts of x, odd ones, and those of a last h."""
@@ -223,18 +226,9 @@ class Reading:
             wide = {*dims, *(size - sizes[1] for size in dims), sizes[0]}
             return any("h" in p.joined for k in wide for p in pieces(own, k, sizes[1]))
 
-        def unlikely(sizes: Sizes) -> tuple[Any, ...]:
-            unused = len(self.unused(sizes))
-            return sizes not in by_torch, unused, sizes != both[0], -sizes[1]
-
-        likely = sorted(filter(fits, tried), key=unlikely)[:20] or tried[:20]
+        likely = [*filter(fits, tried)][:20] or tried[:20]
         told: Any = [self.told] if all(self.told) else likely
-        hows = "usual", "odd", "last alone"
-        if isinstance(self.tried, nn.Module):  # odd layouts are NumPy's, mostly
-            yield from ((how, sizes) for how in (hows[0], hows[2], hows[1]) for sizes in told)
-        else:
-            yield from ((how, sizes) for sizes in told for how in hows[:2])
-            yield from ((hows[2], sizes) for sizes in told)
+        yield from product(("usual", "last alone", "odd"), told)
 
     def unused(self, sizes: Sizes) -> list[str]:
         """The weights that would have no use for these sizes, in the first layer or above it."""
@@ -274,13 +268,10 @@ class Reading:
             if self.same(seeded[0], seeded[2]):
                 tell(told("random_initial_state"))
             tell(told("state_kept"))
-        for sample in (2, 0):
-            changed = x.clone()
-            changed[1, sample] = 0.3 - x[1, sample]
-            off = (self.read(changed)[0] - base).abs().amax(-1) > self.limit
-            steps, samples = (off.any(axis).nonzero().flatten().tolist() for axis in (1, 0))
-            if steps:
-                break
+        changed, sample = x.clone(), 2
+        changed[1, sample] = 0.3 - x[1, sample]
+        off = (self.read(changed)[0] - base).abs().amax(-1) > self.limit
+        steps, samples = (off.any(axis).nonzero().flatten().tolist() for axis in (1, 0))
         believed = getattr(self.tried, "batch_first", None)
         # Where nothing is carried on, either may be time.
         first = believed is True if (steps, samples) == ([1], [sample]) else steps == [1]
@@ -313,17 +304,3 @@ class Reading:
                 reader.places = self.reader.places
                 if isinstance(reader(self.x[:, :3], (zeros, zeros)), list):
                     yield reader
-
-
-def _attribute(code: Any, pattern: re.Pattern[str]) -> int | None:
-    own = getattr(getattr(code, "__self__", code), "__dict__", {})
-    found = [v for name, v in own.items() if pattern.match(name) and type(v) is int and v > 0]
-    return found[0] if found else None
-
-
-def _needed(code: Any) -> list[str]:
-    """The arguments that have to be given."""
-    parameters = signature_of(getattr(code, "forward", code)).parameters.values()
-    return [
-        p.name for p in parameters if p.default is p.empty and not p.kind.name.startswith("VAR")
-    ]

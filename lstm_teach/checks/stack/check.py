@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from inspect import Parameter
 from typing import Any
 
 import torch
 from torch import nn
 
-from lstm_teach.checks.bringing import owned, signature_of
+from lstm_teach.checks.bringing import needed, owned
 from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
-from lstm_teach.checks.stack.mistakes import MISTAKES, told
+from lstm_teach.checks.stack.mistakes import MISTAKES, WORDS, told
 from lstm_teach.checks.stack.results import (
     close,
     described,
@@ -56,32 +55,23 @@ def check_stack(run_stack: Any, call: Callable[..., Any] | None = None) -> Repor
     if run_stack is None or run_stack is ...:
         return told("empty")
     torch.set_default_device(None)  # the cells and x are made on the CPU
-    needed = _required(run_stack) if call is None else _required(call) - 1
-    run = _runner(run_stack, call, needed)
+    needs = needed(run_stack) if call is None else needed(call) - 1
+    run = _runner(run_stack, call, needs)
     if run is not None:
         return replace(_of_lent_cells(run_stack, run), of="stack")
-    if callable(run_stack) and not isinstance(run_stack, type) and needed < 2 and owned(run_stack):
+    if callable(run_stack) and not isinstance(run_stack, type) and needs < 2 and owned(run_stack):
         return _of_its_own_cells(run_stack, call)
     return told("not_called", name=getattr(run_stack, "__name__", type(run_stack).__name__))
 
 
-def _required(function: Any) -> int:
-    """How many arguments a function cannot do without; -1 where it does not tell."""
-    forward = function.forward if isinstance(function, nn.Module) else function
-    parameters = signature_of(forward).parameters.values() if callable(forward) else ()
-    if not parameters or any(p.kind is Parameter.VAR_POSITIONAL for p in parameters):
-        return -1
-    return sum(p.default is p.empty and p.kind is not p.VAR_KEYWORD for p in parameters)
-
-
-def _runner(code: Any, call: Callable[..., Any] | None, needed: int) -> Any:
+def _runner(code: Any, call: Callable[..., Any] | None, needs: int) -> Any:
     """How to run code that is lent its cells, `run(cells, x)`; None where it is not."""
     if call is not None:
-        return partial(call, code) if needed == 2 else None
+        return partial(call, code) if needs == 2 else None
     if isinstance(code, type):
-        return (lambda cells, x: code(cells)(x)) if needed == 1 else None
+        return (lambda cells, x: code(cells)(x)) if needs == 1 else None
     is_module = isinstance(getattr(code, "__self__", code), nn.Module)
-    return code if callable(code) and needed in ((2,) if is_module else (2, -1)) else None
+    return code if callable(code) and needs in ((2,) if is_module else (2, -1)) else None
 
 
 def _of_its_own_cells(code: Any, call: Callable[..., Any] | None) -> Report:
@@ -134,7 +124,7 @@ def _judge(trials: list[Trial], differs: str) -> Report:
     stubs = [trial for trial in raised if trial.given.verdict == "not_attempted"]
     for trial in stubs or (raised if not done else []):
         return trial.given  # type: ignore[no-any-return]
-    if differs == "random" and not any(calls and not _zero(calls[0]) for calls in done[0].calls):
+    if differs == "random" and "start" not in [name for name, *_ in _odd_calls(done[0])]:
         return told("random")
     report = _verdict(done)
     if report.verdict == "variant":
@@ -167,8 +157,7 @@ def _verdict(done: list[Trial]) -> Report:
         if report is not None:
             other = [told("two_alone", stack=said).message] if said else []
             return replace(report, message="\n".join([report.message, *other]))
-    seen = _seen_at_the_cells(done)
-    return _unrecognised(done) if seen is None else seen
+    return _unrecognised(done)
 
 
 def _names(trials: list[Trial]) -> str:
@@ -189,31 +178,28 @@ def _named(trials: list[Trial]) -> Report | None:
     if not trials or all(map(_agrees, trials)):
         return None
     evidence = _evidence(trials)
-    right: list[Mistake | None] = [None]
-
-    def first(fits: Callable[[Trial, Any], Any]) -> Any:
-        """The first whose result fits all that was given; None of a right one, else False."""
-        for mistake in [*right, *MISTAKES]:
-            how = mistake.how if mistake else ""
-            if all((found := trial.by(how)) and fits(trial, found) for trial in trials):
-                return mistake
-        return False
-
-    mistake = first(lambda trial, found: same(trial.given, found))
+    mistake = _fitting(trials, lambda trial, found: same(trial.given, found))
     if mistake:
-        return mistake.report(evidence)  # type: ignore[no-any-return]
-    mistake = first(lambda trial, found: looked_up(trial.given, found))
-    if mistake is not False:
+        return mistake.report(evidence)
+    mistake = _fitting(trials, lambda trial, found: looked_up(trial.given, found))
+    if mistake:
         wrong = next(trial for trial in trials if not _agrees(trial))
-        found = looked_up(wrong.given, wrong.by(mistake.how if mistake else ""))
-        if mistake is None:
-            return told("another_form", evidence, found=found)
-        report = mistake.report(evidence)
+        found = looked_up(wrong.given, wrong.by(mistake.how))
+        report = mistake.report(evidence, found=found)
+        if mistake.verdict == "variant" or not mistake.how:
+            return report
         also = told("and_another_form", found=found).message
-        said = f"{report.message}\n{also}" if report.verdict != "variant" else report.message
-        return replace(report, message=said)
-    mistake = first(lambda trial, found: same(trial.output, found[0]))
-    return mistake.report(evidence) if mistake else None
+        return replace(report, message=f"{report.message}\n{also}")
+    mistake = _fitting(trials, lambda trial, found: same(trial.output, found[0]))
+    return mistake.report(evidence) if mistake and mistake.how else None
+
+
+def _fitting(trials: list[Trial], fits: Callable[[Trial, Any], Any]) -> Mistake | None:
+    """The first stack that fits what was given in each of these; a right one before the others."""
+    for mistake in (replace(WORDS["another_form"], how=""), *MISTAKES):
+        if all((found := trial.by(mistake.how)) and fits(trial, found) for trial in trials):
+            return mistake
+    return None
 
 
 def _evidence(done: list[Trial]) -> dict[str, Any]:
@@ -223,38 +209,34 @@ def _evidence(done: list[Trial]) -> dict[str, Any]:
     return {"tried with": wrong.case.name, **({"first off": first} if first else {})}
 
 
-def _seen_at_the_cells(done: list[Trial]) -> Report | None:
-    """What the calls of the cells tell, where no known mistake explains the numbers."""
-    if not all(len(calls) == trial.case.seq_len for trial in done for calls in trial.calls):
-        return None
-    evidence = {"tried with": done[0].case.name}
-    odd = list(_odd_calls(done[0]))
-    at_layer_0 = all(name == "read" and where["layer"] == 0 for name, where, _ in odd)
-    if at_layer_0 and any(call.x.requires_grad for *_, call in odd):
-        return told("feeds_back_more", evidence)
-    return told(odd[0][0], evidence, **odd[0][1]) if odd else None
-
-
-def _odd_calls(trial: Trial) -> Iterator[tuple[str, dict[str, Any], Call]]:
+def _odd_calls(trial: Trial) -> list[tuple[str, dict[str, Any], Call]]:
     """Calls of a cell that get something else than in a right stack: what, and where."""
+    odd: list[tuple[str, dict[str, Any], Call]] = []
+    if any(len(calls) != trial.case.seq_len for calls in trial.calls):
+        return odd
     for t in range(trial.case.seq_len):
         for layer, calls in enumerate(trial.calls):
-            call, before, where = calls[t], calls[t - 1].result, {"layer": layer, "t": t}
-            if t == 0 and not _zero(call):
-                yield "start", where, call
-            elif t and not (call.state and all(map(close, call.state, before))):
-                yield "state", where, call
+            call, where = calls[t], {"layer": layer, "t": t}
+            zeros = (torch.zeros_like(call.result[0]),) * 2
+            before = calls[t - 1].result if t else zeros
+            if not all(map(close, call.state or zeros, before)):
+                odd.append(("state" if t else "start", where, call))
             below = trial.calls[layer - 1][t].result[0] if layer else trial.x[t]
             if not close(call.x, below.detach()):
                 what = f"h of layer {layer - 1} at that step" if layer else f"`x[{t}]`"
-                yield "read", {**where, "what": what}, call
-
-
-def _zero(call: Call) -> bool:
-    return call.state is None or not any(part.any() for part in call.state)
+                odd.append(("read", {**where, "what": what}, call))
+    return odd
 
 
 def _unrecognised(done: list[Trial]) -> Report:
+    """What the calls of the cells tell, where no known mistake explains the numbers; or these."""
+    odd = _odd_calls(done[0])
+    if odd:
+        evidence = {"tried with": done[0].case.name}
+        at_layer_0 = all(name == "read" and where["layer"] == 0 for name, where, _ in odd)
+        if at_layer_0 and any(call.x.requires_grad for *_, call in odd):
+            return told("feeds_back_more", evidence)
+        return told(odd[0][0], evidence, **odd[0][1])
     wrong = [trial for trial in done if not _agrees(trial)]
     evidence, right = _evidence(done), [trial for trial in done if trial not in wrong]
     first = evidence.get("first off", "")

@@ -99,8 +99,9 @@ def first_off(given: Any, right: Result | None) -> str:
         (ours, pairs), (output, states) = given, right  # type: ignore[misc]
         places = [(f"output at step {t}", ours[t], step) for t, step in enumerate(output)]
         for layer, pair in enumerate(states):
-            for k, name in enumerate("hc"):
-                places.append((f"{name} of layer {layer}", pairs[layer][k], pair[k]))
+            places += [
+                (f"{n} of layer {layer}", pairs[layer][k], pair[k]) for k, n in enumerate("hc")
+            ]
         for name, one, two in places:
             if one.shape != two.shape or not _holds_numbers(one):
                 return ""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from lstm_teach.checks.passing import noting
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
 from lstm_teach.checks.stack.mistakes import told
@@ -166,7 +166,12 @@ def _try(run: Callable[[Any, Any], Any], case: Case, dtype: torch.dtype, numpy: 
     x = torch.randn(case.seq_len, case.batch, case.sizes[0], dtype=dtype, generator=random)
     cells, lent_x = _lent(case, dtype), x.clone()
     trial, lent = Trial(case, _lent(case, dtype), x), list(cells)
-    with _recorded(cells) as trial.calls:
+    trial.calls = [[] for _ in cells]
+
+    def note(layer: int, given: list[Any], result: State) -> None:
+        trial.calls[layer].append(Call(given[0], (*given, None)[1], result))
+
+    with noting(dict(enumerate(cells)), note, after=True):
         trial.given, dropout = _call(run, lent, lent_x, numpy, 0)
     one, two = (nn.ModuleList(some).state_dict() for some in (trial.cells, cells))
     changed = {
@@ -207,24 +212,3 @@ def _call(
     if isinstance(result, list) and len(result) == 2 and result[0] == []:
         result = Report("not_attempted", "Nothing happens in the loop yet: write its body.")
     return result, dropout.seen
-
-
-@contextmanager
-def _recorded(cells: list[nn.LSTMCell]) -> Iterator[list[list[Call]]]:
-    """Note each call of each cell."""
-    calls: list[list[Call]] = [[] for _ in cells]
-
-    def noting(own: list[Call]) -> Callable[..., None]:
-        def note(cell: nn.Module, args: Any, kwargs: dict[str, Any], result: State) -> None:
-            given = [*args, *kwargs.values()]
-            own.append(Call(given[0], given[1] if len(given) > 1 else None, result))
-
-        return note
-
-    both = zip(cells, calls, strict=True)
-    handles = [cell.register_forward_hook(noting(own), with_kwargs=True) for cell, own in both]
-    try:
-        yield calls
-    finally:
-        for handle in handles:
-            handle.remove()
