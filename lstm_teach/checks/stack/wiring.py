@@ -39,11 +39,6 @@ _AT = {
 }
 
 
-def _plus(h: Tensor, read: Tensor) -> Tensor:
-    """What a layer has read beside its h, where both have one size."""
-    return h + read if h.shape[-1] == read.shape[-1] else h
-
-
 @cache
 def wired(changes: str = "") -> Stack:
     """A stack with some equations written otherwise, such as ``up = x[t]; x = x.flip(0)``.
@@ -58,7 +53,7 @@ def wired(changes: str = "") -> Stack:
     }
 
     def run(cells: Sequence[Any], x: Tensor, start: Sequence[State] = ()) -> Result:
-        known: dict[str, Any] = {"n": len(cells), "torch": torch, "plus": _plus, "x": x}
+        known: dict[str, Any] = {"n": len(cells), "torch": torch, "x": x}
         known |= {name: eval(made[name], known) for name in _AT}
         for name in ("w", "x"):
             known[name] = eval(made[name], known)()

@@ -176,7 +176,7 @@ class TakesTheCellsWithDropout(TakesTheCells):
         return list(dropout(output, 0.3, self.training)), iter(states)
 
 
-@function("unrecognised", says="finds 0 of the 8 weights")
+@function("unrecognised", says="`self.cells = nn.ModuleList(...)`")
 class TakesTheCellsIntoAList(nn.Module):
     def __init__(self, cells):
         super().__init__()
@@ -438,6 +438,17 @@ class ReadsTokens(Layers):
 
 @module("unrecognised", says="`self.layers = nn.ModuleList(...)`")
 class InAPlainList(Layers):
+    def __init__(self):
+        super().__init__()
+        self.layers = list(self.cells)
+        del self.cells
+
+    def forward(self, x):
+        return through(self.layers, x)
+
+
+@module("ok")
+class AlsoInAPlainList(Layers):
     def __init__(self):
         super().__init__()
         self.layers = list(self.cells)
