@@ -1,12 +1,16 @@
-"""The parts of a module: leaving out some, such as its norms, and noting what others read."""
+"""Leaving out parts of a module, to judge the rest: what stands in front, norms, and what stands
+behind h, such as a linear layer, since what that reads is h."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+
+from lstm_teach.checks.bringing import signature_of
 
 _NORMS = nn.LayerNorm, nn.GroupNorm, nn.modules.batchnorm._BatchNorm
 
@@ -59,3 +63,66 @@ def noting(
     finally:
         for handle in handles:
             handle.remove()
+
+
+class Head(NamedTuple):
+    """The first part of a module that stands behind h, whether it is called at each step, and the
+    names of the weights that stand there."""
+
+    name: str
+    each_step: bool
+    weights: frozenset[str]
+
+
+@torch.enable_grad()  # type: ignore[untyped-decorator]
+def head_of(module: nn.Module, names: Iterable[str], run: Callable[[], Any]) -> Head | None:
+    """The head of a module with weights of these names, which `run` runs; None where h comes out
+    as it is.
+
+    A part stands behind h where no weight of its own reaches what it reads, and no other weight but
+    those of parts that stand behind h, too. The weights of a gate reach what it reads, by h; those
+    of a layer that is not wired right may not, but they have the shape of others.
+    """
+    recurrent = nn.RNNBase, nn.RNNCellBase, torch.jit.ScriptModule
+    parts = {
+        name: part
+        for name, part in module.named_modules()
+        if name and not isinstance(part, recurrent) and [*part.parameters(recurse=False)]
+    }
+    calls: list[tuple[str, Tensor]] = []
+    with noting(parts, lambda name, given: calls.append((name, given[0]))):
+        run()
+    weights = {n: weight for n, weight in module.named_parameters() if n in {*names}}
+    behind: set[str] = set()
+    head = None
+    for name in dict.fromkeys(name for name, _ in reversed(calls)):
+        reads = [x.sum() for own, x in calls if own == name]
+        if not all(isinstance(x, Tensor) and x.requires_grad for x in reads):
+            break
+        reached = torch.autograd.grad(
+            sum(reads, torch.zeros(())), [*weights.values()], allow_unused=True, retain_graph=True
+        )
+        free = {n for n, slope in zip(weights, reached, strict=True) if slope is None}
+        own = {f"{name}.{n}" for n, _ in parts[name].named_parameters(recurse=False)}
+        shapes = {weight.shape for n, weight in weights.items() if n not in free}
+        if not own <= free or any(weights[n].shape in shapes for n in own if weights[n].dim() > 1):
+            break
+        behind |= own
+        if free <= behind:
+            head = Head(name, len(reads) > 1, frozenset(free))
+    return head
+
+
+def before(head: Head, module: nn.Module, run: Callable[..., Any]) -> Callable[..., Any]:
+    """The same code, which returns what its head reads in place of the first thing it returns."""
+
+    def called(*args: Any, **kwargs: Any) -> Any:
+        reads: list[Tensor] = []
+        with noting({"": module.get_submodule(head.name)}, lambda _, given: reads.append(given[0])):
+            result = run(*args, **kwargs)
+        others = result[1:] if isinstance(result, tuple) else ()
+        return (reads if head.each_step else reads[-1]), *others
+
+    function = run.forward if isinstance(run, nn.Module) else run
+    called.__signature__ = signature_of(function)  # type: ignore[attr-defined]
+    return called

@@ -125,8 +125,7 @@ def _too_large(code: Any, weights: int, call: Any, backward: Any) -> Report:
     report = _made(cls, _TRIED, call, backward)
     if report.verdict in ("cannot_check", "raises", "not_attempted"):
         return told("too_large", count=count)
-    i, h = _TRIED
-    small = told("small", count=count, name=cls.__name__, input_size=i, hidden_size=h).message
+    small = told("small", count=count, name=cls.__name__, sizes=str(_TRIED)).message
     return replace(report, message=f"{report.message}\n{small}", lstm=None)
 
 
@@ -167,7 +166,7 @@ class _Check(Reading):
                 self.settle_time()
                 report = self._by_roles()
             except Told as found:
-                report = found.report
+                (report,) = found.args
         if report.verdict != "cannot_check" or self.norms or not has_norms(self.code):
             return report
         bare = replace(self, norms=True, head=None)
@@ -303,11 +302,12 @@ class _Check(Reading):
         if len({*(hidden for _, hidden in search.sizes)}) > 1:
             return None  # its states do not fit into one tensor
         h, c = normals(21)(2, len(search.lanes), x.shape[1], self.sizes[1]).tanh()
-        ignored = {"h": (0 * h, c), "c": (h, 0 * c), "state": (0 * h, 0 * c)}
+        starts = {"": (h, c), "c, h": (c, h), "h": (0 * h, c), "c": (h, 0 * c)}
+        starts["state"] = 0 * h, 0 * c
         found = None
         for reader in self.with_state(len(search.lanes)):
             given = reader(x, (h, c))
-            for name, start in {"": (h, c), "c, h": (c, h), **ignored}.items():
+            for name, start in starts.items():
                 output, _ = search.read(roles, x, [*zip(*start, strict=True)])
                 if isinstance(given, list) and self.same(given[0], output[:, 0]):
                     if not name or (name == "c" and reader.form == "x h" and not found):

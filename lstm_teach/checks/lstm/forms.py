@@ -32,11 +32,6 @@ class Axes(NamedTuple):
     alone: bool = False
     listed: bool = False
 
-    @property
-    def upright(self) -> bool:
-        """Whether the samples stand in columns; then those of h and c do, too."""
-        return "fb" in self.order
-
     def lay(self, x: Tensor) -> Tensor:
         """x so laid out, from `[seq_len, batch, input_size]`."""
         for axis, place in (("b", 1), ("f", -1)):
@@ -104,7 +99,7 @@ class Reader:
         laid = {"x": self.axes.lay(x).contiguous()}
         zeros = x.new_zeros(self.lanes, x.shape[1], self.hidden_size)
         for name, value in zip("hc", state or (zeros, zeros), strict=True):
-            value = value.mT if self.axes.upright else value
+            value = value.mT if "fb" in self.axes.order else value  # samples in columns
             value = value if "b" in self.axes.order else value[:, 0]
             laid[name] = (value if self.layered else value[0]).contiguous()
         return laid
@@ -166,9 +161,6 @@ class Reader:
             if self.axes.alone:
                 shape.insert(int(shape[:1] == [steps]), batch)
             if batch not in shape or len(shape) < 2:
-                if last_alone and steps in shape and shape[-1] in widths:
-                    self.places = ()
-                    return  # all steps of one sample: a slip, and no last h
                 continue
             b, last = shape.index(batch), len(shape) - 1
             wide = [k for k, size in enumerate(shape) if size in widths and k != b] or [last]
@@ -181,12 +173,15 @@ class Reader:
         self.places = (*outputs[:1], *states) if outputs else ()
 
 
-def readers(code: Any, call: Any, hidden_size: int, lanes: int) -> Iterator[Reader]:
+def readers(
+    code: Any, call: Any, hidden_size: int, lanes: int, dtype: torch.dtype
+) -> Iterator[Reader]:
     """How it may be called: without a state, and where it takes one, with it."""
     for form in ("x", "x state", "x h c", "x h"):
         for caller in callers(code, call, [form]):
             if caller.axes != "rows" or caller.numpy != speaks_numpy(code, call):
                 continue
+            caller.dtype = dtype
             for axes in _AXES:
                 if form != "x":
                     for layered in (True, False) if lanes > 1 else (False, True):

@@ -34,10 +34,9 @@ from lstm_teach.checks.lstm.forms import (
     leaves,
     readers,
 )
-from lstm_teach.checks.lstm.heads import Head, before, head_of
 from lstm_teach.checks.lstm.mistakes import CALL, told
 from lstm_teach.checks.lstm.roles import flat, is_bias, pieces
-from lstm_teach.checks.passing import noting, passed_by
+from lstm_teach.checks.passing import Head, before, head_of, noting, passed_by
 from lstm_teach.checks.report import Report
 
 LAYERS = re.compile(r"(num|n)_?layers?$|layers$|depth$")
@@ -52,11 +51,7 @@ def in_code(names: Iterable[str]) -> str:
 
 
 class Told(Exception):
-    """The report is clear."""
-
-    def __init__(self, report: Report) -> None:
-        """Carry it to where the check ends."""
-        self.report = report
+    """The report is clear; it stands in `args`."""
 
 
 def tell(report: Report | None) -> None:
@@ -143,12 +138,11 @@ class Reading:
             taken = {i, h, 2 * h, 4 * h, *(n for t in self.weights.values() for n in t.shape)}
             steps = next(n for n in range(4, 99, 2) if not {n - 1, n, n + 1, n + 2} & taken)
             self.x = normals(3)(steps, steps + 1, i)
-            for reader in readers(self.run, self.how, h, lanes):
+            for reader in readers(self.run, self.how, h, lanes, dtype):
                 if (how == "odd") is (reader.axes in (TIME_FIRST, BATCH_FIRST)):
                     continue
                 if reader.axes is SERIES and i != 1:
                     continue
-                reader.caller.dtype = dtype
                 result = reader.raw(self.x)
                 late = time.process_time() - start > SECONDS
                 if late:
@@ -294,13 +288,10 @@ class Reading:
         if self.call is None and not any(map(_STATE.match, names)):
             return
         zeros = torch.zeros(lanes, 3, self.sizes[1], dtype=torch.float64)
-        for reader in readers(self.run, self.how, self.sizes[1], lanes):
-            if (
-                reader.form != "x"
-                and reader.axes is self.reader.axes
-                and reader.layered >= (lanes > 1)
-            ):
-                reader.caller.dtype = self.reader.caller.dtype
+        dtype = self.reader.caller.dtype
+        for reader in readers(self.run, self.how, self.sizes[1], lanes, dtype):
+            is_like_it = reader.axes is self.reader.axes and reader.layered >= (lanes > 1)
+            if reader.form != "x" and is_like_it:
                 reader.places = self.reader.places
                 if isinstance(reader(self.x[:, :3], (zeros, zeros)), list):
                     yield reader

@@ -106,11 +106,7 @@ class Cell:
             used = dict.fromkeys(p for gate in fed for p, _ in gate)
             if not used:
                 return zeros
-            columns = {p: k for k, p in enumerate(used)}
-            times = [[0] * len(columns) for _ in fed]
-            for row, gate in zip(times, fed, strict=True):
-                for p, often in gate:
-                    row[columns[p]] += often
+            times = [[gate.get(p, 0) for p in used] for gate in map(dict, fed)]
             made = torch.stack([p.of(weights, part, hidden) for p in used])
             rows = torch.tensor(times, dtype=zeros.dtype) @ made.flatten(1)
             return rows.view(len(roles), 4 * hidden, -1)

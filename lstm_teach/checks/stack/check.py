@@ -16,7 +16,10 @@ from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
 from lstm_teach.checks.stack.mistakes import MISTAKES, WORDS, told
-from lstm_teach.checks.stack.results import (
+from lstm_teach.checks.stack.trial import (
+    CASES,
+    Call,
+    Trial,
     close,
     described,
     first_off,
@@ -24,8 +27,8 @@ from lstm_teach.checks.stack.results import (
     read,
     same,
     together,
+    try_all,
 )
-from lstm_teach.checks.stack.trial import CASES, Call, Trial, try_all
 
 
 @leaves_no_trace
@@ -146,8 +149,9 @@ def _judge(trials: list[Trial], differs: str) -> Report:
         with_it = told("raises", stack=trial.case.name, shape=list(trial.x.shape))
         said = f"{with_it.message}\n{trial.given.message}"
         also.insert(0, replace(with_it, message=said))
-    said = "\n".join(dict.fromkeys(one.message for one in (report, *also)))
-    return replace(also[0] if report.ok and also else report, message=said)
+    report = replace(report, message="\n".join(one.message for one in (report, *also)))
+    first = also[0] if report.ok and also else report
+    return replace(report, verdict=first.verdict, headline=first.headline)
 
 
 def _verdict(done: list[Trial]) -> Report:
@@ -174,11 +178,12 @@ def _names(trials: list[Trial]) -> str:
 
 def _agrees(trial: Trial) -> str:
     """ "as asked" or "together", where the numbers are right; else ""."""
-    if trial.right is None:
+    right = trial.by()
+    if right is None:
         return ""
-    if same(trial.given, trial.right):
+    if same(trial.given, right):
         return "as asked"
-    return "together" * same(trial.given, together(trial.right))
+    return "together" * same(trial.given, together(right))
 
 
 def _named(trials: list[Trial]) -> Report | None:
@@ -213,7 +218,7 @@ def _fitting(trials: list[Trial], fits: Callable[[Trial, Any], Any]) -> Mistake 
 def _evidence(done: list[Trial]) -> dict[str, Any]:
     """With what the first wrong numbers came, and which they are."""
     wrong = next(t for t in done if not _agrees(t))
-    first = first_off(wrong.given, wrong.right)
+    first = first_off(wrong.given, wrong.by())
     return {"tried with": wrong.case.name, **({"first off": first} if first else {})}
 
 
@@ -249,7 +254,7 @@ def _unrecognised(done: list[Trial]) -> Report:
     evidence, right = _evidence(done), [trial for trial in done if trial not in wrong]
     first = evidence.get("first off", "")
     if not first:
-        given, expected = described(wrong[0].given), described(wrong[0].right)
+        given, expected = described(wrong[0].given), described(wrong[0].by())
         return told("no_form", evidence, given=given, expected=expected)
     alone = any(len(trial.cells) == 1 for trial in wrong)
     name = "off_in_one_layer" if alone else "off_with_some" if right else "off"
