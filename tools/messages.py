@@ -53,6 +53,7 @@ NOT_FOR_READERS = re.compile(
             r"(Previous|Next) \{what|as asked$|input weights recurrent|reshaped only:$",
             r"there is no transpose of$| ?input to conv$",
             r"its four blocks are in the order \{order\}\{|, or make the module|num_layers, \{",
+            r"\[lane\[|t \+ 1 if|lambda ",
             r"x is .*\{rest|\{read\} of \{[01]\}$|z_\{k\} = |line \{number\} of \{place\}\{",
         )
     )

@@ -29,7 +29,7 @@ from lstm_teach.checks.cell import check_cell
 from lstm_teach.checks.cell.equations import GATES
 from lstm_teach.checks.lstm.backward import wrong_gradient
 from lstm_teach.checks.lstm.forms import BATCH_FIRST, Reader
-from lstm_teach.checks.lstm.mistakes import MISTAKES, WORDS, in_the_roles, in_the_states, told
+from lstm_teach.checks.lstm.mistakes import JOINED, MISTAKES, in_the_roles, in_the_states, told
 from lstm_teach.checks.lstm.reading import LAYERS, SECONDS, Reading, Told, in_code, tell
 from lstm_teach.checks.lstm.roles import Roles, Search, groupings, lane_sizes
 from lstm_teach.checks.passing import has_norms
@@ -41,10 +41,6 @@ _WEIGHT = {
     "b": re.compile(r"b(ias)?(_|$|ih|hh|[xh])", re.IGNORECASE),
     "x": re.compile(r"(w|weight|kernel)s?_?(x|ih|xh|i2h|in|x2h|i)$|kernel$", re.IGNORECASE),
     "h": re.compile(r"(w|weight|u|kernel)s?_?(h|hh|h2h|hr|rec)$|u$|recurrent", re.IGNORECASE),
-}
-_JOINED = {
-    "; out = h(k - 1, t) + h(k, t)": "added up",
-    "; out = (h(k - 1, t) + h(k, t)) / 2": "averaged",
 }
 _MOST_WEIGHTS = 2_000_000
 
@@ -85,7 +81,7 @@ def check_lstm(
     for kind, name in ((nn.GRU, "gru"), (nn.RNN, "rnn"), (nn.LSTM, "projection")):
         same = isinstance(code, kind) or (isinstance(code, type) and issubclass(code, kind))
         if same and (kind is not nn.LSTM or getattr(code, "proj_size", None)):
-            return WORDS[name].report(seen="fewer features than c")
+            return told(name, seen="fewer features than c")
     if not (call or callable(code)):
         code = getattr(code, "forward", code)  # of a plain class, as in NumPy
     if not (call or callable(code)) or isinstance(code, (nn.LSTMCell, Tensor)):
@@ -96,13 +92,11 @@ def check_lstm(
     weights = sum(weight.numel() for weight in owned(*filter(None, (code, call))).values())
     if weights > _MOST_WEIGHTS:
         return _too_large(code, weights, call, backward)
-    first = None
     for handed in [] if call else _with_weights(code, sizes):
         report = _Check(handed, sizes, None, backward, handed=True).report()
         if report.verdict not in ("raises", "cannot_check"):
             return report
-        first = first or report
-    return first or _Check(code, (input_size, hidden_size), call, backward).report()
+    return _Check(code, (input_size, hidden_size), call, backward).report()
 
 
 def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
@@ -172,7 +166,7 @@ class _Check(Reading):
         bare = replace(self, norms=True, head=None)
         if not bare.report().ok:
             return report
-        return replace(WORDS["normed"].report(seen=in_code(bare.passed)), of="LSTM")
+        return replace(told("normed", seen=in_code(bare.passed)), of="LSTM")
 
     # What each weight does.
 
@@ -188,7 +182,7 @@ class _Check(Reading):
         x, first, seen = self._seen()
         searches = [*self._searches(self.directions)]
         if self.directions == 1 and not self.same(first, seen[:1]):  # it has seen later steps
-            searches += [s for joined in _JOINED for s in self._searches(2, joined)]
+            searches += [s for joined in JOINED for s in self._searches(2, joined)]
         if self.same(seen[:, 0], seen[:, 1]):  # a weight that was zero was no bias
             return self._by_cell()
         for added, search in product((0.0, 1.0, 2.0, 0.5, 3.0, 5.0), searches):
@@ -208,7 +202,7 @@ class _Check(Reading):
                 return self._right(search, roles)
         return self._by_cell()
 
-    def _searches(self, directions: int, wiring: str = "") -> Iterator[Search]:
+    def _searches(self, directions: int, joined: Any = None) -> Iterator[Search]:
         unused = self.unused(self.sizes)
         kept = {n: weight for n, weight in self.weights.items() if n not in unused}
         trained = dict(getattr(self.tried, "named_parameters", dict)())
@@ -219,10 +213,10 @@ class _Check(Reading):
             for layers in [told] if told else [1, 2, 3, 4]:
                 for lanes in groupings(used, layers, directions):
                     values = [[used[n].double() for n in lane] for lane in lanes]
-                    wider = 1 if wiring else directions
+                    wider = 1 if joined else directions
                     sizes = lane_sizes(values, self.sizes, directions, wider)
                     if sizes:
-                        yield Search(used, lanes, sizes, directions, self.limit, wiring=wiring)
+                        yield Search(used, lanes, sizes, directions, self.limit, joined=joined)
 
     def _by_cell(self) -> Report:
         """One step of one layer is a cell: let `check_cell` say which."""
@@ -247,7 +241,7 @@ class _Check(Reading):
         tell(in_the_roles(search, roles, as_torch))
         if as_torch and search.added:
             said = f"{search.added:g} is added to the sum of f"
-            tell(told("forget_bias_added", seen=said))
+            tell(told("forget_bias_added", headline=said))
         x = normals(12)(4, 3, self.sizes[0])
         self.redraw(7)
         seen = self.read(x)
@@ -265,9 +259,8 @@ class _Check(Reading):
         tell(wrong_gradient(self.tried, start or self.reader, search, roles, x, self.backward))
         layers = {"layers": len(search.lanes) // search.directions, "directions": search.directions}
         others = tuple(self._not_checked(start))
-        if search.wiring:
-            joined = told("joined", layers, joined=_JOINED[search.wiring])
-            return replace(joined, not_checked=others)
+        if search.joined:
+            return search.joined.report(layers, others)
         lstm = search.as_torch(roles, self.original, self.reader.axes is BATCH_FIRST)
         said = self._described(search, roles)
         said += f"\n{told('as_torch').message}" * (lstm is not None)

@@ -156,8 +156,8 @@ class Reader:
         """Find what came back: an output, which has time and batch and such a width, and states,
         which have batch alone; or the last h alone."""
         outputs, states = [], []
-        for path in leaves(result[0] if self.axes.alone else result, steps):
-            shape = list(at(result[0] if self.axes.alone else result, path).shape)
+        for path, tensor in leaves(result[0] if self.axes.alone else result, steps):
+            shape = list(tensor.shape)
             if self.axes.alone:
                 shape.insert(int(shape[:1] == [steps]), batch)
             if batch not in shape or len(shape) < 2:
@@ -199,8 +199,12 @@ def at(result: Any, path: Path) -> Tensor:
     return result  # type: ignore[no-any-return]
 
 
-def leaves(result: Any, steps: int, path: Path = ()) -> Iterator[Path]:
-    """The paths to all floating point tensors; a list as long as time is one tensor."""
+def leaves(result: Any, steps: int) -> Iterator[tuple[Path, Tensor]]:
+    """All floating point tensors and their paths; a list as long as time is one tensor."""
+    return ((path, at(result, path)) for path in _paths(result, steps, ()))
+
+
+def _paths(result: Any, steps: int, path: Path) -> Iterator[Path]:
     if isinstance(result, Tensor):
         if result.is_floating_point():
             yield path
@@ -212,4 +216,4 @@ def leaves(result: Any, steps: int, path: Path = ()) -> Iterator[Path]:
             alike = len({getattr(part, "shape", type(part)) for part in result}) == 1
             parts, steps = {EACH: result[0]} if alike else {}, -1
     for key, part in parts.items():
-        yield from leaves(part, steps, (*path, key))
+        yield from _paths(part, steps, (*path, key))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import product
@@ -22,11 +23,14 @@ CALL = WORDS["call"].why
 told = partial(stack.told, words=WORDS, call=CALL)
 """The report on what has this name, among all that is known of cells, of stacks and of layers."""
 
+JOINED = [mistake for mistake in _OWN if mistake.verdict == "variant"]
+"""How else than side by side two directions are joined."""
+
 _STATES = [mistake for mistake in _OWN if mistake.how.startswith("states = ")]
-_BOTH_WAYS = [mistake for mistake in _OWN if mistake.how.startswith("w = 2")]
+_BOTH_WAYS = [m for m in _OWN if m.how.startswith("w = 2") and m not in JOINED]
 # What is off by one step in time may be so in a stack alone.
 _ONE_WAY = sorted(
-    [m for m in (*stack.MISTAKES, *_OWN) if m not in _BOTH_WAYS and "states = " not in m.how],
+    [m for m in (*stack.MISTAKES, *_OWN) if not re.search("w = 2|states = ", m.how)],
     key=lambda mistake: mistake.verdict in ("unrecognised", "variant"),
 )
 MISTAKES = {1: [*_ONE_WAY, *FORMS], 2: [*_BOTH_WAYS, *FORMS]}
@@ -49,11 +53,11 @@ def in_the_roles(search: Search, roles: Roles, as_torch: bool) -> Report | None:
         gates = " and ".join(g for g, p in zip(GATES, four, strict=True) if four.count(p) > 1)
         for name, shares in _SHARED.items():
             if shares(*four):
-                return told(name, seen=told("shares", gates=gates).headline)
+                return told(name, headline=told("shares", gates=gates).headline)
         order = ", ".join(GATES[p.block] for p in four)
         if as_torch and order != ", ".join(GATES):
-            seen = f"i, f, g, o take the blocks of the weights as {order}"
-            return told("gate_order", seen=seen)
+            said = f"i, f, g, o take the blocks of the weights as {order}"
+            return told("gate_order", headline=said)
     for slot in search.biases():
         name, fed = names[slot], [[u for u in b if u[0].slot == slot] for b in roles.b]
         used = [piece for uses in fed for piece, _ in uses]
@@ -65,12 +69,12 @@ def in_the_roles(search: Search, roles: Roles, as_torch: bool) -> Report | None:
             gates = ", ".join(g for g, uses in zip(GATES, fed, strict=True) if not uses)
             return told("left_out_in" if for_all else "left_out", name=name, gates=gates)
         if len({*used}) < len(used):
-            return told("wrong_bias_slice", seen=f"a part of `{name}` is added to two gates")
+            return told("wrong_bias_slice", headline=f"a part of `{name}` is added to two gates")
         if any(times > 1 for uses in fed for _, times in uses):
             return told("bias_twice", name=name)
         if as_torch and "".join(GATES[p.block] for p in used) != GATES:
-            seen = f"`{name}` is added in another order than i, f, g, o"
-            return told("wrong_bias_slice", seen=seen)
+            said = f"`{name}` is added in another order than i, f, g, o"
+            return told("wrong_bias_slice", headline=said)
     return None
 
 

@@ -25,15 +25,7 @@ from lstm_teach.checks.bringing import (
     redraw,
     signature_of,
 )
-from lstm_teach.checks.lstm.forms import (
-    BATCH_FIRST,
-    SERIES,
-    TIME_FIRST,
-    Reader,
-    at,
-    leaves,
-    readers,
-)
+from lstm_teach.checks.lstm.forms import BATCH_FIRST, SERIES, TIME_FIRST, Reader, leaves, readers
 from lstm_teach.checks.lstm.mistakes import CALL, told
 from lstm_teach.checks.lstm.roles import flat, is_bias, pieces
 from lstm_teach.checks.passing import Head, before, head_of, noting, passed_by
@@ -246,8 +238,8 @@ class Reading:
         """Whether the output has fewer or more steps than x, in either layout of x."""
         for n, batch in (self.x.shape[:2], self.x.shape[1::-1]):
             for steps in (n - 1, n + 1, 2 * n):
-                for path in leaves(result, steps):
-                    shape = sorted(at(result, path).shape)
+                for _, tensor in leaves(result, steps):
+                    shape = sorted(tensor.shape)
                     if any(shape == sorted((steps, batch, k * self.sizes[1])) for k in (1, 2)):
                         name = "fewer_steps" if steps < n else "more_steps"
                         tell(told(name, steps=steps, n=n))

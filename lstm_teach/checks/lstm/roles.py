@@ -162,7 +162,7 @@ class Search:
 
     `lanes` holds the names of the weights of each layer and direction, `sizes` the input_size and
     hidden_size of each; `limit` is how far equal numbers may be apart, `added` what the code adds
-    to the sum of f by itself, and `wiring` how two directions are joined, if not side by side.
+    to the sum of f by itself, and `joined` how two directions are joined, if not side by side.
     """
 
     weights: Weights
@@ -171,7 +171,7 @@ class Search:
     directions: int
     limit: float
     added: float = 0.0
-    wiring: str = ""
+    joined: Mistake | None = None
 
     def __post_init__(self) -> None:
         """Keep the pieces that exist in every lane."""
@@ -196,7 +196,8 @@ class Search:
     @property
     def stack(self) -> Stack:
         """A right LSTM: its output, and of each lane (h, c) at every step of its walk."""
-        return wired(f"w = {self.directions}; states = lanes{self.wiring}")
+        wiring = self.joined.how if self.joined else f"w = {self.directions}"
+        return wired("; ".join([wiring, "states = lanes"]))
 
     def read(
         self, roles: Roles, x: Tensor, start: Sequence[State] = ()

@@ -16,19 +16,7 @@ from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
 from lstm_teach.checks.stack.mistakes import MISTAKES, WORDS, told
-from lstm_teach.checks.stack.trial import (
-    CASES,
-    Call,
-    Trial,
-    close,
-    described,
-    first_off,
-    looked_up,
-    read,
-    same,
-    together,
-    try_all,
-)
+from lstm_teach.checks.stack.trial import CASES, Trial, described, looked_up, read, same, try_all
 
 
 @leaves_no_trace
@@ -135,12 +123,12 @@ def _judge(trials: list[Trial], differs: str) -> Report:
     stubs = [trial for trial in raised if trial.given.verdict == "not_attempted"]
     for trial in stubs or (raised if not done else []):
         return trial.given  # type: ignore[no-any-return]
-    if differs == "random" and "start" not in [name for name, *_ in _odd_calls(done[0])]:
+    if differs == "random" and "start" not in [name for name, *_ in done[0].odd_calls()]:
         return told("random")
     report = _verdict(done)
     if report.verdict == "variant":
         return report
-    if report.ok and "together" in map(_agrees, done):
+    if report.ok and "together" in [trial.agrees for trial in done]:
         # What has different sizes does not fit into one tensor.
         raised = [trial for trial in raised if len({*trial.case.sizes[1:]}) == 1]
     also = [told("changes", what=what) for trial in trials for what in trial.changes]
@@ -156,7 +144,7 @@ def _judge(trials: list[Trial], differs: str) -> Report:
 
 def _verdict(done: list[Trial]) -> Report:
     """What is to be said of the numbers that came back."""
-    agree = [_agrees(trial) for trial in done]
+    agree = [trial.agrees for trial in done]
     if all(agree):
         right = told("ok", {"stacks tried": len(done)}, names=_names(done))
         notes = [told("together").message] if "together" in agree else []
@@ -176,27 +164,17 @@ def _names(trials: list[Trial]) -> str:
     return ", ".join(trial.case.name for trial in trials)
 
 
-def _agrees(trial: Trial) -> str:
-    """ "as asked" or "together", where the numbers are right; else ""."""
-    right = trial.by()
-    if right is None:
-        return ""
-    if same(trial.given, right):
-        return "as asked"
-    return "together" * same(trial.given, together(right))
-
-
 def _named(trials: list[Trial]) -> Report | None:
     """What fits all of these: a known mistake, another form, or what a mistake's output is."""
-    if not trials or all(map(_agrees, trials)):
+    if not trials or all(trial.agrees for trial in trials):
         return None
-    evidence = _evidence(trials)
+    wrong = next(trial for trial in trials if not trial.agrees)
+    evidence = wrong.evidence()
     mistake = _fitting(trials, lambda trial, found: same(trial.given, found))
     if mistake:
         return mistake.report(evidence)
     mistake = _fitting(trials, lambda trial, found: looked_up(trial.given, found))
     if mistake:
-        wrong = next(trial for trial in trials if not _agrees(trial))
         found = looked_up(wrong.given, wrong.by(mistake.how))
         report = mistake.report(evidence, found=found)
         if mistake.verdict == "variant" or not mistake.how:
@@ -215,43 +193,18 @@ def _fitting(trials: list[Trial], fits: Callable[[Trial, Any], Any]) -> Mistake 
     return None
 
 
-def _evidence(done: list[Trial]) -> dict[str, Any]:
-    """With what the first wrong numbers came, and which they are."""
-    wrong = next(t for t in done if not _agrees(t))
-    first = first_off(wrong.given, wrong.by())
-    return {"tried with": wrong.case.name, **({"first off": first} if first else {})}
-
-
-def _odd_calls(trial: Trial) -> list[tuple[str, dict[str, Any], Call]]:
-    """Calls of a cell that get something else than in a right stack: what, and where."""
-    odd: list[tuple[str, dict[str, Any], Call]] = []
-    if any(len(calls) != trial.case.seq_len for calls in trial.calls):
-        return odd
-    for t in range(trial.case.seq_len):
-        for layer, calls in enumerate(trial.calls):
-            call, where = calls[t], {"layer": layer, "t": t}
-            zeros = (torch.zeros_like(call.result[0]),) * 2
-            before = calls[t - 1].result if t else zeros
-            if not all(map(close, call.state or zeros, before)):
-                odd.append(("state" if t else "start", where, call))
-            below = trial.calls[layer - 1][t].result[0] if layer else trial.x[t]
-            if not close(call.x, below.detach()):
-                what = f"h of layer {layer - 1} at that step" if layer else f"`x[{t}]`"
-                odd.append(("read", {**where, "what": what}, call))
-    return odd
-
-
 def _unrecognised(done: list[Trial]) -> Report:
     """What the calls of the cells tell, where no known mistake explains the numbers; or these."""
-    odd = _odd_calls(done[0])
+    odd = done[0].odd_calls()
     if odd:
         evidence = {"tried with": done[0].case.name}
         at_layer_0 = all(name == "read" and where["layer"] == 0 for name, where, _ in odd)
         if at_layer_0 and any(call.x.requires_grad for *_, call in odd):
             return told("feeds_back_more", evidence)
         return told(odd[0][0], evidence, **odd[0][1])
-    wrong = [trial for trial in done if not _agrees(trial)]
-    evidence, right = _evidence(done), [trial for trial in done if trial not in wrong]
+    right = [trial for trial in done if trial.agrees]
+    wrong = [trial for trial in done if not trial.agrees]
+    evidence = wrong[0].evidence()
     first = evidence.get("first off", "")
     if not first:
         given, expected = described(wrong[0].given), described(wrong[0].by())

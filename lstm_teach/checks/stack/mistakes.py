@@ -6,7 +6,7 @@ otherwise by a name of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -52,10 +52,9 @@ MISTAKES, WORDS = known(__package__)
 
 
 def told(
-    name: str, evidence: Mapping[str, Any] | None = None, /, words: Any = WORDS, **holes: Any
+    name: str, evidence: Any = None, /, words: Any = WORDS, headline: str = "", **holes: Any
 ) -> Report:
-    """The report on what has this name in the catalogue; `seen` is a headline of its own."""
+    """The report on what has this name in the catalogue, if wished under a headline of its own."""
     mistake: Mistake = words[name]
-    if "seen" in holes:
-        mistake = replace(mistake, headline="{seen}")
+    mistake = replace(mistake, headline=headline or mistake.headline)
     return mistake.report(evidence, **{"seen": "", **holes})

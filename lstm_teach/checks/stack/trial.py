@@ -125,6 +125,39 @@ class Trial:
                 self.computed[how] = None
         return self.computed[how]
 
+    @property
+    def agrees(self) -> str:
+        """ "as asked" or "together", where the numbers are right; else ""."""
+        right = self.by()
+        if right is None:
+            return ""
+        if same(self.given, right):
+            return "as asked"
+        return "together" * same(self.given, _together(right))
+
+    def evidence(self) -> dict[str, Any]:
+        """With what wrong numbers came, and which are the first."""
+        first = _first_off(self.given, self.by())
+        return {"tried with": self.case.name, **({"first off": first} if first else {})}
+
+    def odd_calls(self) -> list[tuple[str, dict[str, Any], Call]]:
+        """Calls of a cell that get something else than in a right stack: what, and where."""
+        odd: list[tuple[str, dict[str, Any], Call]] = []
+        if any(len(calls) != self.case.seq_len for calls in self.calls):
+            return odd
+        for t in range(self.case.seq_len):
+            for layer, calls in enumerate(self.calls):
+                call, where = calls[t], {"layer": layer, "t": t}
+                zeros = (torch.zeros_like(call.result[0]),) * 2
+                before = calls[t - 1].result if t else zeros
+                if not all(map(_close, call.state or zeros, before)):
+                    odd.append(("state" if t else "start", where, call))
+                below = self.calls[layer - 1][t].result[0] if layer else self.x[t]
+                if not _close(call.x, below.detach()):
+                    what = f"h of layer {layer - 1} at that step" if layer else f"`x[{t}]`"
+                    odd.append(("read", {**where, "what": what}, call))
+        return odd
+
 
 def try_all(
     run: Callable[[Any, Any], Any], dtype: torch.dtype, numpy: bool = False, most: int = len(CASES)
@@ -228,7 +261,7 @@ def same(given: Any, expected: Any) -> bool:
     if isinstance(expected, Tensor):
         if isinstance(given, list):
             return len(given) == len(expected) > 0 and all(map(same, given, expected))
-        return isinstance(given, Tensor) and close(given, expected)
+        return isinstance(given, Tensor) and _close(given, expected)
     if not isinstance(expected, (list, tuple)):
         return type(given) is type(expected)
     if isinstance(given, Tensor) and given.dim() == 0:
@@ -238,7 +271,7 @@ def same(given: Any, expected: Any) -> bool:
     return all(map(same, given, expected))
 
 
-def close(given: Tensor, expected: Tensor) -> bool:
+def _close(given: Tensor, expected: Tensor) -> bool:
     """Whether two tensors hold the same numbers, to rounding."""
     if given.shape != expected.shape or given.is_complex() or not _holds_numbers(given):
         return False
@@ -251,7 +284,7 @@ def _holds_numbers(value: Tensor) -> bool:
     return value.layout == torch.strided and not value.is_meta
 
 
-def together(result: Result) -> Any:
+def _together(result: Result) -> Any:
     """The same in nn.LSTM's own form: the h of all layers, and the c of all layers."""
     output, states = result
     return output, list(zip(*states, strict=True))
@@ -293,7 +326,7 @@ def described(value: Any) -> str:
     return f"`{type(value).__name__}`"
 
 
-def first_off(given: Any, right: Result | None) -> str:
+def _first_off(given: Any, right: Result | None) -> str:
     """Where the numbers part first; "" where what was returned cannot be compared."""
     try:
         (ours, pairs), (output, states) = given, right  # type: ignore[misc]
@@ -305,7 +338,7 @@ def first_off(given: Any, right: Result | None) -> str:
         for name, one, two in places:
             if one.shape != two.shape or not _holds_numbers(one):
                 return ""
-            if not close(one, two):
+            if not _close(one, two):
                 return name
     except (AttributeError, IndexError, TypeError, ValueError):
         pass

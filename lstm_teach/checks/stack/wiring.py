@@ -55,9 +55,13 @@ def wired(changes: str = "") -> Stack:
     def run(cells: Sequence[Any], x: Tensor, start: Sequence[State] = ()) -> Result:
         known: dict[str, Any] = {"n": len(cells), "torch": torch, "x": x}
         known |= {name: eval(made[name], known) for name in _AT}
-        for name in ("w", "x"):
-            known[name] = eval(made[name], known)()
+
+        def whole(name: str) -> Any:
+            return eval(made[name], known)()
+
+        known |= {"w": whole("w"), "x": whole("x")}
         w, x, lanes = known["w"], known["x"], range(len(cells))
+        steps = range(len(x))
         used = [cells[known["cell"](k)] for k in lanes]
         zeros = [(x.new_zeros(*x.shape[1:-1], cell.hidden_size),) * 2 for cell in used]
 
@@ -67,7 +71,7 @@ def wired(changes: str = "") -> Stack:
             return read, used[k](read, (known["h_0"](k, t), known["c_0"](k, t)))
 
         def state(k: int, t: int) -> State:
-            return step(k, t)[1] if 0 <= t < len(x) else (start or zeros)[k]
+            return step(k, t)[1] if t in steps else (start or zeros)[k]
 
         known |= {
             "T": len(x),
@@ -75,12 +79,8 @@ def wired(changes: str = "") -> Stack:
             "c": lambda k, t: state(k, t)[1],
             "read": lambda k, t: step(k, t)[0],
         }
-        known["output"] = torch.stack([known["shown"](len(cells) - 1, t) for t in range(len(x))])
-        walks = [range(len(x))[:: -1 if k % w else 1] for k in lanes]
-        known["lanes"] = [[state(k, t) for t in walk] for k, walk in zip(lanes, walks, strict=True)]
-        return eval(made["output"], known)(), eval(made["states"], known)()
+        known["output"] = torch.stack([known["shown"](lanes[-1], t) for t in steps])
+        known["lanes"] = [[state(k, t) for t in steps[:: -1 if k % w else 1]] for k in lanes]
+        return whole("output"), whole("states")
 
     return run
-
-
-right = wired()
