@@ -69,9 +69,13 @@ def _of_its_own_cells(code: Any, call: Callable[..., Any] | None) -> Report:
     """A module that owns its cells is a whole LSTM."""
     from lstm_teach.checks.lstm import check_lstm  # which knows the mistakes of a stack
 
-    unknown = _unknown_cells(code)
-    if unknown is not None:
-        return unknown
+    module = code if isinstance(code, nn.Module) else nn.Module()
+    known = set(module.parameters())
+    for name, value in vars(module).items():
+        parts = value if isinstance(value, (list, tuple)) else ()
+        cells = nn.ModuleList(part for part in parts if isinstance(part, nn.Module))
+        if not known.issuperset(cells.parameters()):
+            return told("plain_list", name=name)
     report = replace(check_lstm(code, call=call), of="stack")
     if report.ok and report.evidence["directions"] == 2:
         return replace(report, verdict="variant", headline="it is bidirectional", lstm=None)
@@ -85,35 +89,27 @@ def _of_lent_cells(code: Any, run: Callable[[Any, Any], Any]) -> Report:
             trials, differs = try_all(run, **how)
     report = _judge(trials, differs)
     if isinstance(code, type) and report.verdict in ("ok", "cannot_check"):
-        built = code([nn.LSTMCell(5, 4), nn.LSTMCell(4, 3)])
-        unknown = _unknown_cells(built)
-        if unknown is None and report.ok and isinstance(built, nn.Module):
-            unknown = _kept_state(built)
-        report = report if unknown is None else unknown
+        wrong = _of_a_class(code, report.ok)
+        report = report if wrong is None else wrong
     untried = ", ".join(case.name for case in CASES[len(trials) :])
     slow = (told("slow", stacks=untried).message,) if untried else ()
     return replace(report, not_checked=(*report.not_checked, *slow))
 
 
-def _unknown_cells(module: Any) -> Report | None:
-    """Cells that a module keeps where its parameters() do not look: no optimizer trains them."""
-    if not isinstance(module, nn.Module):
+def _of_a_class(stack: Callable[..., Any], right: bool) -> Report | None:
+    """What a module does not own, since an optimizer sees only what parameters() finds; and whether
+    it keeps a state."""
+    cells = nn.ModuleList([nn.LSTMCell(5, 4), nn.LSTMCell(4, 3)])
+    built = stack([*cells])
+    if not isinstance(built, nn.Module):
         return None
-    known = set(module.parameters())
-    for name, value in vars(module).items():
-        parts = value if isinstance(value, (list, tuple)) else ()
-        cells = nn.ModuleList(part for part in parts if isinstance(part, nn.Module))
-        if not known.issuperset(cells.parameters()):
-            return told("plain_list", name=name)
-    return None
-
-
-def _kept_state(stack: Any) -> Report | None:
-    """Whether the state of one call is still there at the next."""
+    weights, known = set(cells.parameters()), set(built.parameters())
+    if not weights <= known:
+        return told("not_owned", count=len(weights & known), count1=len(weights))
     x = torch.randn(6, 2, 5)
-    stack.eval()
+    built.eval()
     with torch.no_grad():
-        kept = not same(copy.deepcopy(read(stack(x))), read(stack(x)))
+        kept = right and not same(copy.deepcopy(read(built(x))), read(built(x)))
     return told("kept_in_self") if kept else None
 
 

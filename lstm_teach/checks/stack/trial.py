@@ -237,7 +237,7 @@ def _call(
         result = run_in_time(called)
         result = result if isinstance(result, Report) else run_in_time(read, result)
     if isinstance(result, list) and len(result) == 2 and result[0] == []:
-        result = Report("not_attempted", "Nothing happens in the loop yet: write its body.")
+        result = told("empty_loop")
     return result, dropout.seen
 
 
