@@ -150,7 +150,8 @@ class Trial:
                 call, where = calls[t], {"layer": layer, "t": t}
                 zeros = (torch.zeros_like(call.result[0]),) * 2
                 before = calls[t - 1].result if t else zeros
-                if not all(map(_close, call.state or zeros, before)):
+                given = zeros if call.state is None else call.state
+                if not all(map(_close, given, before)):
                     odd.append(("state" if t else "start", where, call))
                 below = self.calls[layer - 1][t].result[0] if layer else self.x[t]
                 if not _close(call.x, below.detach()):
