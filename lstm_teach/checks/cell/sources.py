@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cache
-from itertools import chain, permutations, product
+from dataclasses import dataclass, field, replace
+from itertools import permutations, product
 
 import torch
 from torch import Tensor, nn
@@ -32,17 +31,21 @@ class Source:
 
     Attributes:
         name: the parameter.
-        laid: "rows", "transposed", "interleaved", "reshaped" or "one number".
-        block: which of its blocks of hidden_size rows; None where it is none of them.
-        at: the places of that block in the flattened parameter, ``[hidden_size, width]``.
+        laid: "rows", "transposed", "interleaved" or "reshaped".
+        at: the places of its block in the flattened parameter, ``[hidden_size, width]``; None where
+            it is no block of rows.
         times: how many times it is added.
     """
 
     name: str
     laid: str = "rows"
-    block: int | None = None
     at: Tensor | None = None
     times: int = 1
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """The parameter, and where its block begins."""
+        return self.name, -1 if self.at is None else int(self.at[0, 0])
 
     def out_of(self, weights: Mapping[str, Tensor]) -> Tensor:
         """The block, ``[hidden_size, width]``, as its parameter is now."""
@@ -77,7 +80,7 @@ class Layout:
     @property
     def order(self) -> str:
         """The order of the four blocks in each weight, "" where there is no such order."""
-        places = [{(s.name, s.block): g for g, s in by.items()} for by in self.weights.values()]
+        places = [{source.place: g for g, source in by.items()} for by in self.weights.values()]
         orders = {"".join(at[place] for place in sorted(at)) for at in places}
         fused = all(len({name for name, _ in at}) == 1 for at in places)
         order = orders.pop() if fused and len(orders) == 1 else ""
@@ -88,90 +91,79 @@ class Layout:
 
         A function's rows have their owners. In a module f, i, g, o in turn own what they take.
         """
+
+        def taken(name: str, by: dict[str, Source]) -> str:
+            if self.eye.is_function:
+                each = self.eye.weights[name].numel() // len(GATES)
+                owner = {(name, k * each): gate for k, gate in enumerate(GATES)}
+            else:
+                owner = {by[gate].place: gate for gate in "ogif" if gate in by}
+            nobody = "????" if self.eye.is_function else GATES
+            places = [by[gate].place if gate in by else ("", 0) for gate in GATES]
+            return "".join(owner.get(p, n) for p, n in zip(places, nobody, strict=True))
+
+        names = ("w_ih", "w_hh") if self.eye.is_function else ("input weights", "recurrent weights")
+        found = {n: taken(n, by) for n, by in zip(names, self.weights.values(), strict=True)}
+        # What is amiss with a bias that does not feed all gates, `wrong_biases` says.
+        biases = {n: taken(n, by) for n, by in self.biases.items() if len(by) == len(GATES)}
         if self.eye.is_function:
-            found = {"w_ih": self.weights["x"], "w_hh": self.weights["h"], **self.biases}
-            taken = {n: "".join(_owner(n, by.get(g)) for g in GATES) for n, by in found.items()}
-            # What is amiss with a bias that does not feed all gates, `wrong_biases` says.
-            return {n: rows for n, rows in taken.items() if n[0] == "w" or "?" not in rows}
-
-        def alike(found: Tensor, one: str, other: str) -> bool:
-            return _close(self.eye, found[GATES.index(one)], found[GATES.index(other)])
-
-        weights = {"input weights": self.lines.x, "recurrent weights": self.lines.h}
-        taken = {
-            name: "".join(next((k for k in "figo" if alike(w, k, gate)), gate) for gate in GATES)
-            for name, w in weights.items()
-        }
-        same = taken["recurrent weights"]
-        shared = all(alike(self.lines.b, *both) for both in zip(same, GATES, strict=True))
-        return taken | ({"biases": same} if shared else {})
-
-
-def _owner(name: str, source: Source | None) -> str:
-    known = source and source.name == name and source.block in range(4)
-    return GATES[source.block] if known else "?"  # type: ignore[union-attr, index]
+            return found | biases
+        same = found[names[1]]
+        return found | ({"biases": same} if {*biases.values()} <= {same} else {})
 
 
 def _blocks(shape: torch.Size, rows: int) -> Iterator[tuple[str, Tensor]]:
     """The places in a flattened parameter as blocks of rows, ``[blocks, rows, width]``, for each
     way to lay it."""
     at = torch.arange(shape.numel()).view(shape)
-    if at.numel() == 1:
-        yield "one number", at.reshape(1, 1, 1).expand(1, rows, 1)
-    if at.dim() == 3:
-        for axes in permutations(range(3)):
-            if at.shape[axes[1]] == rows:
-                yield ("rows" if axes == (0, 1, 2) else "transposed"), at.permute(axes)
-    matrix = at.reshape(-1, 1) if at.dim() < 2 else at.flatten(0, -2)
-    for laid, m in (("rows", matrix), ("transposed", matrix.T))[: at.dim()]:
-        if len(m) % rows == 0 and len(m):
-            yield laid, m.unflatten(0, (-1, rows))
-            if laid == "rows" and m.shape[1] == rows > 1:
-                yield "transposed", m.unflatten(0, (-1, rows)).mT
-        if len(m) == 4 * rows and rows > 1:
-            yield "interleaved", m.unflatten(0, (rows, 4)).transpose(0, 1)
-    if at.dim() == 2 and at.shape[0] == 4 * rows:
-        yield "reshaped", at.reshape(at.shape[::-1]).T.unflatten(0, (4, rows))
+    at = at.view(-1, 1) if at.dim() < 2 else at if at.dim() == 3 else at.flatten(0, -2)
+    cuts = [at] if at.dim() == 3 else []
+    for matrix, axis, cut in product((at, at.reshape(at.shape[::-1])), (0, 1), (-1, rows)):
+        if matrix.dim() == 2 and matrix.shape[axis] % rows == 0:
+            cuts.append(matrix.unflatten(axis, (cut, -1 if cut == rows else rows)))
+    for one, axes in product(cuts, permutations(range(3))):
+        block, row, column = one.permute(axes).stride()
+        if one.shape[axes[1]] == rows:
+            as_it_is = at.dim() == 3 or column == at.shape[1]
+            upright = "interleaved" if block < row else "rows"
+            turned = "transposed" if as_it_is else "reshaped"
+            yield (turned if row == 1 < column else upright), one.permute(axes)
 
 
-def find_layout(eye: Eye, lines: Lines) -> Layout:
-    """Look every line up among the rows of the parameters, which are as the lines were read."""
-    layout, hidden = Layout(eye, lines), eye.sizes[1]
-
-    @cache
-    def blocks(shape: torch.Size) -> list[tuple[str, Tensor]]:
-        return [*_blocks(shape, hidden)]
-
-    def look_up(
-        name: str, p: Tensor, mine: Tensor, columns: Tensor, width: int, most: int = 1
-    ) -> Iterator[Source]:
-        for laid, places in blocks(p.shape):
+def _candidates(
+    eye: Eye, weights: Mapping[str, Tensor], width: int, columns: Tensor
+) -> list[tuple[Source, Tensor]]:
+    """Every block of rows of so many columns, and what stands there of what is looked at."""
+    found = []
+    for name, p in weights.items():
+        for laid, places in _blocks(p.shape, eye.sizes[1]) if p.numel() else ():
             wide = places.shape[2]
             for start in {0, wide - width} if wide in (width, sum(eye.sizes)) else ():
                 at = places[:, :, start : start + width]
                 seen = p.reshape(-1)[at[:, eye.units][:, :, columns]].double()
-                for k, times in product(range(len(at)), range(1, 1 + most)):
-                    if _close(eye, times * seen[k], mine):
-                        yield Source(name, laid, k, at[k], times)
+                found += [(Source(name, laid, at[k]), seen[k]) for k in range(len(at))]
+    return found
 
+
+def find_layout(eye: Eye, lines: Lines) -> Layout:
+    """Look every line up among the rows of the parameters, which are as the lines were read."""
+    layout, hidden, weights = Layout(eye, lines), eye.sizes[1], dict(eye.weights)
+    if eye.is_function:  # also what `torch.cat` makes of the two
+        for both in (("w_ih", "w_hh"), ("w_hh", "w_ih")):
+            weights[", ".join(both)] = torch.cat([eye.weights[name] for name in both], 1)
     for by, width, found, columns in zip(
         layout.weights.values(), eye.sizes, (lines.x, lines.h), eye.columns, strict=True
     ):
+        candidates = _candidates(eye, weights, width, columns)
         for gate, mine in zip(GATES, found, strict=True):
             # With one unit an entry may match by chance; the others say how the weight is laid.
             laid = {(source.name, source.laid) for source in layout.used}
-            each = (look_up(n, p, mine, columns, width) for n, p in eye.weights.items())
-            matches = [*chain.from_iterable(each)]
+            matches = [source for source, seen in candidates if _close(eye, seen, mine)]
             for source in sorted(matches, key=lambda s: (s.name, s.laid) not in laid)[:1]:
                 by[gate] = source
-    weights = {source.name for source in layout.used}
-    like_bias = [
-        name
-        for name, p in eye.weights.items()
-        if p.numel() in (1, hidden, 4 * hidden)
-        and (p.dim() < 2 or 1 in p.shape or p.shape == (4, hidden))
-        and name not in weights
-    ]
+    used = {source.name for source in layout.used}
+    sizes = (1, hidden, 4 * hidden)
+    like_bias = [n for n, p in eye.weights.items() if p.numel() in sizes and n not in used]
     rest = dict(zip(GATES, lines.b, strict=True))
     for name in like_bias[:_MOST_BIASES]:
         p = eye.weights[name]
@@ -180,15 +172,17 @@ def find_layout(eye: Eye, lines: Lines) -> Layout:
         grown = eye.offsets() - lines.b
         p.copy_(kept)
         layout.biases[name] = {}
+        candidates = _candidates(eye, {name: move.flatten()}, 1, torch.tensor([0]))
         for gate, by in zip(GATES, grown, strict=True):
-            if by.nan_to_num(0.0).abs().max() >= 30 * eye.limit:
-                flat, first = move.reshape(-1), torch.tensor([0])
-                source = next(look_up(name, flat, by[:, None], first, 1, most=2), Source(name))
-                layout.biases[name][gate] = source
-                known = source.at is not None
-                rest[gate] = rest[gate] - (
-                    source.out_of(eye.weights)[eye.units, 0] if known else torch.nan
-                )
+            if by.nan_to_num(0.0).abs().max() < 30 * eye.limit:
+                continue
+            each = product(candidates, (1, 2))
+            fits = (replace(s, times=n) for (s, m), n in each if _close(eye, n * m, by[:, None]))
+            source = layout.biases[name][gate] = next(fits, Source(name))
+            known = source.at is not None
+            rest[gate] = rest[gate] - (
+                source.out_of(eye.weights)[eye.units, 0] if known else torch.nan
+            )
     for gate, left in rest.items():
         known = left[left.isfinite()]
         steady = len(known) and known.std(unbiased=False) < 1e-3
@@ -209,45 +203,58 @@ def tied(layout: Layout) -> Finding | None:
         ("x", "features of x", "weight_ih", layout.lines.x),
         ("h", "units of h", "weight_hh", layout.lines.h),
     ):
-        small = found.nan_to_num(0.0).abs() < 30 * eye.limit
-        idle = "".join(g for g, none in zip(GATES, small.all(2).all(1), strict=True) if none)
-        if idle:
-            gates = "the gates" if idle == GATES else the_gates(idle)
-            return "reach", f"{who} never reaches {gates}"
         each = [rows[rows.isfinite().all(-1)] for rows in found]
-        every = torch.cat(each)
-        if not len(every):
-            continue
-        blind = (every.abs() < 30 * eye.limit).all(0)
-        if blind.any():
-            return "tied", f"{int(blind.sum())} of the {len(blind)} {what} reach no gate"
-        if every.shape[1] > 1 and eye.same(every, every[:, :1].expand_as(every), 100):
-            return "tied", f"the gates see only the mean, or the sum, of the {what}"
-        for gate, own in zip(GATES, each, strict=True):
-            if len(own) > 1 and eye.same(own, own[:1].expand_as(own), 100):
-                return "tied", f"{the_gates(gate)} is one number for all units, not one for each"
-            if len(own) > 1 and (own.abs() < 30 * eye.limit).double().mean() > 0.1:
-                return "tied", f"in {the_gates(gate)}, a unit does not see all {what}"
+        for gates, own in zip((GATES, *GATES), (torch.cat(each), *each), strict=True):
+            whole, zero = gates == GATES, own.abs() < 30 * eye.limit
+            where = "the gates" if whole else the_gates(gates)
+            # A unit is a row, a feature a column.
+            unit, feature = (
+                len(m) > 1 and eye.same(m, m[:1].expand_as(m), 100) for m in (own, own.T)
+            )
+            if len(own) and zero.all():
+                return "reach", f"{who} never reaches {where}"
+            if whole and len(own) and zero.all(0).any():
+                blind = zero.all(0).sum()
+                return "tied", f"{blind} of the {own.shape[1]} {what} reach no gate"
+            if whole and feature:
+                return "tied", f"the gates see only the mean, or the sum, of the {what}"
+            if whole or len(own) < 2:
+                continue
+            if unit:
+                return "tied", f"{where} is one number for all units, not one for each"
+            if zero.double().mean() > 0.1:
+                return "tied", f"in {where}, a unit does not see all {what}"
             # A lower rank shows sharply in float64 only.
             if eye.exact and torch.linalg.matrix_rank(own, rtol=1e-7) < min(own.shape):
-                return "low rank", f"the part of `{name}` for {the_gates(gate)}"
+                return "low rank", f"the part of `{name}` for {where}"
     return None
 
 
+_LAID = {
+    "transposed": ("missing_transpose", "there is no transpose of {names}{where}"),
+    "reshaped": ("missing_transpose", "reshaped only: {names}{where}"),
+    "interleaved": ("interleaved", "each gate takes every fourth row of {names}"),
+}
+
+
 def turned(layout: Layout) -> Finding | None:
-    """Weights of a function that are not transposed."""
-    for laid, said in (("transposed", "there is no transpose of"), ("reshaped", "reshaped only:")):
-        found = {
-            (name, gate)
-            for name, by in zip(("`w_ih`", "`w_hh`"), layout.weights.values(), strict=True)
-            for gate, source in by.items()
-            if source.laid == laid
-        }
-        if found and layout.eye.is_function:
+    """Weights of a function that are not taken by blocks of rows."""
+    named = {"w_ih": layout.weights["x"], "w_hh": layout.weights["h"], **layout.biases}
+    for laid, (mistake, said) in _LAID.items() if layout.eye.is_function else ():
+        found = [(n, g) for n, by in named.items() for g, s in by.items() if s.laid == laid]
+        if found:
             gates = "".join(gate for gate in GATES if gate in {gate for _, gate in found})
             where = "" if gates == GATES else f" in {the_gates(gates)}"
-            names = sorted({name for name, _ in found}, reverse=True)
-            return "missing_transpose", f"{said} {listed(names)}{where}"
+            names = listed(f"`{name}`" for name in dict.fromkeys(name for name, _ in found))
+            return mistake, said.format(names=names, where=where)
+    return None
+
+
+def joined(layout: Layout) -> Finding | None:
+    """x and h side by side in one order, and a function's two weights in the other."""
+    given = {"w_ih, w_hh": "h, x", "w_hh, w_ih": "x, h"}
+    for weights in {source.name for source in layout.used} & given.keys():
+        return "joined", f"x and h go in as `{given[weights]}`, their weights as `{weights}`"
     return None
 
 
@@ -259,54 +266,27 @@ _WHAT = {
 }
 
 
-def dealt_out(layout: Layout) -> Finding | None:
-    """Rows of a function's weights that go to the gates in turn, and not in blocks."""
-    sources = [*layout.used, *(s for by in layout.biases.values() for s in by.values())]
-    dealt = {f"`{source.name}`" for source in sources if source.laid == "interleaved"}
-    if not dealt or not layout.eye.is_function:
-        return None
-    return "interleaved", f"each gate takes every fourth row of {listed(sorted(dealt)[::-1])}"
-
-
-def joined(layout: Layout) -> Finding | None:
-    """x and h side by side in one order, and a function's two weights in the other."""
-    eye, (i, h) = layout.eye, layout.eye.sizes
-    if not eye.is_function:
-        return None
-    w_ih, w_hh = eye.weights["w_ih"], eye.weights["w_hh"]
-    h_first, x_first = (torch.cat(w, 1).unflatten(0, (4, h)) for w in ((w_ih, w_hh), (w_hh, w_ih)))
-    for given, weights, of_x, of_h in (
-        ("h, x", "w_ih, w_hh", h_first[..., h:], h_first[..., :h]),
-        ("x, h", "w_hh, w_ih", x_first[..., :i], x_first[..., i:]),
-    ):
-        both = zip((of_x, of_h), (layout.lines.x, layout.lines.h), eye.columns, strict=True)
-        if all(_close(eye, w[:, eye.units][..., at].double(), seen) for w, seen, at in both):
-            return "joined", f"x and h go in as `{given}`, their weights as `{weights}`"
-    return None
-
-
 def wrong_rows(layout: Layout) -> Finding | None:
     """Gates that take the rows of another gate."""
     wrong = {name: rows for name, rows in layout.rows().items() if rows != GATES}
-    names = [*wrong]
     if not wrong:
         return None
-    taken, is_function = wrong[names[0]], layout.eye.is_function
-    names = [name for name in names if wrong[name] == taken]
-    unknown = "".join(g for g, t in zip(GATES, taken, strict=True) if t == "?")
-    if unknown:
-        said = f"for {the_gates(unknown)}, what is taken of `{names[0]}` is no block of its rows"
-        return "rows", f"{said}; it may be scaled, or cut in another place"
-    of = f"the rows of {listed(f'`{name}`' for name in names)}"
-    what = _WHAT.get(" ".join(names)) or (of if is_function else f"the {listed(names)}")
+    taken, is_function = next(iter(wrong.values())), layout.eye.is_function
+    names = [name for name in wrong if wrong[name] == taken]
     named = {"ffgo": "forget_used_for_input", "ifgf": "output_gate_from_forget"}
     name = named.get(taken, "rows") if is_function or len(names) > 1 else "rows"
     if is_function and names[0][0] == "b":
         name = "wrong_bias_slice"
-    elif len({*taken}) == 1:
+    elif len({*taken}) == 1 and taken[0] in GATES:
         name = "all_gates_same_weights"
     elif is_function and sorted(taken) == sorted(GATES):
         name = "gate_order"
+    unknown = "".join(g for g, t in zip(GATES, taken, strict=True) if t == "?")
+    if unknown:
+        said = f"for {the_gates(unknown)}, what is taken of `{names[0]}` is no block of its rows"
+        return name, f"{said}; it may be scaled, or cut in another place"
+    of = f"the rows of {listed(f'`{name}`' for name in names)}"
+    what = _WHAT.get(" ".join(names)) or (of if is_function else f"the {listed(names)}")
     moved = [(to, own) for to, own in zip(GATES, taken, strict=True) if to != own]
     if len({*taken}) == 1:
         return name, f"all four gates take {what} of {taken[0]}"
@@ -320,27 +300,16 @@ def wrong_rows(layout: Layout) -> Finding | None:
 
 def wrong_biases(layout: Layout) -> Finding | None:
     """A bias that is misplaced, without effect, or taken twice."""
-    is_function, hidden = layout.eye.is_function, layout.eye.sizes[1]
-    order = GATES if is_function else layout.order
     used = {source.name for source in layout.used}
     counted: dict[tuple[str, str], list[str]] = {}
     for name, fed in layout.biases.items():
-        if not _BIAS.search(name) or any(s.laid == "one number" for s in fed.values()):
+        if not _BIAS.search(name) or any(source.at is None for source in fed.values()):
             continue
-        blocks = [-1 if source.block is None else source.block for source in fed.values()]
-        if -1 in blocks:
-            if is_function:
-                return "wrong_bias_slice", f"`{name}` is no part of the sums as it stands"
-            continue
-        own = "".join(gate for _, gate in sorted(zip(blocks, fed, strict=True)))
-        if len(blocks) > len({*blocks}):
+        if len({source.place for source in fed.values()}) < len(fed):
             return "wrong_bias_slice", f"one part of `{name}` feeds {the_gates(''.join(fed))}"
-        if len(fed) == len(GATES) and order and own != order:
-            lie = f"the weights lie in the order {', '.join(order)}, `{name}` in the order "
-            return "wrong_bias_slice", lie + ", ".join(own)
         layer = f"{name.rpartition('.')[0]}."
         beside = layer == "." or any(other.startswith(layer) for other in used)
-        one_gate = layout.eye.weights[name].numel() == hidden and not is_function
+        one_gate = layout.eye.weights[name].numel() == layout.eye.sizes[1]
         without = "".join(gate for gate in GATES if gate not in fed)
         if without and (not one_gate if fed else beside):
             counted.setdefault((without, "left out"), []).append(name)
@@ -370,11 +339,11 @@ def added(layout: Layout) -> Finding | None:
 def wrong_source(layout: Layout) -> Finding | None:
     """What is wrong with where the sums come from; the first that is found is told."""
     eye = layout.eye
-    for rule in (tied, turned, dealt_out, joined, wrong_rows, wrong_biases, added):
+    for rule in (tied, turned, joined, wrong_rows, wrong_biases, added):
         found = rule(layout)
         if found and rule in (tied, wrong_rows) and not eye.is_function:
             # Two may be alike by chance.
-            found = rule(Layout(eye, eye.lines((8,)))) and found
+            found = rule(find_layout(eye, eye.lines((8,)))) and found
         if found:
             return found
     return None
