@@ -10,8 +10,8 @@
     callers(code, call, ["x h c", "x state"])   every way to call it, the likeliest first
 
 A `Caller` is the one thing that runs a learner's code. `caller.raw(x=..., h=..., c=...)` gives what
-came back as tensors with the batch in rows, or a Report; `caller(x=..., h=..., c=...)` gives the
-pair (h, c) out of it. A caller for a whole LSTM names what it has: `callers(lstm, None, ["x"])`.
+came back as tensors with the batch in rows, or a Report. A caller for a whole LSTM names what it
+has: `callers(lstm, None, ["x"])`.
 """
 
 from __future__ import annotations
@@ -20,26 +20,25 @@ import copy
 import inspect
 import math
 import re
-import sys
 import time
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
+from torch.utils._pytree import tree_map
 
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
 from lstm_teach.undisturbed import undisturbed
 
 Sizes = tuple[int, int]
-State = tuple[Tensor, Tensor]
 Way = Callable[[dict[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]]
 """Turns what is given by name into positional and keyword arguments."""
 
@@ -49,6 +48,7 @@ BUDGET = 1.0
 _DEPTH = 4
 _DRAWN = 65_521
 _BEHIND = ("_torchdynamo_orig_callable", "_orig_mod")
+_THE_MODULE_ITSELF = ("forward", "__call__", "_wrapped_call_impl")
 _INPUT = re.compile(
     r"in(put|_?features|_?dim|_?size|_?sz|_?channels|$)|n_?(in|x|inputs?|features?)$|num_(in|fea)"
     r"|x_?(dim|size)|dim_in|emb|d_in|idim|ninp|fea|vec|[DIF]$"
@@ -58,7 +58,7 @@ _HIDDEN = re.compile(
     r"|state_size|d_h|cell_size|rnn_size|H$"
 )
 _OTHER_ARGUMENTS = {"bias": True, "device": "cpu", "dtype": None, "dropout": 0.0, "num_layers": 1}
-_BEGINS = {
+BEGINS = {
     "x": r"x|inp|i$",
     "h": r"h|a$|a_?(prev|t)|short|(prev|old|last)_?[ha]",
     "c": r"c($|_|\d|ell|prev|old|last|[txyn]\d*$)|long|(prev|old|last)_?c",
@@ -70,19 +70,14 @@ _IN_NUMPY = "It was run on NumPy arrays; PyTorch cannot train what NumPy compute
 def unwrapped(code: Any) -> Any:
     """What stands behind torch.compile, DataParallel and a module's bound forward."""
     for _ in range(_DEPTH):
-        inner = [getattr(code, "__dict__", {}).get(name) for name in _BEHIND]
-        code = next((one for one in inner if one is not None), code)
-        if isinstance(code, nn.Module) and "_orig_mod" in code._modules:
-            code = code._modules["_orig_mod"]
+        for name in _BEHIND:
+            code = getattr(code, name, code)
         if isinstance(code, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
             code = code.module
         owner = getattr(code, "__self__", None)
         if isinstance(owner, nn.Module) and getattr(code, "__name__", "") in _THE_MODULE_ITSELF:
             code = owner
     return code
-
-
-_THE_MODULE_ITSELF = ("forward", "__call__", "_wrapped_call_impl")
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature:
@@ -187,8 +182,7 @@ def speaks_numpy(*code: Any) -> bool:
 
 def _weights(code: Iterable[Any]) -> Iterator[tuple[str, Any]]:
     seen: set[int] = set()
-    for one in code:
-        yield from _inside(one, "", seen, _DEPTH)
+    return chain.from_iterable(_inside(one, "", seen, _DEPTH) for one in code)
 
 
 def _inside(value: Any, name: str, seen: set[int], depth: int) -> Iterator[tuple[str, Any]]:
@@ -201,7 +195,7 @@ def _inside(value: Any, name: str, seen: set[int], depth: int) -> Iterator[tuple
         as_weight = isinstance(value, nn.Parameter) or value.dim() > 0
         if value.is_floating_point() and not is_lazy(value) and as_weight:
             yield name, value
-    elif _is_array(value):
+    elif hasattr(value, "__array_interface__"):
         if value.dtype.kind == "f" and value.ndim and value.flags.writeable:
             yield name, value
     elif isinstance(value, nn.Module):
@@ -224,11 +218,6 @@ def _inside(value: Any, name: str, seen: set[int], depth: int) -> Iterator[tuple
         inner = vars(value)
     for key, part in inner.items():
         yield from _inside(part, f"{name}.{key}".strip("."), seen, depth - 1)
-
-
-def _is_array(value: Any) -> bool:
-    numpy = sys.modules.get("numpy")
-    return numpy is not None and isinstance(value, numpy.ndarray)
 
 
 def normals(seed: int) -> Any:
@@ -300,8 +289,6 @@ class Caller:
         dtype: what the floating point tensors are cast to.
         spent: seconds spent in the learner's code so far.
         changed_inputs: names of the arguments that a call changed in place.
-        place: where h and c stand in what it returns, found in the first call.
-        c_first: whether (c, h) stands for (h, c), where the state comes in and where it goes out.
     """
 
     code: Callable[..., Any]
@@ -313,47 +300,12 @@ class Caller:
     dtype: torch.dtype = torch.float64
     spent: float = 0.0
     changed_inputs: dict[str, None] = field(default_factory=dict)
-    place: tuple[Path, Path] | None = None
-    c_first: tuple[bool, bool] = (False, False)
-
-    def __call__(self, **given: Tensor) -> State | Report:
-        """The step's h and c, ``[batch, hidden_size]`` each, or a report on what is wrong."""
-        state = self.pair(**given)
-        for name, part in () if isinstance(state, Report) else zip("hc", state, strict=True):
-            if not part.is_floating_point():
-                what = f"whole numbers (`{part.dtype}`)"
-                said = "Gates lie between 0 and 1, so integers lose them."
-            elif not part.isfinite().all():
-                what = "NaN (not a number)" if part.isnan().any() else "infinite values"
-                said = (
-                    "A right step never does on finite inputs: look for a division by zero, a "
-                    "logarithm of something negative, an `exp` that overflows, or a `torch.empty` "
-                    "that is never filled."
-                )
-            else:
-                continue
-            said = f"Your {name} holds {what}. {said}"
-            return Report("unrecognised", said, headline=f"{name} holds {what}")
-        return state
-
-    def pair(self, **given: Tensor) -> State | Report:
-        """As calling it, whatever numbers h and c hold."""
-        result, expected = self.raw(**given), given["h"].shape
-        if isinstance(result, Report):
-            return result
-        if getattr(result, "shape", ()) == (expected[0], 2 * expected[1]):
-            result = result.chunk(2, -1)
-        self.place = self.place or find_state(result, expected)
-        h, c = (_at(result, path) for path in self.place or (("h",), ("c",)))
-        if not getattr(h, "shape", 0) == getattr(c, "shape", 0) == expected:
-            return no_state(result, expected)
-        if not isinstance(result, (tuple, list)) or len(result) > 2 or self.place != ((0,), (1,)):
-            self.remarks += [] if _EXTRAS in self.remarks else [_EXTRAS]
-        return (c, h) if self.c_first[1] else (h, c)
 
     def raw(self, **given: Tensor) -> Any:
         """What the learner's code returns, as tensors with a batch first; or a report."""
-        tensors = self._laid(given)
+        tensors = {name: tensor.to(self.dtype, copy=True) for name, tensor in given.items()}
+        if self.axes == "columns":
+            tensors |= {n: t.mT.contiguous() for n, t in tensors.items() if n in ("x", "h", "c")}
         before = {name: t.clone() for name, t in tensors.items()}
         things = {n: t.numpy() if self.numpy else t for n, t in tensors.items()}
 
@@ -367,17 +319,7 @@ class Caller:
         for name, tensor in tensors.items():
             if tensor.shape != before[name].shape or not torch.equal(tensor, before[name]):
                 self.changed_inputs[name] = None
-        upright = self.axes == "columns"
-        return result if isinstance(result, Report) else _each(partial(_tensor, upright), result)
-
-    def _laid(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Copies of what is given, in the dtype and with the axes that the code wants."""
-        if self.c_first[0]:
-            given = {**given, "h": given["c"], "c": given["h"]}
-        laid = {name: tensor.to(self.dtype, copy=True) for name, tensor in given.items()}
-        if self.axes == "columns":
-            laid |= {n: laid[n].mT.contiguous() for n in ("x", "h", "c") if n in laid}
-        return laid
+        return tree_map(partial(_tensor, self.axes == "columns"), result)
 
     def _call(self, things: dict[str, Any]) -> Any:
         torch.set_default_dtype(self.dtype)
@@ -389,9 +331,7 @@ class Caller:
             sample = {n: t[k] if n in ("x", "h", "c") else t for n, t in things.items()}
             args, kwargs = self.arrange(sample)
             results.append(self.code(*args, **kwargs))
-            if results[-1] is None or results[-1] is ...:
-                return results[-1]
-        return _each(lambda *parts: _stacked(parts), *results)
+        return tree_map(lambda *parts: _stacked(parts), *results)
 
     def in_a_hurry(self) -> bool:
         """Whether the learner's code is so slow that the rest of the check is left out."""
@@ -444,7 +384,7 @@ def _ways(
     own = {
         name: parameter
         for parameter in single[2::-1]
-        for name, begins in _BEGINS.items()
+        for name, begins in BEGINS.items()
         if re.match(begins, parameter, re.IGNORECASE)
     }
     known = [form.split() for form in forms]
@@ -502,83 +442,6 @@ _AXES = {
     "columns": [_COLUMNS],
     "one": ["Your code takes one sample without a batch axis; the check called it for each."],
 }
-_EXTRAS = "Your step does not return `h, c` and nothing else; nn.LSTMCell returns `(h, c)` alone."
-
-Path = tuple[Any, ...]
-
-
-def _parts(result: Any) -> dict[Any, Any]:
-    if isinstance(result, dict):
-        return result
-    return dict(enumerate(result)) if isinstance(result, (tuple, list)) else {}
-
-
-def _at(result: Any, path: Path) -> Any:
-    for key in path:
-        result = _parts(result).get(key)
-    return result
-
-
-def find_state(result: Any, expected: torch.Size) -> tuple[Path, Path] | None:
-    """Where h and c stand in what a step returned: a pair, beside an output, a cache or gates."""
-    parts = _parts(result)
-    flat = [k for k, part in parts.items() if getattr(part, "shape", None) == expected]
-    by_name = [k for b in "hc" for k in flat if re.match(_BEGINS[b], str(k))]
-    if isinstance(result, dict) and len(by_name) == 2:
-        flat = by_name
-    elif len(flat) > 2 and torch.equal(parts[flat[0]], parts[flat[1]]):
-        flat = flat[1:]  # an output that is h
-    if len(flat) > 1:
-        return (flat[0],), (flat[1],)
-    for k, part in parts.items():
-        if found := find_state(part, expected):
-            return (k, *found[0]), (k, *found[1])
-    return None
-
-
-def no_state(result: Any, expected: torch.Size) -> Report:
-    """What keeps a result from being the pair h, c."""
-    batch, hidden_size = expected
-    hints = {
-        (2, *expected): "The two are stacked into one tensor.",
-        None: "One of the two is None, and c goes to the next step too.",
-        (hidden_size, batch): "Yours is transposed: batch is the first axis.",
-        (1, *expected): "Yours has an axis too many: a single step has no layers and no time.",
-        (batch, 4 * hidden_size): (
-            "Yours has all four blocks side by side: take it apart with `chunk(4, dim=1)`."
-        ),
-    }
-    parts = [result, *_parts(result).values()]
-    shapes = [None if part is None else getattr(part, "shape", "") for part in parts]
-    hint = next((hint for shape, hint in hints.items() if shape in shapes), "")
-    return Report(
-        "unrecognised",
-        f"Your step returned {_described(result)}; expected: `(h, c)`, a tuple of two tensors of "
-        f"shape `{list(expected)}` each: [batch, hidden_size]. "
-        f"{hint or 'Write `return h, c` at its end.'}",
-        headline="what you return is not the pair h, c",
-    )
-
-
-def _described(result: Any) -> str:
-    """What a step returned, in words: types and shapes, no values."""
-    if isinstance(result, Tensor):
-        return f"one tensor of shape `{list(result.shape)}`"
-    if isinstance(result, (tuple, list)):
-        kind = type(result).__name__
-        return f"a {kind} of {len(result)}: ({', '.join(map(_described, result))})"
-    return "None" if result is None else f"a `{type(result).__name__}`"
-
-
-def _each(function: Callable[..., Any], *values: Any) -> Any:
-    """A result with a function applied to each of its leaves; of several results, to all alike."""
-    first = values[0]
-    if isinstance(first, dict):
-        return {key: _each(function, *(v[key] for v in values)) for key in first}
-    if isinstance(first, (tuple, list)):
-        parts = [_each(function, *some) for some in zip(*values, strict=False)]
-        return parts if isinstance(first, list) else tuple(parts)
-    return function(*values)
 
 
 def _tensor(upright: bool, part: Any) -> Any:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import islice, product
+from functools import partial
+from itertools import product
 from types import FunctionType
 from typing import Any
 
@@ -14,7 +15,6 @@ from torch import Tensor, nn
 
 from lstm_teach.checks.bringing import (
     BUDGET,
-    Caller,
     Sizes,
     callers,
     likely_sizes,
@@ -27,25 +27,26 @@ from lstm_teach.checks.bringing import (
     to_try,
     unwrapped,
 )
-from lstm_teach.checks.cell.equations import GIVEN, draw, run
+from lstm_teach.checks.cell.equations import GIVEN, draw
 from lstm_teach.checks.cell.judge import MIXED, agrees, judge
 from lstm_teach.checks.cell.mistakes import WORDS, told
 from lstm_teach.checks.cell.reading import Eye
+from lstm_teach.checks.cell.step import Step
 from lstm_teach.checks.passing import has_norms, passed_by
 from lstm_teach.checks.report import Report
-from lstm_teach.checks.running import leaves_no_trace, run_in_time, run_learner
+from lstm_teach.checks.running import leaves_no_trace, run_learner
 from lstm_teach.checks.slips import WITHOUT_DIM
 
-_WANTED = (
-    "Give the check a function `(x, h, c, w_ih, w_hh, b_ih, b_hh) -> (h, c)`, an nn.Module with "
-    "`forward(x, (h, c)) -> (h, c)`, or the class of one."
-)
 _WHOLE = told("whole")
 _HANDED = ["x h c w_ih w_hh b_ih b_hh", "x state w_ih w_hh b_ih b_hh"]
 _OWNED = ["x state", "x h c"]
 _TRIED: Sizes = 5, 4
 Asked = tuple[int | None, int | None]
 Call = Callable[..., Any] | None
+Given = Callable[..., dict[str, Tensor]]
+"""What a cell is handed, for sizes and a dtype; its own weights are drawn anew."""
+Case = dict[str, Callable[[Tensor], Tensor]]
+"""What is done to what it is handed, by name."""
 
 
 @leaves_no_trace
@@ -87,18 +88,16 @@ def check_cell(
 def _no_cell(cell: Any) -> Report | None:
     """What is no cell of anybody's own."""
     if cell is None or cell is ...:
-        given = "..." if cell is ... else cell
-        return Report("not_attempted", f"There is no cell yet: you gave `{given}`. {_WANTED}")
+        return told("nothing", "..." if cell is ... else "None")
     for whole, single, kind in ((nn.GRU, nn.GRUCell, "gru"), (nn.RNN, nn.RNNCell, "rnn")):
         if isinstance(cell, (whole, single)) or cell in (whole, single):
             return told(kind)
     if isinstance(cell, nn.LSTM) or cell is nn.LSTM:
         return _WHOLE
     if _without_forward(cell) and not [*_methods(cell)]:
-        return Report("not_attempted", "Your module has no `forward` yet. Write it, then check.")
+        return told("without forward")
     if isinstance(cell, Tensor) or not (callable(cell) or hasattr(cell, "__dict__")):
-        kind = f"a `{type(cell).__name__}`"
-        return Report("cannot_check", f"This is {kind}. {_WANTED}", headline=f"{kind} is no cell")
+        return told("no cell", f"a `{type(cell).__name__}`")
     return None
 
 
@@ -138,7 +137,7 @@ def _of(cell: Any, asked: Asked, call: Call) -> Report:
     with to_try(cell) as tried:
         modules = [m for m in (tried, getattr(tried, "__self__", None)) if isinstance(m, nn.Module)]
 
-        def given(sizes: Sizes, dtype: torch.dtype) -> dict[str, Tensor]:
+        def given(sizes: Sizes, dtype: torch.dtype = torch.float64) -> dict[str, Tensor]:
             for module in modules if tried is not cell else []:
                 module.to(dtype)
             if not handed:
@@ -150,18 +149,9 @@ def _of(cell: Any, asked: Asked, call: Call) -> Report:
             sizes = [(asked[0] or _TRIED[0], asked[1] or _TRIED[1])]
             sizes += [] if any(asked) else _written_sizes(cell)
         ways = _ways(tried, call, handed)
-        found = _find(ways, sizes, given, handed) if ways else _not_called(cell)
-        if isinstance(found, Report):
-            if modules and not handed and _reads_a_sequence(tried, asked):
-                return _WHOLE
-            if _over(found) or not ways:
-                return found
-            ways[0].dtype = torch.float64
-            drawn = given(sizes[0], torch.float64)
-            axes = "" if handed or call else _other_axes(found, ways[0], drawn)
-            if axes:
-                return told("other axes", axes)
-            return _not_run(cell, found, ways[0], drawn, sizes)
+        found = _find(ways, sizes, given)
+        if found is None or isinstance(found, Report):
+            return _why_not(cell, tried, found, ways, sizes, given)
         caller, fit = found
         drawn = given(fit, caller.dtype)
         few = {name: drawn.pop(name) for name in GIVEN[:3]}
@@ -174,7 +164,7 @@ def _of(cell: Any, asked: Asked, call: Call) -> Report:
         report = _judged(eye, few, own)
         if report.verdict == "unrecognised" and has_norms(tried):
             report = _without_norms(eye, few, tried, report)
-        if report is MIXED and modules and _reads_a_sequence(tried, fit):
+        if report is MIXED and modules and _whole(tried, [fit], given):
             return _WHOLE
         if handed and fit != sizes[0]:
             caller.remarks.append(f"It works for hidden_size {fit[1]} only: it is written in it.")
@@ -186,7 +176,7 @@ def _of(cell: Any, asked: Asked, call: Call) -> Report:
         return caller.report(replace(report, not_checked=unseen))
 
 
-def _ways(tried: Any, call: Call, handed: bool) -> list[Caller]:
+def _ways(tried: Any, call: Call, handed: bool) -> list[Step]:
     """How it may want to be called, the likeliest first."""
     alone = call or (callable(tried) and not _without_forward(tried))
     methods = [tried] if alone else [*_methods(tried)]
@@ -195,7 +185,7 @@ def _ways(tried: Any, call: Call, handed: bool) -> list[Caller]:
     if ways and not (handed or call):
         odd = next(n for n, way in enumerate(ways) if way.axes != "rows")
         ways[odd:odd] = [*callers(tried, _with_one_state, ["x h c"])][:1]
-    return ways
+    return [Step(**vars(way)) for way in ways]
 
 
 def _with_one_state(net: Any, x: Any, h: Any, c: Any) -> tuple[Any, Any]:
@@ -237,38 +227,28 @@ def _written_sizes(step: Any) -> list[Sizes]:
     return [(_TRIED[0], h) for h in (*numbers, *(k // 4 for k in numbers if k % 4 == 0)) if h > 1]
 
 
-def _find(
-    ways: list[Caller],
-    sizes: list[Sizes],
-    given: Callable[[Sizes, torch.dtype], dict[str, Tensor]],
-    handed: bool,
-) -> tuple[Caller, Sizes] | Report:
-    """The first way and sizes with which the code gives h and c; or what is to be said."""
+def _find(ways: list[Step], sizes: list[Sizes], given: Given) -> tuple[Step, Sizes] | Report | None:
+    """The first way and sizes with which the code gives h and c; or what its failures tell."""
     failed: list[tuple[int, Report]] = []
     start = time.perf_counter()
-    plain = [way for way in ways if way.axes == "rows" and way.numpy == ways[0].numpy]
-    for caller, dtype, one in (
-        (way, dtype, one)
-        for way in ways
-        for dtype in (torch.float64, torch.float32)[: 1 + (way in plain)]
-        for one in sizes[: None if way is ways[0] else 6]
-    ):
-        slip = bool(failed) and WITHOUT_DIM in failed[0][1].message
-        if (handed and slip and caller.axes != "rows") or time.perf_counter() - start > 2 * BUDGET:
-            break
-        caller.dtype, caller.place = dtype, None
-        found = caller(**given(one, dtype))
-        if not isinstance(found, Report):
-            return caller, one
-        ran = found.verdict == "unrecognised"
-        if _over(found) and not ran:
-            return found
-        # What ran, but gave no h and c, tells most; then a slip.
-        rank = 2 - (WITHOUT_DIM in found.message)
-        if ran:
-            rank = 0 if caller.axes == "rows" and not caller.numpy else 3
-        failed.append((rank, found))
-    return min(failed, key=lambda one: one[0])[1]
+    for way, dtype in product(ways, (torch.float64, torch.float32)):
+        for one in sizes[: None if way is ways[0] else 6]:
+            slip = any(WITHOUT_DIM in report.message for _, report in failed)
+            late = time.perf_counter() - start > 2 * BUDGET
+            if late or (slip and way.axes != "rows"):
+                break
+            way.dtype = dtype
+            found = way(**given(one, dtype))
+            if not isinstance(found, Report):
+                return way, one
+            # What ran, but gave no h and c, tells most; then a slip.
+            rank = 2 - (WITHOUT_DIM in found.message)
+            if found.verdict == "unrecognised":
+                rank = 0 if way.axes == "rows" and not way.numpy else 3
+            elif _over(found):
+                return found
+            failed.append((rank, found))
+    return min(failed, key=lambda one: one[0])[1] if failed else None
 
 
 _MAY_BE_C_AND_H = [WORDS[name].why for name in ("off", "bent", "exchanged")]
@@ -301,7 +281,7 @@ def _without_norms(eye: Eye, few: dict[str, Tensor], tried: Any, report: Report)
     return told("normed", listed(f"`{name}`" for name in passed)) if right else report
 
 
-def _feeds(tensor: Tensor, caller: Caller, few: dict[str, Tensor]) -> bool:
+def _feeds(tensor: Tensor, caller: Step, few: dict[str, Tensor]) -> bool:
     before = caller.pair(**few)
     tensor.add_(0.5)
     after = caller.pair(**few)
@@ -309,35 +289,59 @@ def _feeds(tensor: Tensor, caller: Caller, few: dict[str, Tensor]) -> bool:
     return isinstance(before, tuple) and not agrees(after, before)
 
 
-def _not_called(cell: Any) -> Report:
-    """What to say of code whose arguments are not those of a step."""
-    function = cell.forward if isinstance(cell, nn.Module) else cell
-    parameters = signature_of(function).parameters if callable(function) else ()
-    return told("other arguments", listed(f"`{p}`" for p in parameters) or "nothing")
-
-
-def _not_run(
-    cell: Any, failed: Report, way: Caller, drawn: dict[str, Tensor], sizes: list[Sizes]
+def _why_not(
+    cell: Any, tried: Any, failed: Report | None, ways: list[Step], sizes: list[Sizes], given: Given
 ) -> Report:
-    """What to say of code that fails on a single step: what else would it run on?"""
-    if "w_ih" in drawn:
-        for names in (("w_ih", "w_hh"), ("w_ih",), ("w_hh",)):
-            turned = {**drawn, **{name: drawn[name].T.contiguous() for name in names}}
-            if agrees(way(**turned), run(draw(1, 3, *sizes[0]), {})):
-                which = listed(f"`{name}`" for name in names)
-                return told("missing_transpose", f"there is no transpose of {which}")
-        x, h = sizes[0]
-        return failed if x == h else _only_square(_of(cell, (h, h), None), failed)
-    if WITHOUT_DIM in failed.message:
+    """What to say of code that gives no h and c: what else would it run on?"""
+    handed = "w_ih" in given(sizes[0])
+    if isinstance(tried, nn.Module) and not handed and _whole(tried, sizes[:8], given):
+        return _WHOLE
+    if failed is None:
+        function = cell.forward if isinstance(cell, nn.Module) else cell
+        parameters = signature_of(function).parameters if callable(function) else ()
+        return told("other arguments", listed(f"`{p}`" for p in parameters) or "nothing")
+    if _over(failed) or (not handed and WITHOUT_DIM in failed.message):
         return failed
-    for inputs, hidden in sizes[:2]:
-        for narrow in {d for t in owned(cell).values() for d in t.shape if 1 < d < hidden}:
-            state = {"h": torch.zeros(3, narrow), "c": torch.zeros(3, hidden)}
-            found = way.raw(x=torch.zeros(3, inputs), **state)
-            parts = found if isinstance(found, (tuple, list)) else []
-            if [getattr(part, "shape", ()) for part in parts] == [t.shape for t in state.values()]:
-                return told("projection", f"{narrow} features and c {hidden}")
+    weights = (("w_ih", "w_hh"), ("w_ih",), ("w_hh",)) if handed else ()
+    turned: list[Case] = [dict.fromkeys(names, torch.t) for names in weights]
+    for case, _, _ in _runs_on(ways[:1], sizes[:1], given, turned):
+        which = listed(f"`{name}`" for name in case)
+        return told("missing_transpose", f"there is no transpose of {which}")
+    if handed:
+        h = sizes[0][1]
+        return failed if sizes[0] == (h, h) else _only_square(_of(cell, (h, h), None), failed)
+    if isinstance(ways[0].code, partial):  # it was told how it is called
+        return failed
+    names = sorted(product(_AXES, repeat=2), key=lambda both: both[0] != both[1])
+    axes = [{"x": _AXES[x], "h": _AXES[of], "c": _AXES[of]} for x, of in names]
+    for case, _, _ in _runs_on(ways[:1], sizes[:1], given, axes):
+        x, of = names[axes.index(case)]
+        state = of.replace("input", "hidden")
+        return told("other axes", f"x of shape `[{x}]`, with h and c of shape `[{state}]`")
+    if " input to conv" in failed.message:
+        return told("other axes", "x with the axes of a convolution")
+    widths = sorted({d for tensor in owned(cell).values() for d in tensor.shape if d > 1})
+    narrow: list[Case] = [{"h": partial(torch.narrow, dim=1, start=0, length=d)} for d in widths]
+    for _, drawn, found in _runs_on(ways[:1], sizes[:2], given, narrow):
+        if [getattr(part, "shape", ()) for part in found] == [drawn[n].shape for n in "hc"]:
+            features, of_c = (drawn[name].shape[1] for name in "hc")
+            return told("projection", f"{features} features and c {of_c}")
     return failed if len(sizes) < 3 else told("no sizes", failed.message)
+
+
+def _runs_on(
+    ways: list[Step], sizes: list[Sizes], given: Given, cases: list[Case]
+) -> Iterator[tuple[Case, dict[str, Tensor], Any]]:
+    """Of these cases, each of which changes what is given, those that it runs on: what was given,
+    and what came back."""
+    for one, way, case in product(sizes, ways, cases):
+        if way.in_a_hurry():
+            return
+        way.dtype = torch.float64
+        drawn = {n: case.get(n, torch.clone)(t).contiguous() for n, t in given(one).items()}
+        found = way.raw(**drawn)
+        if not isinstance(found, Report):
+            yield case, drawn, found
 
 
 _AXES: dict[str, Callable[[Tensor], Tensor]] = {
@@ -349,31 +353,20 @@ _AXES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def _other_axes(failed: Report, way: Caller, drawn: dict[str, Tensor]) -> str:
-    """What a cell runs on, if that has other axes than what the check made up."""
-    for of_x, of_state in sorted(product(_AXES, repeat=2), key=lambda both: both[0] != both[1]):
-        if way.in_a_hurry():
-            break
-        axes = {"x": of_x, "h": of_state, "c": of_state}
-        if not isinstance(way.raw(**{n: _AXES[axes[n]](t) for n, t in drawn.items()}), Report):
-            state = of_state.replace("input", "hidden")
-            return f"x of shape `[{of_x}]`, with h and c of shape `[{state}]`"
-    return "x with the axes of a convolution" if " input to conv" in failed.message else ""
-
-
-def _reads_a_sequence(module: Any, asked: Asked) -> bool:
+def _whole(module: Any, sizes: list[Sizes], given: Given) -> bool:
     """Whether a module takes an x of three axes, and hands back every step."""
-    dtype = next((p.dtype for p in module.parameters()), torch.get_default_dtype())
-    start = time.perf_counter()
-    for (x, h), batch in product(islice(likely_sizes(module, *asked), 8), (11, 13)):
-        empty = torch.zeros(batch, h, dtype=dtype)
-        for state in [(), ((empty, empty),), (empty, empty), ((empty[None], empty[None]),)]:
-            match run_in_time(module, torch.zeros(13, 11, x, dtype=dtype), *state):
-                case [Tensor(shape=(13, 11, _)), *_]:
-                    return True
-            if time.perf_counter() - start > BUDGET:
-                return False
-    return False
+    ways = [Step(**vars(w)) for w in callers(module, None, ["x", *_OWNED]) if w.axes == "rows"]
+    steps: tuple[Any, ...] = (
+        lambda t: t.expand(13, -1, -1),
+        lambda t: t[:, None].expand(-1, 13, -1),
+    )
+    states: tuple[Any, ...] = (lambda t: t, lambda t: t[None])
+    cases: list[Case] = [{"x": x, "h": of, "c": of} for x, of in product(steps, states)]
+    return any(
+        isinstance(found, (tuple, list))
+        and getattr(found[0], "shape", ())[:2] == drawn["x"].shape[:2]
+        for _, drawn, found in _runs_on(ways, sizes, given, cases)
+    )
 
 
 def _switched_off(modules: list[nn.Module]) -> list[str]:
@@ -388,49 +381,37 @@ def _switched_off(modules: list[nn.Module]) -> list[str]:
 def _untrainable(eye: Eye, tried: Any, few: dict[str, Tensor]) -> str:
     """Why a right cell could not be trained; "" of any other."""
     owner = getattr(tried, "__self__", tried)
+    given: dict[str, Tensor] = few
     if eye.is_function:
         given = {n: t.clone().requires_grad_() for n, t in {**few, **eye.weights}.items()}
-        return _without_gradients(eye, given, given)
-    if not isinstance(owner, nn.Module):
-        return (
-            "it is not an nn.Module: no optimiser finds its weights. Write "
-            f"`class {type(owner).__name__}(nn.Module):`, and `nn.Parameter(...)` for each."
-        )
-    trained = {parameter.data_ptr() for parameter in owner.parameters()}
-    loose = [t for t in eye.weights.values() if t.data_ptr() not in trained]
-    if any(_feeds(tensor, eye.caller, few) for tensor in loose):
-        which = "some of the weights are plain tensors" if trained else "`parameters()` is empty"
-        return (
-            f"{which}, so no optimiser will find them: a module does not look into a plain list "
-            "or at plain tensors. Fix: `nn.ModuleList([...])` for layers, `nn.Parameter(...)` for "
-            "a tensor, nn.ParameterList or nn.ParameterDict for several."
-        )
-    leaves = {name: p for name, p in owner.named_parameters() if p.requires_grad}
-    return _without_gradients(eye, few, leaves) if leaves else ""
+        leaves = given
+    elif isinstance(owner, nn.Module):
+        trained = {parameter.data_ptr() for parameter in owner.parameters()}
+        loose = [t for t in eye.weights.values() if t.data_ptr() not in trained]
+        if any(_feeds(tensor, eye.caller, few) for tensor in loose):
+            which = (
+                "some of the weights are plain tensors" if trained else "`parameters()` is empty"
+            )
+            return told("untrained tensors", which).message
+        leaves = {name: p for name, p in owner.named_parameters() if p.requires_grad}
+    else:
+        return told("untrained object", type(owner).__name__).message
 
-
-def _without_gradients(eye: Eye, given: dict[str, Tensor], leaves: Mapping[str, Tensor]) -> str:
-    """What to say where gradients do not reach the arguments of a function, or no parameter."""
-
-    def missed() -> list[str] | Report:
+    def reached() -> list[str] | Report:
         with torch.enable_grad():
             state = eye.caller.pair(**given)
             if isinstance(state, Report):
                 return state
             total = state[0].sum() + state[1].sum()
-            if not total.requires_grad:
-                return [*leaves]
-            grads = torch.autograd.grad(total, [*leaves.values()], allow_unused=True)
-        return [name for name, grad in zip(leaves, grads, strict=True) if grad is None]
+            each: Any = [None] * len(leaves)
+            if total.requires_grad and leaves:
+                each = torch.autograd.grad(total, [*leaves.values()], allow_unused=True)
+        return [name for name, grad in zip(leaves, each, strict=True) if grad is not None]
 
-    names = run_learner(missed)
+    names = run_learner(reached)
     if isinstance(names, Report):
-        raised = names.message.splitlines()[0]
-        return f"only without gradients, and training has them: {raised}"
-    if not names or (len(names) < len(leaves) and not eye.is_function):
+        return told("without gradients", names.message.splitlines()[0]).message
+    missed = [name for name in leaves if name not in names]
+    if not missed or (names and not eye.is_function):
         return ""
-    return (
-        f"no gradient reaches {listed(names) if eye.is_function else 'the parameters'}, so it "
-        "could not be trained. Look for `.detach()`, `.data`, `.item()`, `torch.no_grad()` or "
-        "NumPy."
-    )
+    return told("no gradients", listed(missed) if eye.is_function else "the parameters").message

@@ -8,12 +8,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.bringing import State, listed
+from lstm_teach.checks.bringing import listed
 from lstm_teach.checks.cell.equations import draw, run
 from lstm_teach.checks.cell.forms import Form, find_form
 from lstm_teach.checks.cell.mistakes import FORMS, the_gates, told
 from lstm_teach.checks.cell.reading import LARGE, Eye, Failed, Lines
 from lstm_teach.checks.cell.sources import Layout, describe, find_layout, gathered, wrong_source
+from lstm_teach.checks.cell.step import State
 from lstm_teach.checks.report import Report
 
 MIXED = told("mixed")

@@ -73,13 +73,20 @@ def told(
     mistake: str | Mistake,
     seen: str = "",
     evidence: Mapping[str, Any] | None = None,
-    found: str = "",
+    **words: Any,
 ) -> Report:
-    """The report on a mistake, or on another kind of cell, whose name is then measured."""
+    """The report on a mistake, or on another kind of cell, whose name is then measured.
+
+    Args:
+        mistake: a form, or a name in `WORDS`.
+        seen: what was seen, which fills in the holes of that name.
+        evidence: what was measured, by name.
+        words: what fills in other holes.
+    """
     if isinstance(mistake, str):
-        words = WORDS[mistake]
-        mistake = replace(words, headline="{seen}") if words.how and seen else words
+        known = WORDS[mistake]
+        mistake = replace(known, headline="{seen}") if known.how and seen else known
     # What follows the comma of a form is how it is made.
     name = mistake.headline.partition(",")[0] if mistake.how else mistake.headline
     kind = {"cell": name} if mistake.verdict == "variant" else {}
-    return mistake.report({**kind, **(evidence or {})}, seen=seen, found=found)
+    return mistake.report({**kind, **(evidence or {})}, seen=seen, **words)

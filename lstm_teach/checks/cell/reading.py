@@ -15,8 +15,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from lstm_teach.checks.bringing import Caller, Sizes, normals, redraw
+from lstm_teach.checks.bringing import Sizes, normals, redraw
 from lstm_teach.checks.cell.equations import GATES, OLD_C, OLD_H, settled
+from lstm_teach.checks.cell.step import Step
 from lstm_teach.checks.report import Report
 
 LARGE = 200.0
@@ -67,7 +68,7 @@ class Eye:
         free: whether other sizes may be tried, where the weights are handed over.
     """
 
-    caller: Caller
+    caller: Step
     weights: Mapping[str, Tensor]
     sizes: Sizes
     is_function: bool = False
