@@ -29,7 +29,7 @@ from lstm_teach.checks.bringing import (
 )
 from lstm_teach.checks.cell.equations import GIVEN, draw
 from lstm_teach.checks.cell.judge import MIXED, agrees, judge
-from lstm_teach.checks.cell.mistakes import WORDS, told
+from lstm_teach.checks.cell.mistakes import told
 from lstm_teach.checks.cell.reading import Eye
 from lstm_teach.checks.cell.step import Step
 from lstm_teach.checks.passing import has_norms, passed_by
@@ -37,7 +37,7 @@ from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_learner
 from lstm_teach.checks.slips import WITHOUT_DIM
 
-_WHOLE = told("whole")
+_OTHERS = {nn.GRU: "gru", nn.GRUCell: "gru", nn.RNN: "rnn", nn.RNNCell: "rnn", nn.LSTM: "whole"}
 _HANDED = ["x h c w_ih w_hh b_ih b_hh", "x state w_ih w_hh b_ih b_hh"]
 _OWNED = ["x state", "x h c"]
 _TRIED: Sizes = 5, 4
@@ -89,11 +89,9 @@ def _no_cell(cell: Any) -> Report | None:
     """What is no cell of anybody's own."""
     if cell is None or cell is ...:
         return told("nothing", "..." if cell is ... else "None")
-    for whole, single, kind in ((nn.GRU, nn.GRUCell, "gru"), (nn.RNN, nn.RNNCell, "rnn")):
-        if isinstance(cell, (whole, single)) or cell in (whole, single):
-            return told(kind)
-    if isinstance(cell, nn.LSTM) or cell is nn.LSTM:
-        return _WHOLE
+    for kind, name in _OTHERS.items():
+        if isinstance(cell, kind) or cell is kind:
+            return told(name)
     if _without_forward(cell) and not [*_methods(cell)]:
         return told("without forward")
     if isinstance(cell, Tensor) or not (callable(cell) or hasattr(cell, "__dict__")):
@@ -119,8 +117,7 @@ def _of_class(cls: type, asked: Asked, call: Call) -> Report:
 
 def _over(report: Report) -> bool:
     """Whether nothing is won by calling it in another way."""
-    failed = report.verdict in ("raises", "cannot_check") and report is not _WHOLE
-    return not failed or "was stopped" in report.message
+    return report.verdict not in ("raises", "cannot_check") or "was stopped" in report.message
 
 
 def _only_square(square: Report, failed: Report) -> Report:
@@ -165,7 +162,7 @@ def _of(cell: Any, asked: Asked, call: Call) -> Report:
         if report.verdict == "unrecognised" and has_norms(tried):
             report = _without_norms(eye, few, tried, report)
         if report is MIXED and modules and _whole(tried, [fit], given):
-            return _WHOLE
+            return told("whole")
         if handed and fit != sizes[0]:
             caller.remarks.append(f"It works for hidden_size {fit[1]} only: it is written in it.")
         if report.ok and not caller.numpy and not caller.in_a_hurry():
@@ -198,11 +195,10 @@ def _takes_weights(cell: Any, call: Call) -> bool:
     """Whether a cell is handed its weights."""
     if call:
         return len(signature_of(call).parameters) > 6
-    if isinstance(cell, nn.Module) or not callable(cell):
-        function: Any = cell.forward if isinstance(cell, nn.Module) else len
-        parameters = signature_of(function).parameters.values()
+    if isinstance(cell, nn.Module):
+        parameters = signature_of(cell.forward).parameters.values()
         return sum(p.default is p.empty and p.kind is not p.VAR_KEYWORD for p in parameters) >= 7
-    return next(callers(cell, None, _HANDED), None) is not None
+    return callable(cell) and any(callers(cell, None, _HANDED))
 
 
 def _without_forward(cell: Any) -> bool:
@@ -251,26 +247,19 @@ def _find(ways: list[Step], sizes: list[Sizes], given: Given) -> tuple[Step, Siz
     return min(failed, key=lambda one: one[0])[1] if failed else None
 
 
-_MAY_BE_C_AND_H = [WORDS[name].why for name in ("off", "bent", "exchanged")]
-
-
 def _judged(eye: Eye, few: dict[str, Tensor], own: dict[str, Tensor]) -> Report:
     """The verdict; once more with (c, h) for (h, c), where that is how it may read."""
     report, named = judge(eye, few, own), eye.caller.named
-    odd = any(why in report.message for why in _MAY_BE_C_AND_H)
     if report.verdict == "swapped_return" and named == "c h":
         order, said = (False, True), "It takes c before h, and hands them back so."
-    elif odd and not (named or eye.is_function):
+    elif report.verdict == "unrecognised" and not (named or eye.is_function):
         order, said = (True, True), "It has the state as (c, h); PyTorch has (h, c)."
     else:
         return report
     eye.caller.c_first = order
     again = judge(eye, few, own)
-    one_state = again.evidence.get("cell") in ("a GRU", "a plain RNN")
-    if again.ok or (again.verdict == "variant" and not one_state):
-        return replace(again, message=f"{again.message}\n{said}")
     eye.caller.c_first = False, False
-    return report
+    return replace(again, message=f"{again.message}\n{said}") if again.ok else report
 
 
 def _without_norms(eye: Eye, few: dict[str, Tensor], tried: Any, report: Report) -> Report:
@@ -293,55 +282,50 @@ def _why_not(
     cell: Any, tried: Any, failed: Report | None, ways: list[Step], sizes: list[Sizes], given: Given
 ) -> Report:
     """What to say of code that gives no h and c: what else would it run on?"""
-    handed = "w_ih" in given(sizes[0])
-    if isinstance(tried, nn.Module) and not handed and _whole(tried, sizes[:8], given):
-        return _WHOLE
+    drawn = given(sizes[0])
+    handed, h = "w_ih" in drawn, drawn["h"].shape[1]
+    hurry = any(way.in_a_hurry() for way in ways)
+    if isinstance(tried, nn.Module) and not (handed or hurry) and _whole(tried, sizes[:8], given):
+        return told("whole")
     if failed is None:
         function = cell.forward if isinstance(cell, nn.Module) else cell
         parameters = signature_of(function).parameters if callable(function) else ()
         return told("other arguments", listed(f"`{p}`" for p in parameters) or "nothing")
-    if _over(failed) or (not handed and WITHOUT_DIM in failed.message):
+    told_how = isinstance(ways[0].code, partial)
+    if _over(failed) or (not handed and (told_how or WITHOUT_DIM in failed.message)):
         return failed
-    weights = (("w_ih", "w_hh"), ("w_ih",), ("w_hh",)) if handed else ()
-    turned: list[Case] = [dict.fromkeys(names, torch.t) for names in weights]
-    for case, _, _ in _runs_on(ways[:1], sizes[:1], given, turned):
-        which = listed(f"`{name}`" for name in case)
-        return told("missing_transpose", f"there is no transpose of {which}")
+    widths = sorted({d for tensor in owned(cell).values() for d in tensor.shape if 1 < d < h})
+    for name, seen, case in () if hurry else _cases(handed, h, widths):
+        if not isinstance(_run(ways[0], drawn, case), Report):
+            return told(name, seen)
     if handed:
-        h = sizes[0][1]
         return failed if sizes[0] == (h, h) else _only_square(_of(cell, (h, h), None), failed)
-    if isinstance(ways[0].code, partial):  # it was told how it is called
-        return failed
-    names = sorted(product(_AXES, repeat=2), key=lambda both: both[0] != both[1])
-    axes = [{"x": _AXES[x], "h": _AXES[of], "c": _AXES[of]} for x, of in names]
-    for case, _, _ in _runs_on(ways[:1], sizes[:1], given, axes):
-        x, of = names[axes.index(case)]
-        state = of.replace("input", "hidden")
-        return told("other axes", f"x of shape `[{x}]`, with h and c of shape `[{state}]`")
     if " input to conv" in failed.message:
         return told("other axes", "x with the axes of a convolution")
-    widths = sorted({d for tensor in owned(cell).values() for d in tensor.shape if d > 1})
-    narrow: list[Case] = [{"h": partial(torch.narrow, dim=1, start=0, length=d)} for d in widths]
-    for _, drawn, found in _runs_on(ways[:1], sizes[:2], given, narrow):
-        if [getattr(part, "shape", ()) for part in found] == [drawn[n].shape for n in "hc"]:
-            features, of_c = (drawn[name].shape[1] for name in "hc")
-            return told("projection", f"{features} features and c {of_c}")
     return failed if len(sizes) < 3 else told("no sizes", failed.message)
 
 
-def _runs_on(
-    ways: list[Step], sizes: list[Sizes], given: Given, cases: list[Case]
-) -> Iterator[tuple[Case, dict[str, Tensor], Any]]:
-    """Of these cases, each of which changes what is given, those that it runs on: what was given,
-    and what came back."""
-    for one, way, case in product(sizes, ways, cases):
-        if way.in_a_hurry():
-            return
-        way.dtype = torch.float64
-        drawn = {n: case.get(n, torch.clone)(t).contiguous() for n, t in given(one).items()}
-        found = way.raw(**drawn)
-        if not isinstance(found, Report):
-            yield case, drawn, found
+def _cases(handed: bool, h: int, widths: list[int]) -> Iterator[tuple[str, str, Case]]:
+    """What else code may run on, and what to tell of it then."""
+    if handed:
+        for names in (("w_ih", "w_hh"), ("w_ih",), ("w_hh",)):
+            which = listed(f"`{name}`" for name in names)
+            said = f"there is no transpose of {which}"
+            yield "missing_transpose", said, {name: torch.t for name in names}
+        return
+    for x, of in sorted(product(_AXES, repeat=2), key=lambda both: both[0] != both[1]):
+        state = of.replace("input", "hidden")
+        said = f"x of shape `[{x}]`, with h and c of shape `[{state}]`"
+        yield "other axes", said, {"x": _AXES[x], "h": _AXES[of], "c": _AXES[of]}
+    for d in widths:
+        narrow = partial(torch.narrow, dim=1, start=0, length=d)
+        yield "projection", f"{d} features and c {h}", {"h": narrow}
+
+
+def _run(way: Step, drawn: dict[str, Tensor], case: Case) -> Any:
+    """What comes back where something is done to what is handed over."""
+    way.dtype = torch.float64
+    return way.raw(**{n: case.get(n, torch.clone)(t).contiguous() for n, t in drawn.items()})
 
 
 _AXES: dict[str, Callable[[Tensor], Tensor]] = {
@@ -357,16 +341,17 @@ def _whole(module: Any, sizes: list[Sizes], given: Given) -> bool:
     """Whether a module takes an x of three axes, and hands back every step."""
     ways = [Step(**vars(w)) for w in callers(module, None, ["x", *_OWNED]) if w.axes == "rows"]
     steps: tuple[Any, ...] = (
-        lambda t: t.expand(13, -1, -1),
-        lambda t: t[:, None].expand(-1, 13, -1),
+        lambda x: x.expand(13, -1, -1),
+        lambda x: x[:, None].expand(-1, 13, -1),
     )
     states: tuple[Any, ...] = (lambda t: t, lambda t: t[None])
-    cases: list[Case] = [{"x": x, "h": of, "c": of} for x, of in product(steps, states)]
-    return any(
-        isinstance(found, (tuple, list))
-        and getattr(found[0], "shape", ())[:2] == drawn["x"].shape[:2]
-        for _, drawn, found in _runs_on(ways, sizes, given, cases)
-    )
+    for one, way, x, of in product(sizes, ways, steps, states):
+        drawn = given(one)
+        found = None if way.in_a_hurry() else _run(way, drawn, {"x": x, "h": of, "c": of})
+        match found:
+            case [Tensor(shape=(a, b, _)), *_] if (a, b) == x(drawn["x"]).shape[:2]:
+                return True
+    return False
 
 
 def _switched_off(modules: list[nn.Module]) -> list[str]:
