@@ -248,19 +248,17 @@ def likely_sizes(
     """Pairs (input_size, hidden_size) worth a try: as told, by attributes, from the weights."""
     told = input_size or attribute(code, _INPUT), hidden_size or attribute(code, _HIDDEN)
     shapes = [tuple(tensor.shape) for tensor in owned(code).values()]
-    wide = sorted({d for shape in shapes for d in shape if d > 0})
-    quarters = [d // 4 for d in wide if d % 4 == 0]
+    wide = sorted({d for shape in shapes for d in shape if d > 0}, reverse=True)
+    quarters = sorted(d // 4 for d in wide if d % 4 == 0)
     square = [shape[0] for shape in shapes if len(shape) == 2 and shape[0] == shape[1]]
-    hidden = [*square, *(d for d in quarters if d in wide), *quarters, *wide[::-1], 4]
+    hidden = [*square, *(d for d in quarters if d in wide), *quarters, *wide, 4]
     tried: dict[Sizes, None] = {} if wide or any(told) else {(1, 1): None}
-    both = [told] if all(told) else [told, (input_size, hidden_size)]
-    for x_told, h_told in dict.fromkeys(both):
+    for x_told, h_told in (told, (input_size, hidden_size)) if not all(told) else (told,):
         for h in [h_told] if h_told else list(dict.fromkeys(hidden))[:12]:
-            inputs = [*wide[::-1], *(d - h for d in wide if d > h), 5]
-            for x in [x_told] if x_told else list(dict.fromkeys(inputs))[:24]:
-                tried[x, h] = None
-                if x_told and not input_size and x > h:  # it may count x and h together
-                    tried[x - h, h] = None
+            inputs = [*wide, *sorted(d - h for d in wide if d > h), 5]
+            if x_told:  # it may count x and h together
+                inputs = [x_told] if input_size or x_told <= h else [x_told, x_told - h]
+            tried |= {(x, h): None for x in list(dict.fromkeys(inputs))[:24]}
     yield from tried
 
 

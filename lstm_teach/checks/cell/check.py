@@ -146,7 +146,7 @@ def _of(cell: Any, asked: Asked, call: Call) -> Report:
             sizes = [(asked[0] or _TRIED[0], asked[1] or _TRIED[1])]
             sizes += [] if any(asked) else _written_sizes(cell)
         ways = _ways(tried, call, handed)
-        found = _find(ways, sizes, given)
+        found = _find(ways, sizes, given, handed)
         if found is None or isinstance(found, Report):
             return _why_not(cell, tried, found, ways, sizes, given)
         caller, fit = found
@@ -223,7 +223,9 @@ def _written_sizes(step: Any) -> list[Sizes]:
     return [(_TRIED[0], h) for h in (*numbers, *(k // 4 for k in numbers if k % 4 == 0)) if h > 1]
 
 
-def _find(ways: list[Step], sizes: list[Sizes], given: Given) -> tuple[Step, Sizes] | Report | None:
+def _find(
+    ways: list[Step], sizes: list[Sizes], given: Given, handed: bool
+) -> tuple[Step, Sizes] | Report | None:
     """The first way and sizes with which the code gives h and c; or what its failures tell."""
     failed: list[tuple[int, Report]] = []
     start = time.perf_counter()
@@ -231,7 +233,7 @@ def _find(ways: list[Step], sizes: list[Sizes], given: Given) -> tuple[Step, Siz
         for one in sizes[: None if way is ways[0] else 6]:
             slip = any(WITHOUT_DIM in report.message for _, report in failed)
             late = time.perf_counter() - start > 2 * BUDGET
-            if late or (slip and way.axes != "rows"):
+            if late or (slip and handed and way.axes != "rows"):
                 break
             way.dtype = dtype
             found = way(**given(one, dtype))

@@ -117,17 +117,18 @@ def _blocks(shape: torch.Size, rows: int) -> Iterator[tuple[str, Tensor]]:
     way to lay it."""
     at = torch.arange(shape.numel()).view(shape)
     at = at.view(-1, 1) if at.dim() < 2 else at if at.dim() == 3 else at.flatten(0, -2)
-    cuts = [at] if at.dim() == 3 else []
-    for matrix, axis, cut in product((at, at.reshape(at.shape[::-1])), (0, 1), (-1, rows)):
-        if matrix.dim() == 2 and matrix.shape[axis] % rows == 0:
-            cuts.append(matrix.unflatten(axis, (cut, -1 if cut == rows else rows)))
-    for one, axes in product(cuts, permutations(range(3))):
-        block, row, column = one.permute(axes).stride()
-        if one.shape[axes[1]] == rows:
-            as_it_is = at.dim() == 3 or column == at.shape[1]
-            upright = "interleaved" if block < row else "rows"
-            turned = "transposed" if as_it_is else "reshaped"
-            yield (turned if row == 1 < column else upright), one.permute(axes)
+    cuts = [at.permute(axes) for axes in permutations(range(3))] if at.dim() == 3 else []
+    again = at.reshape(at.shape[::-1])
+    for m in (at, at.T, again, again.T) if at.dim() == 2 else ():
+        if len(m) % rows == 0:
+            blocks, dealt = m.unflatten(0, (-1, rows)), m.unflatten(0, (rows, -1))
+            cuts += [blocks, dealt.transpose(0, 1), blocks.mT]
+    for places in cuts:
+        block, row, column = places.stride()
+        if places.shape[1] == rows:
+            turned = "transposed" if at.dim() == 3 or column == at.shape[1] else "reshaped"
+            upright = "interleaved" if block < row and rows > 1 else "rows"
+            yield (turned if column > 1 else upright), places
 
 
 def _candidates(

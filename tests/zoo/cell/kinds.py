@@ -165,7 +165,7 @@ class RNNWithAPair(nn.Module):
         return self.rnn(x, state[0]), state[1]
 
 
-@example("variant", says="a multiplicative LSTM")
+@example("unrecognised", says="no straight lines in x and h")
 class Multiplicative(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()
