@@ -23,7 +23,7 @@ import re
 import time
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, product
@@ -109,17 +109,15 @@ def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
     single = [p for p in signature.parameters.values() if not p.kind.name.startswith("VAR")]
     hidden = [p.name for p in single if _HIDDEN.match(p.name)][:1]
     inputs = [p.name for p in single if _INPUT.match(p.name) and p.name not in hidden][:1]
-    named = dict.fromkeys(inputs, input_size) | dict.fromkeys(hidden, hidden_size)
     needed = [p.name for p in single if p.default is p.empty]
     others = {name: value for name, value in _OTHER_ARGUMENTS.items() if name in needed}
-    by_name = [((), {**named, **others})] if inputs and hidden else []
-    ways: list[Any] = [*by_name, ((input_size, hidden_size), others), ((), {})]
+    ways: list[Any] = [((input_size, hidden_size), others), ((), {})]
+    if inputs and hidden:
+        ways = [((), {inputs[0]: input_size, hidden[0]: hidden_size, **others}), *ways]
     for args, kwargs in ways:
-        try:
+        with suppress(TypeError):
             signature.bind(*args, **kwargs)
-        except TypeError:
-            continue
-        return run_in_time(cls, *args, **kwargs)
+            return run_in_time(cls, *args, **kwargs)
     name = getattr(cls, "__name__", "YourClass")
     return Report(
         "cannot_check",

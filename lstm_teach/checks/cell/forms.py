@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,11 +48,9 @@ def _tables() -> list[tuple[Mistake, Tensor]]:
 
 @cache
 def _pairs() -> list[tuple[Mistake, Tensor]]:
-    counted: Counter[str] = Counter()
-    likely = []
-    for mistake, _ in _tables():
-        counted[mistake.why] += 1
-        likely += [mistake] if counted[mistake.why] <= _PAIRED else []
+    each = [mistake for mistake, _ in _tables()]
+    whys = [mistake.why for mistake in each]
+    likely = [m for k, m in enumerate(each) if whys[:k].count(m.why) < _PAIRED]
     apart = (p for p in combinations(likely, 2) if not p[0].how.keys() & p[1].how.keys())
     return [(pair, table(pair.how)) for pair in (both(*mistakes) for mistakes in apart)]
 
@@ -121,12 +118,11 @@ def _measured(seen: Tensor, limit: float) -> Iterator[tuple[str, str, Parts | No
         yield "zoneout", " and the old ".join(kept), how
     if high < 0.999:
         yield "time decay", f"{high:.3g}", {"c": f"{high} * f * c_0 + i * g"}
+    said = "something is added to f after its sigmoid"
+    yield "forget_bias_after_sigmoid", said, {"f": f"sigmoid(z_f) + {low}"}
     ends = (((slope - low).abs() < 1e-3) | ((slope - high).abs() < 1e-3)).double().mean()
     inside = ((slope > 0.01) & (slope < 0.99)).double().mean()
-    if high > 1.01 or low < -0.01:
-        if not ((slope.round() - slope).abs() < 1e-3).all() and most < 100:
-            yield "forget_bias_after_sigmoid", "something is added to f after its sigmoid", None
-    elif inside > 0.9 and ends > 0.95 and abs(low + high - 1) < 1e-2:
+    if inside > 0.9 and ends > 0.95 and abs(low + high - 1) < 1e-2:
         yield "clipped gates", f"{low:.2g} and {high:.2g}", None
     elif inside > 0.3 and ends < 0.7:
         yield "layer norm", "", None

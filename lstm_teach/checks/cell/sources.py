@@ -318,8 +318,8 @@ def wrong_biases(layout: Layout) -> Finding | None:
         doubled = "".join(g for g, s in fed.items() if s.times == 2 and g in layout.weights["x"])
         if doubled:
             counted.setdefault((doubled, "added twice"), []).append(name)
-    twice, never = (counted.get((GATES, done), [""])[0] for done in ("added twice", "left out"))
-    if twice and never:
+    if {(GATES, "added twice"), (GATES, "left out")} <= counted.keys():
+        (twice, *_), (never, *_) = counted[GATES, "added twice"], counted[GATES, "left out"]
         return "bias_twice", f"`{twice}` is added twice, `{never}` never"
     for (gates, done), names in counted.items():
         which = "both biases are" if len(names) == 2 else f"`{names[0]}` is"
@@ -359,10 +359,13 @@ def gathered(layout: Layout, weights: Mapping[str, Tensor]) -> dict[str, Tensor]
     w_ih, w_hh = (
         torch.cat([by[gate].out_of(weights) for gate in GATES]) for by in layout.weights.values()
     )
-    each = {g: w_hh.new_full((layout.eye.sizes[1],), layout.constants[g]) for g in GATES}
+    b = (
+        torch.tensor([layout.constants[g] for g in GATES])
+        .double()
+        .repeat_interleave(len(w_hh) // 4)
+    )
     for gate, source in fed:
-        each[gate] += source.out_of(weights)[:, 0]
-    b = torch.cat([*each.values()])
+        b.chunk(4)[GATES.index(gate)].add_(source.out_of(weights)[:, 0])
     return None if b.isnan().any() else {"w_ih": w_ih, "w_hh": w_hh, "b_ih": b, "b_hh": 0 * b}
 
 
@@ -372,15 +375,13 @@ def describe(layout: Layout) -> str:
     if len(layout.used) < 2 * len(GATES):
         return "Its weights are made in a way of their own, so nn.LSTMCell's cannot be copied in."
     blocks = f"its four blocks are in the order {', '.join(order)}"
-    differences = {
-        blocks if order else "each gate has weights of its own": order != GATES,
-        **{f"weights are stored {s.laid}": s.laid != "rows" for s in layout.used},
-        **{
-            f"the code adds {k:g} to the sum of {g}": abs(k) > 0
-            for g, k in layout.constants.items()
-        },
-    }
-    said = "; ".join(words for words, differs in differences.items() if differs)
+    adds = {g: k for g, k in layout.constants.items() if abs(k) > 0}
+    differences = [
+        *[blocks if order else "each gate has weights of its own"][order == GATES :],
+        *(f"weights are stored {source.laid}" for source in layout.used if source.laid != "rows"),
+        *(f"the code adds {k:g} to the sum of {g}" for g, k in adds.items()),
+    ]
+    said = "; ".join(dict.fromkeys(differences))
     bias = any("bias" in name for name in eye.weights)
     theirs = nn.LSTMCell(*eye.sizes, bias=bias, device="meta").state_dict()
     if {n: w.shape for n, w in eye.weights.items()} != {n: w.shape for n, w in theirs.items()}:
