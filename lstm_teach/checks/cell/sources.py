@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import permutations, product
+from itertools import permutations
 
 import torch
 from torch import Tensor, nn
@@ -159,8 +159,8 @@ def find_layout(eye: Eye, lines: Lines) -> Layout:
         for gate, mine in zip(GATES, found, strict=True):
             # With one unit an entry may match by chance; the others say how the weight is laid.
             laid = {(source.name, source.laid) for source in layout.used}
-            matches = [source for source, seen in candidates if _close(eye, seen, mine)]
-            for source in sorted(matches, key=lambda s: (s.name, s.laid) not in laid)[:1]:
+            fits = _fitting(eye, candidates, mine)
+            for source in sorted(fits, key=lambda s: (s.name, s.laid) not in laid)[:1]:
                 by[gate] = source
     used = {source.name for source in layout.used}
     sizes = (1, hidden, 4 * hidden)
@@ -173,13 +173,13 @@ def find_layout(eye: Eye, lines: Lines) -> Layout:
         grown = eye.offsets() - lines.b
         p.copy_(kept)
         layout.biases[name] = {}
-        candidates = _candidates(eye, {name: move.flatten()}, 1, torch.tensor([0]))
+        once = _candidates(eye, {name: move.flatten()}, 1, torch.tensor([0]))
+        candidates = [(replace(s, times=n), n * seen) for s, seen in once for n in (1, 2)]
         for gate, by in zip(GATES, grown, strict=True):
             if by.nan_to_num(0.0).abs().max() < 30 * eye.limit:
                 continue
-            each = product(candidates, (1, 2))
-            fits = (replace(s, times=n) for (s, m), n in each if _close(eye, n * m, by[:, None]))
-            source = layout.biases[name][gate] = next(fits, Source(name))
+            source = next(iter(_fitting(eye, candidates, by[:, None])), Source(name))
+            layout.biases[name][gate] = source
             known = source.at is not None
             rest[gate] = rest[gate] - (
                 source.out_of(eye.weights)[eye.units, 0] if known else torch.nan
@@ -191,10 +191,15 @@ def find_layout(eye: Eye, lines: Lines) -> Layout:
     return layout
 
 
-def _close(eye: Eye, one: Tensor, other: Tensor) -> bool:
-    """Whether two lines are equal where both could be read."""
-    known = one.isfinite() & other.isfinite()
-    return bool(known.any()) and eye.same(one[known], other[known], 100)
+def _fitting(eye: Eye, candidates: list[tuple[Source, Tensor]], mine: Tensor) -> list[Source]:
+    """Those that are equal to a line where it could be read."""
+    if not candidates or not mine.isfinite().any():
+        return []
+    seen = torch.stack([values for _, values in candidates])
+    off = ((seen - mine).abs() > 100 * eye.limit * (1 + mine.abs())).flatten(1).any(1)
+    return [
+        source for (source, _), wrong in zip(candidates, off.tolist(), strict=True) if not wrong
+    ]
 
 
 def tied(layout: Layout) -> Finding | None:
