@@ -93,9 +93,9 @@ def _no_cell(cell: Any) -> Report | None:
         if isinstance(cell, kind) or cell is kind:
             return told(name)
     if _without_forward(cell) and not [*_methods(cell)]:
-        return told("without forward")
+        return told("no_forward")
     if isinstance(cell, Tensor) or not (callable(cell) or hasattr(cell, "__dict__")):
-        return told("no cell", f"a `{type(cell).__name__}`")
+        return told("no_cell", f"a `{type(cell).__name__}`")
     return None
 
 
@@ -379,10 +379,10 @@ def _untrainable(eye: Eye, tried: Any, few: dict[str, Tensor]) -> str:
             which = (
                 "some of the weights are plain tensors" if trained else "`parameters()` is empty"
             )
-            return told("untrained tensors", which).message
+            return told("plain_tensors", which).message
         leaves = {name: p for name, p in owner.named_parameters() if p.requires_grad}
     else:
-        return told("untrained object", type(owner).__name__).message
+        return told("plain_object", type(owner).__name__).message
 
     def reached() -> list[str] | Report:
         with torch.enable_grad():
@@ -397,8 +397,8 @@ def _untrainable(eye: Eye, tried: Any, few: dict[str, Tensor]) -> str:
 
     names = run_learner(reached)
     if isinstance(names, Report):
-        return told("without gradients", names.message.splitlines()[0]).message
+        return told("not_trained", names.message.splitlines()[0]).message
     missed = [name for name in leaves if name not in names]
     if not missed or (names and not eye.is_function):
         return ""
-    return told("no gradients", listed(missed) if eye.is_function else "the parameters").message
+    return told("no_gradients", listed(missed) if eye.is_function else "the parameters").message

@@ -119,7 +119,7 @@ def _measured(seen: Tensor, limit: float) -> Iterator[tuple[str, str, Parts | No
     if high < 0.999:
         yield "time decay", f"{high:.3g}", {"c": f"{high} * f * c_0 + i * g"}
     said = "something is added to f after its sigmoid"
-    yield "forget_bias_after_sigmoid", said, {"f": f"sigmoid(z_f) + {low}"}
+    yield "forget_bias_after_sigmoid", said, {"f": f"sigmoid(z_f).add({low})"}
     ends = (((slope - low).abs() < 1e-3) | ((slope - high).abs() < 1e-3)).double().mean()
     inside = ((slope > 0.01) & (slope < 0.99)).double().mean()
     if inside > 0.9 and ends > 0.95 and abs(low + high - 1) < 1e-2:

@@ -236,23 +236,24 @@ def tied(layout: Layout) -> Finding | None:
     return None
 
 
-_LAID = {
-    "transposed": ("missing_transpose", "there is no transpose of {names}{where}"),
-    "reshaped": ("missing_transpose", "reshaped only: {names}{where}"),
-    "interleaved": ("interleaved", "each gate takes every fourth row of {names}"),
-}
-
-
 def turned(layout: Layout) -> Finding | None:
     """Weights of a function that are not taken by blocks of rows."""
     named = {"w_ih": layout.weights["x"], "w_hh": layout.weights["h"], **layout.biases}
-    for laid, (mistake, said) in _LAID.items() if layout.eye.is_function else ():
-        found = [(n, g) for n, by in named.items() for g, s in by.items() if s.laid == laid]
-        if found:
-            gates = "".join(gate for gate in GATES if gate in {gate for _, gate in found})
-            where = "" if gates == GATES else f" in {the_gates(gates)}"
-            names = listed(f"`{name}`" for name in dict.fromkeys(name for name, _ in found))
-            return mistake, said.format(names=names, where=where)
+    kinds = {"transposed": "there is no transpose of", "reshaped": "reshaped only:"}
+    for laid in (*kinds, "interleaved") if layout.eye.is_function else ():
+        found = {
+            n: gates
+            for n, by in named.items()
+            if (gates := {g for g, s in by.items() if s.laid == laid})
+        }
+        if not found:
+            continue
+        names = listed(f"`{name}`" for name in found)
+        if laid == "interleaved":
+            return laid, f"each gate takes every fourth row of {names}"
+        those = "".join(gate for gate in GATES if gate in set().union(*found.values()))
+        where = "" if those == GATES else f" in {the_gates(those)}"
+        return "missing_transpose", f"{kinds[laid]} {names}{where}"
     return None
 
 

@@ -33,10 +33,10 @@ class Step(Caller):
         state = self.pair(**given)
         for name, part in () if isinstance(state, Report) else zip("hc", state, strict=True):
             if not part.is_floating_point():
-                return told("whole numbers", f"whole numbers (`{part.dtype}`)", name=name)
+                return told("whole_numbers", f"whole numbers (`{part.dtype}`)", name=name)
             if not part.isfinite().all():
                 what = "NaN (not a number)" if part.isnan().any() else "infinite values"
-                return told("not finite", what, name=name)
+                return told("not_finite", what, name=name)
         return state
 
     def pair(self, **given: Tensor) -> State | Report:
@@ -90,7 +90,7 @@ def no_state(result: Any, expected: torch.Size) -> Report:
     shapes = [None if part is None else getattr(part, "shape", "") for part in parts]
     hint = next((hint for shape, hint in hints.items() if shape in shapes), "")
     hint = hint or "Write `return h, c` at its end."
-    return told("no state", result=_described(result), shape=f"{list(expected)}", hint=hint)
+    return told("no_state", result=_described(result), shape=f"{list(expected)}", hint=hint)
 
 
 def _parts(result: Any) -> list[Any]:
