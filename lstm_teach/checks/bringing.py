@@ -149,9 +149,8 @@ def to_try(code: Any) -> Iterator[Any]:
         if name in mine and tensor.numel() and tensor.data_ptr() == mine[name].data_ptr()
     ]
     owner = getattr(copied, "__self__", copied)
-    for module in [owner, *getattr(owner, "__dict__", {}).values()] if not kept else []:
-        if isinstance(module, nn.Module):
-            module.double().cpu().eval()
+    if isinstance(owner, nn.Module) and not kept:
+        owner.double().cpu().eval()
     try:
         yield copied
     finally:
@@ -250,7 +249,7 @@ def likely_sizes(
     quarters = sorted(d // 4 for d in wide if d % 4 == 0)
     square = [shape[0] for shape in shapes if len(shape) == 2 and shape[0] == shape[1]]
     hidden = [*square, *(d for d in quarters if d in wide), *quarters, *wide, 4]
-    tried: dict[Sizes, None] = {} if wide or any(told) else {(1, 1): None}
+    tried: dict[Sizes, None] = {}
     for x_told, h_told in (told, (input_size, hidden_size)) if not all(told) else (told,):
         for h in [h_told] if h_told else list(dict.fromkeys(hidden))[:12]:
             inputs = [*wide, *sorted(d - h for d in wide if d > h), 5]
@@ -387,7 +386,6 @@ def _ways(
     own |= {name: name for names in known for name in names if name in single}
     if not {"h", "c"} <= own.keys():  # one of them alone may be the pair
         own = {name: parameter for name, parameter in own.items() if name not in "hc"}
-    apart = "c" in own or star.startswith(("h", "s"))  # as in `forward(x, *hc)`
     free = [parameter for parameter in single if parameter not in own.values()]
 
     def arranged(placed: dict[str, str], left: list[str], state: Callable[..., Any]) -> Way:
@@ -410,7 +408,7 @@ def _ways(
         placed = {own[name]: name for name in names if name in own}
         placed |= zip(free, rest, strict=False)
         left = rest[len(free) :]
-        if not needed <= placed.keys() or (left and not star) or (apart and "state" in names):
+        if not needed <= placed.keys() or (left and not star) or ("c" in own and "state" in names):
             continue
         in_order = [placed[parameter] for parameter in single if parameter in placed] + left
         by_name = [] if in_order == names else [_BY_NAME]

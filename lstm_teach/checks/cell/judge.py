@@ -121,7 +121,7 @@ def _of_module(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> R
     readable = not (lines.looks_at_c or lines.bent or lines.unread())
     layout = find_layout(eye, lines) if readable else Layout(eye, lines)
     shown = wrong_source(layout) if readable else None
-    if form is not None and (not shown or shown[0] == "missing_bias"):
+    if form is not None and not shown:
         return _formed(eye, few, form)
     if not readable:
         return _unreadable(eye, few, lines)
