@@ -25,6 +25,9 @@ from lstm_teach.undisturbed import undisturbed
 Names = Sequence[str | None]
 Judge = Callable[[Tables], Report]
 
+_REFUSALS = (RuntimeError, ValueError, TypeError, LookupError, AssertionError, SystemExit)
+"""What a model may raise on an x that it was not made for."""
+
 
 @leaves_no_trace
 def check_layout(
@@ -94,14 +97,24 @@ def examine(
             t.is_usual = run is not call
             first_run(t.begin, model)
             try:
-                t.go_on()
-            except (RuntimeError, ValueError, TypeError, LookupError, SystemExit) as error:
+                _vary(t)
+            except _REFUSALS as error:
                 message = f"{type(error).__name__}: {error}"
                 raise CannotTell(told("no_other_x", error=message)) from error
             return judge(t)
     except CannotTell as error:
         report: Report = error.args[0]
         return report
+
+
+def _vary(t: Tables) -> None:
+    """Run the model on other samples; on those of the sequence alone where it refuses the rest."""
+    try:
+        t.go_on()
+    except _REFUSALS:
+        if not t.given.leave_what_is_beside():
+            raise
+        t.go_on()
 
 
 def _waken(model: nn.Module) -> None:
