@@ -180,6 +180,8 @@ def numbers_dealt_out(t: Tables) -> Found:
     walk = t.badly_fed if t.mixes else next(iter(t.walks), None)
     if walk is None or walk.crowd[not t.mixes] > 1:
         return None
+    if t.mixes and torch.equal(walk.samples, walk.samples[:1].expand_as(walk.samples)):
+        return None  # whole samples stand beside one another, and no view does that
     if not t.mixes:
         # of a sequence that was cut from flat frames, each holds a time step for several steps
         again = (walk.times.sum(0) > 1).any(0)
@@ -233,6 +235,22 @@ def mixed_else(t: Tables) -> Found:
 
 
 # ---- which part of a walk an answer reads -----------------------------------------------------
+
+
+def lengths_of_others(t: Tables) -> Found:
+    """It was packed with the right lengths, and a sample not with its own."""
+    lengths = t.given.lengths
+    if lengths is None:
+        return None
+    for walk in t.walks:
+        if walk.call.packed is None or not torch.equal(walk.ends.sort()[0], lengths.sort()[0]):
+            continue
+        for sample, cols in zip(t.given.samples, walk.samples.any(0).T, strict=True):
+            real, packed = int(lengths[sample]), walk.ends[cols].tolist()
+            if len(packed) == 1 and packed != [real]:
+                found = {"sample": sample, "real": real, "packed": packed[0]}
+                return "lengths_of_others", walk, found
+    return None
 
 
 def read_behind_the_end(t: Tables) -> Found:
@@ -331,6 +349,7 @@ RULES = (
     batch_comes_out_elsewhere,
     never_walks,
     steps_read_elsewhere,
+    lengths_of_others,
     read_behind_the_end,
     part_of_a_walk_read,
     steps_see_too_much,

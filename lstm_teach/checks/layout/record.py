@@ -85,9 +85,7 @@ class Call:
 
 
 @contextmanager
-def recording(
-    model: nn.Module, ask: bool = False, cut: bool = False
-) -> Iterator[list[Call]]:
+def recording(model: nn.Module, ask: bool = False, cut: bool = False) -> Iterator[list[Call]]:
     """Record the calls of all recurrent layers, a learner's own subclasses of them as well.
 
     ``forward`` of torch's classes is wrapped meanwhile: a hook would not see

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from lstm_teach.checks.layout.calling import parameters_of
-from lstm_teach.checks.layout.tables import Answer, Tables, places
+from lstm_teach.checks.layout.tables import Answer, Tables, most, places
 from lstm_teach.checks.layout.words import said
 
 ENDS = ["the last step", "step 0"]
@@ -28,6 +28,8 @@ def praise(t: Tables) -> str:
         say("sample_unused", sample=given.samples[number])
     if t.reads_pads is not None and is_summary:
         say("pads_reach_answers", sample=t.reads_pads[0])
+    if t.has_batch and not t.outputs:
+        say("nothing_came_out")
     moved = [one for one in t.unjudged if one.owners is not None]
     if unjudged := [one for one in t.unjudged if one not in moved]:
         say("unjudged", named=_named(t, unjudged))
@@ -37,7 +39,9 @@ def praise(t: Tables) -> str:
     if answer is not None and answer.is_said and "time" in t.said.names and answer.steps is None:
         say("no_such_time", output=t.output, shape=t.shape)
     along = [walk for walk in t.walks if walk.heading]
-    if t.walks and not along and given.time > 2:
+    # of short windows, each meets one of the looked-at time steps, in one step
+    telling = any(max(most(w.times, 0), most(w.times.any(0), 1)) > 1 for w in t.walks)
+    if telling and not along and given.time > 2:
         say("nowhere_along_time", axis=given.axes.at("time"))
     if t.judged:
         say("apart", where="the output" if len(t.outputs) == 1 else _named(t, t.judged))

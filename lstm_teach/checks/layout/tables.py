@@ -76,12 +76,13 @@ class Walk:
 
         Asked of each column, which may be a window.
         """
-        if not self.times.any():
+        met, counted = self.times.any(0), self.times.int()
+        if not met.any():
             return 0
-        met, back = self.times.any(0), self.times.flip(0).int()
-        first, last = self.times.int().argmax(0), self.steps - 1 - back.argmax(0)
-        if ((last - first >= self.times.sum(0)) & (2 * (last - first) > self.steps)).any():
-            return 0  # it comes again and again
+        first, last = counted.argmax(0), self.steps - 1 - counted.flip(0).argmax(0)
+        wide = 2 * (last - first) > self.steps
+        if (met & wide & (last - first >= counted.sum(0))).any():
+            return 0  # a time step comes again after others
         ways = {
             (later > earlier) - (later < earlier)
             for column, is_met in zip((first + last).tolist(), met.tolist(), strict=True)
