@@ -90,15 +90,16 @@ class Given:
         self.times = [late + time for time in self._looked_at("time", real)]
         lead = self.canonical(self.main).shape[:least]
         moving = [t for t in telling or fitting if self.canonical(t).shape[:least] == lead]
-        self._others = {id(tensor): self._other(tensor) for tensor in moving}
-        self._companions = {} if "batch" not in self.lead else self._beside()
+        places = [*map(axes.at, self.lead)]
+        self._others = {id(tensor): (places, self._other(tensor)) for tensor in moving}
+        self._beside = self._other_rows() if "batch" in self.lead else {}
 
     def _looked_at(self, name: str, size: int, *more: int) -> list[int]:
         looked = {0, size // 2, size - 1, *more} & set(range(size))
         return sorted(looked) if name in self.lead else []
 
-    def _beside(self) -> dict[int, tuple[int, Tensor]]:
-        """Of the tensors of another shape the batch axis, and others in which each row differs.
+    def _other_rows(self) -> dict[int, tuple[list[int], Tensor]]:
+        """Of the tensors of another shape the batch axis, and another in which each row differs.
 
         Masks and lengths stay as they are: with others the model may sort its samples otherwise.
         """
@@ -114,18 +115,18 @@ class Given:
             frames = rows.reshape(-1, 1 if is_whole or rows.dim() < 2 else rows.shape[-1])
             with suppress(CannotTell):
                 other = self._exchanged(frames.double().nan_to_num(), frames.any(1))
-                found[id(tensor)] = axes[0], other.to(tensor.dtype).reshape(rows.shape)
+                found[id(tensor)] = axes, other.to(tensor.dtype).reshape(rows.shape)
         return found
 
     def leave_what_is_beside(self) -> bool:
         """Vary no tensor of another shape any more; whether there was one."""
-        had_some, self._companions = bool(self._companions), {}
+        had_some, self._beside = bool(self._beside), {}
         return had_some
 
     @property
     def unvaried(self) -> list[str]:
         """The tensors of x that are the same in every run, by the keys that reach them."""
-        varied = {*self._others, *self._companions}
+        varied = {*self._others, *self._beside}
         every = tree_flatten_with_path(self.value)[0]
         same = [(at, t) for at, t in every if isinstance(t, Tensor) and id(t) not in varied]
         return [f"`x{keystr(at)}` {list(t.shape)}" for at, t in same]
@@ -178,17 +179,14 @@ class Given:
         """x in which one sample, or one time step of all samples, is another."""
         index = [sample if name == "batch" else time for name in self.lead]
         at = tuple(slice(None) if place is None else place for place in index)
+        others = self._others if sample is None else self._others | self._beside
 
         def of(value: Any) -> Any:
-            if id(value) in self._others:
-                copied = value.clone(memory_format=torch.contiguous_format)
-                self.canonical(copied)[at] = self._others[id(value)][at]
-            elif id(value) in self._companions and sample is not None:
-                axis, other = self._companions[id(value)]
-                copied = value.clone(memory_format=torch.contiguous_format)
-                copied.movedim(axis, 0)[sample] = other[sample]
-            else:
+            if id(value) not in others:
                 return value
+            axes, other = others[id(value)]
+            copied = value.clone(memory_format=torch.contiguous_format)
+            copied.movedim(axes, [*range(len(axes))])[at[: len(axes)]] = other[at[: len(axes)]]
             return copied
 
         return tree_map(of, self.value)

@@ -180,7 +180,8 @@ def numbers_dealt_out(t: Tables) -> Found:
     walk = t.badly_fed if t.mixes else next(iter(t.walks), None)
     if walk is None or walk.crowd[not t.mixes] > 1:
         return None
-    if t.mixes and torch.equal(walk.samples, walk.samples[:1].expand_as(walk.samples)):
+    alike = torch.equal(walk.samples, walk.samples[:1].expand_as(walk.samples))
+    if t.mixes and alike and walk.cols == t.given.batch:
         return None  # whole samples stand beside one another, and no view does that
     if not t.mixes:
         # of a sequence that was cut from flat frames, each holds a time step for several steps

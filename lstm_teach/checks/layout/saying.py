@@ -98,8 +98,9 @@ def steps_read(found: list[list[str]]) -> str:
     """What the answers of the looked-at samples read of a walk, in words."""
     named = []
     for name, texts in zip(("forward", "backward"), zip(*found, strict=True), strict=False):
-        text = " or ".join(sorted({*texts} - {""}))
-        named += [text if len(found[0]) == 1 else f"{text} ({name})"] if text else []
+        kinds = {*texts} - {""}
+        text = kinds.pop() if len(kinds) == 1 else "steps that differ between samples"
+        named += [text if len(found[0]) == 1 else f"{text} ({name})"] if any(texts) else []
     return " and ".join(named)
 
 

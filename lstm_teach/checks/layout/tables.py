@@ -256,8 +256,8 @@ class Tables:
     def answers(self) -> list[Answer]:
         """Everything that comes out, floats first, and of these where the caller said."""
         names = [name for name, o in self.outputs.items() if o.numel() and self.has_batch]
-        answers = sorted(map(self._answer, names), key=lambda answer: not answer.is_said)
-        return sorted(answers, key=lambda answer: answer.name not in self.floats)
+        names.sort(key=lambda name: (name not in self.floats, name not in self.said_names))
+        return [*map(self._answer, names)]
 
     def moved_by(self, runs: list[Run], name: str, base: Run | None = None) -> Tensor:
         """[runs, *shape]: which numbers of an output each run changed."""
