@@ -26,7 +26,7 @@ def holes(t: Tables, walk: Walk | None) -> dict[str, Any]:
     found: dict[str, Any] = {"x": given, "batch": given.batch, "time": given.time}
     found |= {"output": t.output, "shape": t.shape, "ends": said("end_of_any")}
     attends = any(isinstance(module, nn.MultiheadAttention) for module in t.model.modules())
-    found["attention"] = said("for_attention") if attends else ""
+    found["leaving"] = said("leave_the_batch" + "_and_attend" * attends)
     if walk is None:
         return found
     call = walk.call

@@ -268,14 +268,14 @@ class Tables:
     def _answer(self, name: str) -> Answer:
         """An output, with its numbers where the caller said, or flat in one of the two orders.
 
-        Beside one that is as the caller said, its batch is any axis of that size; where samples
-        are mixed along it, that is certain only of the first axis, and of the one that was said.
+        Beside one that is as the caller said, its batch is any axis of that size. Mixed samples are
+        certain only of floats with more axes, of which the first or the one that was said fits.
         """
         moved, shape = self.moved_by(self.by_sample, name), self.outputs[name].shape
         if self.later:
             moved |= self.moved_by(self.later, name, self.second)
         batch, time, place = self.given.batch, self.given.time, self.said.at("batch")
-        is_said, is_certain = name in self.said_names, True
+        is_said, is_certain = name in self.said_names, name in self.floats or not self.floats
         found: list[tuple[Tensor | None, Tensor | None]] = [(None, None)]
         if is_said:
             at = self.said.at("time")
@@ -290,8 +290,8 @@ class Tables:
         elif self.said_names & {*(self.floats or self.outputs)}:
             axes = [axis for axis, size in enumerate(shape) if size == batch]
             found = [(position(shape, axis), None) for axis in axes] or found
-            is_certain = name in self.floats and shape != (batch, batch)
-            is_certain = is_certain and bool({0, place} & {*axes})
+            is_odd = len(shape) < 2 or shape == (batch, batch) or not {0, place} & {*axes}
+            is_certain = is_certain and not is_odd
         known = name, is_said, self.given.samples, batch, moved
         answers = [Answer(*known, *pair) for pair in found]
         answer = min(answers, key=lambda one: int(one.foreign.sum()))
