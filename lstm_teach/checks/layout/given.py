@@ -102,6 +102,7 @@ class Given:
         """Of the tensors of another shape the batch axis, and another in which each row differs.
 
         Masks and lengths stay as they are: with others the model may sort its samples otherwise.
+        So do floats with one axis, which may be weights of as many classes as there are samples.
         """
         found, longest = {}, max(max(t.shape, default=0) for t in tensors_in(self.value))
         for tensor in tensors_in(self.value):
@@ -109,10 +110,13 @@ class Given:
             if id(tensor) in self._others or len(axes) != 1 or not tensor.numel():
                 continue
             rows, is_whole = tensor.movedim(axes[0], 0), not tensor.is_floating_point()
-            is_length = rows.dim() == 1 and tensor.min() >= 1 and tensor.max() <= longest
-            if is_whole and (is_length or not ((tensor != 0) & (tensor != 1)).any()):
+            if rows.dim() == 1 and (
+                not is_whole or (tensor.min() >= 1 and tensor.max() <= longest)
+            ):
                 continue
-            frames = rows.reshape(-1, 1 if is_whole or rows.dim() < 2 else rows.shape[-1])
+            if is_whole and not ((tensor != 0) & (tensor != 1)).any():
+                continue
+            frames = rows.reshape(-1, 1 if is_whole else rows.shape[-1])
             with suppress(CannotTell):
                 other = self._exchanged(frames.double().nan_to_num(), frames.any(1))
                 found[id(tensor)] = axes, other.to(tensor.dtype).reshape(rows.shape)
