@@ -76,8 +76,8 @@ def first_run(begin: Callable[[], Any], model: nn.Module) -> None:
     forward.__name__ = f"{type(model).__name__}.forward"  # the learner's, for a report
     report = run_in_time(forward, seconds=LONGEST_FORWARD)
     is_open = any(p.kind.name.startswith("VAR") for p in parameters_of(model))
-    if isinstance(report, Report) and is_open and report.message.startswith("`TypeError"):
-        error = report.message.partition("\n")[0]
+    error = report.message.partition("\n")[0] if isinstance(report, Report) else ""
+    if is_open and error.startswith("`TypeError") and " missing " in error:
         raise CannotTell(told("takes_anything", error=error))
     start = next((name for name in _STARTS if callable(getattr(model, name, None))), None)
     if isinstance(report, Report) and report.verdict == "raises" and start:

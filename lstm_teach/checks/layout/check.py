@@ -25,9 +25,6 @@ from lstm_teach.undisturbed import undisturbed
 Names = Sequence[str | None]
 Judge = Callable[[Tables], Report]
 
-_REFUSALS = (RuntimeError, ValueError, TypeError, LookupError, AssertionError, SystemExit)
-"""What a model may raise on an x that it was not made for."""
-
 
 @leaves_no_trace
 def check_layout(
@@ -96,11 +93,7 @@ def examine(
             t = Tables(model, Given(x, own, taken, model), said, run, there, rewind, causal)
             t.is_usual = run is not call
             first_run(t.begin, model)
-            try:
-                _vary(t)
-            except _REFUSALS as error:
-                message = f"{type(error).__name__}: {error}"
-                raise CannotTell(told("no_other_x", error=message)) from error
+            _vary(t)
             return judge(t)
     except CannotTell as error:
         report: Report = error.args[0]
@@ -111,10 +104,11 @@ def _vary(t: Tables) -> None:
     """Run the model on other samples; on those of the sequence alone where it refuses the rest."""
     try:
         t.go_on()
-    except _REFUSALS:
+    except (RuntimeError, ValueError, TypeError, LookupError, AssertionError, SystemExit) as error:
         if not t.given.leave_what_is_beside():
-            raise
-        t.go_on()
+            message = f"{type(error).__name__}: {error}"
+            raise CannotTell(told("no_other_x", error=message)) from error
+        _vary(t)
 
 
 def _waken(model: nn.Module) -> None:

@@ -113,10 +113,9 @@ def recording(model: nn.Module, ask: bool = False, cut: bool = False) -> Iterato
             given = dict(zip(("input", "hx"), args, strict=False)) | kwargs
             states, own = tensors_in(given.get("hx")), {id(s) for s in handed.get(id(self), ())}
             if ask:
-                every = {id(s) for s in states} if cut and own else own
-                given["hx"] = tree_map(
-                    lambda s: s.detach() if id(s) in every else s, given.get("hx")
-                )
+                every = own | {id(s) for s in states if cut and own}
+                detached = tree_map(lambda s: s.detach() if id(s) in every else s, given.get("hx"))
+                given["hx"] = detached
             result = original(self, **given)
             name = names.get(id(self), "")
             call = Call(self, len(calls), name, given["input"], given.get("hx"))

@@ -107,6 +107,16 @@ def a_mapping_of_another_class():
     return case(Attended(), Encoding(input_ids=ids, attention_mask=torch.ones_like(ids)))
 
 
+@example("ok", says="`x['weights']` [3]")
+def weights_of_as_many_classes_as_samples():
+    def body(self, x):
+        return self.fc(self.gru(x["series"])[1][-1]) * x["weights"]
+
+    model = Net(body, gru=nn.GRU(IN, H, batch_first=True), fc=nn.Linear(H, 3))
+    x = {"series": features(3), "weights": torch.rand(3)}
+    return case(model, x, call=lambda model, x: model(x))
+
+
 @example("cannot_check", says="call=lambda model, x: model(x, lengths)")
 def lengths_for_what_is_wrapped():
     class Inner(nn.Module):
@@ -200,6 +210,24 @@ def tags_and_a_state_that_is_cut():
 @example("view_scramble")
 def tags_and_steps_that_are_cut():
     return _tags_and(lambda m, out, h: m.fc(out.reshape(T, B, -1)[-1]))
+
+
+@example("ok", says="But no tensor came out")
+def tags_as_a_list():
+    def body(self, x):
+        return self.tags(self.gru(x)[0]).argmax(-1).tolist()
+
+    model = Net(body, gru=nn.GRU(IN, H, batch_first=True), tags=nn.Linear(H, K))
+    return case(model, features(), **TAGGER)
+
+
+@example("ok", says="But `output[1]` [4, 4] was not judged")
+def states_and_their_likeness():
+    def body(self, x):
+        h = self.gru(x)[1][-1]
+        return h, h @ h.T
+
+    return case(Net(body, gru=nn.GRU(IN, H, batch_first=True)), features())
 
 
 @example("ok", says="takes one scale for the whole batch")
