@@ -77,7 +77,7 @@ def first_run(begin: Callable[[], Any], model: nn.Module) -> None:
     report = run_in_time(forward, seconds=LONGEST_FORWARD)
     is_open = any(p.kind.name.startswith("VAR") for p in parameters_of(model))
     error = report.message.partition("\n")[0] if isinstance(report, Report) else ""
-    if is_open and error.startswith("`TypeError") and " missing " in error:
+    if is_open and error.startswith("`TypeError") and "required" in error:
         raise CannotTell(told("takes_anything", error=error))
     start = next((name for name in _STARTS if callable(getattr(model, name, None))), None)
     if isinstance(report, Report) and report.verdict == "raises" and start:
