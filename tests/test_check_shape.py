@@ -1,5 +1,6 @@
 """A wrong shape is explained by the mistake that produces exactly that shape."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -425,3 +426,19 @@ def test_a_long_text_is_refused_at_once():
 def test_a_size_that_is_no_size_is_quoted():
     assert "`-1`" in check_shape((-1, 3, 20), PLAIN, TIME, "output").message
     assert "You gave `5.0`" in check_shape((5.0, 3, 20), PLAIN, TIME, "output").message
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["2*2, 3, 20", "(2 * 2, 3, 20)", torch.tensor([4, 3, 20]), np.array([4, 3, 20])],
+    ids=str,
+)
+def test_products_and_arrays_are_read(answer):
+    lstm = nn.LSTM(100, 20, num_layers=2, bidirectional=True)
+    assert check_shape(answer, lstm, (10, 3, 100), "h_n")
+
+
+@pytest.mark.parametrize("answer", ["4*3*20", torch.zeros(4, 3, 20), np.zeros(3)], ids=str)
+def test_one_product_or_the_tensor_itself_is_no_shape(answer):
+    lstm = nn.LSTM(100, 20, num_layers=2, bidirectional=True)
+    assert check_shape(answer, lstm, (10, 3, 100), "h_n").verdict == "cannot_check"

@@ -46,8 +46,9 @@ def check_last_state(
 
 
 def _judged(t: Tables) -> Report:
-    rows = [one for one in t.answers if one.is_said and t.outputs[one.name].dim() < 3]
-    if not t.mixes and len(t.answers) > 1:
+    answers = [one for one in t.answers if one.name in t.floats or not t.floats]
+    rows = [one for one in answers if one.is_said and t.outputs[one.name].dim() < 3]
+    if not t.mixes and len(answers) > 1:
         if not rows:
             return told("no_rows", evidence(t))
         t.answer = next((one for one in rows if _uses_readout(t, one)), rows[0])
@@ -55,6 +56,9 @@ def _judged(t: Tables) -> Report:
     if not report.ok:
         return report
     open_ = (*report.not_checked, said("another_summary"))
+    if t.walks and any(t.walks[number].by_hand for number in t.read):
+        t.cut_all_states()
+        open_ += (said("carried", layer=t.walks[t.read[0]].name),) if t.read else ()
     found = _wrong(t)
     if found is None:
         return replace(report, not_checked=open_)
@@ -69,9 +73,8 @@ def _wrong(t: Tables) -> tuple[str, dict[str, Any]] | None:
         return "no_layer_read", {}
     if not _uses_readout(t, t.answer):
         return "readout_unused", {"shape": t.shape}
-    number = t.read[-1]
-    walk, found = t.walks[number], ends_read(t, number)
-    if any(of_sample[number].c for of_sample in t.sample_reads):
+    walk, found = t.walks[t.read[0]], ends_read(t)
+    if any(reads[number].c for reads, number in zip(t.sample_reads, t.read, strict=True)):
         return "reads_c", {}
     ends = ENDS[: walk.call.directions]
     if all(one == ends for one in found):

@@ -33,7 +33,7 @@ def usual_call(model: nn.Module, x: Any, lengths: Tensor | None) -> Callable[[An
         CannotTell: it wants more.
     """
     single = [p for p in parameters_of(model) if not p.kind.name.startswith("VAR")]
-    by_name = isinstance(x, dict) and {*x} <= {p.name for p in single}
+    by_name = isinstance(x, Mapping) and {*x} <= {p.name for p in single}
     taken = len(x) if isinstance(x, (tuple, list)) and 1 < len(x) <= len(single) else 1
     rest = [p for p in single if p.name not in x] if by_name else single[taken:]
     wanted = [p.name for p in rest if p.default is p.empty]
@@ -75,6 +75,10 @@ def first_run(begin: Callable[[], Any], model: nn.Module) -> None:
 
     forward.__name__ = f"{type(model).__name__}.forward"  # the learner's, for a report
     report = run_in_time(forward, seconds=LONGEST_FORWARD)
+    is_open = any(p.kind.name.startswith("VAR") for p in parameters_of(model))
+    error = report.message.partition("\n")[0] if isinstance(report, Report) else ""
+    if is_open and error.startswith("`TypeError") and "required" in error:
+        raise CannotTell(told("takes_anything", error=error))
     start = next((name for name in _STARTS if callable(getattr(model, name, None))), None)
     if isinstance(report, Report) and report.verdict == "raises" and start:
         wanted = told("wants_its_start", start=start)

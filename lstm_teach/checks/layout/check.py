@@ -93,15 +93,22 @@ def examine(
             t = Tables(model, Given(x, own, taken, model), said, run, there, rewind, causal)
             t.is_usual = run is not call
             first_run(t.begin, model)
-            try:
-                t.go_on()
-            except (RuntimeError, ValueError, TypeError, LookupError, SystemExit) as error:
-                message = f"{type(error).__name__}: {error}"
-                raise CannotTell(told("no_other_x", error=message)) from error
+            _vary(t)
             return judge(t)
     except CannotTell as error:
         report: Report = error.args[0]
         return report
+
+
+def _vary(t: Tables) -> None:
+    """Run the model on other samples; on those of the sequence alone where it refuses the rest."""
+    try:
+        t.go_on()
+    except (RuntimeError, ValueError, TypeError, LookupError, AssertionError, SystemExit) as error:
+        if not t.given.leave_what_is_beside():
+            message = f"{type(error).__name__}: {error}"
+            raise CannotTell(told("no_other_x", error=message)) from error
+        _vary(t)
 
 
 def _waken(model: nn.Module) -> None:

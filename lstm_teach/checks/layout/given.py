@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
+from contextlib import suppress
+from copy import copy
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import keystr, tree_flatten_with_path, tree_leaves, tree_map
 
 from lstm_teach.checks.layout.words import CannotTell, told
 
@@ -42,7 +45,7 @@ class Given:
 
     Attributes:
         value: x as it was given: a tensor, or tensors in a dictionary or a tuple.
-        main: the first of them that has all the axes.
+        main: the first of them that has all the axes, and features where it holds floats.
         lengths: the real lengths of padded samples, [batch], or None.
         batch, time: the number of samples and of time steps; 1 where x has no such axis.
         samples, times: a few of each to look at.
@@ -59,16 +62,19 @@ class Given:
         self.packed = x if isinstance(x, PackedSequence) else None
         if self.packed is not None:
             x, lengths = pad_packed_sequence(self.packed, axes.is_batch_first)
+        self._as_given, x = x, plain(x)
         self.value, self.lengths = x, lengths
         fitting = [t for t in tensors_in(x) if t.dim() >= len(axes.names) and t.numel()]
         telling = [t for t in fitting if t.is_floating_point() or ((t != 0) & (t != 1)).any()]
         if not fitting:
             shapes = ", ".join(str(list(t.shape)) for t in tensors_in(x)) or "no_tensor"
             raise CannotTell(told("other_axes", axes=axes.names, shapes=shapes))
-        self.main = (telling or fitting)[0]
+        self.axes, self.lead = axes, [name for name in ("batch", "time") if name in axes.names]
+        least = len(self.lead)  # of [4, 5] beside [4, 9, 3] the second is the sequence
+        framed = [t for t in telling if t.dim() - t.is_floating_point() >= least]
+        self.main = (framed or telling or fitting)[0]
         sizes = dict(zip(axes.names, self.main.shape, strict=False))
         self.batch, self.time = sizes.get("batch", 1), sizes.get("time", 1)
-        self.axes, self.lead = axes, [name for name in ("batch", "time") if name in axes.names]
         real = self.time if lengths is None else int(lengths.max())
         if lengths is not None and (
             ("batch" in self.lead and len(lengths) != self.batch)
@@ -82,13 +88,52 @@ class Given:
         self.samples = self._looked_at("batch", self.batch, 1, shortest, self.longest)
         late = self.time - real if self.pads_left else 0
         self.times = [late + time for time in self._looked_at("time", real)]
-        lead = self.canonical(self.main).shape[: len(self.lead)]
-        moving = [t for t in telling or fitting if self.canonical(t).shape[: len(lead)] == lead]
-        self._others = {id(tensor): self._other(tensor) for tensor in moving}
+        lead = self.canonical(self.main).shape[:least]
+        moving = [t for t in telling or fitting if self.canonical(t).shape[:least] == lead]
+        places = [*map(axes.at, self.lead)]
+        self._others = {id(tensor): (places, self._other(tensor)) for tensor in moving}
+        self._beside = self._other_rows() if "batch" in self.lead else {}
 
     def _looked_at(self, name: str, size: int, *more: int) -> list[int]:
         looked = {0, size // 2, size - 1, *more} & set(range(size))
         return sorted(looked) if name in self.lead else []
+
+    def _other_rows(self) -> dict[int, tuple[list[int], Tensor]]:
+        """Of the tensors of another shape the batch axis, and another in which each row differs.
+
+        Masks and lengths stay as they are: with others the model may sort its samples otherwise.
+        So do floats with one axis, which may be weights of as many classes as there are samples.
+        """
+        found, longest = {}, max(max(t.shape, default=0) for t in tensors_in(self.value))
+        for tensor in tensors_in(self.value):
+            axes = [axis for axis, size in enumerate(tensor.shape) if size == self.batch]
+            if id(tensor) in self._others or len(axes) != 1 or not tensor.numel():
+                continue
+            rows, is_whole = tensor.movedim(axes[0], 0), not tensor.is_floating_point()
+            if rows.dim() == 1 and (
+                not is_whole or (tensor.min() >= 1 and tensor.max() <= longest)
+            ):
+                continue
+            if is_whole and not ((tensor != 0) & (tensor != 1)).any():
+                continue
+            frames = rows.reshape(-1, 1 if is_whole else rows.shape[-1])
+            with suppress(CannotTell):
+                other = self._exchanged(frames.double().nan_to_num(), frames.any(1))
+                found[id(tensor)] = axes, other.to(tensor.dtype).reshape(rows.shape)
+        return found
+
+    def leave_what_is_beside(self) -> bool:
+        """Vary no tensor of another shape any more; whether there was one."""
+        had_some, self._beside = bool(self._beside), {}
+        return had_some
+
+    @property
+    def unvaried(self) -> list[str]:
+        """The tensors of x that are the same in every run, by the keys that reach them."""
+        varied = {*self._others, *self._beside}
+        every = tree_flatten_with_path(self.value)[0]
+        same = [(at, t) for at, t in every if isinstance(t, Tensor) and id(t) not in varied]
+        return [f"`x{keystr(at)}` {list(t.shape)}" for at, t in same]
 
     def __str__(self) -> str:
         """The shape of x with the names of its axes: ``[batch=4, time=7, 6]``."""
@@ -123,31 +168,41 @@ class Given:
         rows = self.canonical(tensor)
         frames = rows.reshape(self.batch * self.time, -1).double().nan_to_num()
         real = (~self.pads.flatten() | self.pads.all()).to(frames.device)
+        return self._exchanged(frames, real).to(tensor.dtype).reshape(rows.shape)
+
+    def _exchanged(self, frames: Tensor, real: Tensor) -> Tensor:
+        """Frames of which each real one is another of the real ones."""
         pool, place = frames[real].unique(dim=0, return_inverse=True)
         if len(pool) < 2:
             raise CannotTell(told("all_the_same", example=self.example()))
         step = 1 + torch.arange(len(place), device=place.device) % (len(pool) - 1)
         frames[real] = pool[(place + step) % len(pool)]
-        return frames.to(tensor.dtype).reshape(rows.shape)
+        return frames
 
     def altered(self, sample: int | None = None, time: int | None = None) -> Any:
         """x in which one sample, or one time step of all samples, is another."""
         index = [sample if name == "batch" else time for name in self.lead]
         at = tuple(slice(None) if place is None else place for place in index)
+        others = self._others if sample is None else self._others | self._beside
 
         def of(value: Any) -> Any:
-            if id(value) not in self._others:
+            if id(value) not in others:
                 return value
-            copy = value.clone(memory_format=torch.contiguous_format)
-            self.canonical(copy)[at] = self._others[id(value)][at]
-            return copy
+            axes, other = others[id(value)]
+            copied = value.clone(memory_format=torch.contiguous_format)
+            copied.movedim(axes, [*range(len(axes))])[at[: len(axes)]] = other[at[: len(axes)]]
+            return copied
 
         return tree_map(of, self.value)
 
     def handed(self, value: Any) -> Any:
         """A copy to hand to the model, packed again where x was packed."""
         if self.packed is None or self.lengths is None:
-            return tree_map(lambda one: one.clone() if isinstance(one, Tensor) else one, value)
+            value = tree_map(lambda one: one.clone() if isinstance(one, Tensor) else one, value)
+            if isinstance(self._as_given, MutableMapping):
+                taken, value = value, copy(self._as_given)
+                value.update(taken)
+            return value
         is_sorted = self.packed.sorted_indices is None
         return pack_padded_sequence(value, self.lengths, self.axes.is_batch_first, is_sorted)
 
@@ -162,6 +217,11 @@ class Given:
         return f"`x = torch.randint(1, {max(3, int(self.main.max()) + 1)}, ({numbers}))`"
 
 
+def plain(x: Any) -> Any:
+    """A dictionary for anything that is used like one."""
+    return dict(x) if isinstance(x, MutableMapping) else x
+
+
 def tensors_in(value: Any) -> list[Tensor]:
     """The tensors in dictionaries, lists and tuples, in order."""
-    return [one for one in tree_leaves(value) if isinstance(one, Tensor)]
+    return [one for one in tree_leaves(plain(value)) if isinstance(one, Tensor)]

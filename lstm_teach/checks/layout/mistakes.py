@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lstm_teach.checks.layout.tables import Tables, Walk, any_of, follows, most, places
 from lstm_teach.checks.layout.words import said
@@ -25,6 +25,8 @@ def holes(t: Tables, walk: Walk | None) -> dict[str, Any]:
     given, flat = t.given, t.given.main.dim() == 2
     found: dict[str, Any] = {"x": given, "batch": given.batch, "time": given.time}
     found |= {"output": t.output, "shape": t.shape, "ends": said("end_of_any")}
+    attends = any(isinstance(module, nn.MultiheadAttention) for module in t.model.modules())
+    found["leaving"] = said("leave_the_batch" + "_and_attend" * attends)
     if walk is None:
         return found
     call = walk.call
@@ -35,7 +37,10 @@ def holes(t: Tables, walk: Walk | None) -> dict[str, Any]:
     found |= {"flag": ", batch_first=True" * given.axes.is_batch_first, "at": given.axes.at("time")}
     found |= {"place": int(call.batch_first), "width": 1 if flat else given.main.shape[-1]}
     found |= {"given": "x.unsqueeze(-1)" if flat else "x"}
-    kind = "x_as_it_is" if given.main.is_floating_point() else "tokens_as_they_are"
+    met, found["wide"] = sum(c.inputs.numel() for c in walk.calls), call.module.input_size
+    is_x = met == given.main.numel() or found["wide"] == found["width"]
+    kind = "x_as_it_is" if is_x else "features_as_they_are"
+    kind = kind if given.main.is_floating_point() else "tokens_as_they_are"
     end = "both" if call.directions == 2 else "all" if call.packed is None else "packed"
     ends = said(f"end_of_{'a_loop' if call.is_cell else end}", **found)
     return found | {"as_it_is": said(kind, **found), "ends": ends}
@@ -120,11 +125,15 @@ def batch_comes_out_elsewhere(t: Tables) -> Found:
     """No output has the batch where it was said to be: one sample reaches all of it and no other
     any, or the batch stands, unmixed, on another axis, as it does in no h_n."""
     samples, place = t.given.samples, t.said.at("batch")
+    for one in t.answers if t.bad_walk is None else ():
+        # beside another answer it counts if it is the last: that of sample 0 may be one to draw
+        is_left = one is t.answer or (one in t.unjudged and one.reaching == [len(samples) - 1])
+        if one.owners is None and is_left and len(one.reaching) == 1 < len(samples):
+            walk, shape = next(reversed(t.walks), None), [*t.outputs[one.name].shape]
+            found = {"output": t.called(one.name), "shape": shape}
+            return "one_sample_is_left", walk, found | {"sample": samples[one.reaching[0]]}
     if t.answer is None or t.owners is not None or t.bad_walk is not None:
         return None
-    if len(t.answer.reaching) == 1 < len(samples):
-        walk = next(reversed(t.walks), None)
-        return "one_sample_is_left", walk, {"sample": samples[t.answer.reaching[0]]}
     states = {c.taps[key][0].shape for c in t.asked.calls for key in "hc" if key in c.taps}
     has_states = any(output.shape in states for output in t.outputs.values())
     is_there = t.shape[place : place + 1] == [t.given.batch]
@@ -171,11 +180,23 @@ def numbers_dealt_out(t: Tables) -> Found:
     walk = t.badly_fed if t.mixes else next(iter(t.walks), None)
     if walk is None or walk.crowd[not t.mixes] > 1:
         return None
+    alike = torch.equal(walk.samples, walk.samples[:1].expand_as(walk.samples))
+    if t.mixes and alike and walk.cols == t.given.batch:
+        return None  # whole samples stand beside one another, and no view does that
     if not t.mixes:
+        # of a sequence that was cut from flat frames, each holds a time step for several steps
+        again = (walk.times.sum(0) > 1).any(0)
+        is_cut = walk.steps == t.given.time and not walk.times.any(0).all()
+        if is_cut and 2 * int(again.sum()) > len(again):
+            at = t.given.axes.at("time")
+            other = at + 1 if at + 1 < t.given.main.dim() else at - 1
+            return "frames_dealt_out", walk, {"other": other}
         met = [walk.steps_of(n) for n in range(len(t.given.times))]
         spread = all(steps and 2 * (steps[-1] - steps[0]) >= walk.steps > 1 for steps in met)
         is_x = sum(call.inputs.numel() for call in walk.calls) == t.given.main.numel()
-        split = most(walk.times.any(1), 0) > 1 and most(walk.times, -1) > 1
+        # of as many steps as time steps, each that shares one has numbers of several
+        beside = most(walk.times, -1) > 1 or (is_x and walk.steps == t.given.time)
+        split = most(walk.times.any(1), 0) > 1 and beside
         if not split or not (spread or is_x) or t.in_step(walk):
             return None
     found = holes(t, walk)
@@ -215,6 +236,22 @@ def mixed_else(t: Tables) -> Found:
 
 
 # ---- which part of a walk an answer reads -----------------------------------------------------
+
+
+def lengths_of_others(t: Tables) -> Found:
+    """It was packed with the right lengths, and a sample not with its own."""
+    lengths = t.given.lengths
+    if lengths is None:
+        return None
+    for walk in t.walks:
+        if walk.call.packed is None or not torch.equal(walk.ends.sort()[0], lengths.sort()[0]):
+            continue
+        for sample, cols in zip(t.given.samples, walk.samples.any(0).T, strict=True):
+            real, packed = int(lengths[sample]), walk.ends[cols].tolist()
+            if len(packed) == 1 and packed != [real]:
+                found = {"sample": sample, "real": real, "packed": packed[0]}
+                return "lengths_of_others", walk, found
+    return None
 
 
 def read_behind_the_end(t: Tables) -> Found:
@@ -313,6 +350,7 @@ RULES = (
     batch_comes_out_elsewhere,
     never_walks,
     steps_read_elsewhere,
+    lengths_of_others,
     read_behind_the_end,
     part_of_a_walk_read,
     steps_see_too_much,

@@ -28,13 +28,14 @@ class Call:
         entered: the input and the states as they came in, with their gradients.
         inputs: [steps, cols, features] as the layer walks it.
         states: the states handed in, h above c: [rows, cols, features], no rows without any.
+        by_hand: whether another state came in than the one that its last call gave.
         taps: zeros that were added to what left the layer ("output", "h", "c"), to ask who reads
             it; with the packed output, where it was packed.
     """
 
     def __init__(self, module: Any, place: int, name: str, given: Any, hx: Any) -> None:
         """Keep what came in, as it was when it came in."""
-        self.module, self.place = module, place
+        self.module, self.place, self.by_hand = module, place, False
         self.taps: dict[str, tuple[Tensor, PackedSequence | None]] = {}
         parts = [f"[{part}]" if part.isdigit() else f".{part}" for part in name.split(".")]
         self.name = f"self{''.join(parts)}" if name else self.kind
@@ -84,7 +85,7 @@ class Call:
 
 
 @contextmanager
-def recording(model: nn.Module, ask: bool = False) -> Iterator[list[Call]]:
+def recording(model: nn.Module, ask: bool = False, cut: bool = False) -> Iterator[list[Call]]:
     """Record the calls of all recurrent layers, a learner's own subclasses of them as well.
 
     ``forward`` of torch's classes is wrapped meanwhile: a hook would not see
@@ -95,6 +96,7 @@ def recording(model: nn.Module, ask: bool = False) -> Iterator[list[Call]]:
         ask: also add a zero with a gradient to everything that leaves a layer, and cut the state
             that a layer hands to its own next call, so that a gradient shows what is read of each
             step, not what flowed into it.
+        cut: also cut a state that was changed by hand between two calls of a layer.
 
     Yields:
         The list of calls, filled as the model runs.
@@ -109,12 +111,15 @@ def recording(model: nn.Module, ask: bool = False) -> Iterator[list[Call]]:
             if threading.get_ident() != thread:
                 return original(self, *args, **kwargs)
             given = dict(zip(("input", "hx"), args, strict=False)) | kwargs
+            states, own = tensors_in(given.get("hx")), {id(s) for s in handed.get(id(self), ())}
             if ask:
-                own = {id(one) for one in handed.get(id(self), ())}
-                given["hx"] = tree_map(lambda s: s.detach() if id(s) in own else s, given.get("hx"))
+                every = own | {id(s) for s in states if cut and own}
+                detached = tree_map(lambda s: s.detach() if id(s) in every else s, given.get("hx"))
+                given["hx"] = detached
             result = original(self, **given)
             name = names.get(id(self), "")
             call = Call(self, len(calls), name, given["input"], given.get("hx"))
+            call.by_hand = bool(own) and any(id(s) not in own for s in states)
             calls.append(call)
             result = _tapped(call, result) if ask else result
             handed[id(self)] = tensors_in(result if call.is_cell else result[1])

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from lstm_teach.checks.layout.calling import parameters_of
-from lstm_teach.checks.layout.tables import Tables, places
+from lstm_teach.checks.layout.tables import Answer, Tables, most, places
 from lstm_teach.checks.layout.words import said
 
 ENDS = ["the last step", "step 0"]
@@ -28,19 +28,29 @@ def praise(t: Tables) -> str:
         say("sample_unused", sample=given.samples[number])
     if t.reads_pads is not None and is_summary:
         say("pads_reach_answers", sample=t.reads_pads[0])
+    if t.has_batch and not t.outputs:
+        say("nothing_came_out")
+    moved = [one for one in t.unjudged if one.owners is not None]
+    if unjudged := [one for one in t.unjudged if one not in moved]:
+        say("unjudged", named=_named(t, unjudged))
+    for one in moved:
+        number, target = one.foreign.nonzero()[0].tolist()
+        say("reordered", output=t.called(one.name), source=given.samples[number], target=target)
+    if answer is not None and answer.is_said and "time" in t.said.names and answer.steps is None:
+        say("no_such_time", output=t.output, shape=t.shape)
+    along = [walk for walk in t.walks if walk.heading]
+    # of short windows, each meets one of the looked-at time steps, in one step
+    telling = any(max(most(w.times, 0), most(w.times.any(0), 1)) > 1 for w in t.walks)
+    if telling and not along and given.time > 2:
+        say("nowhere_along_time", axis=given.axes.at("time"))
     if t.judged:
-        shapes = {one.name: list(t.outputs[one.name].shape) for one in t.judged}
-        named = ", ".join(f"{t.called(name)} {shape}" for name, shape in shapes.items())
-        say("apart", where="the output" if len(t.outputs) == 1 else named)
-    if t.walks and "time" in given.lead:
-        walk, axis = t.walks[0], given.axes.at("time")
-        met = [steps for n, _ in enumerate(given.times) if (steps := walk.steps_of(n))]
-        if walk.steps > 1 and len({*map(tuple, met)}) > 1:
-            is_turned = min(met[0]) > max(met[-1])
-            say("along_time_turned" if is_turned else "along_time", layer=walk.name, axis=axis)
-    read = [n for n in t.read if is_summary and t.walks[n].steps > 1]
-    if read:
-        say("steps_read", steps=steps_read(ends_read(t, read[-1])), layer=t.walks[read[-1]].name)
+        say("apart", where="the output" if len(t.outputs) == 1 else _named(t, t.judged))
+    for walk in along[:1]:
+        name = "along_time" if walk.heading > 0 else "along_time_turned"
+        say(name, layer=walk.name, axis=given.axes.at("time"))
+    walks = [t.walks[n] for n in t.read if is_summary]
+    if walks and not any(walk.by_hand or walk.steps == 1 for walk in walks):
+        say("steps_read", output=t.output, steps=steps_read(ends_read(t)), layer=walks[0].name)
     others = t.shape[len(t.said.names) :] if is_summary else []
     if given.time > 2 and given.time in others:
         say("unnamed_time", axis=len(t.said.names) + others.index(given.time), output=t.output)
@@ -54,19 +64,26 @@ def praise(t: Tables) -> str:
     return " ".join(found) or said("no_doubt")
 
 
-def ends_read(t: Tables, number: int) -> list[list[str]]:
-    """For each looked-at sample what is read of each direction of a walk, in words; one of `ENDS`
-    where it is read where it ends."""
-    given, walk, found = t.given, t.walks[number], []
-    is_whole = walk.call.packed is not None or t.in_step(walk)
-    lengths = given.lengths if is_whole and not given.pads_left else None
-    for sample, reads in zip(given.samples, t.sample_reads, strict=True):
-        ways = []
+def _named(t: Tables, answers: list[Answer]) -> str:
+    """Outputs with their shapes."""
+    return ", ".join(f"{t.called(one.name)} {[*t.outputs[one.name].shape]}" for one in answers)
+
+
+def ends_read(t: Tables) -> list[list[str]]:
+    """For each looked-at sample what is read of each direction of the last walk that it reads, in
+    words; one of `ENDS` where it is read where it ends, and if it is, of a state that a loop
+    changes by hand, since it reads earlier steps through that."""
+    given, found = t.given, []
+    for sample, reads, number in zip(given.samples, t.sample_reads, t.read, strict=True):
+        walk, ways = t.walks[number], []
+        is_whole = walk.call.packed is not None or t.in_step(walk)
+        lengths = given.lengths if is_whole and not given.pads_left else None
         for direction, way in enumerate(reads[number].ways):
             ends = walk.ends[way.any(0)] if lengths is None else lengths[[sample]]
             steps = places(way.any(1))
             text = f"steps {', '.join(map(str, steps))}" if steps else ""
-            if steps and {*steps} == ({0} if direction else {*(ends - 1).tolist()}):
+            end = {0} if direction else {*(ends - 1).tolist()}
+            if steps and ({*steps} == end or (walk.by_hand and {*steps} >= end)):
                 text = ENDS[direction]
             elif len(steps) == 1:
                 text = f"step {steps[0]} alone"
@@ -82,7 +99,7 @@ def steps_read(found: list[list[str]]) -> str:
     named = []
     for name, texts in zip(("forward", "backward"), zip(*found, strict=True), strict=False):
         kinds = {*texts} - {""}
-        text = kinds.pop() if len(kinds) == 1 else "steps of its own"
+        text = kinds.pop() if len(kinds) == 1 else "steps that differ between samples"
         named += [text if len(found[0]) == 1 else f"{text} ({name})"] if any(texts) else []
     return " and ".join(named)
 
@@ -103,10 +120,7 @@ def evidence(t: Tables) -> dict[str, Any]:
 
 def not_checked(t: Tables) -> tuple[str, ...]:
     """What stayed open, a sentence each."""
-    given, judged = t.given, {one.name for one in t.judged}
-    is_apart = t.has_batch and not t.mixes
-    rest = [name for name, o in t.outputs.items() if name not in judged and o.numel() > 1]
-    named = ", ".join(f"{t.called(name)} {list(t.outputs[name].shape)}" for name in rest)
+    given, is_apart = t.given, t.has_batch and not t.mixes
     scripted = any(isinstance(m, torch.jit.ScriptModule) for m in t.model.modules())
     wanted = [p.name for p in parameters_of(t.model) if p.default is not p.empty]
     names = [n for n in wanted if "mask" in n or ("len" in n and given.lengths is None)]
@@ -116,10 +130,11 @@ def not_checked(t: Tables) -> tuple[str, ...]:
         "scripted" if scripted else "no_layers": not t.walks,
         "unread": is_unread,
         "no_batch": not t.has_batch,
-        "no_known_axis": is_apart and named,
+        "unvaried": given.unvaried,
+        "quantised": t.is_quantised,
         "arguments": names and t.is_usual and not isinstance(given.value, dict),
         "pads": given.lengths is None and given.pads.any(),
         "order": given.main.dim() > len(given.lead) + 1,
     }
-    holes = {"named": named, "names": ", ".join(names)}
+    holes = {"unvaried": ", ".join(given.unvaried), "names": ", ".join(names)}
     return tuple(said(name, **holes) for name, is_true in sentences.items() if is_true)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress, pairwise
 from typing import Any
 
 import torch
@@ -63,10 +64,31 @@ class Walk:
     cols = property(lambda self: self.samples.shape[1])
     ends = property(lambda self: torch.stack([call.ends for call in self.calls]).sum(0))
     owners = property(lambda self: self.samples.any(0) | self.states.any(0))
+    by_hand = property(lambda self: any(call.by_hand for call in self.calls[1:]))
 
     def steps_of(self, time: int) -> list[int]:
         """The steps that one of the looked-at time steps of x reaches."""
         return places(self.times[..., time].any(1))
+
+    @property
+    def heading(self) -> int:
+        """Whether time steps of x come to its steps in order: 1, or -1 from the last; else 0.
+
+        Asked of each column, which may be a window.
+        """
+        met, counted = self.times.any(0), self.times.int()
+        if not met.any():
+            return 0
+        first, last = counted.argmax(0), self.steps - 1 - counted.flip(0).argmax(0)
+        wide = 2 * (last - first) > self.steps
+        if (met & wide & (last - first >= counted.sum(0))).any():
+            return 0  # a time step comes again after others
+        ways = {
+            (later > earlier) - (later < earlier)
+            for column, is_met in zip((first + last).tolist(), met.tolist(), strict=True)
+            for earlier, later in pairwise(compress(column, is_met))
+        }
+        return sum(ways) if len(ways - {0}) == 1 else 0
 
 
 class Read:
@@ -151,7 +173,9 @@ class Tables:
     ) -> None:
         """Keep what is to be run, where it is at home; `begin` and `go_on` run it."""
         self.model, self.given, self.said, self.causal = model, given, said, causal
-        self._call, self._there, self._rewind = call, there, rewind
+        self._call, self._there, self._rewind, self._cuts = call, there, rewind, False
+        # A quantised layer takes one scale for the batch, so all samples move a little.
+        self.is_quantised = any("quantized" in type(one).__module__ for one in model.modules())
         self.has_batch, self.is_usual = "batch" in given.lead, True
 
     def begin(self) -> Any:
@@ -171,8 +195,10 @@ class Tables:
         given, x = self.given, self.given.value
         self.second = self.run(x, state=False)
         self.state_is_kept = _differ(self.second, self.base)
-        if self.state_is_kept and _differ(self.run(x), self.base):
-            raise CannotTell(told("random"))
+        if self.state_is_kept and _differ(third := self.run(x), self.base):
+            if _differ(third, self.second):
+                raise CannotTell(told("random"))
+            self.base, self.state_is_kept = third, False  # the first call sets something up
         self.by_time = [self.run(given.altered(time=time)) for time in given.times]
         self.by_sample, self.later = [], []
         for sample in given.samples:
@@ -183,7 +209,7 @@ class Tables:
     def run(self, value: Any, ask: bool = False, state: bool = True) -> Run:
         """Run the model once; with `state` False it goes on with the state it has kept."""
         self._rewind(state)
-        with recording(self.model, ask) as calls, torch.set_grad_enabled(ask):
+        with recording(self.model, ask, self._cuts) as calls, torch.set_grad_enabled(ask):
             with self._there:
                 returned = self._call(self.model, self.given.handed(value))
             found = output_tensors(returned, self.said.names, self.given.batch)
@@ -228,35 +254,49 @@ class Tables:
 
     @cached_property
     def answers(self) -> list[Answer]:
-        """Everything that comes out, where the caller said first."""
-        names = (self.floats or self.outputs) if self.has_batch else ()
-        return sorted(map(self._answer, names), key=lambda answer: not answer.is_said)
+        """Everything that comes out, floats first, and of these where the caller said."""
+        names = [name for name, o in self.outputs.items() if o.numel() and self.has_batch]
+        names.sort(key=lambda name: (name not in self.floats, name not in self.said_names))
+        return [*map(self._answer, names)]
 
     def moved_by(self, runs: list[Run], name: str, base: Run | None = None) -> Tensor:
         """[runs, *shape]: which numbers of an output each run changed."""
         before = (base or self.base).outputs[name]
-        return changed([run.outputs[name] for run in runs], before)
+        least = 0.1 if self.is_quantised else _FAINT
+        return changed([run.outputs[name] for run in runs], before, least=least)
 
     def _answer(self, name: str) -> Answer:
-        """An output, with its numbers where the caller said, or flat in one of the two orders."""
+        """An output, with its numbers where the caller said, or flat in one of the two orders.
+
+        Beside one that is as the caller said, its batch is any axis of that size. Mixed samples are
+        certain only of floats with more axes, of which the first or the one that was said fits.
+        """
         moved, shape = self.moved_by(self.by_sample, name), self.outputs[name].shape
         if self.later:
             moved |= self.moved_by(self.later, name, self.second)
-        batch, time, is_said = self.given.batch, self.given.time, self._is_said(name)
+        batch, time, place = self.given.batch, self.given.time, self.said.at("batch")
+        is_said, is_certain = name in self.said_names, name in self.floats or not self.floats
         found: list[tuple[Tensor | None, Tensor | None]] = [(None, None)]
         if is_said:
             at = self.said.at("time")
             is_timed = "time" in self.said.names and "time" in self.given.lead and shape[at] == time
             steps = position(shape, at) if is_timed else None
-            found = [(position(shape, self.said.at("batch")), steps)]
+            found = [(position(shape, place), steps)]
             if "time" not in self.said.names and shape[:2] == (batch, batch):
                 found.append((position(shape, 1), None))  # it may be an h_n, or a list
         elif len(shape) > 1 and shape[0] == batch * time:
             row = position(shape, 0)
             found = [(row // time, row % time), (row % batch, row // batch)]
+        elif self.said_names & {*(self.floats or self.outputs)}:
+            axes = [axis for axis, size in enumerate(shape) if size == batch]
+            found = [(position(shape, axis), None) for axis in axes] or found
+            is_odd = len(shape) < 2 or shape == (batch, batch) or not {0, place} & {*axes}
+            is_certain = is_certain and not is_odd
         known = name, is_said, self.given.samples, batch, moved
         answers = [Answer(*known, *pair) for pair in found]
         answer = min(answers, key=lambda one: int(one.foreign.sum()))
+        if answer.mixes and not is_certain:
+            answer = Answer(*known)
         if answer.is_reordered and self._order_is_returned(answer.reached):
             answer.foreign = torch.zeros_like(answer.reached)
         return answer
@@ -268,14 +308,15 @@ class Tables:
         pairs = [(rows, samples), (samples, rows)]
         return any(torch.equal(o[at].cpu(), to) for o in orders for at, to in pairs)
 
-    def _is_said(self, name: str) -> bool:
-        """Whether an output has its axes as the caller said; of a square one, such as attention
+    @cached_property
+    def said_names(self) -> set[str]:
+        """The outputs that have their axes as the caller said; of a square one, such as attention
         weights over the batch, nobody can tell, unless there is no other."""
         place, batch, axes = self.said.at("batch"), self.given.batch, len(self.said.names)
         shapes = {name: tuple(output.shape) for name, output in self.outputs.items()}
         fitting = {one for one in shapes.values() if len(one) >= axes and one[place] == batch}
         unclear = {(batch, batch)} if fitting != {(batch, batch)} else set()
-        return shapes[name] in fitting - unclear
+        return {name for name, shape in shapes.items() if shape in fitting - unclear}
 
     @cached_property
     def answer(self) -> Answer | None:
@@ -291,7 +332,14 @@ class Tables:
     def judged(self) -> list[Answer]:
         """The outputs in which samples keep apart; those without owners, if all reach them."""
         apart, every = [one for one in self.answers if not one.mixes], len(self.given.samples)
-        return [one for one in apart if one.owners is not None or len(one.reaching) == every]
+        kept = [one for one in apart if one.owners is not None or len(one.reaching) == every]
+        return [one for one in kept if one.reaching or one is self.answer]
+
+    @property
+    def unjudged(self) -> list[Answer]:
+        """The other outputs that x reaches, but single numbers."""
+        rest = [one for one in self.answers if one.reaching and one not in self.judged]
+        return [one for one in rest if one.moved[0].numel() > 1]
 
     name = property(lambda self: self.answer.name if self.answer else [*self.floats, ""][0])
     output = property(lambda self: self.called(self.name))
@@ -337,6 +385,12 @@ class Tables:
             return nothing
         return run if len(run.calls) == len(self.base.calls) else nothing
 
+    def cut_all_states(self) -> None:
+        """Ask again, and let nothing be read through a state that was changed by hand."""
+        self._cuts = True
+        for name in ("asked", "sample_reads", "read", "reads_pads", "all_reads"):
+            self.__dict__.pop(name, None)
+
     def reads(self, parts: list[Tensor]) -> list[Read]:
         """What tensors of the asked run read of each walk; nothing where no gradient comes."""
         parts = [part for part in parts if part.requires_grad]
@@ -368,9 +422,11 @@ class Tables:
 
     @cached_property
     def read(self) -> list[int]:
-        """The numbers of the walks of which the answer of every looked-at sample reads."""
-        pairs = enumerate(zip(*self.sample_reads, strict=True))
-        return [number for number, reads in pairs if all(one.is_any for one in reads)]
+        """The last walk that the answer of each looked-at sample reads: one that all read, or one
+        each where a layer is called for each; none where one reads none."""
+        found = [{n for n, one in enumerate(reads) if one.is_any} for reads in self.sample_reads]
+        common = set.intersection(*found) if found else set()
+        return [max(common or some) for some in found] if all(found) else []
 
     def entry_reads(self, walk: Walk) -> list[list[Read]]:
         """What enters a walk for each looked-at sample reads of the walks, [samples][walks]."""
@@ -413,8 +469,11 @@ def _differ(one: Run, other: Run) -> bool:
     return any(a.shape != b.shape or bool(changed([a], b, rounding=0).any()) for a, b in pairs)
 
 
-def changed(after: list[Tensor], before: Tensor, rounding: float = _ROUNDING) -> Tensor:
-    """[runs, *shape]: which numbers of a tensor runs have changed by more than rounding.
+def changed(
+    after: list[Tensor], before: Tensor, rounding: float = _ROUNDING, least: float = _FAINT
+) -> Tensor:
+    """[runs, *shape]: which numbers of a tensor runs have changed by more than rounding, and by
+    more than the least part of the largest change.
 
     A number counts where both are finite, and not where a run has no place for it.
     """
@@ -425,7 +484,7 @@ def changed(after: list[Tensor], before: Tensor, rounding: float = _ROUNDING) ->
         one[both] = (new[both] - before[both]).abs() if is_number else new[both] != before[both]
     by = by.nan_to_num(0, 0, 0)
     tiny = rounding * min(1.0, largest(before.float().abs().nan_to_num(0, 0, 0)))
-    return by > max(_FAINT * largest(by), tiny)
+    return by > max(least * largest(by), tiny)
 
 
 def position(shape: tuple[int, ...], axis: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import prod
 from typing import Any
 
 import torch
@@ -30,7 +31,7 @@ HOW_TO_WRITE = (
 )
 _LONGEST = 200
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\s*\*\s*[A-Za-z_]\w*)*\s*[=:]", re.ASCII)
-_NUMBERS = re.compile(r"\d{1,18}(?:(?:\s*[,x×;]\s*|\s+)\d{1,18})*\s*,?", re.ASCII | re.IGNORECASE)
+_NUMBERS = re.compile(r"\d{1,18}(?:(?:\s*[,x×;*]\s*|\s+)\d{1,18})*\s*,?", re.ASCII | re.IGNORECASE)
 # A keyboard set to Chinese or Japanese writes digits and brackets of full width.
 _HALF_WIDTH = {0xFF01 + k: 0x21 + k for k in range(94)} | {0x3000: " ", 0x3001: ","}
 
@@ -47,8 +48,9 @@ def check_shape(
     not the right shape, so that there is something left to find out for a second guess.
 
     Args:
-        answer: the guess: a tuple, list or torch.Size of whole numbers, or text such as
-            "10, 3, 20", "[10, 3, 20]" or "10 x 3 x 20". None, ... or empty text is no attempt.
+        answer: the guess: a tuple, list, torch.Size or array of whole numbers, or text such as
+            "10, 3, 20", "[10, 3, 20]" or "10 x 3 x 20", where "2*3" is 6. None, ... or empty text
+            is no attempt.
         module: an nn.LSTM or nn.LSTMCell.
         input_shape: the shape of its input, as for `predict_shapes`.
         which: the tensor asked about. For nn.LSTM "output", "h_n", "c_n", "h_0" or "c_0"; for
@@ -140,8 +142,8 @@ def read_answer(answer: Any) -> Sizes | None:
     """Read a guess at a shape.
 
     Args:
-        answer: a tuple, list or torch.Size of whole numbers, or text, where names may stand
-            before the numbers, as in "batch=3, hidden_size=20".
+        answer: a tuple, list, torch.Size or array of whole numbers, or text, where names may stand
+            before the numbers, as in "batch=3, hidden_size=20", and an axis may be a product.
 
     Returns:
         The sizes; None for no attempt: None, ``...`` or empty text, also in place of a size.
@@ -153,12 +155,14 @@ def read_answer(answer: Any) -> Sizes | None:
         return None
     if isinstance(answer, str):
         return _read_text(answer)
-    if isinstance(answer, torch.Tensor):
-        raise ShapeError("You gave the tensor itself; its shape is `.shape`.")
     try:
+        if hasattr(answer, "tolist") and answer.ndim == 1 and "int" in str(answer.dtype):
+            answer = answer.tolist()
         sizes = list(answer) if isinstance(answer, tuple | list) else None
     except Exception:
         sizes = None
+    if sizes is None and isinstance(answer, torch.Tensor):
+        raise ShapeError("You gave the tensor itself; its shape is `.shape`.")
     if sizes is None:
         raise ShapeError(f"A value of type `{type(answer).__name__}` is not a shape.")
     if any(size is ... or size is None for size in sizes):
@@ -174,6 +178,7 @@ def _read_text(text: str) -> Sizes | None:
     numbers = inside.strip("()[]").strip()
     if not inside or numbers in ("...", "…", "?"):
         return None
-    if numbers and not _NUMBERS.fullmatch(numbers):
+    axes = re.findall(r"\d+(?:\s*\*\s*\d+)*", numbers)
+    if numbers and (not _NUMBERS.fullmatch(numbers) or (len(axes) == 1 and "*" in numbers)):
         raise ShapeError("That text is not a shape.")
-    return tuple(int(number) for number in re.findall(r"\d+", numbers))
+    return tuple(prod(map(int, re.findall(r"\d+", axis))) for axis in axes)
