@@ -278,7 +278,8 @@ class Caller:
         code: what the learner wrote; its name stands in reports.
         arrange: how its arguments are handed over.
         numpy: whether it is given NumPy arrays.
-        axes: "rows" for a batch first, "columns" for a batch last, "one" for one sample at a time.
+        axes: "rows" for a batch first, "columns" for a batch last; for one sample at a time "one"
+            without an axis for it, "column" with one that stands last, "list" for Python's lists.
         remarks: what else is worth saying, whatever the verdict.
         named: "h c" or "c h", the order of the arguments that are called so; "" where none are.
         dtype: what the floating point tensors are cast to.
@@ -318,15 +319,19 @@ class Caller:
 
     def _call(self, things: dict[str, Any]) -> Any:
         torch.set_default_dtype(self.dtype)
-        if self.axes != "one":
+        if self.axes in ("rows", "columns"):
             args, kwargs = self.arrange(things)
             return self.code(*args, **kwargs)
-        results = []
+        column, results = self.axes == "column", []
         for k in range(len(things["x"])):
-            sample = {n: t[k] if n in ("x", "h", "c") else t for n, t in things.items()}
+            own = {n: things[n][k] for n in ("x", "h", "c") if n in things}
+            sample = things | ({n: t[:, None] for n, t in own.items()} if column else own)
+            if self.axes == "list":
+                sample = {name: thing.tolist() for name, thing in sample.items()}
             args, kwargs = self.arrange(sample)
-            results.append(self.code(*args, **kwargs))
-        return tree_map(lambda *parts: _stacked(parts), *results)
+            result = self.code(*args, **kwargs)
+            results.append(tree_map(_vector, result, is_leaf=_of_numbers))
+        return tree_map(lambda *parts: _stacked(parts, column), *results)
 
     def in_a_hurry(self) -> bool:
         """Whether the learner's code is so slow that the rest of the check is left out."""
@@ -435,6 +440,8 @@ _AXES = {
     "rows": [],
     "columns": [_COLUMNS],
     "one": ["Your code takes one sample without a batch axis; the check called it for each."],
+    "column": ["Your code takes one sample, a column `[features, 1]`; the check called it for each."],
+    "list": ["Your code takes one sample as a list; PyTorch cannot train what Python computes."],
 }
 
 
@@ -446,9 +453,23 @@ def _tensor(upright: bool, part: Any) -> Any:
     return part.mT if upright and part.dim() == 2 else part
 
 
-def _stacked(parts: tuple[Any, ...]) -> Any:
+def _of_numbers(part: Any) -> bool:
+    """Whether a list holds numbers and nothing else, as a vector in Python's own lists."""
+    return type(part) is list and all(
+        isinstance(one, float) or getattr(one, "shape", None) == () for one in part
+    )
+
+
+def _vector(part: Any) -> Any:
+    return torch.stack([*map(torch.as_tensor, part)]) if _of_numbers(part) and part else part
+
+
+def _stacked(parts: tuple[Any, ...], column: bool) -> Any:
+    """The results for single samples as one for all."""
     tensors = [torch.as_tensor(part) for part in parts if hasattr(part, "__array__")]
     alike = len(tensors) == len(parts) and len({tensor.shape for tensor in tensors}) == 1
+    if alike and column and tensors[0].shape[1:] == (1,):
+        return torch.cat(tensors, 1).mT
     return torch.stack(tensors) if alike else parts[0]
 
 

@@ -163,6 +163,8 @@ def _of(cell: Any, asked: Asked, call: Call) -> Report:
             report = _without_norms(eye, few, tried, report)
         if report is MIXED and modules and _whole(tried, [fit], given):
             return told("whole")
+        if not weights and report.verdict not in ("ok", "raises"):
+            report = told("undrawn")
         if handed and fit != sizes[0]:
             caller.remarks.append(f"It works for hidden_size {fit[1]} only: it is written in it.")
         if report.ok and not caller.numpy and not caller.in_a_hurry():

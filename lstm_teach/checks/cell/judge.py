@@ -154,9 +154,13 @@ def _formed(eye: Eye, few: dict[str, Tensor], form: Form) -> Report:
         return told("layer norm of c") if crosses else unknown(form.off)
     if form.mistake == _OLD_H and _matters(eye, few, "c"):
         return told("exchanged")
-    # o is read as h / tanh(c), which says nothing of o where h is made otherwise.
-    off = {part: "off" for part in form.off if part != "o" or "h" not in form.off}
-    return told(form.mistake, form.seen, off)
+    off = form.off
+    if not isinstance(form.mistake, str):
+        returned = {"i": "i*g", "g": "i*g", "first": "h", "second": "c"}
+        off = tuple(returned.get(part, part) for part in form.mistake.how)
+    report = told(form.mistake, form.seen, dict.fromkeys(off, "off"))
+    also = f"\nIt may as well be this, which looks the same from outside: {form.alike}."
+    return replace(report, message=report.message + also) if form.alike else report
 
 
 def _as_torch(layout: Layout, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> nn.LSTM | None:
@@ -182,8 +186,12 @@ def _unreadable(eye: Eye, few: dict[str, Tensor], lines: Lines) -> Report:
     evidence = {part: "off" if part in off else "right" for part in parts}
     if lines.looks_at_c:
         if not _matters(eye, few, "h"):
-            return told("cell_instead_of_h_in_gates")
-        where = "the old one" if lines.looks_at_c == "c" else "o in particular"
+            said = "the gates look at c, and the h that came in reaches none of them"
+            return told("cell_instead_of_h_in_gates", said)
+        late = lines.looks_at_c == "h"
+        if late and _overwritten(eye, few):
+            return told("late")
+        where = ", o in particular" if late else ""
         return told("full peephole" if _crosses(eye, few) else "peephole", where)
     if lines.hard:
         return told("hard_sigmoid", "the sigmoid is made of straight lines", evidence)
@@ -196,6 +204,17 @@ def _matters(eye: Eye, few: dict[str, Tensor], name: str) -> bool:
     """Whether x, h or c changes what comes back."""
     both = [eye.step(**{**few, name: sign * few[name]}) for sign in (1, -1)]
     return not all(eye.same(one, other) for one, other in zip(*both, strict=True))
+
+
+def _overwritten(eye: Eye, few: dict[str, Tensor]) -> bool:
+    """Whether the old h reaches the new one through the new c alone."""
+    other = {**few, "h": -few["h"]}
+    write, kept = (
+        eye.step(**{**other, "c": torch.full_like(few["c"], value)})[1] for value in (0, 1)
+    )
+    h, c = eye.step(**few)
+    same_c = {**other, "c": (c - write) / (kept - write)}
+    return eye.same(eye.step(**same_c)[0], h, 1e3)
 
 
 def _crosses(eye: Eye, few: dict[str, Tensor]) -> bool:

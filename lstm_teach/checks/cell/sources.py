@@ -312,11 +312,13 @@ def wrong_biases(layout: Layout) -> Finding | None:
     for name, fed in layout.biases.items():
         if not _BIAS.search(name) or any(source.at is None for source in fed.values()):
             continue
+        one_gate = layout.eye.weights[name].numel() == layout.eye.sizes[1]
         if len({source.place for source in fed.values()}) < len(fed):
-            return "wrong_bias_slice", f"one part of `{name}` feeds {the_gates(''.join(fed))}"
+            what = f"`{name}`" if one_gate else f"one part of `{name}`"
+            kind = "one bias" if one_gate else "wrong_bias_slice"
+            return kind, f"{what} feeds {the_gates(''.join(fed))}"
         layer = f"{name.rpartition('.')[0]}."
         beside = layer == "." or any(other.startswith(layer) for other in used)
-        one_gate = layout.eye.weights[name].numel() == layout.eye.sizes[1]
         without = "".join(gate for gate in GATES if gate not in fed)
         if without and (not one_gate if fed else beside):
             counted.setdefault((without, "left out"), []).append(name)
