@@ -6,6 +6,7 @@
     owned(code, call)            {name: tensor}: parameters, plain tensors and NumPy arrays, also in
                                  dicts, lists, closures; each shares its memory with the code
     redraw(weights, sizes, 5)    other values for them, in place
+    with_weights(code, (5, 4))   a function that is handed its weights, with weights
     likely_sizes(code, None, 4)  (input_size, hidden_size) worth a try
     callers(code, call, ["x h c", "x state"])   every way to call it, the likeliest first
 
@@ -62,6 +63,11 @@ BEGINS = {
     "x": r"x|inp|i$",
     "h": r"h|a$|a_?(prev|t)|short|(prev|old|last)_?[ha]",
     "c": r"c($|_|\d|ell|prev|old|last|[txyn]\d*$)|long|(prev|old|last)_?c",
+}
+_WEIGHT = {
+    "b": re.compile(r"b(ias)?(_|$|ih|hh|[xh])", re.IGNORECASE),
+    "x": re.compile(r"(w|weight|kernel)s?_?(x|ih|xh|i2h|in|x2h|i)$|kernel$", re.IGNORECASE),
+    "h": re.compile(r"(w|weight|u|kernel)s?_?(h|hh|h2h|hr|rec)$|u$|recurrent", re.IGNORECASE),
 }
 _BY_NAME = "Your code takes its arguments in an order of its own; the check went by their names."
 _IN_NUMPY = "It was run on NumPy arrays; PyTorch cannot train what NumPy computes."
@@ -125,6 +131,31 @@ def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
         f"`{signature}`. Give the check an instance: `{name}(...)`.",
         headline=f"`{name}` wants other arguments than its two sizes",
     )
+
+
+def with_weights(function: Any, sizes: Sizes) -> Iterator[Callable[..., Any]]:
+    """A function that is handed its weights, with weights: in PyTorch's layout, or turned."""
+    signature = signature_of(function)
+    names = [*signature.parameters][1:] if isinstance(function, types.FunctionType) else []
+    part_of = {n: part for n in names for part, like in _WEIGHT.items() if like.match(n)}
+    if not {"x", "h"} <= {*part_of.values()}:
+        return
+    others = [p for p in signature.parameters.values() if p.name not in part_of]
+    kept = signature.replace(parameters=others)
+
+    def handed(*args: Any, **kwargs: Any) -> Any:
+        weights = {name: kwargs.pop(name) for name in part_of}
+        return function(**kept.bind(*args, **kwargs).arguments, **weights)
+
+    shapes = {"x": (4 * sizes[1], sizes[0]), "h": (4 * sizes[1], sizes[1]), "b": (4 * sizes[1],)}
+    likely = bool({"np", "numpy"} & {*function.__code__.co_names})  # then they are turned, mostly
+    for numpy, turned in product((likely, not likely), (likely, not likely)):
+        tensors = {
+            n: torch.ones(shapes[part][:: 1 - 2 * turned]).double() for n, part in part_of.items()
+        }
+        run = partial(handed, **{n: t.numpy() if numpy else t for n, t in tensors.items()})
+        run.__signature__ = kept  # type: ignore[attr-defined]
+        yield run
 
 
 @contextmanager
@@ -207,7 +238,8 @@ def _inside(value: Any, name: str, seen: set[int], depth: int) -> Iterator[tuple
     elif isinstance(value, types.MethodType):
         inner = {"": value.__self__}
     elif isinstance(value, partial):
-        inner = {**dict(enumerate(value.args)), **value.keywords, "": value.func}
+        names = signature_of(value.func).parameters
+        inner = {**dict(zip(names, value.args, strict=False)), **value.keywords, "": value.func}
     elif isinstance(value, types.FunctionType):
         used = inspect.getclosurevars(value)
         inner = {**used.globals, **used.nonlocals}
@@ -240,15 +272,16 @@ def redraw(weights: Mapping[str, Tensor], sizes: Sizes, seed: int = 5) -> None:
 
 
 def likely_sizes(
-    code: Any, input_size: int | None = None, hidden_size: int | None = None
+    code: Any, input_size: int | None = None, hidden_size: int | None = None, call: Any = None
 ) -> Iterator[Sizes]:
     """Pairs (input_size, hidden_size) worth a try: as told, by attributes, from the weights."""
     told = input_size or attribute(code, _INPUT), hidden_size or attribute(code, _HIDDEN)
-    shapes = [tuple(tensor.shape) for tensor in owned(code).values()]
+    shapes = [tuple(tensor.shape) for tensor in owned(code, call).values()]
     wide = sorted({d for shape in shapes for d in shape if d > 0}, reverse=True)
     quarters = sorted(d // 4 for d in wide if d % 4 == 0)
     square = [shape[0] for shape in shapes if len(shape) == 2 and shape[0] == shape[1]]
     hidden = [*square, *(d for d in quarters if d in wide), *quarters, *wide, 4]
+    hidden.sort(key=lambda size: size == 1)  # which fits many a shape by broadcasting
     tried: dict[Sizes, None] = {}
     for x_told, h_told in (told, (input_size, hidden_size)) if not all(told) else (told,):
         for h in [h_told] if h_told else list(dict.fromkeys(hidden))[:12]:
@@ -381,12 +414,7 @@ def _ways(
     single = [name for name, kind in kinds.items() if not kind.startswith("VAR")]
     needed = {name for name in single if signature.parameters[name].default is inspect._empty}
     star = next((name for name, kind in kinds.items() if kind.startswith("VAR")), "")
-    own = {
-        name: parameter
-        for parameter in single[2::-1]
-        for name, begins in BEGINS.items()
-        if re.match(begins, parameter, re.IGNORECASE)
-    }
+    own = _by_name(single)
     known = [form.split() for form in forms]
     own |= {name: name for names in known for name in names if name in single}
     if not {"h", "c"} <= own.keys():  # one of them alone may be the pair
@@ -425,6 +453,25 @@ def _ways(
                 yield arranged(placed, left, state), [*filter(None, [said]), *by_name], named
 
 
+def _by_name(parameters: list[str]) -> dict[str, str]:
+    """Which of the first three begin as x, h and c do."""
+    return {
+        name: parameter
+        for parameter in parameters[2::-1]
+        for name, begins in BEGINS.items()
+        if re.match(begins, parameter, re.IGNORECASE)
+    }
+
+
+def likely_call(signature: inspect.Signature) -> str:
+    """How to call code with these parameters, such as `net(x, h, c, parameters)`."""
+    names = [n for n, p in signature.parameters.items() if p.default is p.empty]
+    own = {parameter: name for name, parameter in _by_name(names).items()}
+    if not {"h", "c"} <= {*own.values()}:
+        own = dict(zip(names, ("x", "(h, c)"), strict=False))
+    return f"net({', '.join(own.get(name, name) for name in names)})"
+
+
 def _joined(h: Any, c: Any) -> Any:
     """h and c as one tensor, or as one array."""
     both = torch.cat([torch.as_tensor(h), torch.as_tensor(c)], -1)
@@ -440,7 +487,9 @@ _AXES = {
     "rows": [],
     "columns": [_COLUMNS],
     "one": ["Your code takes one sample without a batch axis; the check called it for each."],
-    "column": ["Your code takes one sample, a column `[features, 1]`; the check called it for each."],
+    "column": [
+        "Your code takes one sample, a column `[features, 1]`; the check called it for each."
+    ],
     "list": ["Your code takes one sample as a list; PyTorch cannot train what Python computes."],
 }
 

@@ -17,6 +17,7 @@ from lstm_teach.checks.bringing import (
     BUDGET,
     Sizes,
     callers,
+    likely_call,
     likely_sizes,
     listed,
     make,
@@ -26,6 +27,7 @@ from lstm_teach.checks.bringing import (
     signature_of,
     to_try,
     unwrapped,
+    with_weights,
 )
 from lstm_teach.checks.cell.equations import GIVEN, draw
 from lstm_teach.checks.cell.judge import MIXED, agrees, judge
@@ -141,7 +143,7 @@ def _of(cell: Any, asked: Asked, call: Call) -> Report:
                 redraw(owned(tried, call), sizes)
             return draw(1, 3, *sizes, weights=handed)
 
-        sizes = [*likely_sizes(cell, *asked)]
+        sizes = [*likely_sizes(cell, *asked, call)]
         if handed:
             sizes = [(asked[0] or _TRIED[0], asked[1] or _TRIED[1])]
             sizes += [] if any(asked) else _written_sizes(cell)
@@ -232,7 +234,8 @@ def _find(
     failed: list[tuple[int, Report]] = []
     start = time.perf_counter()
     for way, dtype in product(ways, (torch.float64, torch.float32)):
-        for one in sizes[: None if way is ways[0] else 6]:
+        some = 24 if isinstance(way.code, partial) else 6
+        for one in sizes[: None if way is ways[0] else some]:
             slip = any(WITHOUT_DIM in report.message for _, report in failed)
             late = time.perf_counter() - start > 2 * BUDGET
             if late or (slip and handed and way.axes != "rows"):
@@ -293,8 +296,12 @@ def _why_not(
         return told("whole")
     if failed is None:
         function = cell.forward if isinstance(cell, nn.Module) else cell
-        parameters = signature_of(function).parameters if callable(function) else ()
-        return told("other arguments", listed(f"`{p}`" for p in parameters) or "nothing")
+        signature = signature_of(function if callable(function) else lambda: None)
+        takes = listed(f"`{p}`" for p in signature.parameters) or "nothing"
+        its_own = _with_its_weights(cell, sizes[0])
+        if its_own is not None:
+            return its_own
+        return told("other arguments", takes, line=likely_call(signature))
     told_how = isinstance(ways[0].code, partial)
     if _over(failed) or (not handed and (told_how or WITHOUT_DIM in failed.message)):
         return failed
@@ -307,6 +314,19 @@ def _why_not(
     if " input to conv" in failed.message:
         return told("other axes", "x with the axes of a convolution")
     return failed if len(sizes) < 3 else told("no sizes", failed.message)
+
+
+def _with_its_weights(cell: Any, sizes: Sizes) -> Report | None:
+    """The report on a function that is handed weights in a layout of its own, as (Wx, Wh, b)."""
+    for handed in with_weights(cell, sizes):
+        report = _of(handed, sizes, None)
+        if _over(report):
+            order = report.evidence.get("gate order", "i f g o")
+            if order != "i f g o" and "w_ih" in signature_of(cell).parameters:
+                said = ", ".join(order.split())
+                return told("gate_order", f"your code takes the four blocks of rows as {said}")
+            return replace(report, lstm=None)
+    return None
 
 
 def _cases(handed: bool, h: int, widths: list[int]) -> Iterator[tuple[str, str, Case]]:
@@ -383,6 +403,8 @@ def _untrainable(eye: Eye, tried: Any, few: dict[str, Tensor]) -> str:
             )
             return told("plain_tensors", which).message
         leaves = {name: p for name, p in owner.named_parameters() if p.requires_grad}
+    elif isinstance(owner, FunctionType | partial):
+        return ""
     else:
         return told("plain_object", type(owner).__name__).message
 

@@ -156,10 +156,11 @@ def _formed(eye: Eye, few: dict[str, Tensor], form: Form) -> Report:
         return told("exchanged")
     off = form.off
     if not isinstance(form.mistake, str):
-        returned = {"i": "i*g", "g": "i*g", "first": "h", "second": "c"}
-        off = tuple(returned.get(part, part) for part in form.mistake.how)
+        made = {"i": "i*g", "g": "i*g", "first": "h", "second": "c"}
+        changed = form.mistake.how if form.mistake.verdict != "variant" else ()
+        off = tuple(made.get(part, part) for part in changed)
     report = told(form.mistake, form.seen, dict.fromkeys(off, "off"))
-    also = f"\nIt may as well be this, which looks the same from outside: {form.alike}."
+    also = f"\nFrom outside this looks the same: {form.alike}."
     return replace(report, message=report.message + also) if form.alike else report
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import copy
-import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import islice, product
-from types import FunctionType
 from typing import Any
 
 import torch
@@ -24,6 +22,7 @@ from lstm_teach.checks.bringing import (
     signature_of,
     to_try,
     unwrapped,
+    with_weights,
 )
 from lstm_teach.checks.cell import check_cell
 from lstm_teach.checks.cell.equations import GATES
@@ -37,11 +36,6 @@ from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
 
 _TRIED: Sizes = 7, 3
-_WEIGHT = {
-    "b": re.compile(r"b(ias)?(_|$|ih|hh|[xh])", re.IGNORECASE),
-    "x": re.compile(r"(w|weight|kernel)s?_?(x|ih|xh|i2h|in|x2h|i)$|kernel$", re.IGNORECASE),
-    "h": re.compile(r"(w|weight|u|kernel)s?_?(h|hh|h2h|hr|rec)$|u$|recurrent", re.IGNORECASE),
-}
 _MOST_WEIGHTS = 2_000_000
 
 
@@ -92,7 +86,7 @@ def check_lstm(
     weights = sum(weight.numel() for weight in owned(*filter(None, (code, call))).values())
     if weights > _MOST_WEIGHTS:
         return _too_large(code, weights, call, backward)
-    for handed in [] if call else _with_weights(code, sizes):
+    for handed in [] if call else with_weights(code, sizes):
         report = _Check(handed, sizes, None, backward, handed=True).report()
         if report.verdict not in ("raises", "cannot_check"):
             return report
@@ -121,30 +115,6 @@ def _too_large(code: Any, weights: int, call: Any, backward: Any) -> Report:
         return told("too_large", count=count)
     small = told("small", count=count, name=cls.__name__, sizes=str(_TRIED)).message
     return replace(report, message=f"{report.message}\n{small}", lstm=None)
-
-
-def _with_weights(function: Any, sizes: Sizes) -> Iterator[Callable[..., Any]]:
-    """A function that is handed its weights, with weights: in PyTorch's layout, or turned."""
-    signature = signature_of(function)
-    names = [*signature.parameters][1:] if isinstance(function, FunctionType) else []
-    part_of = {n: part for n in names for part, like in _WEIGHT.items() if like.match(n)}
-    if not {"x", "h"} <= {*part_of.values()}:
-        return
-    others = [p for p in signature.parameters.values() if p.name not in part_of]
-    kept = signature.replace(parameters=others)
-
-    def handed(*args: Any, weights: Any, **kwargs: Any) -> Any:
-        return function(**kept.bind(*args, **kwargs).arguments, **weights)
-
-    shapes = {"x": (4 * sizes[1], sizes[0]), "h": (4 * sizes[1], sizes[1]), "b": (4 * sizes[1],)}
-    likely = bool({"np", "numpy"} & {*function.__code__.co_names})  # then they are turned, mostly
-    for numpy, turned in product((likely, not likely), (likely, not likely)):
-        tensors = {
-            n: torch.ones(shapes[part][:: 1 - 2 * turned]).double() for n, part in part_of.items()
-        }
-        run = partial(handed, weights={n: t.numpy() if numpy else t for n, t in tensors.items()})
-        run.__signature__ = kept  # type: ignore[attr-defined]
-        yield run
 
 
 class _Check(Reading):
