@@ -117,6 +117,7 @@ def test_wrong_arguments_are_told_with_the_line_to_write():
 
     report = check_cell(with_parameters)
     assert report.verdict == "cannot_check"
+    assert "call=lambda net, x, h, c: net(x, h, c, parameters)" in report.message
     assert "call=lambda net, x, h, c, w_ih, w_hh, b_ih, b_hh:" in report.message
     assert check_cell(
         with_parameters,

@@ -281,7 +281,6 @@ def likely_sizes(
     quarters = sorted(d // 4 for d in wide if d % 4 == 0)
     square = [shape[0] for shape in shapes if len(shape) == 2 and shape[0] == shape[1]]
     hidden = [*square, *(d for d in quarters if d in wide), *quarters, *wide, 4]
-    hidden.sort(key=lambda size: size == 1)  # which fits many a shape by broadcasting
     tried: dict[Sizes, None] = {}
     for x_told, h_told in (told, (input_size, hidden_size)) if not all(told) else (told,):
         for h in [h_told] if h_told else list(dict.fromkeys(hidden))[:12]:

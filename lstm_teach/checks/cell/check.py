@@ -232,6 +232,7 @@ def _find(
 ) -> tuple[Step, Sizes] | Report | None:
     """The first way and sizes with which the code gives h and c; or what its failures tell."""
     failed: list[tuple[int, Report]] = []
+    unchanged: tuple[Step, Sizes] | None = None
     start = time.perf_counter()
     for way, dtype in product(ways, (torch.float64, torch.float32)):
         some = 24 if isinstance(way.code, partial) else 6
@@ -241,9 +242,13 @@ def _find(
             if late or (slip and handed and way.axes != "rows"):
                 break
             way.dtype = dtype
-            found = way(**given(one, dtype))
+            drawn = given(one, dtype)
+            found = way(**drawn)
             if not isinstance(found, Report):
-                return way, one
+                if not agrees(found, (drawn["h"], drawn["c"])):
+                    return way, one
+                unchanged = unchanged or (way, one)  # the old state, as a cache may keep it
+                continue
             # What ran, but gave no h and c, tells most; then a slip.
             rank = 2 - (WITHOUT_DIM in found.message)
             if found.verdict == "unrecognised":
@@ -251,6 +256,8 @@ def _find(
             elif _over(found):
                 return found
             failed.append((rank, found))
+    if unchanged:
+        return unchanged
     return min(failed, key=lambda one: one[0])[1] if failed else None
 
 

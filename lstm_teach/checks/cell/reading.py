@@ -17,6 +17,7 @@ from torch import Tensor
 
 from lstm_teach.checks.bringing import Sizes, normals, redraw
 from lstm_teach.checks.cell.equations import GATES, OLD_C, OLD_H, settled
+from lstm_teach.checks.cell.mistakes import told
 from lstm_teach.checks.cell.step import Step
 from lstm_teach.checks.report import Report
 
@@ -113,7 +114,7 @@ class Eye:
         """
         found = self.caller.pair(x=x, h=h, c=c, **self.handed)
         if isinstance(found, Report):
-            raise Failed(found)
+            raise Failed(told("far", found.message) if found.verdict == "raises" else found)
         return found[0].double(), found[1].double()
 
     def far_rows(self, scale: float) -> Tensor:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import math
+
 import numpy as np
 import torch
 from torch import nn
@@ -72,6 +75,123 @@ def its_bound_method():
 
 
 right(NumPyCell)
+
+
+@right
+class OneColumn(NumPyCell):
+    """One sample, and it insists on that."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.input_size = input_size
+
+    def step(self, xt, a_prev, c_prev):
+        assert xt.shape == (self.input_size, 1)
+        return super().step(xt, a_prev, c_prev)
+
+
+@example("stale_c", says="a column")
+class OneColumnWithAStaleC(OneColumn):
+    def step(self, xt, a_prev, c_prev):
+        _, c, cache = super().step(xt, a_prev, c_prev)
+        return cache[-1] * np.tanh(c_prev), c, cache
+
+
+class Lists:
+    """One sample as lists, which `+` joins; loops, and no library but for the weights."""
+
+    def __init__(self, input_size, hidden_size, kept=np.array):
+        shape = 4, hidden_size, input_size + hidden_size + 1
+        self.input_size, self.weights = input_size, kept(RANDOM.standard_normal(shape))
+
+    def __call__(self, x, h, c):
+        joined, new_h, new_c = x + h + [1.0], [], []
+        for old, *rows in zip(c, *self.weights, strict=True):
+            i, f, g, o = (sum(w * v for w, v in zip(row, joined, strict=True)) for row in rows)
+            new_c.append(self.new_c(sigmoid(i), sigmoid(f), math.tanh(g), old))
+            new_h.append(sigmoid(o) * math.tanh(new_c[-1]))
+        return new_h, new_c
+
+    def new_c(self, i, f, g, old):
+        return f * old + i * g
+
+
+example("ok", 3, 2, says="as a list")(Lists)
+
+
+@example("no_forget_gate", 3, 2)
+class ListsThatNeverForget(Lists):
+    def new_c(self, i, f, g, old):
+        return old + i * g
+
+
+@made("cannot_check", 3, 2, says="its weights could not be found")
+def weights_in_lists():
+    return ListsThatNeverForget(3, 2, kept=np.ndarray.tolist)
+
+
+@made("cannot_check", says="where numbers are large")
+def a_sigmoid_that_overflows():
+    """Right where it is used, as one with `math.exp`, which raises an error at 710."""
+    net = TwoLinears(5, 4)
+
+    def step(x, h, c):
+        assert x.abs().max() < 20
+        return net(x, (h, c))
+
+    return step
+
+
+@right
+def of_a_course(x, prev_h, prev_c, Wx, Wh, b):
+    """Its weights are columns, with one bias and an order of their own."""
+    i, f, o, g = np.split(x @ Wx + prev_h @ Wh + b, 4, axis=1)
+    next_c = sigmoid(f) * prev_c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(next_c), next_c, (i, f, o, g)
+
+
+@example("missing_bias", says="`b` is left out")
+def of_a_course_without_its_bias(x, prev_h, prev_c, Wx, Wh, b):
+    return of_a_course(x, prev_h, prev_c, Wx, Wh, 0 * b)
+
+
+@example("missing_tanh_c")
+def of_a_course_without_a_tanh(x, prev_h, prev_c, Wx, Wh, b):
+    _, c, (_, _, o, _) = of_a_course(x, prev_h, prev_c, Wx, Wh, b)
+    return sigmoid(o) * c, c
+
+
+@example("gate_order")
+def one_bias_and_an_order_of_its_own(x, h, c, w_ih, w_hh, b):
+    i, f, o, g = (x @ w_ih.T + h @ w_hh.T + b).chunk(4, 1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+@right
+def one_bias(x, state, w_ih, w_hh, b):
+    return chunked(x, *state, w_ih, w_hh, b, 0 * b)
+
+
+@made("ok")
+def a_function_with_some_arguments_set():
+    return functools.partial(lambda weights, x, h, c: weights.step(x, h, c), NumPyCell(5, 4))
+
+
+@example("unrecognised", says="not from the h that came in")
+class HIsOverwrittenBeforeO(NumPyCell):
+    def step(self, xt, a_prev, c_prev):
+        _, c, _ = super().step(xt, a_prev, c_prev)
+        a = np.tanh(c)
+        z = self.parameters["Wo"] @ np.concatenate([a, xt]) + self.parameters["bo"]
+        return sigmoid(z) * a, c
+
+
+@example("wrong_bias_slice", says="one array")
+class OneArrayForFourBiases(NumPyCell):
+    def __init__(self, n_x, n_a):
+        super().__init__(n_x, n_a)
+        self.parameters |= dict.fromkeys(("bf", "bi", "bc", "bo"), np.zeros((n_a, 1)))
 
 
 @example("stale_c")

@@ -245,6 +245,21 @@ class OnlySquare(nn.Module):
         return o.sigmoid() * c.tanh(), c
 
 
+@example("double_activation", says="i * g goes through another tanh")
+class TanhTwiceOfG(Cell):
+    def forward(self, x, state):
+        i, f, g, o = self.gates(x, state[0])
+        c = f * state[1] + i * g.tanh()
+        return o * c.tanh(), c
+
+
+@example("stale_c", says="Measured: c = off")
+class ReturnsTheOldC(Cell):
+    def forward(self, x, state):
+        i, f, g, o = self.gates(x, state[0])
+        return o * (f * state[1] + i * g).tanh(), state[1]
+
+
 @example("squeeze_batch_of_one")
 def squeezes(x, h, c, w_ih, w_hh, b_ih, b_hh):
     i, f, g, o = activated(x, h, w_ih, w_hh, b_ih, b_hh)
