@@ -208,7 +208,7 @@ class NoOutputGate(Another):
         return c.tanh(), c
 
 
-@example("variant", says="coupled gates")
+@example("variant", says="`1 - f` stands for i")
 class CoupledTheOtherWay(Another):
     def forward(self, x, state):
         _, f, g, o = self.gates(x, state[0])
