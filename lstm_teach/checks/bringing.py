@@ -351,19 +351,16 @@ class Caller:
 
     def _call(self, things: dict[str, Any]) -> Any:
         torch.set_default_dtype(self.dtype)
-        if self.axes in ("rows", "columns"):
+        if self.axes not in _ALONE:
             args, kwargs = self.arrange(things)
             return self.code(*args, **kwargs)
-        column, results = self.axes == "column", []
+        lay, results = _ALONE[self.axes], []
         for k in range(len(things["x"])):
-            own = {n: things[n][k] for n in ("x", "h", "c") if n in things}
-            sample = things | ({n: t[:, None] for n, t in own.items()} if column else own)
-            if self.axes == "list":
-                sample = {name: thing.tolist() for name, thing in sample.items()}
+            sample = {n: lay(t[k]) if n in ("x", "h", "c") else t for n, t in things.items()}
             args, kwargs = self.arrange(sample)
             result = self.code(*args, **kwargs)
             results.append(tree_map(_vector, result, is_leaf=_of_numbers))
-        return tree_map(lambda *parts: _stacked(parts, column), *results)
+        return tree_map(lambda *parts: _stacked(parts, self.axes == "column"), *results)
 
     def in_a_hurry(self) -> bool:
         """Whether the learner's code is so slow that the rest of the check is left out."""
@@ -480,6 +477,11 @@ def _joined(h: Any, c: Any) -> Any:
 _STATES: dict[str, Callable[[Any, Any], Any]] = {
     "": lambda h, c: (h, c),
     "Your code has the state as one tensor, h and c side by side.": _joined,
+}
+_ALONE: dict[str, Callable[[Any], Any]] = {
+    "one": lambda sample: sample,
+    "column": lambda sample: sample[:, None],
+    "list": lambda sample: sample.tolist(),
 }
 _COLUMNS = "Your code has the samples as columns, `[features, batch]`; PyTorch has them as rows."
 _AXES = {

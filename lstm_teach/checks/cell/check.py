@@ -21,6 +21,7 @@ from lstm_teach.checks.bringing import (
     likely_sizes,
     listed,
     make,
+    needed,
     on_the_cpu,
     owned,
     redraw,
@@ -65,9 +66,10 @@ def check_cell(
 
     Args:
         cell: a function (x, h, c, w_ih, w_hh, b_ih, b_hh) -> (h, c), x ``[batch, input_size]``,
-            h and c ``[batch, hidden_size]``, the weights in PyTorch's layout; or an nn.Module,
-            instance or class(input_size, hidden_size), with forward(x, (h, c)) -> (h, c). Plain
-            objects, bound methods and NumPy serve too.
+            h and c ``[batch, hidden_size]``, the weights in PyTorch's layout; one (x, h, c, Wx, Wh,
+            b) may lay them out in its own way. Or an nn.Module, instance or class(input_size,
+            hidden_size), with forward(x, (h, c)) -> (h, c). Plain objects, bound methods and NumPy
+            serve too.
         input_size: for an instance that does not tell it by an attribute of this name, and for
             code that works for one size only.
         hidden_size: likewise.
@@ -165,8 +167,6 @@ def _of(cell: Any, asked: Asked, call: Call) -> Report:
             report = _without_norms(eye, few, tried, report)
         if report is MIXED and modules and _whole(tried, [fit], given):
             return told("whole")
-        if not weights and report.verdict not in ("ok", "raises"):
-            report = told("undrawn")
         if handed and fit != sizes[0]:
             caller.remarks.append(f"It works for hidden_size {fit[1]} only: it is written in it.")
         if report.ok and not caller.numpy and not caller.in_a_hurry():
@@ -200,8 +200,7 @@ def _takes_weights(cell: Any, call: Call) -> bool:
     if call:
         return len(signature_of(call).parameters) > 6
     if isinstance(cell, nn.Module):
-        parameters = signature_of(cell.forward).parameters.values()
-        return sum(p.default is p.empty and p.kind is not p.VAR_KEYWORD for p in parameters) >= 7
+        return needed(cell) >= 7
     return callable(cell) and any(callers(cell, None, _HANDED))
 
 

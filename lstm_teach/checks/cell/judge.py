@@ -149,6 +149,8 @@ def _of_module(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> R
 
 def _formed(eye: Eye, few: dict[str, Tensor], form: Form) -> Report:
     """The report on a cell that has not an LSTM's form."""
+    if not eye.weights:  # few rows of a table are seen then
+        return told("undrawn")
     if form.mistake is None:
         crosses = {"o", "h"} >= {*form.off} and _crosses(eye, few)
         return told("layer norm of c") if crosses else unknown(form.off)
