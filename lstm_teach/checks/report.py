@@ -81,8 +81,8 @@ class Report:
         if self.lstm is None:
             raise ValueError(
                 translated(
-                    f"There is no nn.LSTM that computes the same: the verdict is {self.verdict!r}. "
-                    "Only check_lstm and check_cell read off weights, of what is right."
+                    f"No nn.LSTM was made: the verdict is {self.verdict!r}. check_lstm and "
+                    "check_cell make one where the code is right and its weights were read off."
                 )
             )
         return self.lstm

@@ -50,16 +50,23 @@ class TookTooLong(BaseException):
 
 
 def run_in_time(
-    function: Callable[..., Any], *args: Any, seconds: float | None = None, **kwargs: Any
+    function: Callable[..., Any],
+    *args: Any,
+    seconds: float | None = None,
+    made_up: bool = True,
+    **kwargs: Any,
 ) -> Any:
     """Do as `run_learner` does, and stop an endless loop after `seconds`, or else `LONGEST`.
+
+    The arguments are `made_up` by the check, if not told otherwise. Code that refuses those by a
+    line of its own, such as an `assert`, may be right: that is "cannot_check", not "raises".
 
     It can be stopped in the main thread of a system that has SIGALRM, and where nobody else has
     set that alarm; anywhere else the call goes on until it ends.
     """
     in_main = threading.current_thread() is threading.main_thread()
     if not in_main or not hasattr(signal, "setitimer") or signal.getitimer(signal.ITIMER_REAL)[0]:
-        return run_learner(function, *args, **kwargs)
+        return run_learner(function, *args, made_up=made_up, **kwargs)
 
     longest = seconds or LONGEST
 
@@ -71,7 +78,7 @@ def run_in_time(
         try:
             # It rings again and again, since a bare `except:` in the loop may eat it.
             signal.setitimer(signal.ITIMER_REAL, longest, _AGAIN)
-            return run_learner(function, *args, **kwargs)
+            return run_learner(function, *args, made_up=made_up, **kwargs)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
     except TookTooLong as error:
@@ -81,7 +88,9 @@ def run_in_time(
         signal.signal(signal.SIGALRM, before)
 
 
-def run_learner(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def run_learner(
+    function: Callable[..., Any], *args: Any, made_up: bool = False, **kwargs: Any
+) -> Any:
     """Call what a learner wrote, a function, a class or a module; an exception becomes a report.
 
     Returns:
@@ -92,7 +101,7 @@ def run_learner(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     try:
         result = function(*args, **kwargs)
     except (Exception, SystemExit) as error:
-        return _report_on(error, function)
+        return _report_on(error, function, made_up)
     if _is_blank(result):
         still = "it is still the stub. Write its body"
         if result is None:
@@ -197,7 +206,7 @@ def _learners_frame(error: BaseException) -> tuple[FrameType, int] | None:
     return own[-1] if own else None
 
 
-def _report_on(error: BaseException, function: Callable[..., Any]) -> Report:
+def _report_on(error: BaseException, function: Callable[..., Any], made_up: bool = False) -> Report:
     text = _quoted(error)
     if isinstance(error, TookTooLong):
         text = f"`Endless, or too slow: {error}`"
@@ -210,7 +219,8 @@ def _report_on(error: BaseException, function: Callable[..., Any]) -> Report:
         )
     place = place_of(*own)
     *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
-    if isinstance(error, NotImplementedError) and innermost is own[0]:
+    by_itself = innermost is own[0]
+    if isinstance(error, NotImplementedError) and by_itself:
         return Report(
             "not_attempted",
             f"{_name(function, 'Your')} raises `NotImplementedError`: it is still the stub. "
@@ -222,8 +232,16 @@ def _report_on(error: BaseException, function: Callable[..., Any]) -> Report:
             "not_attempted",
             f"There is still a `...` to fill in. Your code meets it at {where}.\nIt says: {text}",
         )
-    lines = [text, f"This comes from {where}.", helped(place)]
-    return Report("raises", "\n".join(filter(None, lines)))
+    lines = [text, f"This comes from {where}."]
+    if made_up and by_itself and place and place.refuses(error):
+        lines.append(
+            "The check made its input up, so this may be no mistake. Where your code takes "
+            "something else, say how to call it: `call=`."
+        )
+        headline = "your code refuses what the check hands over"
+        return Report("cannot_check", "\n".join(lines), headline=headline)
+    lines += filter(None, [helped(place)])
+    return Report("raises", "\n".join(lines))
 
 
 def _quoted(error: BaseException) -> str:

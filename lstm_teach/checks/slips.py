@@ -34,11 +34,13 @@ class Place:
     """The line that failed.
 
     Attributes:
+        statements: what begins in that line, or else the innermost statement around it.
         nodes: the syntax of that line, without the block that it opens.
         function: the syntax of the function around it, or of the whole file.
         frame: where its values are.
     """
 
+    statements: tuple[ast.stmt, ...]
     nodes: tuple[ast.AST, ...]
     function: ast.AST
     frame: FrameType
@@ -61,10 +63,22 @@ class Place:
             return _NOTHING
         return _NOTHING
 
+    def handed(self) -> list[Any]:
+        """What the arguments of the function are now."""
+        own = self.function.args.args if isinstance(self.function, ast.FunctionDef) else []
+        return [self.frame.f_locals.get(each.arg) for each in own]
+
     def shape(self, node: ast.AST) -> tuple[int, ...]:
         """The shape of a tensor or an array; () for anything else."""
         shape = getattr(self.value(node), "shape", ())
         return tuple(shape) if isinstance(shape, tuple) else ()
+
+    def refuses(self, error: BaseException) -> bool:
+        """Whether this error of the line's own turns down what came in: an `assert`, a `raise`, or
+        a shape that is taken apart into so many names."""
+        checks = any(isinstance(one, ast.Assert | ast.Raise) for one in self.statements)
+        taken = isinstance(error, ValueError) and any(map(_takes_a_shape_apart, self.statements))
+        return checks or taken
 
     def blank(self) -> bool:
         """Whether the line trips over a `...` that is still to be filled in, here or in a stub."""
@@ -77,6 +91,13 @@ class Place:
             for part in ast.walk(node.slice)
         }
         return any(self.value(node) is ... for node in self.nodes if id(node) not in slices)
+
+
+def _takes_a_shape_apart(statement: ast.stmt) -> bool:
+    if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Tuple):
+        return False
+    shape = statement.value.func if isinstance(statement.value, ast.Call) else statement.value
+    return isinstance(shape, ast.Attribute) and shape.attr in ("shape", "size")
 
 
 def _is_stub(function: Any) -> bool:
@@ -110,10 +131,10 @@ def place_of(frame: FrameType, line: int) -> Place | None:
         return None
     if not around:
         return None
-    statements = [node for node in around if node.lineno == line] or around[-1:]
+    statements = tuple(node for node in around if node.lineno == line) or (around[-1],)
     nodes = tuple(node for statement in statements for node in _own_nodes(statement))
     functions = [node for node in around if isinstance(node, ast.FunctionDef)]
-    return Place(nodes, functions[-1] if functions else tree, frame)
+    return Place(statements, nodes, functions[-1] if functions else tree, frame)
 
 
 def _own_nodes(statement: ast.AST) -> Iterator[ast.AST]:
@@ -214,6 +235,9 @@ def _made_the_other_way_round(place: Place, node: ast.Call) -> Found:
         return None
     width = (place.shape(node.args[0]) or (0,))[-1]
     found = {"width": width, "kind": type(cell).__name__, "input_size": cell.input_size}
+    for one in place.handed():
+        if any(part is cell for part in (one if isinstance(one, list | tuple) else [one])):
+            return None  # it was not made here
     return found if width == cell.hidden_size != cell.input_size else None
 
 

@@ -74,7 +74,7 @@ def first_run(begin: Callable[[], Any], model: nn.Module) -> None:
         return begin()
 
     forward.__name__ = f"{type(model).__name__}.forward"  # the learner's, for a report
-    report = run_in_time(forward, seconds=LONGEST_FORWARD)
+    report = run_in_time(forward, seconds=LONGEST_FORWARD, made_up=False)
     is_open = any(p.kind.name.startswith("VAR") for p in parameters_of(model))
     error = report.message.partition("\n")[0] if isinstance(report, Report) else ""
     if is_open and error.startswith("`TypeError") and "required" in error:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from lstm_teach.checks.bringing import (
     Sizes,
     make,
+    needed,
     normals,
     on_the_cpu,
     owned,
@@ -29,11 +30,19 @@ from lstm_teach.checks.cell.equations import GATES
 from lstm_teach.checks.lstm.backward import wrong_gradient
 from lstm_teach.checks.lstm.forms import BATCH_FIRST, Reader
 from lstm_teach.checks.lstm.mistakes import JOINED, MISTAKES, in_the_roles, in_the_states, told
-from lstm_teach.checks.lstm.reading import LAYERS, SECONDS, Reading, Told, in_code, tell
+from lstm_teach.checks.lstm.reading import (
+    LAYERS,
+    SECONDS,
+    Reading,
+    Told,
+    how_to_call,
+    in_code,
+    tell,
+)
 from lstm_teach.checks.lstm.roles import Roles, Search, groupings, lane_sizes
 from lstm_teach.checks.passing import has_norms
 from lstm_teach.checks.report import Report
-from lstm_teach.checks.running import leaves_no_trace
+from lstm_teach.checks.running import leaves_no_trace, run_in_time
 
 _TRIED: Sizes = 7, 3
 _MOST_WEIGHTS = 2_000_000
@@ -79,10 +88,14 @@ def check_lstm(
     if not (call or callable(code)):
         code = getattr(code, "forward", code)  # of a plain class, as in NumPy
     if not (call or callable(code)) or isinstance(code, (nn.LSTMCell, Tensor)):
-        return told("one_step")
+        return told("one_step", call=how_to_call(code))
     sizes = input_size or _TRIED[0], hidden_size or _TRIED[1]
     if isinstance(code, type):
-        return _made(code, sizes, call, backward)
+        report = _made(code, sizes, call, backward)
+        by_itself = needed(code) < 1 and report.verdict in ("raises", "cannot_check")
+        code = run_in_time(code) if by_itself else report  # such as with input_size=1
+        if isinstance(code, Report):
+            return report
     weights = sum(weight.numel() for weight in owned(*filter(None, (code, call))).values())
     if weights > _MOST_WEIGHTS:
         return _too_large(code, weights, call, backward)
@@ -162,14 +175,17 @@ class _Check(Reading):
         # With one unit too much looks alike to name a mistake.
         end = time.process_time() + SECONDS
         likely = sorted(searches, key=lambda search: -len(search.lanes))
-        for search in likely if self.sizes[1] > 1 else ():
-            if found := search.wrong(x, first, seen, MISTAKES[self.directions], end):
-                # What fits twice is no chance.
-                again = search.wrong(*self._seen(-1, 9), [found], 2 * end)
-                return found.report(seen="") if again else self._by_cell()
         for search in searches:
             if roles := search.right(x, first, seen, shared=True):
                 return self._right(search, roles)
+        for search in likely if self.sizes[1] > 1 else ():
+            # In one layer nothing goes up.
+            alone = len(search.lanes) == search.directions
+            known = sorted(MISTAKES[self.directions], key=lambda one: alone and "up = " in one.how)
+            if found := search.wrong(x, first, seen, known, end):
+                # What fits twice is no chance.
+                again = search.wrong(*self._seen(-1, 9), [found], 2 * end)
+                return found.report(seen="") if again else self._by_cell()
         return self._by_cell()
 
     def _searches(self, directions: int, joined: Any = None) -> Iterator[Search]:
@@ -196,12 +212,16 @@ class _Check(Reading):
             def step(code: Any, x: Tensor, h: Tensor, c: Tensor, reader: Reader = reader) -> Any:
                 again = replace(reader, caller=replace(reader.caller, code=self.runner(code)))
                 found = self.read(x[None], again, (h[None], c[None]))
-                return found[1][0], found[2][0]
+                return found[1][0], found[2][0] if len(found) > 2 else c
 
             report = check_cell(self.tried, *self.sizes, call=step)
-            if report.verdict not in ("cannot_check", "raises", "ok", "not_attempted"):
+            another = report.verdict == "variant" or len(reader.places) > 2
+            if another and report.verdict not in ("cannot_check", "raises", "ok", "not_attempted"):
                 return report
-        return told("no_roles", axes=self.reader.axes.said)
+        for name, part in getattr(self.tried, "named_modules", dict)():
+            if isinstance(part, nn.ModuleList) and len({*part}) < len(part):
+                return told("same_cell_twice", name=name, count=len(part))
+        return told("no_roles", axes=self.reader.axes.said, call=how_to_call(self.tried))
 
     # What is right.
 
@@ -301,7 +321,8 @@ class _Check(Reading):
             f"{layers} layer{'s' * (layers > 1)}{both}. x is {self.reader.axes.said}.",
             f"{gates} It has {biases}{adds}{two}.",
         ]
-        if len(self.reader.places) == 1 + self.reader.last_alone:
+        is_alone = len(self.reader.places) == 1 + self.reader.last_alone and not self.reader.more
+        if is_alone and not self.call:
             what = "the last step of the output" if self.reader.last_alone else "the output"
             said.append(f"Mind that {what} is returned alone, so nobody can go on from its state.")
         modules = self.tried.modules() if isinstance(self.tried, nn.Module) else ()

@@ -75,9 +75,9 @@ class Reader:
 
     It is handed `form`, such as "x state", with a state of so many `lanes` (layers x directions),
     which has an axis for them where it is `layered`. What it hands back stands at the `places`, the
-    output first. Where only the last h comes back, it stands first, and h of an earlier step is the
-    last one of an x that ends there. It is `verified` where it is known to go on from the state
-    that it is given.
+    output first; there may be `more`, such as c of every step. Where only the last h comes back, it
+    stands first, and h of an earlier step is the last one of an x that ends there. It is `verified`
+    where it is known to go on from the state that it is given.
     """
 
     caller: Caller
@@ -87,6 +87,7 @@ class Reader:
     lanes: int = 1
     layered: bool = False
     places: tuple[Place, ...] = ()
+    more: bool = False
     verified: bool = False
 
     @property
@@ -171,6 +172,7 @@ class Reader:
             if last_alone and states and shape[wide[-1]] == self.hidden_size:
                 outputs.append(states[-1])
         self.places = (*outputs[:1], *states) if outputs else ()
+        self.more = len(outputs) > 1
 
 
 def readers(

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from lstm_teach.checks.bringing import listed
 from lstm_teach.checks.cell.equations import GATES
 from lstm_teach.checks.cell.mistakes import FORMS
 from lstm_teach.checks.cell.mistakes import WORDS as OF_A_CELL
@@ -19,8 +20,7 @@ from lstm_teach.checks.stack import mistakes as stack
 
 _OWN, _OWN_WORDS = stack.known(__package__)
 WORDS = OF_A_CELL | stack.WORDS | _OWN_WORDS
-CALL = WORDS["call"].why
-told = partial(stack.told, words=WORDS, call=CALL)
+told = partial(stack.told, words=WORDS)
 """The report on what has this name, among all that is known of cells, of stacks and of layers."""
 
 JOINED = [mistake for mistake in _OWN if mistake.verdict == "variant"]
@@ -50,7 +50,7 @@ def in_the_roles(search: Search, roles: Roles, as_torch: bool) -> Report | None:
     PyTorch's layout, another gate than PyTorch's."""
     names = search.lanes[0]
     for four in (roles.x, roles.h):
-        gates = " and ".join(g for g, p in zip(GATES, four, strict=True) if four.count(p) > 1)
+        gates = listed(g for g, p in zip(GATES, four, strict=True) if four.count(p) > 1)
         for name, shares in _SHARED.items():
             if shares(*four):
                 return told(name, headline=told("shares", gates=gates).headline)

@@ -26,10 +26,11 @@ from lstm_teach.checks.bringing import (
     signature_of,
 )
 from lstm_teach.checks.lstm.forms import BATCH_FIRST, SERIES, TIME_FIRST, Reader, leaves, readers
-from lstm_teach.checks.lstm.mistakes import CALL, told
+from lstm_teach.checks.lstm.mistakes import WORDS, told
 from lstm_teach.checks.lstm.roles import flat, is_bias, pieces
 from lstm_teach.checks.passing import Head, before, head_of, noting, passed_by
 from lstm_teach.checks.report import Report
+from lstm_teach.checks.stack.trial import WithoutDropout
 
 LAYERS = re.compile(r"(num|n)_?layers?$|layers$|depth$")
 _STATE = re.compile(r"_?(h|c|a|state|init|prev|s\d?$|carry|memory|zero)", re.IGNORECASE)
@@ -42,6 +43,15 @@ def in_code(names: Iterable[str]) -> str:
     return listed(f"`{name}`" for name in names)
 
 
+def how_to_call(code: Any) -> str:
+    """How to say it, with the names of the arguments that the code cannot do without."""
+    function = getattr(code, "forward", code)
+    parameters = [*signature_of(function).parameters.values()] if callable(function) else []
+    others = [p for p in parameters[1:] if p.default is p.empty and "VAR" not in p.kind.name]
+    given = ", ".join(["x", *(p.name for p in others)])
+    return WORDS["call"].why.format(given=given)
+
+
 class Told(Exception):
     """The report is clear; it stands in `args`."""
 
@@ -50,6 +60,13 @@ def tell(report: Report | None) -> None:
     """End the check here, where there is a report."""
     if report is not None:
         raise Told(report)
+
+
+def _in_words(numbers: list[int]) -> str:
+    """Increasing numbers in a sentence: 2 to 5, or 2, 4 and 5."""
+    first, last = numbers[0], numbers[-1]
+    unbroken = last - first == len(numbers) - 1 > 1
+    return f"{first} to {last}" if unbroken else listed(map(str, numbers))
 
 
 @dataclass
@@ -159,10 +176,10 @@ class Reading:
         if failed and not first and not late and self._is_to_blame(*failed[0]):
             raise Told(failed[0][-1])
         if failed and not first:
-            report = told("raises_first")
-            said = "\n".join([report.message, failed[0][-1].message, CALL])
-            raise Told(replace(report, message=said))
-        raise Told(told("no_output"))
+            report, raised = told("raises_first"), failed[0][-1]
+            said = "\n".join([report.message, raised.message, how_to_call(self.tried)])
+            raise Told(replace(report, message=said, headline=raised.headline or report.headline))
+        raise Told(told("no_output", call=how_to_call(self.tried)))
 
     def runner(self, code: Any) -> Any:
         """What runs the code, or a copy of it, up to h."""
@@ -212,7 +229,13 @@ class Reading:
             wide = {*dims, *(size - sizes[1] for size in dims), sizes[0]}
             return any("h" in p.joined for k in wide for p in pieces(own, k, sizes[1]))
 
-        likely = [*filter(fits, tried)][:20] or tried[:20]
+        def has_room(sizes: Sizes) -> bool:
+            if sizes in by_torch:
+                return True
+            own = [flat(weight, sizes) for weight in self.weights.values()]
+            return {"x", "h"} <= {part for p in pieces(own, *sizes) for part in p.joined}
+
+        likely = sorted([*filter(fits, tried)][:20], key=has_room, reverse=True) or tried[:20]
         told: Any = [self.told] if all(self.told) else likely
         yield from product(("usual", "last alone", "odd"), told)
 
@@ -252,7 +275,9 @@ class Reading:
         if not self.same(base, self.read(x)[0]):
             seeded = [self.read(one)[0] for one in (x, -x, x) if torch.manual_seed(0)]
             if self.same(seeded[0], seeded[2]):
-                tell(told("random_initial_state"))
+                with WithoutDropout() as dropout:
+                    steady = self.same(self.read(x)[0], self.read(x)[0])
+                tell(told("always_drops" if steady and dropout.seen else "random_initial_state"))
             tell(told("state_kept"))
         changed, sample = x.clone(), 2
         changed[1, sample] = 0.3 - x[1, sample]
@@ -264,10 +289,12 @@ class Reading:
         if self.reader.axes is TIME_FIRST and first:
             self.reader = replace(self.reader, axes=BATCH_FIRST)
             if not self._reads(self.reader, self.reader.raw(x), self.reader.last_alone):
-                tell(told("changes_with_x"))
+                tell(told("changes_with_x", call=how_to_call(self.tried)))
         elif samples not in ([], [sample]):
-            reached = {f"of sample {sample} of x depend the samples": samples}
-            tell(told("samples_mixed", reached))
+            # With time as the second axis, every step from the changed one on is another there.
+            if samples == [*range(sample, x.shape[1])] and steps != [*range(1, len(x))]:
+                sample, samples = 1, steps
+            tell(told("samples_mixed", changed=sample, reached=_in_words(samples)))
         walks = {TIME_FIRST: False, BATCH_FIRST: True}.get(self.reader.axes, believed)
         if believed in (True, False) and walks is not believed:
             tell(told("time_batch_swapped", believed=believed, axes=self.reader.axes.said))

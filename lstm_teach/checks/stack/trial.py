@@ -64,7 +64,7 @@ class _ArrayCell:
         return h.detach().numpy(), c.detach().numpy()
 
 
-class _WithoutDropout(TorchFunctionMode):
+class WithoutDropout(TorchFunctionMode):
     """Dropout leaves everything as it is; `seen` tells whether there was any."""
 
     seen = False
@@ -72,6 +72,7 @@ class _WithoutDropout(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        """Give back what dropout was given, and run all else."""
         kwargs = kwargs or {}
         if func in (functional.dropout, torch.dropout, torch.dropout_):
             given = dict(zip(("input", "p", "training"), args, strict=False)) | kwargs
@@ -91,6 +92,7 @@ class Trial:
         x: the input, `[seq_len, batch, input_size]`, as it was before.
         given: what the learner's stack returned, or a report where it raised.
         calls: how each cell was called.
+        misfit: whether the last call of a cell was with a state of another size than its own.
         changes: what it changed.
         notes: what is worth saying of a right stack too, one sentence each.
         computed: what stacks compute, by the changes in them.
@@ -101,6 +103,7 @@ class Trial:
     x: Tensor
     given: Any = None
     calls: list[list[Call]] = field(default_factory=list)
+    misfit: bool = False
     changes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     computed: dict[str, Result | None] = field(default_factory=dict)
@@ -199,7 +202,13 @@ def _try(run: Callable[[Any, Any], Any], case: Case, dtype: torch.dtype, numpy: 
     def note(layer: int, given: list[Any], result: State) -> None:
         trial.calls[layer].append(Call(given[0], (*given, None)[1], result))
 
-    with noting(dict(enumerate(cells)), note, after=True):
+    def ask(layer: int, given: list[Any]) -> None:
+        match given:
+            case [_, [Tensor(shape=[*_, wide]), *_]]:
+                trial.misfit = wide != cells[layer].hidden_size
+
+    lanes = dict(enumerate(cells))
+    with noting(lanes, ask), noting(lanes, note, after=True):
         trial.given, dropout = _call(run, lent, lent_x, numpy, 0)
     one, two = (nn.ModuleList(some).state_dict() for some in (trial.cells, cells))
     changed = {
@@ -234,7 +243,7 @@ def _call(
 
     called.__name__ = getattr(run, "__name__", f"{type(run).__name__}.forward")
     torch.manual_seed(seed)
-    with torch.enable_grad(), _WithoutDropout() as dropout:
+    with torch.enable_grad(), WithoutDropout() as dropout:
         result = run_in_time(called)
         result = result if isinstance(result, Report) else run_in_time(read, result)
     if isinstance(result, list) and len(result) == 2 and result[0] == []:

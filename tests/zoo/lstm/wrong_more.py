@@ -386,3 +386,88 @@ class AddsBothDirections(nn.Module):
 
     def forward(self, x):
         return self.there(x)[0] + self.back(x.flip(0))[0].flip(0)
+
+
+@example("all_gates_same_weights", says="i, f, g and o")
+class OneLinearFourTimes(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.gates = nn.ModuleList([nn.Linear(input_size + hidden_size, hidden_size)] * 4)
+
+    def forward(self, x):
+        h = c = torch.zeros(x.size(0), self.hidden_size)
+        out = []
+        for t in range(x.size(1)):
+            i, f, g, o = (gate(torch.cat([x[:, t], h], 1)) for gate in self.gates)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * c.tanh()
+            out.append(h)
+        return torch.stack(out, 1)
+
+
+@example("c_instead_of_h", says="outputs.append(h)")
+class OneCellAppendsC(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+
+    def shown(self, h, c):
+        return c
+
+    def kept(self, h):
+        return h
+
+    def forward(self, x):
+        h = c = torch.zeros(x.size(1), self.hidden_size)
+        outputs = []
+        for xt in x:
+            h, c = self.cell(xt, (h, c))
+            h = self.kept(h)
+            outputs.append(self.shown(h, c))
+        return torch.stack(outputs), (h, c)
+
+
+@example("random_initial_state", says="dropout is always on")
+class DropsAlways(OneCellAppendsC):
+    def shown(self, h, c):
+        return h
+
+    def kept(self, h):
+        return nn.functional.dropout(h, 0.5)
+
+
+@example(
+    "samples_mixed", says="sample 2 of x was replaced, and these samples of the output changed: 0"
+)
+class MeanOverTheBatch(DropsAlways):
+    def kept(self, h):
+        return h - h.mean(0)
+
+
+@example(
+    "samples_mixed", says="sample 1 of x was replaced, and these samples of the output changed: 0"
+)
+class MeanOverTheFirstAxis(MeanOverTheBatch):
+    def forward(self, x):
+        return super().forward(x.transpose(0, 1))[0].transpose(0, 1)
+
+
+@instance("last_step_only", says="h.copy()")
+class OneArrayManyTimes:
+    def __init__(self, input_size=3, hidden_size=5):
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.W = np.random.randn(input_size, 4 * hidden_size)
+        self.U = np.random.randn(hidden_size, 4 * hidden_size)
+
+    def forward(self, x):
+        h, c = np.zeros((2, x.shape[1], self.hidden_size))
+        hs = []
+        for xt in x:
+            i, f, g, o = np.split(xt @ self.W + h @ self.U, 4, axis=1)
+            i, f, o = (1 / (1 + np.exp(-z)) for z in (i, f, o))
+            c[:] = f * c + i * np.tanh(g)
+            h[:] = o * np.tanh(c)
+            hs.append(h)
+        return np.stack(hs)

@@ -455,3 +455,13 @@ class AlsoInAPlainList(Layers):
 
     def forward(self, x):
         return through(self.layers, x)
+
+
+@module("same_cell_reused", says="`cells` holds one cell several times, 3 in all")
+class OneCellThreeTimes(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cells = nn.ModuleList([nn.LSTMCell(8, 8)] * 3)
+
+    def forward(self, x):
+        return through(self.cells, x)

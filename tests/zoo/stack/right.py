@@ -206,3 +206,30 @@ def without_gradient(cells, x):
 class AsAModule(nn.Module):
     def forward(self, cells, x):
         return layer_outer(cells, x)
+
+
+@example("ok", says="It was tried with equal hidden sizes only")
+def states_of_one_size(cells, x):
+    h = c = x.new_zeros(len(cells), x.size(1), cells[0].hidden_size)
+    steps = []
+    for below in x:
+        new = []
+        for k, cell in enumerate(cells):
+            new.append(cell(below, (h[k], c[k])))
+            below = new[k][0]
+        h, c = (torch.stack(parts) for parts in zip(*new, strict=True))
+        steps.append(below)
+    return torch.stack(steps), list(zip(h, c, strict=True))
+
+
+@example("ok", says="assert len({cell.hidden_size for cell in cells}) == 1")
+def refuses_other_sizes(cells, x):
+    assert len({cell.hidden_size for cell in cells}) == 1
+    return layer_outer(cells, x)
+
+
+@example("cannot_check", says="your code refuses what the check hands over")
+def refuses_a_list(cells, x):
+    if not isinstance(cells, nn.ModuleList):
+        raise TypeError("cells must be an nn.ModuleList")
+    return layer_outer(cells, x)

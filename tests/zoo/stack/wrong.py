@@ -328,3 +328,36 @@ def c_forgotten(cells, x):
             xt = states[k][0]
         steps.append(xt)
     return torch.stack(steps), states
+
+
+@example("unrecognised", says="the loop ends after its first step")
+def returns_in_the_loop(cells, x):
+    states, steps = [None] * len(cells), []
+    for xt in x:
+        for k, cell in enumerate(cells):
+            states[k] = cell(xt, states[k])
+            xt = states[k][0]
+        steps.append(xt)
+        return torch.stack(steps), states
+
+
+@example("last_step_only", says="h.clone()")
+def one_h_in_the_list(cells, x):
+    output, states = layer_outer(cells, x)
+    h, steps = output[0].clone(), []
+    for step in output:
+        h[:] = step
+        steps.append(h)
+    return torch.stack(steps), states
+
+
+@example("variant", says="not what came back with the others")
+def residual_above_the_first(cells, x):
+    states, steps = [None] * len(cells), []
+    for xt in x:
+        for k, cell in enumerate(cells):
+            states[k] = cell(xt, states[k])
+            h = states[k][0]
+            xt = h + xt if k and h.shape == xt.shape else h
+        steps.append(xt)
+    return torch.stack(steps), states
