@@ -112,6 +112,43 @@ def test_a_text_about_an_ellipsis_makes_no_stub():
     assert run_learner(plots, X).verdict == "raises"
 
 
+def asserts(x):
+    assert x.dim() == 3
+
+
+def raises_in_many_lines(x):
+    if x.dim() != 3:
+        raise ValueError(
+            f"{x.dim()} axes",
+        )
+
+
+def takes_the_shape_apart(x):
+    batch, steps, features = x.shape
+    return batch, steps, features
+
+
+def takes_the_size_apart(x):
+    (batch, steps), other = x.size(), 0
+    batch, steps, features = x.size()
+    return batch, steps, features, other
+
+
+@pytest.mark.parametrize(
+    "code", [asserts, raises_in_many_lines, takes_the_shape_apart, takes_the_size_apart]
+)
+def test_only_what_was_made_up_may_be_refused(code):
+    refused = running.run_in_time(code, X)
+    assert refused.verdict == "cannot_check"
+    assert f"(in `{code.__name__}`)" in refused.message
+    assert running.run_in_time(code, X, made_up=False).verdict == "raises"
+
+
+@pytest.mark.parametrize("code", [raises_in_torch, raises_in_a_helper])
+def test_a_mistake_is_none_that_refuses_what_comes_in(code):
+    assert running.run_in_time(code, X).verdict == "raises"
+
+
 def test_a_result_with_one_part_missing_is_an_answer():
     assert run_learner(lambda x: (x, None), X)[0] is X
 

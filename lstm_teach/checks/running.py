@@ -83,7 +83,7 @@ def run_in_time(
             signal.setitimer(signal.ITIMER_REAL, 0)
     except TookTooLong as error:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        return _report_on(error, function)
+        return _report_on(error, function, made_up)
     finally:
         signal.signal(signal.SIGALRM, before)
 
@@ -206,7 +206,7 @@ def _learners_frame(error: BaseException) -> tuple[FrameType, int] | None:
     return own[-1] if own else None
 
 
-def _report_on(error: BaseException, function: Callable[..., Any], made_up: bool = False) -> Report:
+def _report_on(error: BaseException, function: Callable[..., Any], made_up: bool) -> Report:
     text = _quoted(error)
     if isinstance(error, TookTooLong):
         text = f"`Endless, or too slow: {error}`"

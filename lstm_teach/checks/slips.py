@@ -63,11 +63,6 @@ class Place:
             return _NOTHING
         return _NOTHING
 
-    def handed(self) -> list[Any]:
-        """What the arguments of the function are now."""
-        own = self.function.args.args if isinstance(self.function, ast.FunctionDef) else []
-        return [self.frame.f_locals.get(each.arg) for each in own]
-
     def shape(self, node: ast.AST) -> tuple[int, ...]:
         """The shape of a tensor or an array; () for anything else."""
         shape = getattr(self.value(node), "shape", ())
@@ -235,10 +230,10 @@ def _made_the_other_way_round(place: Place, node: ast.Call) -> Found:
         return None
     width = (place.shape(node.args[0]) or (0,))[-1]
     found = {"width": width, "kind": type(cell).__name__, "input_size": cell.input_size}
-    for one in place.handed():
-        if any(part is cell for part in (one if isinstance(one, list | tuple) else [one])):
-            return None  # it was not made here
-    return found if width == cell.hidden_size != cell.input_size else None
+    code = place.frame.f_code
+    arguments = map(place.frame.f_locals.get, code.co_varnames[: code.co_argcount])
+    handed = any(one is cell or (isinstance(one, list) and cell in one) for one in arguments)
+    return found if width == cell.hidden_size != cell.input_size and not handed else None
 
 
 def _operands(place: Place, node: Any, operator: type[ast.operator]) -> Found:

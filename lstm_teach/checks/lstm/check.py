@@ -30,15 +30,7 @@ from lstm_teach.checks.cell.equations import GATES
 from lstm_teach.checks.lstm.backward import wrong_gradient
 from lstm_teach.checks.lstm.forms import BATCH_FIRST, Reader
 from lstm_teach.checks.lstm.mistakes import JOINED, MISTAKES, in_the_roles, in_the_states, told
-from lstm_teach.checks.lstm.reading import (
-    LAYERS,
-    SECONDS,
-    Reading,
-    Told,
-    how_to_call,
-    in_code,
-    tell,
-)
+from lstm_teach.checks.lstm.reading import LAYERS, SECONDS, Reading, Told, in_code, tell
 from lstm_teach.checks.lstm.roles import Roles, Search, groupings, lane_sizes
 from lstm_teach.checks.passing import has_norms
 from lstm_teach.checks.report import Report
@@ -88,7 +80,7 @@ def check_lstm(
     if not (call or callable(code)):
         code = getattr(code, "forward", code)  # of a plain class, as in NumPy
     if not (call or callable(code)) or isinstance(code, (nn.LSTMCell, Tensor)):
-        return told("one_step", call=how_to_call(code))
+        return told("one_step", code=code)
     sizes = input_size or _TRIED[0], hidden_size or _TRIED[1]
     if isinstance(code, type):
         report = _made(code, sizes, call, backward)
@@ -221,7 +213,7 @@ class _Check(Reading):
         for name, part in getattr(self.tried, "named_modules", dict)():
             if isinstance(part, nn.ModuleList) and len({*part}) < len(part):
                 return told("same_cell_twice", name=name, count=len(part))
-        return told("no_roles", axes=self.reader.axes.said, call=how_to_call(self.tried))
+        return told("no_roles", axes=self.reader.axes.said, code=self.tried)
 
     # What is right.
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import product
 from typing import Any
 
 from torch import Tensor
 
-from lstm_teach.checks.bringing import listed
+from lstm_teach.checks.bringing import listed, signature_of
 from lstm_teach.checks.cell.equations import GATES
 from lstm_teach.checks.cell.mistakes import FORMS
 from lstm_teach.checks.cell.mistakes import WORDS as OF_A_CELL
@@ -20,8 +19,17 @@ from lstm_teach.checks.stack import mistakes as stack
 
 _OWN, _OWN_WORDS = stack.known(__package__)
 WORDS = OF_A_CELL | stack.WORDS | _OWN_WORDS
-told = partial(stack.told, words=WORDS)
-"""The report on what has this name, among all that is known of cells, of stacks and of layers."""
+
+
+def told(name: str, evidence: Any = None, /, code: Any = None, **holes: Any) -> Report:
+    """The report on what has this name, among all that is known of cells, of stacks and of layers;
+    it may say how to call such code, with the names of what the code cannot do without."""
+    function = getattr(code, "forward", code)
+    taken = [*signature_of(function).parameters.values()][1:] if callable(function) else []
+    others = [p.name for p in taken if p.default is p.empty and "VAR" not in p.kind.name]
+    call = WORDS["call"].why.format(given=", ".join(["x", *others]))
+    return stack.told(name, evidence, words=WORDS, call=call, **holes)
+
 
 JOINED = [mistake for mistake in _OWN if mistake.verdict == "variant"]
 """How else than side by side two directions are joined."""

@@ -26,7 +26,7 @@ from lstm_teach.checks.bringing import (
     signature_of,
 )
 from lstm_teach.checks.lstm.forms import BATCH_FIRST, SERIES, TIME_FIRST, Reader, leaves, readers
-from lstm_teach.checks.lstm.mistakes import WORDS, told
+from lstm_teach.checks.lstm.mistakes import told
 from lstm_teach.checks.lstm.roles import flat, is_bias, pieces
 from lstm_teach.checks.passing import Head, before, head_of, noting, passed_by
 from lstm_teach.checks.report import Report
@@ -43,15 +43,6 @@ def in_code(names: Iterable[str]) -> str:
     return listed(f"`{name}`" for name in names)
 
 
-def how_to_call(code: Any) -> str:
-    """How to say it, with the names of the arguments that the code cannot do without."""
-    function = getattr(code, "forward", code)
-    parameters = [*signature_of(function).parameters.values()] if callable(function) else []
-    others = [p for p in parameters[1:] if p.default is p.empty and "VAR" not in p.kind.name]
-    given = ", ".join(["x", *(p.name for p in others)])
-    return WORDS["call"].why.format(given=given)
-
-
 class Told(Exception):
     """The report is clear; it stands in `args`."""
 
@@ -60,13 +51,6 @@ def tell(report: Report | None) -> None:
     """End the check here, where there is a report."""
     if report is not None:
         raise Told(report)
-
-
-def _in_words(numbers: list[int]) -> str:
-    """Increasing numbers in a sentence: 2 to 5, or 2, 4 and 5."""
-    first, last = numbers[0], numbers[-1]
-    unbroken = last - first == len(numbers) - 1 > 1
-    return f"{first} to {last}" if unbroken else listed(map(str, numbers))
 
 
 @dataclass
@@ -176,10 +160,10 @@ class Reading:
         if failed and not first and not late and self._is_to_blame(*failed[0]):
             raise Told(failed[0][-1])
         if failed and not first:
-            report, raised = told("raises_first"), failed[0][-1]
-            said = "\n".join([report.message, raised.message, how_to_call(self.tried)])
+            report, raised = told("raises_first", code=self.tried), failed[0][-1]
+            said = f"{report.message}\n{raised.message}"
             raise Told(replace(report, message=said, headline=raised.headline or report.headline))
-        raise Told(told("no_output", call=how_to_call(self.tried)))
+        raise Told(told("no_output", code=self.tried))
 
     def runner(self, code: Any) -> Any:
         """What runs the code, or a copy of it, up to h."""
@@ -223,19 +207,16 @@ class Reading:
         both = [s for code in (self.tried, self.weights) for s in likely_sizes(code, *self.told)]
         tried = [*dict.fromkeys([*by_torch, *both])][:200]
 
-        def fits(sizes: Sizes) -> bool:
-            own = [flat(weight, sizes) for weight in self.weights.values()]
-            dims = {size for weight in own for size in weight.shape}
-            wide = {*dims, *(size - sizes[1] for size in dims), sizes[0]}
-            return any("h" in p.joined for k in wide for p in pieces(own, k, sizes[1]))
+        dims = {size for weight in self.weights.values() for size in weight.shape}
 
-        def has_room(sizes: Sizes) -> bool:
-            if sizes in by_torch:
-                return True
-            own = [flat(weight, sizes) for weight in self.weights.values()]
-            return {"x", "h"} <= {part for p in pieces(own, *sizes) for part in p.joined}
+        def parts(hidden: int, *wide: int) -> set[str]:
+            own = [flat(weight, (wide[0], hidden)) for weight in self.weights.values()]
+            return {one for k in wide for p in pieces(own, k, hidden) for one in p.joined}
 
-        likely = sorted([*filter(fits, tried)][:20], key=has_room, reverse=True) or tried[:20]
+        fit = [(i, h) for i, h in tried if "h" in parts(h, i, *dims, *(n - h for n in dims))][:20]
+        # Those come first that have room for such an x, too.
+        fit.sort(key=lambda s: s not in by_torch and not {"x", "h"} <= parts(*s[::-1]))
+        likely = fit or tried[:20]
         told: Any = [self.told] if all(self.told) else likely
         yield from product(("usual", "last alone", "odd"), told)
 
@@ -289,12 +270,13 @@ class Reading:
         if self.reader.axes is TIME_FIRST and first:
             self.reader = replace(self.reader, axes=BATCH_FIRST)
             if not self._reads(self.reader, self.reader.raw(x), self.reader.last_alone):
-                tell(told("changes_with_x", call=how_to_call(self.tried)))
+                tell(told("changes_with_x", code=self.tried))
         elif samples not in ([], [sample]):
             # With time as the second axis, every step from the changed one on is another there.
-            if samples == [*range(sample, x.shape[1])] and steps != [*range(1, len(x))]:
+            if samples == [*range(sample, x.shape[1])] and steps not in ([1], [*range(1, len(x))]):
                 sample, samples = 1, steps
-            tell(told("samples_mixed", changed=sample, reached=_in_words(samples)))
+            first, last = samples[0], samples[-1]
+            tell(told("samples_mixed", changed=sample, count=len(samples), first=first, last=last))
         walks = {TIME_FIRST: False, BATCH_FIRST: True}.get(self.reader.axes, believed)
         if believed in (True, False) and walks is not believed:
             tell(told("time_batch_swapped", believed=believed, axes=self.reader.axes.said))
