@@ -34,13 +34,11 @@ class Place:
     """The line that failed.
 
     Attributes:
-        statements: what begins in that line, or else the innermost statement around it.
         nodes: the syntax of that line, without the block that it opens.
         function: the syntax of the function around it, or of the whole file.
         frame: where its values are.
     """
 
-    statements: tuple[ast.stmt, ...]
     nodes: tuple[ast.AST, ...]
     function: ast.AST
     frame: FrameType
@@ -71,9 +69,16 @@ class Place:
     def refuses(self, error: BaseException) -> bool:
         """Whether this error of the line's own turns down what came in: an `assert`, a `raise`, or
         a shape that is taken apart into so many names."""
-        checks = any(isinstance(one, ast.Assert | ast.Raise) for one in self.statements)
-        taken = isinstance(error, ValueError) and any(map(_takes_a_shape_apart, self.statements))
-        return checks or taken
+        for node in self.nodes:
+            match node:
+                case ast.Assert() | ast.Raise():
+                    return True
+                case ast.Assign(
+                    [ast.Tuple()],
+                    ast.Attribute(attr="shape") | ast.Call(ast.Attribute(attr="size")),
+                ):
+                    return isinstance(error, ValueError)
+        return False
 
     def blank(self) -> bool:
         """Whether the line trips over a `...` that is still to be filled in, here or in a stub."""
@@ -86,13 +91,6 @@ class Place:
             for part in ast.walk(node.slice)
         }
         return any(self.value(node) is ... for node in self.nodes if id(node) not in slices)
-
-
-def _takes_a_shape_apart(statement: ast.stmt) -> bool:
-    if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Tuple):
-        return False
-    shape = statement.value.func if isinstance(statement.value, ast.Call) else statement.value
-    return isinstance(shape, ast.Attribute) and shape.attr in ("shape", "size")
 
 
 def _is_stub(function: Any) -> bool:
@@ -126,17 +124,17 @@ def place_of(frame: FrameType, line: int) -> Place | None:
         return None
     if not around:
         return None
-    statements = tuple(node for node in around if node.lineno == line) or (around[-1],)
+    statements = [node for node in around if node.lineno == line] or around[-1:]
     nodes = tuple(node for statement in statements for node in _own_nodes(statement))
     functions = [node for node in around if isinstance(node, ast.FunctionDef)]
-    return Place(statements, nodes, functions[-1] if functions else tree, frame)
+    return Place(nodes, functions[-1] if functions else tree, frame)
 
 
 def _own_nodes(statement: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a statement, without the statements inside it."""
+    """A statement and its nodes, without the statements inside it."""
+    yield statement
     for child in ast.iter_child_nodes(statement):
         if not isinstance(child, ast.stmt):
-            yield child
             yield from _own_nodes(child)
 
 

@@ -160,21 +160,16 @@ class _Check(Reading):
             searches += [s for joined in JOINED for s in self._searches(2, joined)]
         if self.same(seen[:, 0], seen[:, 1]):  # a weight that was zero was no bias
             return self._by_cell()
-        for added, search in product((0.0, 1.0, 2.0, 0.5, 3.0, 5.0), searches):
+        ways = [*((False, added) for added in (0.0, 1.0, 2.0, 0.5, 3.0, 5.0)), (True, 0.0)]
+        for (shared, added), search in product(ways, searches):
             search = replace(search, added=added)
-            if roles := search.right(x, first, seen, shared=False):
+            if roles := search.right(x, first, seen, shared):
                 return self._right(search, roles)
         # With one unit too much looks alike to name a mistake.
         end = time.process_time() + SECONDS
         likely = sorted(searches, key=lambda search: -len(search.lanes))
-        for search in searches:
-            if roles := search.right(x, first, seen, shared=True):
-                return self._right(search, roles)
         for search in likely if self.sizes[1] > 1 else ():
-            # In one layer nothing goes up.
-            alone = len(search.lanes) == search.directions
-            known = sorted(MISTAKES[self.directions], key=lambda one: alone and "up = " in one.how)
-            if found := search.wrong(x, first, seen, known, end):
+            if found := search.wrong(x, first, seen, MISTAKES[self.directions], end):
                 # What fits twice is no chance.
                 again = search.wrong(*self._seen(-1, 9), [found], 2 * end)
                 return found.report(seen="") if again else self._by_cell()
