@@ -167,7 +167,8 @@ class _Check(Reading):
                 return self._right(search, roles)
         # With one unit too much looks alike to name a mistake.
         end = time.process_time() + SECONDS
-        likely = sorted(searches, key=lambda search: -len(search.lanes))
+        known = (search for search in searches if not search.at_each)
+        likely = sorted(known, key=lambda search: -len(search.lanes))
         for search in likely if self.sizes[1] > 1 else ():
             if found := search.wrong(x, first, seen, MISTAKES[self.directions], end):
                 # What fits twice is no chance.
@@ -189,7 +190,9 @@ class _Check(Reading):
                     wider = 1 if joined else directions
                     sizes = lane_sizes(values, self.sizes, directions, wider)
                     if sizes:
-                        yield Search(used, lanes, sizes, directions, self.limit, joined=joined)
+                        at_each = directions == 2 and self.reader.last_alone
+                        form = directions, self.limit, 0.0, joined, at_each
+                        yield Search(used, lanes, sizes, *form)
 
     def _by_cell(self) -> Report:
         """One step of one layer is a cell: let `check_cell` say which."""

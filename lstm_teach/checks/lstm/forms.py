@@ -169,7 +169,7 @@ class Reader:
                 states.append(Place(path, None, b, wide[-1]))
             elif len(shape) > 2 and prod(shape) // (steps * batch) in widths:
                 outputs.append(Place(path, shape.index(steps), b, wide[-1]))
-            if last_alone and states and shape[wide[-1]] == self.hidden_size:
+            if last_alone and states and shape[wide[-1]] in widths:
                 outputs.append(states[-1])
         self.places = (*outputs[:1], *states) if outputs else ()
         self.more = len(outputs) > 1

@@ -162,7 +162,8 @@ class Search:
 
     `lanes` holds the names of the weights of each layer and direction, `sizes` the input_size and
     hidden_size of each; `limit` is how far equal numbers may be apart, `added` what the code adds
-    to the sum of f by itself, and `joined` how two directions are joined, if not side by side.
+    to the sum of f by itself, and `joined` how two directions are joined, if not side by side. The
+    output may hold where both directions end, in an x that ends `at_each` step.
     """
 
     weights: Weights
@@ -172,6 +173,7 @@ class Search:
     limit: float
     added: float = 0.0
     joined: Mistake | None = None
+    at_each: bool = False
 
     def __post_init__(self) -> None:
         """Keep the pieces that exist in every lane."""
@@ -197,7 +199,14 @@ class Search:
     def stack(self) -> Stack:
         """A right LSTM: its output, and of each lane (h, c) at every step of its walk."""
         wiring = self.joined.how if self.joined else f"w = {self.directions}"
-        return wired("; ".join([wiring, "states = lanes"]))
+        stack = wired("; ".join([wiring, "states = lanes"]))
+
+        def ends(cells: Sequence[Cell], x: Tensor, start: Sequence[State] = ()) -> Any:
+            runs = [stack(cells, x[: t + 1], start)[1] for t in range(len(x))]
+            both = [torch.cat([lane[-1][0] for lane in lanes[-2:]], -1) for lanes in runs]
+            return torch.stack(both), runs[-1]
+
+        return ends if self.at_each else stack
 
     def read(
         self, roles: Roles, x: Tensor, start: Sequence[State] = ()

@@ -356,3 +356,30 @@ class TwoListsOfLayers(_TwoLists):
 @example("c_instead_of_h")
 class TwoListsOfLayersHandUpC(_TwoLists):
     goes_up = 1
+
+
+@instance("ok", says="1 layer in both directions")
+class JoinsBothEnds(nn.Module):
+    def __init__(self, input_size=8, hidden_size=16, classes=3):
+        super().__init__()
+        self.lstm = nn.LSTM(input_size, hidden_size, batch_first=True, bidirectional=True)
+        self.fc = nn.Linear(2 * hidden_size, classes)
+
+    def ends(self, output, h):
+        return h[-2], h[-1]
+
+    def forward(self, x):
+        output, (h, _) = self.lstm(x)
+        return self.fc(torch.cat(self.ends(output, h), dim=1))
+
+
+@instance("ok")
+class CutsBothEndsOut(JoinsBothEnds):
+    def ends(self, output, h):
+        return output[:, -1, :16], output[:, 0, 16:]
+
+
+@instance("cannot_check")
+class ReadsWhereTheBackwardOneBegins(JoinsBothEnds):
+    def ends(self, output, h):
+        return (output[:, -1],)
