@@ -114,8 +114,9 @@ def test_what_a_learners_code_raises_is_shown_as_text(text):
         check_stack(fail),
         check_layout(Model(), torch.randn(5, 2, 3), ("time", "batch"), ("time", "batch")),
     ]
+    assert reports[-1].verdict == "raises"
     for report in reports:
-        assert report.verdict == "raises"
+        assert report.verdict in ("raises", "cannot_check")
         assert bare(text) in bare(is_text(report._repr_html_()))
 
 

@@ -50,23 +50,16 @@ class TookTooLong(BaseException):
 
 
 def run_in_time(
-    function: Callable[..., Any],
-    *args: Any,
-    seconds: float | None = None,
-    made_up: bool = True,
-    **kwargs: Any,
+    function: Callable[..., Any], *args: Any, seconds: float | None = None, **kwargs: Any
 ) -> Any:
     """Do as `run_learner` does, and stop an endless loop after `seconds`, or else `LONGEST`.
-
-    The arguments are `made_up` by the check, if not told otherwise. Code that refuses those by a
-    line of its own, such as an `assert`, may be right: that is "cannot_check", not "raises".
 
     It can be stopped in the main thread of a system that has SIGALRM, and where nobody else has
     set that alarm; anywhere else the call goes on until it ends.
     """
     in_main = threading.current_thread() is threading.main_thread()
     if not in_main or not hasattr(signal, "setitimer") or signal.getitimer(signal.ITIMER_REAL)[0]:
-        return run_learner(function, *args, made_up=made_up, **kwargs)
+        return run_learner(function, *args, **kwargs)
 
     longest = seconds or LONGEST
 
@@ -78,25 +71,26 @@ def run_in_time(
         try:
             # It rings again and again, since a bare `except:` in the loop may eat it.
             signal.setitimer(signal.ITIMER_REAL, longest, _AGAIN)
-            return run_learner(function, *args, made_up=made_up, **kwargs)
+            return run_learner(function, *args, **kwargs)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
     except TookTooLong as error:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        return _report_on(error, function, made_up)
+        return _report_on(error, function)
     finally:
         signal.signal(signal.SIGALRM, before)
 
 
 def run_learner(
-    function: Callable[..., Any], *args: Any, made_up: bool = False, **kwargs: Any
+    function: Callable[..., Any], *args: Any, made_up: bool = True, **kwargs: Any
 ) -> Any:
     """Call what a learner wrote, a function, a class or a module; an exception becomes a report.
 
     Returns:
         What the function returns, or a `Report`: "not_attempted" where it is still a stub (it
         returns None or ``...``, raises NotImplementedError or trips over a ``...``), and
-        "raises" with the learner's own line for every other exception but KeyboardInterrupt.
+        "raises" with the learner's own line for every other exception but KeyboardInterrupt. What
+        the check `made_up` that line may refuse, as by an `assert`: that is "cannot_check".
     """
     try:
         result = function(*args, **kwargs)
@@ -206,7 +200,7 @@ def _learners_frame(error: BaseException) -> tuple[FrameType, int] | None:
     return own[-1] if own else None
 
 
-def _report_on(error: BaseException, function: Callable[..., Any], made_up: bool) -> Report:
+def _report_on(error: BaseException, function: Callable[..., Any], made_up: bool = True) -> Report:
     text = _quoted(error)
     if isinstance(error, TookTooLong):
         text = f"`Endless, or too slow: {error}`"

@@ -117,23 +117,22 @@ def _judge(trials: list[Trial], differs: str) -> Report:
     raised = [trial for trial in trials if trial.raised]
     done = [trial for trial in trials if not trial.raised]
     stubs = [trial for trial in raised if trial.given.verdict == "not_attempted"]
+    refused = [trial for trial in raised if trial.given.verdict == "cannot_check"]
     # Without two layers of equal sizes most mistakes are not seen.
-    turned_down = trials[0].raised and trials[0].given.verdict == "cannot_check"
-    for trial in stubs or (raised if turned_down or not done else []):
+    for trial in stubs or (raised if trials[0] in refused or not done else []):
         return trial.given  # type: ignore[no-any-return]
     if differs == "random" and "start" not in [name for name, *_ in done[0].odd_calls()]:
         return told("random")
     report = _verdict(done)
     if report.verdict == "variant":
         return report
-    refused = [trial for trial in raised if trial.given.verdict == "cannot_check"]
     # What has different sizes does not fit into one tensor.
     together = "together" in [trial.agrees for trial in done]
     equal = [t for t in raised if t.misfit or (together and len({*t.case.sizes[1:]}) > 1)]
+    unseen = [f"{t.case.name}: {' '.join(t.given.message.splitlines()[:-1])}" for t in refused]
     if report.ok and equal:
         report = replace(report, message=f"{report.message}\n{told('equal_sizes').message}")
-        raised = [trial for trial in raised if trial not in equal]
-    unseen = [f"{t.case.name}: {' '.join(t.given.message.splitlines()[:-1])}" for t in refused]
+        refused += equal
     report = replace(report, not_checked=(*report.not_checked, *unseen))
     raised = [trial for trial in raised if trial not in refused]
     also = [told("changes", what=what) for trial in trials for what in trial.changes]
