@@ -100,7 +100,9 @@ def test_whatever_is_raised_is_a_finding(error):
     def raises(*args):
         raise error
 
-    assert check_cell(raises).verdict == "raises"
+    report = check_cell(raises)
+    assert report.verdict == "cannot_check"  # it refuses what it is given
+    assert "(in `raises`)" in report.message
 
 
 def test_the_keyboard_stops_the_check():

@@ -168,7 +168,7 @@ def test_the_words_of_an_error_decide_nothing():
     def raises(x, h):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied; expected 3D, batch size")
 
-    assert len(run_learner(raises, X, H).message.splitlines()) == 2
+    assert len(run_learner(raises, X, H, made_up=False).message.splitlines()) == 2
 
 
 def still_a_stub(x, h): ...
@@ -181,3 +181,15 @@ def calls_a_stub(x, h):
 
 def test_a_line_that_trips_over_another_stub_is_not_attempted():
     assert run_learner(calls_a_stub, X, H).verdict == "not_attempted"
+
+
+def test_who_was_handed_a_cell_has_not_made_it():
+    cell = nn.LSTMCell(5, 4)
+
+    def step(cells, x):
+        return cells[0](x)
+
+    report = run_learner(step, [cell], torch.zeros(3, 4))
+    assert report.verdict == "raises"
+    assert "was made with" not in report.message
+    assert "was made with" in run_learner(lambda x: cell(x), torch.zeros(3, 4)).message
