@@ -46,7 +46,7 @@ NOT_FOR_READERS = re.compile(
             r"[\w.]+\(.*\)$|[\w.]+\[.*\]$|(num_\w+|4) \* ",
             r"\[?(batch|time|seq_len), (batch|time|seq_len)",
             r"[?+.]*([12],? )?(batch|layers|directions|\.{3})[ *,](?!.* is | are )[\w ,.*?+]+$",
-            r"the small dog|nobody remembers|rain is falling",
+            r"the small dog|nobody remembers|rain is falling|the \{0\}$",
             r"\{start\}|`\{result\}`, meant|(swaps|has the shape) .*Row 0|takes \{kind",
             r"Make it `torch.zeros\(\{0\}\)`.*\{rest|\{zeros\}",
             r"\{as_one\}|Your input has 2 axes, .* sentence \{rest|\* num_dir|last alone$",
