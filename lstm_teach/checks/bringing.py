@@ -70,6 +70,7 @@ _WEIGHT = {
     "h": re.compile(r"(w|weight|u|kernel)s?_?(h|hh|h2h|hr|rec)$|u$|recurrent", re.IGNORECASE),
 }
 _BY_NAME = "Your code takes its arguments in an order of its own; the check went by their names."
+IN_FLOAT32 = "It was run in float32, because float64 raises an error in your code."
 _IN_NUMPY = "It was run on NumPy arrays; PyTorch cannot train what NumPy computes."
 
 
@@ -159,8 +160,8 @@ def with_weights(function: Any, sizes: Sizes) -> Iterator[Callable[..., Any]]:
 
 
 @contextmanager
-def to_try(code: Any) -> Iterator[Any]:
-    """A deep copy in float64, on the CPU and in evaluation mode, or the thing itself, put back
+def to_try(code: Any, dtype: torch.dtype = torch.float64) -> Iterator[Any]:
+    """A deep copy in this dtype, on the CPU and in evaluation mode, or the thing itself, put back
     afterwards. Meanwhile new tensors are made on the CPU.
     """
     torch.set_default_device(None)
@@ -181,7 +182,7 @@ def to_try(code: Any) -> Iterator[Any]:
     ]
     owner = getattr(copied, "__self__", copied)
     if isinstance(owner, nn.Module) and not kept:
-        owner.double().cpu().eval()
+        owner.to(dtype).cpu().eval()
     try:
         yield copied
     finally:
@@ -376,7 +377,7 @@ class Caller:
                 "caller too. Make a new tensor, such as `c = f * c + i * g` in place of `c *= f`."
             )
         if self.dtype == torch.float32:
-            notes.append("It was run in float32, because float64 raises an error in your code.")
+            notes.append(IN_FLOAT32)
         left = "your code takes so long that further sizes and a batch of one were left out"
         late = (left,) if self.in_a_hurry() else ()
         return replace(report, message="\n".join(notes), not_checked=(*report.not_checked, *late))

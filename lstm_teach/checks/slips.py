@@ -340,7 +340,8 @@ def _fixed_size(place: Place, node: ast.AST) -> Found:
     values = [place.frame.f_locals.get(name) for name in given]
     fit = {1} | {size for value in values for size in getattr(value, "shape", ())}
     for call in inside:
-        for part in ast.walk(call) if _calls(call, _MAKERS) else ():
+        sizes = call.args if isinstance(call, ast.Call) and _calls(call, _MAKERS) else []
+        for part in (one for size in sizes for one in getattr(size, "elts", [size])):
             size = part.value if isinstance(part, ast.Constant) else None
             if type(size) is int and size > 0 and size not in fit and (size in met or call is node):
                 line = getattr(call, "lineno", 0)

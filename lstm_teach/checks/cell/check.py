@@ -110,9 +110,12 @@ def _of_class(cls: type, asked: Asked, call: Call) -> Report:
     takes_sizes = any(p.default is p.empty and "VAR" not in p.kind.name for p in parameters)
 
     def made(x: int, h: int) -> Report:
-        torch.set_default_dtype(torch.float64)
-        one = make(cls, x, h)
-        return one if isinstance(one, Report) else _of(one, (x, h) if takes_sizes else asked, call)
+        for dtype in (torch.float64, torch.float32):  # its weights may be of one dtype only
+            torch.set_default_dtype(dtype)
+            one = make(cls, x, h)
+            if not isinstance(one, Report):
+                return _of(one, (x, h) if takes_sizes else asked, call)
+        return one
 
     report = made(x, h)
     square = report.verdict == "raises" and not _over(report) and not any(asked)

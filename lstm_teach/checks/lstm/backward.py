@@ -51,7 +51,9 @@ def wrong_gradient(
 
 
 def _close(mine: Tensor, right: Tensor, limit: float) -> bool:
-    return mine.shape == right.shape and torch.allclose(mine.double(), right, 1e-5, 100 * limit)
+    return mine.shape == right.shape and torch.allclose(
+        mine.double(), right.double(), 1e-5, 100 * limit
+    )
 
 
 def _by_autograd(

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lstm_teach.checks.bringing import (
+    IN_FLOAT32,
     Sizes,
     make,
     needed,
@@ -70,6 +71,20 @@ def check_lstm(
         A report. Where the verdict is "ok", `report.as_torch()` is an nn.LSTM that computes the
         same. It never raises because of the LSTM.
     """
+    start = time.process_time()
+    torch.set_default_dtype(torch.float64)
+    report = _report(lstm, (input_size, hidden_size), call, backward)
+    quick = time.process_time() - start < SECONDS / 4
+    if report.verdict in ("raises", "cannot_check") and quick:
+        torch.set_default_dtype(torch.float32)
+        again = _report(lstm, (input_size, hidden_size), call, backward)
+        if again.verdict not in ("raises", "cannot_check"):
+            return replace(again, message=f"{again.message}\n{IN_FLOAT32}")
+    return report
+
+
+def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
+    """The report of a run in the default dtype."""
     code = unwrapped(lstm)
     if code is None or code is ...:
         return told("no_lstm")
@@ -81,7 +96,7 @@ def check_lstm(
         code = getattr(code, "forward", code)  # of a plain class, as in NumPy
     if not (call or callable(code)) or isinstance(code, (nn.LSTMCell, Tensor)):
         return told("one_step", code=code)
-    sizes = input_size or _TRIED[0], hidden_size or _TRIED[1]
+    sizes: Sizes = told_sizes[0] or _TRIED[0], told_sizes[1] or _TRIED[1]
     if isinstance(code, type):
         report = _made(code, sizes, call, backward)
         by_itself = needed(code) < 1 and report.verdict in ("raises", "cannot_check")
@@ -95,12 +110,11 @@ def check_lstm(
         report = _Check(handed, sizes, None, backward, handed=True).report()
         if report.verdict not in ("raises", "cannot_check"):
             return report
-    return _Check(code, (input_size, hidden_size), call, backward).report()
+    return _Check(code, told_sizes, call, backward).report()
 
 
 def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
     """The report on an instance of a class, of two layers where it takes their number."""
-    torch.set_default_dtype(torch.float64)
     layers = [n for n in signature_of(cls).parameters if LAYERS.match(n)][:1]
     made = make(partial(cls, **dict.fromkeys(layers, 2)) if layers else cls, *sizes)
     if isinstance(made, Report):
@@ -129,7 +143,11 @@ class _Check(Reading):
         """What is wrong, from the outside in: the first thing."""
         original = on_the_cpu(owned(*filter(None, (self.code, self.call))))
         self.original = {name: weight.clone() for name, weight in original.items()}
-        with to_try(self.code) as tried, self.opened(tried), torch.no_grad():
+        with (
+            to_try(self.code, torch.get_default_dtype()) as tried,
+            self.opened(tried),
+            torch.no_grad(),
+        ):
             try:
                 self.find_reader()
                 self.settle_time()

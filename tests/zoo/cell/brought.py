@@ -342,3 +342,18 @@ def a_size_written_in_it(x, h, c, w_ih, w_hh, b_ih, b_hh):
     i, f, g, o = z[:, :20], z[:, 20:40], z[:, 40:60], z[:, 60:80]
     c = f.sigmoid() * c + i.sigmoid() * g.tanh() + torch.zeros(20)
     return o.sigmoid() * c.tanh(), c
+
+
+@example("ok")
+class OfFloatTensors(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.w_x = nn.Parameter(torch.FloatTensor(input_size, 4 * hidden_size).uniform_(-1, 1))
+        self.w_h = nn.Parameter(torch.FloatTensor(hidden_size, 4 * hidden_size))
+        self.w_h.data.set_(torch.eye(hidden_size).repeat(1, 4))
+
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = (x @ self.w_x + h @ self.w_h).chunk(4, dim=1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c

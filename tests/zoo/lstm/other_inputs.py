@@ -169,3 +169,36 @@ def all_h_and_all_c(x, state=None):
 
 
 CELL = nn.LSTMCell(3, 5)
+
+
+@example("ok", says="It was run in float32")
+class StateOfOneDtype(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell, self.hidden_size = nn.LSTMCell(input_size, hidden_size), hidden_size
+
+    def forward(self, x):
+        h = c = torch.zeros(len(x), self.hidden_size, dtype=torch.float32)
+        out = []
+        for xt in x.unbind(1):
+            h, c = self.cell(xt, (h, c))
+            out.append(h)
+        return torch.stack(out, 1)
+
+
+@example("ok")
+class WeightsOfOneDtype(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+        weight = nn.Parameter(torch.FloatTensor(4 * hidden_size, hidden_size))
+        weight.data.set_(torch.eye(hidden_size).repeat(4, 1))
+        self.cell.weight_hh, self.hidden_size = weight, hidden_size
+
+    def forward(self, x):
+        h = c = x.new_zeros(len(x), self.hidden_size)
+        out = []
+        for xt in x.unbind(1):
+            h, c = self.cell(xt, (h, c))
+            out.append(h)
+        return torch.stack(out, 1)
