@@ -77,6 +77,11 @@ def fixed_sizes(x, h):
     return CELL(x, (h, h))
 
 
+def fixed_sizes_by_name(x, h):
+    h = torch.zeros(size=(8, 20))
+    return CELL(x, (h, h))
+
+
 def cat_without_dim(x, h):
     return torch.cat([x, h])
 
@@ -109,6 +114,17 @@ class PlainList(nn.Module):
         return self.cells[0](x)
 
 
+def test_four_blocks_for_four_gates_are_no_fixed_size():
+    def four_blocks(hidden_size):
+        bias = torch.zeros(4 * hidden_size)
+        four = torch.ones(hidden_size)[:4]
+        return four + bias
+
+    report = run_learner(four_blocks, 6)
+    assert report.verdict == "raises"
+    assert "fixed size" not in report.message
+
+
 @pytest.mark.parametrize(
     ("code", "sentence"),
     [
@@ -125,6 +141,7 @@ class PlainList(nn.Module):
         (all_of_an_lstm, "`out` is all that nn.LSTM returns"),
         (no_transpose_in_a_method, "`x @ W_IH.T`"),
         (fixed_sizes, "has a fixed size in it, 8: `torch.zeros(8, 20)`"),
+        (fixed_sizes_by_name, "has a fixed size in it, 8: `torch.zeros(size=(8, 20))`"),
         (cat_without_dim, "`dim=1`"),
         (index_into_packed, "pad_packed_sequence(output)"),
         (state_before_x, "`CELL(x, (h, c))`"),

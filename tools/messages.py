@@ -37,12 +37,11 @@ ASSEMBLED = Path(__file__).with_name("assembled.txt")
 NOT_FOR_READERS = re.compile(
     "|".join(
         (
-            r"\s*<|[^`]*(\w='|=\"|:var\(|;\w+:)|font-|background:|DejaVu|0 12px|row wrap",
-            r"module \{|\{__name__\}|Shape\(|\w+Error: \{",
-            r"(pale|edge|sentence) (\w+|\{\w+\})$|columns, upright$|(; )?(and|or) \{rest\}",
-            r"(\d\. )?[a-z_{}][\w}]* = (?!.*\.$)|output, \(|h, c = |out, state = |h\{n\}|\{sums\}",
+            r"\s*<|[^`]*(\w='|=\"|:var\(|;\w+:)|DejaVu|row wrap",
+            r"(pale|edge|sentence) (\w+|\{\w+\})$",
+            r"(\d\. )?[a-z_{}][\w}]* = (?!.*\.$)|output, \(|h, c = |out, state = |h\{n\}",
             r"(h|x|c|[wb]_\w+|i)( (h|x|c|state|[wb]_\w+|\* g))*$|o \* |tanh\(c\) |, batch_first=",
-            r"for xt in|(clip|relu6|torch|check_\w+|lstm_teach|\(setattr|\{\w+\}) ?[(.]",
+            r"(clip|relu6|torch|check_\w+|lstm_teach|\(setattr|\{\w+\}) ?[(.]",
             r"[\w.]+\(.*\)$|[\w.]+\[.*\]$|(num_\w+|4) \* ",
             r"\[?(batch|time|seq_len), (batch|time|seq_len)",
             r"[?+.]*([12],? )?(batch|layers|directions|\.{3})[ *,](?!.* is | are )[\w ,.*?+]+$",
@@ -52,9 +51,9 @@ NOT_FOR_READERS = re.compile(
             r"\{as_one\}|Your input has 2 axes, .* sentence \{rest|\* num_dir|last alone$",
             r"(Previous|Next) \{what|as asked$|input weights recurrent|reshaped only:$",
             r"there is no transpose of$| ?input to conv$",
-            r"its four blocks are in the order \{order\}\{|, or make the module|num_layers, \{",
+            r", or make the module",
             r"\[lane\[|t \+ 1 if|lambda ",
-            r"x is .*\{rest|\{read\} of \{[01]\}$|z_\{k\} = |line \{number\} of \{place\}\{",
+            r"x is .*\{rest|\{read\} of \{[01]\}$|line \{number\} of \{place\}\{",
         )
     )
 )

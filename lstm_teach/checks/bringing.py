@@ -95,13 +95,20 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
         return inspect.signature(lambda *args: None)
 
 
+def required(signature: inspect.Signature) -> list[str]:
+    """The arguments that have to be given."""
+    parameters = signature.parameters.values()
+    return [p.name for p in parameters if p.default is p.empty and "VAR" not in p.kind.name]
+
+
 def needed(code: Any) -> int:
     """How many arguments code cannot do without; -1 where it does not tell."""
     forward = code if isinstance(code, type) else getattr(code, "forward", code)
-    parameters = signature_of(forward).parameters.values() if callable(forward) else ()
-    if not parameters or any(p.kind is p.VAR_POSITIONAL for p in parameters):
+    signature = signature_of(forward if callable(forward) else lambda: None)
+    kinds = [p.kind for p in signature.parameters.values()]
+    if not kinds or inspect.Parameter.VAR_POSITIONAL in kinds:
         return -1
-    return sum(p.default is p.empty and p.kind is not p.VAR_KEYWORD for p in parameters)
+    return len(required(signature))
 
 
 def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
@@ -116,8 +123,8 @@ def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
     single = [p for p in signature.parameters.values() if not p.kind.name.startswith("VAR")]
     hidden = [p.name for p in single if _HIDDEN.match(p.name)][:1]
     inputs = [p.name for p in single if _INPUT.match(p.name) and p.name not in hidden][:1]
-    needed = [p.name for p in single if p.default is p.empty]
-    others = {name: value for name, value in _OTHER_ARGUMENTS.items() if name in needed}
+    wanted = required(signature)
+    others = {name: value for name, value in _OTHER_ARGUMENTS.items() if name in wanted}
     ways: list[Any] = [((input_size, hidden_size), others), ((), {})]
     if inputs and hidden:
         ways = [((), {inputs[0]: input_size, hidden[0]: hidden_size, **others}), *ways]
@@ -409,7 +416,7 @@ def _ways(
     begins so; what is left goes in order. A state is a pair, then one tensor."""
     kinds = {name: p.kind.name for name, p in signature.parameters.items()}
     single = [name for name, kind in kinds.items() if not kind.startswith("VAR")]
-    needed = {name for name in single if signature.parameters[name].default is inspect._empty}
+    wanted = {*required(signature)}
     star = next((name for name, kind in kinds.items() if kind.startswith("VAR")), "")
     own = _by_name(single)
     known = [form.split() for form in forms]
@@ -438,7 +445,7 @@ def _ways(
         placed = {own[name]: name for name in names if name in own}
         placed |= zip(free, rest, strict=False)
         left = rest[len(free) :]
-        if not needed <= placed.keys() or (left and not star) or ("c" in own and "state" in names):
+        if not wanted <= placed.keys() or (left and not star) or ("c" in own and "state" in names):
             continue
         in_order = [placed[parameter] for parameter in single if parameter in placed] + left
         by_name = [] if in_order == names else [_BY_NAME]
@@ -462,7 +469,7 @@ def _by_name(parameters: list[str]) -> dict[str, str]:
 
 def likely_call(signature: inspect.Signature) -> str:
     """How to call code with these parameters, such as `net(x, h, c, parameters)`."""
-    names = [n for n, p in signature.parameters.items() if p.default is p.empty]
+    names = required(signature)
     own = {parameter: name for name, parameter in _by_name(names).items()}
     if not {"h", "c"} <= {*own.values()}:
         own = dict(zip(names, ("x", "(h, c)"), strict=False))

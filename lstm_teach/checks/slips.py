@@ -340,8 +340,10 @@ def _fixed_size(place: Place, node: ast.AST) -> Found:
     values = [place.frame.f_locals.get(name) for name in given]
     fit = {1} | {size for value in values for size in getattr(value, "shape", ())}
     for call in inside:
-        sizes = call.args if isinstance(call, ast.Call) and _calls(call, _MAKERS) else []
-        for part in (one for size in sizes for one in getattr(size, "elts", [size])):
+        if not isinstance(call, ast.Call) or not _calls(call, _MAKERS):
+            continue
+        given_to_it = [*call.args, *(keyword.value for keyword in call.keywords)]
+        for part in (one for each in given_to_it for one in getattr(each, "elts", [each])):
             size = part.value if isinstance(part, ast.Constant) else None
             if type(size) is int and size > 0 and size not in fit and (size in met or call is node):
                 line = getattr(call, "lineno", 0)

@@ -25,6 +25,7 @@ from lstm_teach.checks.bringing import (
     on_the_cpu,
     owned,
     redraw,
+    required,
     signature_of,
     to_try,
     unwrapped,
@@ -106,8 +107,7 @@ def _no_cell(cell: Any) -> Report | None:
 def _of_class(cls: type, asked: Asked, call: Call) -> Report:
     """Judge a class by what it makes; where that raises, by a square one."""
     x, h = asked[0] or _TRIED[0], asked[1] or _TRIED[1]
-    parameters = signature_of(cls).parameters.values()
-    takes_sizes = any(p.default is p.empty and "VAR" not in p.kind.name for p in parameters)
+    takes_sizes = bool(required(signature_of(cls)))
 
     def made(x: int, h: int) -> Report:
         for dtype in (torch.float64, torch.float32):  # its weights may be of one dtype only

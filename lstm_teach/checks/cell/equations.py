@@ -56,9 +56,6 @@ def solved(changed: Parts, known: dict[str, Any]) -> tuple[Tensor, Tensor]:
     return known["first"].expand(shape), known["second"].expand(shape)
 
 
-_solved = solved
-
-
 def run(given: Mapping[str, Tensor], changed: Parts, order: str = GATES) -> tuple[Tensor, Tensor]:
     """One step of the LSTM with some of its equations changed.
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
+from lstm_teach.checks.bringing import listed
 from lstm_teach.checks.cell.equations import RIGHT, Parts, parts
 from lstm_teach.checks.mistake import Mistake, entries
 from lstm_teach.checks.report import Report
@@ -18,7 +19,7 @@ from lstm_teach.checks.report import Report
 
 def the_gates(gates: str) -> str:
     """The gate f, the gates i and f."""
-    names = " and ".join(", ".join(gates).rsplit(", ", 1))
+    names = listed(gates)
     return f"the gate {names}" if len(gates) == 1 else f"the gates {names}"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from lstm_teach.checks.bringing import listed, signature_of
+from lstm_teach.checks.bringing import listed, required, signature_of
 from lstm_teach.checks.cell.equations import GATES
 from lstm_teach.checks.cell.mistakes import FORMS
 from lstm_teach.checks.cell.mistakes import WORDS as OF_A_CELL
@@ -25,9 +25,8 @@ def told(name: str, evidence: Any = None, /, code: Any = None, **holes: Any) -> 
     """The report on what has this name, among all that is known of cells, of stacks and of layers;
     it may say how to call such code, with the names of what the code cannot do without."""
     function = getattr(code, "forward", code)
-    taken = [*signature_of(function).parameters.values()][1:] if callable(function) else []
-    others = [p.name for p in taken if p.default is p.empty and "VAR" not in p.kind.name]
-    call = WORDS["call"].why.format(given=", ".join(["x", *others]))
+    taken = required(signature_of(function)) if callable(function) else []
+    call = WORDS["call"].why.format(given=", ".join(["x", *taken[1:]]))
     return stack.told(name, evidence, words=WORDS, call=call, **holes)
 
 
