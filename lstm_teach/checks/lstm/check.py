@@ -272,7 +272,7 @@ class _Check(Reading):
         if self.learned:
             yield f"the initial state that it learns, {in_code(self.learned)}"
         if start is None:
-            yield "what it does with a start state other than zeros"
+            yield "what it does with an initial state other than zeros"
 
     def _with_biases(self, search: Search, roles: Roles) -> Roles:
         """The roles with the biases, which are drawn one after the other."""
