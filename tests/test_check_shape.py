@@ -157,7 +157,7 @@ SAID = [
     (PLAIN, TIME, "output", (20, 3, 10), "seq_len and hidden_size are swapped."),
     (PLAIN, TIME, "output", (10, 4, 21), "batch and hidden_size are off."),
     (DEEP, TIME, "h_n", (8, 3, 20), "two directions are counted, and this module has one."),
-    (DEEP, TIME, "h_n", (8, 3, 20), "the first axis of `h_n` is `num_layers = 4`."),
+    (DEEP, TIME, "c_0", (8, 3, 20), "the first axis of `c_0` is `num_layers = 4`."),
     (NARROW, TIME, "output", (10, 3, 14), "the last axis of `output` is proj_size, 7."),
     (DEEP_BOTH, TIME, "c_n", (6, 3, 20), "the layers and the directions are added up."),
     (DEEP, TIME, "h_n", (5, 3, 20), "the two numbers are multiplied"),

@@ -31,6 +31,7 @@ def test_a_right_rule_is_right_for_all(which):
         (lambda lstm, b: (1, b, lstm.hidden_size), "cannot_check", "`h_n_shape(lstm, seq_len"),
         (lambda lstm, t, b, x: (1, b, lstm.hidden_size), "cannot_check", "these three parameters"),
         ((4, 3, 20), "cannot_check", "calls your function as"),
+        (max, "cannot_check", "calls your function as"),
     ],
 )
 def test_a_wrong_rule_is_told_its_mistake_and_the_model(rule, verdict, words):
@@ -75,6 +76,12 @@ def test_a_rule_that_never_asks_batch_first_is_told_so(rule, ignores):
     report = check_shape_rule(rule, "output")
     assert report.verdict == "time_batch_swapped"
     assert (IGNORES in report.message) == ignores
+
+
+def test_only_the_two_that_are_swapped_have_to_do_with_batch_first():
+    report = check_shape_rule(lambda lstm, t, b: (t, b, lstm.input_size), "output")
+    assert report.verdict == "input_size_for_hidden_size"
+    assert IGNORES not in report.message
 
 
 def test_a_state_does_not_depend_on_batch_first():
