@@ -34,7 +34,8 @@ def check_shape_rule(rule: Callable[..., Any], which: str) -> Report:
         which: the tensor whose shape it returns: "output", "h_n", "c_n", "h_0" or "c_0".
 
     Returns:
-        The report on the first model for which the rule is wrong; "ok" if there is none.
+        The report on the first model for which the rule is wrong; "ok" if there is none;
+        "cannot_check" for what does not take the three.
     """
     if not _takes_three(rule):
         return Report(
