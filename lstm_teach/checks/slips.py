@@ -67,10 +67,11 @@ class Place:
         return tuple(shape) if isinstance(shape, tuple) else ()
 
     def sizes(self, node: ast.AST) -> set[int]:
-        """The sizes of all axes of a tensor, or of the tensors of a pair such as (h, c)."""
+        """The sizes of the axes of a tensor or an array, or of a pair of them such as (h, c)."""
         value = self.value(node)
         parts = value if isinstance(value, tuple | list) else [value]
-        return {size for part in parts if isinstance(part, Tensor) for size in part.shape}
+        shapes = [getattr(part, "shape", ()) for part in parts]
+        return {size for shape in shapes if isinstance(shape, tuple) for size in shape}
 
     def refuses(self, error: BaseException) -> bool:
         """Whether this error of the line's own turns down what came in: an `assert`, a `raise`, or
