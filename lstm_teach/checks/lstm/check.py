@@ -323,12 +323,15 @@ class _Check(Reading):
         adds = f", and adds {search.added:g} to the sum of f" if search.added else ""
         two = "" if biases == "two biases" else "; nn.LSTM has two, and only their sum matters"
         trained = isinstance(self.tried, nn.Module) or self.backward is not None
-        layers = len(search.lanes) // search.directions
+        layers, (wide, hidden) = len(search.lanes) // search.directions, self.sizes
         said = [
             f"It computes what nn.LSTM computes{', with the same gradients' * trained}: "
-            f"{layers} layer{'s' * (layers > 1)}{both}. x is {self.reader.axes.said}.",
+            f"{layers} layer{'s' * (layers > 1)}{both}, tried with input_size {wide} and "
+            f"hidden_size {hidden}. x is {self.reader.axes.said}.",
             f"{gates} It has {biases}{adds}{two}.",
         ]
+        if self.reader.comes_out_turned:
+            said.insert(0, told("comes_out_turned").message)
         is_alone = len(self.reader.places) == 1 + self.reader.last_alone and not self.reader.more
         if is_alone and not self.call:
             what = "the last step of the output" if self.reader.last_alone else "the output"

@@ -95,6 +95,13 @@ class Reader:
         """Whether no output of all steps comes back."""
         return self.places[0].time is None
 
+    @property
+    def comes_out_turned(self) -> bool:
+        """Whether time and batch stand in another order in the output, one tensor, than in x."""
+        path, time, batch, _ = self.places[0]
+        usual = self.axes in (TIME_FIRST, BATCH_FIRST) and EACH not in path and time is not None
+        return usual and (time < batch) is (self.axes is BATCH_FIRST)
+
     def given(self, x: Tensor, state: State | None = None) -> dict[str, Tensor]:
         """x, h and c, laid out as the code wants them."""
         laid = {"x": self.axes.lay(x).contiguous()}
