@@ -99,8 +99,9 @@ class Reader:
     def comes_out_turned(self) -> bool:
         """Whether time and batch stand in another order in the output, one tensor, than in x."""
         path, time, batch, _ = self.places[0]
-        usual = self.axes in (TIME_FIRST, BATCH_FIRST) and EACH not in path and time is not None
-        return usual and (time < batch) is (self.axes is BATCH_FIRST)
+        if time is None or EACH in path or self.axes not in (TIME_FIRST, BATCH_FIRST):
+            return False
+        return (time < batch) is (self.axes is BATCH_FIRST)
 
     def given(self, x: Tensor, state: State | None = None) -> dict[str, Tensor]:
         """x, h and c, laid out as the code wants them."""
