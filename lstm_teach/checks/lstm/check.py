@@ -30,7 +30,14 @@ from lstm_teach.checks.cell import check_cell
 from lstm_teach.checks.cell.equations import GATES
 from lstm_teach.checks.lstm.backward import wrong_gradient
 from lstm_teach.checks.lstm.forms import BATCH_FIRST, Reader
-from lstm_teach.checks.lstm.mistakes import JOINED, MISTAKES, in_the_roles, in_the_states, told
+from lstm_teach.checks.lstm.mistakes import (
+    JOINED,
+    MISTAKES,
+    WORDS,
+    in_the_roles,
+    in_the_states,
+    told,
+)
 from lstm_teach.checks.lstm.reading import LAYERS, SECONDS, Reading, Told, in_code, tell
 from lstm_teach.checks.lstm.roles import Roles, Search, groupings, lane_sizes
 from lstm_teach.checks.passing import has_norms
@@ -71,16 +78,29 @@ def check_lstm(
         A report. Where the verdict is "ok", `report.as_torch()` is an nn.LSTM that computes the
         same. It never raises because of the LSTM.
     """
-    start = time.process_time()
-    torch.set_default_dtype(torch.float64)
-    report = _report(lstm, (input_size, hidden_size), call, backward)
-    quick = time.process_time() - start < SECONDS / 4
-    if report.verdict in ("raises", "cannot_check") and quick:
+    start, told_sizes = time.process_time(), (input_size, hidden_size)
+    if _stays_in_float32(lstm):
         torch.set_default_dtype(torch.float32)
-        again = _report(lstm, (input_size, hidden_size), call, backward)
+        return _report(lstm, told_sizes, call, backward)
+    torch.set_default_dtype(torch.float64)
+    report = _report(lstm, told_sizes, call, backward)
+    quick = time.process_time() - start < SECONDS / 4
+    if report.verdict == "raises" or (report.verdict == "cannot_check" and quick):
+        torch.set_default_dtype(torch.float32)
+        again = _report(lstm, told_sizes, call, backward)
         if again.verdict not in ("raises", "cannot_check"):
             return replace(again, message=f"{again.message}\n{IN_FLOAT32}")
+        if isinstance(lstm, nn.Module):
+            return again  # on what the learner runs it
     return report
+
+
+def _stays_in_float32(lstm: Any) -> bool:
+    """Whether a module holds tensors that do not follow it into float64, such as a state."""
+    if not isinstance(lstm, nn.Module):
+        return False
+    with to_try(lstm) as tried:
+        return {w.dtype for w in owned(tried).values()} == {torch.float64, torch.float32}
 
 
 def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
@@ -106,11 +126,14 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
     weights = sum(weight.numel() for weight in owned(*filter(None, (code, call))).values())
     if weights > _MOST_WEIGHTS:
         return _too_large(code, weights, call, backward)
+    unread = None
     for handed in [] if call else with_weights(code, sizes):
         report = _Check(handed, sizes, None, backward, handed=True).report()
         if report.verdict not in ("raises", "cannot_check"):
             return report
-    return _Check(code, told_sizes, call, backward).report()
+        if report.headline == WORDS["no_roles"].headline:
+            unread = unread or report  # it ran
+    return unread or _Check(code, told_sizes, call, backward).report()
 
 
 def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
@@ -118,7 +141,7 @@ def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
     layers = [n for n in signature_of(cls).parameters if LAYERS.match(n)][:1]
     made = make(partial(cls, **dict.fromkeys(layers, 2)) if layers else cls, *sizes)
     if isinstance(made, Report):
-        return made
+        return make(cls, *sizes) if layers else made  # which tells of the class as it is
     made = made if call or callable(made) else getattr(made, "forward", made)
     return _Check(made, sizes, call, backward, 2 if layers else None).report()
 
@@ -154,6 +177,8 @@ class _Check(Reading):
                 report = self._by_roles()
             except Told as found:
                 (report,) = found.args
+        if report.verdict == "cannot_check" and (name := self.torch_inside()):
+            return told("torch_inside", name=name)
         if report.verdict != "cannot_check" or self.norms or not has_norms(self.code):
             return report
         bare = replace(self, norms=True, head=None)
@@ -174,12 +199,17 @@ class _Check(Reading):
     def _by_roles(self) -> Report:
         x, first, seen = self._seen()
         searches = [*self._searches(self.directions)]
-        if self.directions == 1 and not self.same(first, seen[:1]):  # it has seen later steps
-            searches += [s for joined in JOINED for s in self._searches(2, joined)]
+        later = self.directions == 1 and not self.same(first, seen[:1])  # it has seen later steps
+        for joined in JOINED if later or self.directions == 2 else ():
+            if later is not joined.how.startswith("w = 2; up"):
+                searches += self._searches(2, joined)
         if self.same(seen[:, 0], seen[:, 1]):  # a weight that was zero was no bias
             return self._by_cell()
         ways = [*((False, added) for added in (0.0, 1.0, 2.0, 0.5, 3.0, 5.0)), (True, 0.0)]
+        end = time.process_time() + SECONDS
         for (shared, added), search in product(ways, searches):
+            if (shared or added) and time.process_time() > end:
+                break  # the plain ways have all been tried
             search = replace(search, added=added)
             if roles := search.right(x, first, seen, shared):
                 return self._right(search, roles)
@@ -219,8 +249,10 @@ class _Check(Reading):
 
             def step(code: Any, x: Tensor, h: Tensor, c: Tensor, reader: Reader = reader) -> Any:
                 again = replace(reader, caller=replace(reader.caller, code=self.runner(code)))
-                found = self.read(x[None], again, (h[None], c[None]))
-                return found[1][0], found[2][0] if len(found) > 2 else c
+                _, *states = self.read(x[None], again, (h[None], c[None]))
+                if len(states) > 2 and torch.equal(states[0], states[1]):
+                    del states[0]  # an output that is h
+                return states[0][0], states[1][0] if len(states) > 1 else c
 
             report = check_cell(self.tried, *self.sizes, call=step)
             another = report.verdict == "variant" or len(reader.places) > 2
@@ -258,7 +290,7 @@ class _Check(Reading):
         layers = {"layers": len(search.lanes) // search.directions, "directions": search.directions}
         others = tuple(self._not_checked(start))
         if search.joined:
-            return search.joined.report(layers, others)
+            return replace(search.joined.report(layers, others), of="LSTM")
         lstm = search.as_torch(roles, self.original, self.reader.axes is BATCH_FIRST)
         said = self._described(search, roles)
         said += f"\n{told('as_torch').message}" * (lstm is not None)
