@@ -304,7 +304,7 @@ class _Check(Reading):
         if self.learned:
             yield f"the initial state that it learns, {in_code(self.learned)}"
         if start is None:
-            yield "how it goes on from another state than zeros"
+            yield "what it does with an initial state other than zeros"
 
     def _with_biases(self, search: Search, roles: Roles) -> Roles:
         """The roles with the biases, which are drawn one after the other."""
