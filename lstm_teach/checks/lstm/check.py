@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import islice, product
@@ -39,7 +40,7 @@ from lstm_teach.checks.lstm.mistakes import (
     told,
 )
 from lstm_teach.checks.lstm.reading import LAYERS, SECONDS, Reading, Told, in_code, tell
-from lstm_teach.checks.lstm.roles import Roles, Search, groupings, lane_sizes
+from lstm_teach.checks.lstm.roles import Roles, Search, groupings, is_bias, lane_sizes
 from lstm_teach.checks.passing import has_norms
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_in_time
@@ -126,14 +127,14 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
     weights = sum(weight.numel() for weight in owned(*filter(None, (code, call))).values())
     if weights > _MOST_WEIGHTS:
         return _too_large(code, weights, call, backward)
-    unread = None
+    ran = None
     for handed in [] if call else with_weights(code, sizes):
         report = _Check(handed, sizes, None, backward, handed=True).report()
         if report.verdict not in ("raises", "cannot_check"):
             return report
         if report.headline == WORDS["no_roles"].headline:
-            unread = unread or report  # it ran
-    return unread or _Check(code, told_sizes, call, backward).report()
+            ran = report
+    return _Check(code, told_sizes, call, backward).report() if ran is None else ran
 
 
 def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
@@ -167,7 +168,9 @@ class _Check(Reading):
         original = on_the_cpu(owned(*filter(None, (self.code, self.call))))
         self.original = {name: weight.clone() for name, weight in original.items()}
         with (
-            to_try(self.code, torch.get_default_dtype()) as tried,
+            self._itself()
+            if self.backward
+            else to_try(self.code, torch.get_default_dtype()) as tried,
             self.opened(tried),
             torch.no_grad(),
         ):
@@ -185,6 +188,16 @@ class _Check(Reading):
         if not bare.report().ok:
             return report
         return replace(told("normed", seen=in_code(bare.passed)), of="LSTM")
+
+    @contextmanager
+    def _itself(self) -> Iterator[Any]:
+        """No copy, since a backward pass may read what the forward pass left in the object."""
+        try:
+            yield self.code
+        finally:
+            now = owned(*filter(None, (self.code, self.call)))
+            for name in now.keys() & self.original.keys():
+                now[name].copy_(self.original[name])
 
     # What each weight does.
 
@@ -225,7 +238,7 @@ class _Check(Reading):
         return self._by_cell()
 
     def _searches(self, directions: int, joined: Any = None) -> Iterator[Search]:
-        unused = self.unused(self.sizes)
+        unused = [*self.unused(self.sizes), *self._idle()]
         kept = {n: weight for n, weight in self.weights.items() if n not in unused}
         trained = dict(getattr(self.tried, "named_parameters", dict)())
         own = {name: w for name, w in self.weights.items() if name in trained}
@@ -241,6 +254,17 @@ class _Check(Reading):
                         at_each = directions == 2 and self.reader.last_alone
                         form = directions, self.limit, 0.0, joined, at_each
                         yield Search(used, lanes, sizes, *form)
+
+    def _idle(self) -> list[str]:
+        """The weights, no biases, that change nothing, such as those of a head beside."""
+        x = normals(14)(2, 3, self.sizes[0])
+        before, idle = self.read(x)[0], []
+        for name, weight in self.weights.items():
+            if not is_bias(weight, self.sizes):
+                weight.add_(0.5)
+                idle += [name] if self.same(self.read(x)[0], before) else []
+                weight.sub_(0.5)
+        return idle
 
     def _by_cell(self) -> Report:
         """One step of one layer is a cell: let `check_cell` say which."""
