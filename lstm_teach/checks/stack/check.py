@@ -50,7 +50,8 @@ def check_stack(run_stack: Any, call: Callable[..., Any] | None = None) -> Repor
     run = _runner(run_stack, call, needs)
     if run is not None:
         return replace(_of_lent_cells(run_stack, run), of="stack")
-    if callable(run_stack) and not isinstance(run_stack, type) and needs < 2 and owned(run_stack):
+    owns = callable(run_stack) and not isinstance(run_stack, type) and owned(run_stack)
+    if owns and (needs < 2 or isinstance(run_stack, nn.Module)):
         return _of_its_own_cells(run_stack, call)
     return told("not_called", name=getattr(run_stack, "__name__", type(run_stack).__name__))
 
@@ -62,6 +63,8 @@ def _runner(code: Any, call: Callable[..., Any] | None, needs: int) -> Any:
     if isinstance(code, type):
         return (lambda cells, x: code(cells)(x)) if needs == 1 else None
     is_module = isinstance(getattr(code, "__self__", code), nn.Module)
+    if is_module and owned(code):
+        return None
     return code if callable(code) and needs in ((2,) if is_module else (2, -1)) else None
 
 
