@@ -134,7 +134,7 @@ def test_four_blocks_for_four_gates_are_no_fixed_size():
         (no_transpose_in_numpy, "`x @ w.T`"),
         (at_for_times, "`f * C`"),
         (times_for_at, "`x @ W_IH.T`"),
-        (pair_goes_up, "`below` is the pair (h, c) that a cell returns"),
+        (pair_goes_up, "`below` is a pair (h, c), as a cell returns it"),
         (pair_in_a_product, "`h` is the pair"),
         (pair_in_a_gate, "`h` is the pair"),
         (list_of_pairs, "`steps` holds the pair (h, c)"),
