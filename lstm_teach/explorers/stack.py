@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from enum import Enum
 from functools import lru_cache
+from itertools import product
 from typing import Any
 
 import torch
@@ -137,7 +137,6 @@ class StackExplorer(Explorer):
             words += f" Could run too: {'; '.join(ready)}."
         drawing = Drawing(1100, 510)
         _draw_stack(drawing, looks, numbers, selected)
-        _write_notes(drawing, selected, looks[selected])
         return Picture(drawing, words)
 
 
@@ -171,66 +170,45 @@ def _about(place: Place, look: Look, states: Mapping[Place, State]) -> str:
 def _draw_stack(
     drawing: Drawing, looks: Mapping[Place, Look], numbers: Mapping[Place, int], selected: Place
 ) -> None:
-    """Each box as far as it has come, a frame around the selected one, and what the looks mean."""
+    """Each box as far as it has come, what the selected one reads and gives, and all shapes."""
     done = {place for place, look in looks.items() if look is Look.DONE}
     layers = len(looks) // SEQ_LEN
     cards = Cards(drawing, (156, 56, 582, 444), SEQ_LEN, layers, BATCH)
-    _draw_arrows(cards, done, selected)
+    # h goes up, and h and c go to the right; those that come from -1 are the input and the zeros.
+    arrows: dict[str, list[Arrow]] = {"faint": [], "ink": []}
+    for n, t in product(range(-1, layers), range(-1, SEQ_LEN)):
+        exists = min(n, t) < 0 or (n, t) in done
+        ways = [cards.up(n, t)] * (t >= 0) + [cards.across(n, t, t + 1)] * (n >= 0)
+        arrows["ink" if exists else "faint"] += ways
+    for color, alike in arrows.items():
+        drawing.arrows(alike, color)
     cards.edges("[t]", [t for t in range(SEQ_LEN) if (layers - 1, t) in done])
     cells = {}
     for place, look in looks.items():
         number = str(numbers[place]) if look in (Look.DONE, Look.WORK) else ""
         cells[place] = (look.mark + number, look.style)
+    rows = {-1: ("input[t]", "input_size"), layers: ("output[t]", "hidden_size")}
     for layer in range(layers):
         end = Look.DONE if (layer, SEQ_LEN - 1) in done else Look.WAITING
         cells[layer, SEQ_LEN] = ("h, c", end.style)
         drawing.text(*cards.centre(layer, -1), "0, 0", "muted", size=8, mono=True)
         cards.name(layer, f"layer {layer}", "layers")
+        rows[layer] = ("h, c", "hidden_size")
     cards.draw(cells)
+    for row, (name, axis) in rows.items():
+        sizes = (BATCH, SIZES[min(row + 1, layers)])
+        drawing.shape(800, cards.centre(row, 0)[1], name, sizes, ("batch", axis))
+    layer, t = selected
     frame = Style("none", width=2.8)
-    x, y, width, height = cards.box(*selected)
+    x, y, width, height = cards.box(layer, t)
     reach = (width + cards.behind[0] + 10, height + cards.behind[1] + 10)
     drawing.cells({(x - 5, y - 5, *reach): ("", frame)})
+    for row, column, name in (
+        (layer - 0.47, t + 0.18, "h" if layer else "x"),
+        (layer + 0.53, t + 0.18, "h"),
+        (layer - 0.38, t - 0.44, "h, c"),
+        (layer - 0.38, t + 0.56, "h, c"),
+    ):
+        drawing.text(*cards.centre(row, column), name, size=8, bold=True, mono=True)
     legend = [(look.mark, look.words, look.style) for look in Look]
     drawing.legend(128, *legend, ("", "selected", frame))
-
-
-def _draw_arrows(cards: Cards, done: Collection[Place], selected: Place) -> None:
-    """h up and (h, c) to the right: in ink once the value exists, bold at the selected box.
-
-    An arrow goes by the box that it comes from; those at -1 are the input and the zeros.
-    """
-    (layer, t), steps = selected, range(-1, SEQ_LEN)
-    kinds: dict[tuple[str, int], list[Arrow]] = defaultdict(list)
-    for n in range(-1, cards.lanes):
-        ups = {(n, k): cards.up(n, k) for k in steps[1:]}
-        rights = {(n, k): cards.across(n, k, k + 1) for k in steps if n >= 0}
-        for arrows, before in ((ups, (layer - 1, t)), (rights, (layer, t - 1))):
-            for place, arrow in arrows.items():
-                color = "ink" if min(place) < 0 or place in done else "faint"
-                kinds[color, 3 if place in (selected, before) else 1].append(arrow)
-    for look, alike in sorted(kinds.items()):
-        cards.drawing.arrows(alike, *look)
-    for n, name in ((layer - 1, "h" if layer else "x"), (layer, "h")):
-        x, y = cards.centre(n + 0.53, t)
-        cards.drawing.label(x + 6, y, name, bold=True, mono=True)
-    for column in (t - 0.44, t + 0.56):
-        x, y = cards.centre(layer, column)
-        cards.drawing.text(x, y - 33, "h, c", size=8, bold=True, mono=True)
-
-
-def _write_notes(drawing: Drawing, place: Place, look: Look) -> None:
-    """The shapes that go into the selected box and come out."""
-    (layer, t), y = place, drawing.height - 60
-    below = f"h of layer {layer - 1}" if layer else f"the words at t = {t}"
-    before = f"h and c of t = {t - 1}" if t else "zeros, the start"
-    read, state = ("input", SIZES[layer], "input_size"), ("hc", SIZES[layer + 1], "hidden_size")
-    notes = {f"from below: {below}": read, f"from the left: {before}": state}
-    notes["out: h goes up, (h, c) goes right"] = state
-    drawing.label(824, y, f"{_name(place)}: {look.words}", bold=True)
-    for words, (names, size, axis) in notes.items():
-        y -= 28
-        drawing.label(824, y, words, bold=True)
-        for name in [names] if names == "input" else names:
-            y -= 20
-            drawing.shape(836, y, name, (BATCH, size), ("batch", axis), size=8.5)
