@@ -113,7 +113,7 @@ class InfluenceExplorer(Explorer):
         drawing = Drawing(1100, HEIGHT)
         drawing.label(20, 464, code, size=10, mono=True)
         drawing.label(20, 436, title, size=12, bold=True, color=OWN if right else OTHER)
-        drawing.shape(20, 392, made, shape, _axes(shape), size=10)
+        drawing.shape(20, 392, made, shape, _axes(shape))
         grid, one = Grid(159.5, 362.5, 97, -28, 83, 21), Style("ink", "ink", "paper", width=2.8)
         cells = dict.fromkeys(places, ("", Style(edge="muted", width=1)))
         cells[chosen] = (result, one._replace(size=7.5, bold=True, mono=True))
@@ -121,7 +121,7 @@ class InfluenceExplorer(Explorer):
         if len(places) == SEQ_LEN:
             many = f"{SEQ_LEN} answers for {BATCH} sentences"
             drawing.label(118, 334.5, many, size=10, bold=True, color=OTHER)
-        drawing.shape(20, 264, "x", x.shape, _axes(x.shape), size=10)
+        drawing.shape(20, 264, "x", x.shape, _axes(x.shape))
         _draw_words(drawing, sentence, parts)
         return Picture(drawing, f"{words} {model}")
 

@@ -118,7 +118,7 @@ def _draw_words(
     rows, columns = range(len(numbers)), range(len(numbers[0]))
     pitch = 27 if len(rows) <= 3 or top > 300 else 19
     grid = Grid(left + 37, top - 16.5 - pitch / 2, 77, -pitch, 74, pitch - 3)
-    drawing.shape(left, top + 22, name, words.shape, axes, size=10)
+    drawing.shape(left, top + 22, name, words.shape, axes)
     for column in columns:
         x = grid.centre(0, column)[0]
         drawing.text(x, top - 7, str(column), axis_kind(axes[-1]), size=8, mono=True)

@@ -19,6 +19,7 @@ Point = tuple[float, float]
 Arrow = tuple[Point, Point]
 Box = tuple[float, float, float, float]  # left, bottom, width, height
 NONE = "none"
+LETTER = 8  # pixels from one letter of a shape to the next, at 9.57 points
 DASHES = {"-": (), "--": (5.0, 3.0), "-.": (6.0, 2.5, 1.5, 2.5), ":": (1.5, 2.5)}
 
 
@@ -65,24 +66,20 @@ class Lines(NamedTuple):
 
 
 class Words(NamedTuple):
-    """Words centred on y, in parts of one colour each; `align` says which end stands at x.
+    """Words of one colour, centred on y; `align` says which end stands at x.
 
     `advance` is how far each letter moves on, where letters have to stand in columns.
     """
 
     x: float
     y: float
-    parts: Sequence[tuple[str, str]]
+    text: str
+    color: str = "ink"
     size: float = 9
     align: str = "center"
     bold: bool = False
     mono: bool = False
     advance: float | None = None
-
-    @property
-    def text(self) -> str:
-        """The words of all parts."""
-        return "".join(words for words, _ in self.parts)
 
 
 Shape = Boxes | Lines | Words
@@ -136,23 +133,30 @@ class Drawing:
     ) -> None:
         """Write words of one colour, centred on a point; each line so far below the one before."""
         for place, line in enumerate(words.split("\n")):
-            self._add(line, Words(x, y - place * below, ((line, color),), **look))
+            self._add(line, Words(x, y - place * below, line, color, **look))
 
     def label(self, x: float, y: float, words: str, **look: Any) -> None:
         """Write words of one colour that begin at x."""
         self.text(x, y, words, align="left", **look)
 
     def shape(
-        self, x: float, y: float, name: str, sizes: Sequence[int], axes: Sequence[str], **look: Any
+        self,
+        x: float,
+        y: float,
+        name: str,
+        sizes: Sequence[int],
+        axes: Sequence[str],
+        below: float = 0,
     ) -> None:
-        """Write a tensor's name and shape, ``output [seq_len=10, batch=3]``, axes in colour."""
-        parts = [(f"{name} [", "ink")]
-        for axis, length in zip(axes, sizes, strict=True):
-            parts += [(f"{axis}={length}", axis_kind(axis)), (", ", "ink")]
-        parts[-1] = ("]", "ink")
-        self.shapes.append(
-            Words(x, y, parts, bold=True, mono=True, **{"size": 9.5, "align": "left", **look})
-        )
+        """Write a tensor's name and shape, ``output [seq_len=10, batch=3]``, axes in colour.
+
+        Where `below` is given, each axis has a line of its own, so far below the one before.
+        """
+        named = ", @".join(f"{axis}={size}" for axis, size in zip(axes, sizes, strict=True))
+        colors = ["ink", *map(axis_kind, axes)]
+        for part, color in zip(f"{name} @[{named}]".split("@"), colors, strict=True):
+            self.label(x, y, part, color=color, size=9.57, bold=True, mono=True, advance=LETTER)
+            x, y = x + LETTER * len(part) * (not below), y - below
 
     def legend(self, x: float, *entries: tuple[str, str, Style]) -> float:
         """Cells side by side at the foot, each with its mark and its meaning, until an x."""

@@ -26,7 +26,6 @@ from .palette import LIGHT
 DPI = 100
 CAPTION = 26  # pixels
 MONO = "DejaVu Sans Mono"
-MONO_ADVANCE = 0.602  # width of one character of MONO, in units of the font size
 
 
 def figure(drawing: Drawing, dpi: float = DPI) -> Figure:
@@ -38,15 +37,15 @@ def figure(drawing: Drawing, dpi: float = DPI) -> Figure:
     sheet.lines.append(Line2D([], []))
     pixels = Affine2D().scale(1 / drawing.width, 1 / drawing.height) + sheet.transFigure
     for shape in drawing.shapes:
-        for artist in _artists(shape, dpi):
-            artist.set_transform(pixels)
-            sheet.add_artist(artist)
+        artist = _artist(shape)
+        artist.set_transform(pixels)
+        sheet.add_artist(artist)
     return sheet
 
 
-def _artists(shape: Shape, dpi: float) -> Sequence[PolyCollection | LineCollection | Text]:
+def _artist(shape: Shape) -> PolyCollection | LineCollection | Text:
     if isinstance(shape, Words):
-        return _texts(shape, dpi)
+        return _text(shape)
     dashes = [length / shape.width for length in DASHES[shape.style]]
     pen: dict[str, Any] = {"linestyles": (0, dashes) if dashes else "-"}
     pen["linewidths"] = shape.width * 72 / DPI
@@ -55,32 +54,25 @@ def _artists(shape: Shape, dpi: float) -> Sequence[PolyCollection | LineCollecti
         corners = [((x, y), (x + w, y), (x + w, y + h), (x, y + h)) for x, y, w, h in moved]
         fill = NONE if shape.fill == NONE else to_rgba(LIGHT[shape.fill], shape.strength)
         edge = NONE if shape.edge == NONE else LIGHT[shape.edge]
-        return [PolyCollection(corners, facecolors=fill, edgecolors=edge, **pen)]
+        return PolyCollection(corners, facecolors=fill, edgecolors=edge, **pen)
     color = to_rgba(LIGHT[shape.color], shape.strength)
-    return [LineCollection([*shape.paths], colors=[color], **pen)]
+    return LineCollection([*shape.paths], colors=[color], **pen)
 
 
-def _texts(shape: Words, dpi: float) -> list[Text]:
-    """One Text for each part; only words in MONO have several, for their width is known."""
-    look: dict[str, Any] = {
-        "fontsize": shape.size,
-        "fontweight": "bold" if shape.bold else "normal",
-        "fontfamily": MONO if shape.mono else "DejaVu Sans",
-        "va": "center",
-        "parse_math": False,
-    }
-    x, align, advance = shape.x, shape.align, 0.0
-    if len(shape.parts) > 1:
-        # The renderer sets every character of MONO a whole number of pixels wide.
-        advance = round(MONO_ADVANCE * shape.size * dpi / 72) * DPI / dpi
-        x -= {"left": 0, "center": 0.5, "right": 1}[align] * advance * len(shape.text)
-        align = "left"
-    drawn = []
-    for words, color in shape.parts:
-        known = "".join(c if c.isascii() or ord(c) in _letters() else "□" for c in words)
-        drawn.append(Text(x, shape.y, known, color=LIGHT[color], ha=align, **look))
-        x += advance * len(words)
-    return drawn
+def _text(shape: Words) -> Text:
+    known = "".join(c if c.isascii() or ord(c) in _letters() else "□" for c in shape.text)
+    return Text(
+        shape.x,
+        shape.y,
+        known,
+        color=LIGHT[shape.color],
+        fontsize=shape.size,
+        fontweight="bold" if shape.bold else "normal",
+        fontfamily=MONO if shape.mono else "DejaVu Sans",
+        ha=shape.align,
+        va="center",
+        parse_math=False,
+    )
 
 
 @cache

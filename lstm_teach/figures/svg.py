@@ -63,12 +63,6 @@ def _words(shape: Words, height: float) -> str:
         look += ' class="lstm-mono"'
     if shape.advance:
         look += f' textLength="{shape.advance * len(shape.text):g}"'
-    if len(shape.parts) == 1:
-        ((words, color),) = shape.parts
-        return f"<text {look}{_ink(color)}>{html.escape(words)}</text>"
-    spans = (f"<tspan{_ink(color)}>{html.escape(words)}</tspan>" for words, color in shape.parts)
-    return f"<text {look}>{''.join(spans)}</text>"
-
-
-def _ink(color: str) -> str:
-    return "" if color == "ink" else f' fill="{css(color)}"'
+    if shape.color != "ink":
+        look += f' fill="{css(shape.color)}"'
+    return f"<text {look}>{html.escape(shape.text)}</text>"

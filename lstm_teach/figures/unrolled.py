@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from ..shapes import predict_shapes
 from .cards import Cards
 from .drawing import Drawing, Style, count
-from .palette import axis_kind
 
 HEIGHT = 560
 NOTES = """every layer, where it ends
@@ -50,22 +49,14 @@ def draw_unrolled(
     _draw_lanes(cards, directions)
     cards.edges("[:, t]" if time else "[t]")
     _draw_ends(cards, directions)
-    middle = cards.centre(0, (len(cards.steps) - 1) / 2)[0]
-    bottom, top = cards.box(-1, 0)[1] - 20, cards.box(lanes, 0)[1] + cards.height + 38
-    drawing.shape(middle, bottom, "input", x.shape, names.input.names, align="center")
-    drawing.shape(middle, top, "output", output.shape, names.output.names, align="center")
-    y = HEIGHT - 120
-    for name, state in {"h_n": h_n, "c_n": c_n}.items():
-        drawing.label(838, y, name, size=10, bold=True, mono=True)
-        axes = getattr(names, name).names
-        sizes = [f"{axis}={length}" for axis, length in zip(axes, state.shape, strict=True)]
-        for axis, line in zip(axes, f"[{',@ '.join(sizes)}]".split("@"), strict=True):
-            y -= 17
-            drawing.label(838, y, line, color=axis_kind(axis), bold=True, mono=True)
-        y -= 34
+    (left, bottom, _, _), top = cards.box(-1, 0), cards.box(lanes, 0)[1] + cards.height
+    drawing.shape(left, bottom - 20, "input", x.shape, names.input.names)
+    drawing.shape(left, top + 38, "output", output.shape, names.output.names)
+    for y, name, state in ((440, "h_n", h_n), (340, "c_n", c_n)):
+        drawing.shape(838, y, name, state.shape, getattr(names, name).names, below=17)
     place = "the right edge" if directions == 1 else "the right and left edge"
-    drawing.label(838, y, f"{place}:", bold=True)
-    drawing.label(838, y - 17, NOTES + ONE_SAMPLE * (batch is None))
+    drawing.label(838, 240, f"{place}:", bold=True)
+    drawing.label(838, 223, NOTES + ONE_SAMPLE * (batch is None))
     return drawing
 
 
