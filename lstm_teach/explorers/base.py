@@ -76,7 +76,7 @@ class Explorer(Picture, ABC):
             return self.look(**values)
 
     @abstractmethod
-    def look(self, **values: Any) -> Picture:
+    def look(self, *args: Any, **values: Any) -> Picture:
         """Compute what the controls' values show; called with every control's value by name."""
 
     def follow(self, moved: str, values: dict[str, Any]) -> Traits:

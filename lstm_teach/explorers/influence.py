@@ -152,7 +152,7 @@ def _say(
     sentence: int, read: str, result: str, parts: Sequence[Tensor], along_time: bool
 ) -> tuple[str, str, bool]:
     """The title of the picture, the sentence or two, and whether the words are the right ones."""
-    places = sum(parts).nonzero().tolist()
+    places = torch.stack([*parts]).sum(0).nonzero().tolist()
     own = [WORDS[row][step] for row, step in places if row == sentence]
     others = [WORDS[row][step] for row, step in places if row != sentence]
     walk = "The layer walks along time"

@@ -203,12 +203,9 @@ def _draw_stack(
     x, y, width, height = cards.box(layer, t)
     reach = (width + cards.behind[0] + 10, height + cards.behind[1] + 10)
     drawing.cells({(x - 5, y - 5, *reach): ("", frame)})
-    for row, column, name in (
-        (layer - 0.47, t + 0.18, "h" if layer else "x"),
-        (layer + 0.53, t + 0.18, "h"),
-        (layer - 0.38, t - 0.44, "h, c"),
-        (layer - 0.38, t + 0.56, "h, c"),
-    ):
-        drawing.text(*cards.centre(row, column), name, size=8, bold=True, mono=True)
+    labels = {(layer - 0.47, t + 0.18): "h" if layer else "x", (layer + 0.53, t + 0.18): "h"}
+    labels |= {(layer - 0.38, column): "h, c" for column in (t - 0.44, t + 0.56)}
+    for at, words in labels.items():
+        drawing.text(*cards.centre(*at), words, size=8, bold=True, mono=True)
     legend = [(look.mark, look.words, look.style) for look in Look]
     drawing.legend(128, *legend, ("", "selected", frame))

@@ -38,7 +38,7 @@ def figure(drawing: Drawing, dpi: float = DPI) -> Figure:
     pixels = Affine2D().scale(1 / drawing.width, 1 / drawing.height) + sheet.transFigure
     for shape in drawing.shapes:
         artist = _artist(shape)
-        artist.set_transform(pixels)
+        artist.set(transform=pixels, zorder=1)
         sheet.add_artist(artist)
     return sheet
 
