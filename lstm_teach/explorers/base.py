@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from functools import partial
 from textwrap import wrap
 from typing import Any, ClassVar
@@ -13,7 +12,6 @@ import ipywidgets as widgets
 import torch
 from traitlets import link
 
-from ..checks.running import default_device
 from ..figures import raster
 from ..figures.drawing import Drawing
 from ..figures.palette import css
@@ -70,9 +68,7 @@ class Explorer(Picture, ABC):
         self.widget.add_class("lstm-explorer")
 
     def _see(self, values: Mapping[str, Any]) -> Picture:
-        # The context slows every call of torch, and is for a reader who chose another default.
-        elsewhere = default_device().type != "cpu"
-        with torch.device("cpu") if elsewhere else nullcontext():
+        with torch.device("cpu"):  # the reader may have chosen another default
             return self.look(**values)
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import pairwise
 
 import torch
@@ -16,11 +17,18 @@ NOTES = """every layer, where it ends
 c_n stands where h_n stands
 number on a card: its index in h_n"""
 ONE_SAMPLE = "\n\nno batch axis: one sample, one card"
+Results = tuple[Tensor, tuple[Tensor, Tensor]]
 
 
-def draw_unrolled(
-    lstm: nn.LSTM, x: Tensor, results: tuple[Tensor, tuple[Tensor, Tensor]] | None = None
-) -> Drawing:
+def run(lstm: nn.LSTM, x: Tensor) -> Results:
+    """What an nn.LSTM returns for x, without gradients."""
+    with torch.inference_mode(), warnings.catch_warnings():
+        # PyTorch says once that projections run without oneDNN; no shape depends on it.
+        warnings.simplefilter("ignore")
+        return lstm(x)
+
+
+def draw_unrolled(lstm: nn.LSTM, x: Tensor, results: Results | None = None) -> Drawing:
     """Draw an nn.LSTM unrolled over its input, with the shapes that it returns.
 
     Args:
@@ -32,8 +40,7 @@ def draw_unrolled(
         A drawing in which output is the top edge, and h_n and c_n are the edge where each
         direction ends: the right one, and for a backward direction the left one.
     """
-    with torch.no_grad():
-        output, (h_n, c_n) = results or lstm(x)
+    output, (h_n, c_n) = results or run(lstm, x)
     names = predict_shapes(lstm, x.shape)
     time = 1 if lstm.batch_first and x.dim() == 3 else 0
     directions = 2 if lstm.bidirectional else 1
