@@ -120,15 +120,16 @@ class Explorer(Picture, ABC):
 
     def _png(self) -> bytes:
         values = self.values
-        pictures = [(self._caption(values), self.drawing)]
+        pictures = [(_caption(values), self.drawing)]
         for move in self.preview:
             if there := {k: v for k, v in move.items() if k in values and v != values[k]}:
-                pictures.append((self._caption(there), self._see({**values, **there}).drawing))
+                pictures.append((_caption(there), self._see(values | there).drawing))
         return raster.contact_sheet(pictures)
 
-    def _caption(self, values: Mapping[str, Any]) -> str:
-        """Where the controls stand, in English as the pictures are."""
-        return ", ".join(self.controls[name].said(value) for name, value in values.items())
+
+def _caption(values: Mapping[str, Any]) -> str:
+    """Where the controls stand, in English as the pictures are."""
+    return ", ".join(f"{name}: {value}" for name, value in values.items())
 
 
 def number(name: str, value: float, low: float, high: float, step: float = 1) -> Any:
@@ -161,14 +162,12 @@ def choice(name: str, options: Iterable[Any], value: Any = None) -> Any:
     shown = [(translated(label), option) for label, option in pairs]
     chosen = pairs[0][1] if value is None else value
     style = {**LABEL, "button_width": "auto"}
-    return _named(name, widgets.ToggleButtons(options=shown, value=chosen, style=style), pairs)
+    return _named(name, widgets.ToggleButtons(options=shown, value=chosen, style=style))
 
 
-def _named(name: str, control: Any, options: Iterable[tuple[str, Any]] = ()) -> Any:
-    """A control labelled in the reader's language, which can say in English where it stands."""
-    labels = {option: label for label, option in options}
+def _named(name: str, control: Any) -> Any:
+    """A control with its label in the reader's language."""
     getattr(control, "field", control).description = translated(name)
-    control.said = lambda value: f"{name}: {labels.get(value, value)}"
     return control
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from ..figures.drawing import Drawing, Point
 from ..figures.palette import AXES
@@ -25,7 +26,7 @@ def draw_curves(accuracies: Curves, steps: int, chance: float = 0.5) -> Picture:
     ticks = {0.5: "50 %", 0.75: "75 %", 1.0: "100 %"}
     drawing = _draw(accuracies, steps, "accuracy", 15, (0.3, 1.05), ticks, (chance, "chance"))
     ends = [
-        f"{name} ends {'above' if sum(curve[-15:]) / len(curve[-15:]) > 0.95 else 'below'} 95 %"
+        f"{name} ends {'above' if fmean(curve[-15:]) > 0.95 else 'below'} 95 %"
         for name, curve in accuracies.items()
         if len(curve)
     ]
@@ -64,23 +65,23 @@ def _draw(
         height = (min(max(value, low), high) - low) / (high - low)
         return LEFT + (RIGHT - LEFT) * step / steps, BOTTOM + (TOP - BOTTOM) * height
 
-    apart = next(n for k in range(9) for n in (10**k, 2 * 10**k, 5 * 10**k) if 6 * n >= steps)
-    heights = {at(0, value)[1]: words for value, words in ticks.items()}
-    places = {at(step, low)[0]: str(step) for step in range(0, steps + 1, apart)}
     drawing.lines([[(LEFT, TOP), (LEFT, BOTTOM), (RIGHT, BOTTOM)]], "ink")
-    drawing.lines([[(LEFT - 4, y), (LEFT, y)] for y in heights], "ink")
-    drawing.lines([[(x, BOTTOM - 4), (x, BOTTOM)] for x in places], "ink")
     drawing.label(14, TOP + 12, what)
     drawing.text((LEFT + RIGHT) / 2, 12, "step")
-    for y, words in heights.items():
-        drawing.text(LEFT - 8, y, words, align="right")
-    for x, words in places.items():
-        drawing.text(x, BOTTOM - 14, words)
+    for value, words in ticks.items():
+        x, y = at(0, value)
+        drawing.lines([[(x - 4, y), (x, y)]], "ink")
+        drawing.text(x - 8, y, words, align="right")
+    apart = next(n for k in range(9) for n in (10**k, 2 * 10**k, 5 * 10**k) if 6 * n >= steps)
+    for step in range(0, steps + 1, apart):
+        x, y = at(step, low)
+        drawing.lines([[(x, y - 4), (x, y)]], "ink")
+        drawing.text(x, y - 14, str(step))
     drawing.lines([[at(0, level[0]), at(steps, level[0])]], "muted")
     ends = [(at(steps, level[0])[::-1], level[1], "muted")]
     for (name, curve), axis, look in zip(curves.items(), AXES, LOOKS, strict=False):
-        parts = [curve[max(0, step - window) : step] for step in range(1, len(curve) + 1)]
-        points = [at(step, sum(part) / len(part)) for step, part in enumerate(parts)]
+        means = [fmean(curve[max(0, end - window) : end]) for end in range(1, len(curve) + 1)]
+        points = [at(step, mean) for step, mean in enumerate(means)]
         if points:
             style, width, strength = look
             drawing.lines([points], axis, style=style, width=width, strength=strength)

@@ -151,16 +151,12 @@ class ShapeQuiz(Picture):
 def _draw(chosen: random.Random, which: str, harder: tuple[str, ...]) -> Round:
     """A question whose answer has no size twice, so that a mixed-up axis shows."""
     seq_len, batch, input_size, hidden_size = chosen.sample(range(5, 30), 4)
-    values = {
-        "num_layers": chosen.choice([2, 3, 4]),
-        "bidirectional": True,
-        "batch_first": True,
-        "proj_size": chosen.choice([1, 2, 3]),
-    }
+    layers, proj_size = chosen.choice([2, 3, 4]), chosen.choice([1, 2, 3])
+    values = {"num_layers": layers, "proj_size": proj_size}
     arguments = {"input_size": input_size, "hidden_size": hidden_size}
-    arguments |= {name: values[name] for name in harder if name in values}
-    leading = (batch, seq_len) if "batch_first" in harder else (seq_len, batch)
-    shape = (*leading[-1:], input_size) if "unbatched" in harder else (*leading, input_size)
+    arguments |= {name: values.get(name, True) for name in harder if name != "unbatched"}
+    shape: tuple[int, ...] = (batch, seq_len) if "batch_first" in harder else (seq_len, batch)
+    shape = (*([seq_len] if "unbatched" in harder else shape), input_size)
     answer = getattr(predict_shapes(nn.LSTM(**arguments, device="meta"), shape), which)
     if len(set(answer)) < len(answer):
         return _draw(chosen, which, harder)
