@@ -120,16 +120,20 @@ class Explorer(Picture, ABC):
 
     def _png(self) -> bytes:
         values = self.values
-        pictures = [(_caption(values), self.drawing)]
+        sheets = [_caption(values), self.drawing]
         for move in self.preview:
             if there := {k: v for k, v in move.items() if k in values and v != values[k]}:
-                pictures.append((_caption(there), self._see(values | there).drawing))
-        return raster.contact_sheet(pictures)
+                sheets += [_caption(there), self._see(values | there).drawing]
+        return raster.png(*sheets)
 
 
-def _caption(values: Mapping[str, Any]) -> str:
+def _caption(values: Mapping[str, Any]) -> Drawing:
     """Where the controls stand, in English as the pictures are."""
-    return ", ".join(f"{name}: {value}" for name, value in values.items())
+    drawing = Drawing(1100, 26)
+    drawing.boxes([(0, 0, 1100, 26)], "panel", "none")
+    said = ", ".join(f"{name}: {value}" for name, value in values.items())
+    drawing.label(20, 13, said, size=8.5)
+    return drawing
 
 
 def number(name: str, value: float, low: float, high: float, step: float = 1) -> Any:

@@ -6,7 +6,6 @@ A Figure without an Axes: a drawing has no scales.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -24,22 +23,21 @@ from .drawing import DASHES, NONE, Boxes, Drawing, Shape, Words
 from .palette import LIGHT
 
 DPI = 100
-CAPTION = 26  # pixels
 MONO = "DejaVu Sans Mono"
 
 
-def figure(drawing: Drawing, dpi: float = DPI) -> Figure:
-    """The drawing as a matplotlib Figure, with a canvas of its own and no global state."""
-    size = drawing.width / DPI, drawing.height / DPI
-    sheet = Figure(size, dpi=dpi, facecolor=LIGHT["paper"])
+def figure(*drawings: Drawing) -> Figure:
+    """Drawings below one another as a Figure, with a canvas of its own and no global state."""
+    width, height = drawings[0].width, sum(drawing.height for drawing in drawings)
+    sheet = Figure((width / DPI, height / DPI), dpi=DPI, facecolor=LIGHT["paper"])
     FigureCanvasAgg(sheet)
     # IPython shows nothing for a figure that has neither axes nor lines.
     sheet.lines.append(Line2D([], []))
-    pixels = Affine2D().scale(1 / drawing.width, 1 / drawing.height) + sheet.transFigure
-    for shape in drawing.shapes:
-        artist = _artist(shape)
-        artist.set(transform=pixels, zorder=1)
-        sheet.add_artist(artist)
+    for drawing in drawings:
+        height -= drawing.height
+        pixels = Affine2D().translate(0, height).scale(1 / DPI) + sheet.dpi_scale_trans
+        for shape in drawing.shapes:
+            sheet.add_artist(_artist(shape)).set(transform=pixels, zorder=1)
     return sheet
 
 
@@ -81,45 +79,13 @@ def _letters() -> frozenset[int]:
     return frozenset(get_font(findfont(MONO)).get_charmap())
 
 
-def png(drawing: Drawing) -> bytes:
-    """The picture as PNG bytes."""
-    return _encoded(_pixels(drawing))
-
-
-def contact_sheet(pictures: Sequence[tuple[str, Drawing]]) -> bytes:
-    """Up to three pictures of one size under their captions as one PNG: the others half as large.
-
-    Args:
-        pictures: each with its caption; the first stands above the others.
-    """
-    first, *others = [_captioned(*each, 1 if n == 0 else 2) for n, each in enumerate(pictures)]
-    sheet = Image.new(
-        "RGB", (first.width, first.height + max((p.height for p in others), default=0)), "white"
-    )
-    sheet.paste(first)
-    for place, picture in enumerate(others):
-        sheet.paste(picture, (place * picture.width, first.height))
-    return _encoded(sheet)
-
-
-def _captioned(caption: str, drawing: Drawing, part: int) -> Image.Image:
-    """The picture as large as one over `part`, under a caption that is as large as ever."""
-    low, high = drawing.height, CAPTION * part
-    sheet = Drawing(drawing.width, low + high, shapes=[*drawing.shapes])
-    sheet.boxes([(0, low, drawing.width, high)], "panel", "none")
-    sheet.label(20 * part, low + high / 2, caption, size=8.5 * part)
-    return _pixels(sheet, DPI / part)
-
-
-def _pixels(drawing: Drawing, dpi: float = DPI) -> Image.Image:
-    canvas = FigureCanvasAgg(figure(drawing, dpi))
+def png(*drawings: Drawing) -> bytes:
+    """Drawings below one another as PNG bytes."""
+    canvas = FigureCanvasAgg(figure(*drawings))
     canvas.draw()
-    size = canvas.get_width_height()
-    return Image.frombuffer("RGBA", size, canvas.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
-
-
-def _encoded(image: Image.Image) -> bytes:
-    """PNG bytes in few colours, a third of the size: a notebook carries them."""
-    buffer = io.BytesIO()
-    image.quantize(256, dither=Image.Dither.NONE).save(buffer, "PNG")
-    return buffer.getvalue()
+    size, pixels = canvas.get_width_height(), canvas.buffer_rgba()
+    image = Image.frombuffer("RGBA", size, pixels, "raw", "RGBA", 0, 1).convert("RGB")
+    file = io.BytesIO()
+    # In few colours it has a third of the size: a notebook carries it.
+    image.quantize(256, dither=Image.Dither.NONE).save(file, "PNG")
+    return file.getvalue()
