@@ -1,4 +1,4 @@
 """What lives in a notebook: controls, and the picture and sentence that follow them.
 
-To read: `picture`, `base`, then any explorer.
+To read: `picture`, then any explorer.
 """

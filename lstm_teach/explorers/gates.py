@@ -11,8 +11,7 @@ import torch
 
 from ..cells import lstm_step
 from ..figures.drawing import Drawing
-from .base import Explorer, button, number
-from .picture import Picture
+from .picture import Explorer, Picture, button, number
 
 LATER = 10  # steps that are looked ahead
 GATES = {

@@ -13,8 +13,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from ..figures.cards import Grid
 from ..figures.drawing import Box, Drawing, Style, count
 from ..layouts import PAD, influence, lengths_of, word_grid
-from .base import Explorer, Traits, choice, constructor, number, refusal, switch
-from .picture import Picture
+from .picture import Explorer, Picture, Traits, choice, constructor, number, refusal, switch
 
 FEATURES, HIDDEN, HEIGHT = 16, 8, 480
 LAYOUTS = ("[batch, seq_len]", "[seq_len, batch]")

@@ -15,8 +15,7 @@ from ..figures.cards import Grid
 from ..figures.drawing import Drawing, Point, Style
 from ..figures.palette import axis_kind
 from ..layouts import Words, word_grid
-from .base import PANEL, Explorer, choice, number, refusal
-from .picture import Picture
+from .picture import PANEL, Explorer, Picture, choice, number, refusal
 
 HEIGHT = 430
 # What is taken, and the code that says so with `i` and the two sizes put in.

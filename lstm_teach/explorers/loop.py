@@ -16,8 +16,7 @@ from ..figures.cards import LATER, Grid
 from ..figures.drawing import Box, Cell, Drawing, Style, count
 from ..figures.palette import STRONGEST
 from ..words import SENTENCES
-from .base import Explorer, Traits, both_ways, choice, number
-from .picture import Picture
+from .picture import Explorer, Picture, Traits, both_ways, choice, number
 
 FEATURES, HIDDEN = 16, 8
 LEFT, MOST_WORDS, MOST_UNITS = 200, 12, 8

@@ -16,8 +16,7 @@ from ..figures.drawing import Drawing, Style
 from ..figures.unrolled import draw_unrolled
 from ..language import translated
 from ..shapes import predict_shapes
-from .base import button, constructor
-from .picture import Picture
+from .picture import Picture, button, constructor
 from .shape import ZeroLSTM
 
 # What is asked about, and the arguments that make it harder than the round before.

@@ -13,8 +13,7 @@ from ..figures.drawing import count
 from ..figures.palette import axis_kind, css
 from ..figures.unrolled import HEIGHT, draw_unrolled, run
 from ..shapes import Shape, parameter_shapes, predict_shapes
-from .base import PANEL, Explorer, constructor, number, refusal, switch
-from .picture import Picture
+from .picture import PANEL, Explorer, Picture, constructor, number, refusal, switch
 
 
 class ShapeExplorer(Explorer):

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from ..cells import State
 from ..figures.cards import LATER, Cards
 from ..figures.drawing import Arrow, Drawing, Style
-from .base import Explorer, Traits, both_ways, choice, number
-from .picture import Picture
+from .picture import Explorer, Picture, Traits, both_ways, choice, number
 
 SIZES = (100, 30, 20, 10)
 SEQ_LEN, BATCH = 10, 3

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from ..cells import Trace, trace
 from ..figures.drawing import Drawing
 from ..writing import Writer, encode, to_torch, write
-from .base import PANEL, Explorer, choice, number
-from .picture import Picture
+from .picture import PANEL, Explorer, Picture, choice, number
 
 LENGTH = 239  # with the symbol to start from, three full rows
 SHOWN = {

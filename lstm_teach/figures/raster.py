@@ -33,11 +33,12 @@ def figure(*drawings: Drawing) -> Figure:
     FigureCanvasAgg(sheet)
     # IPython shows nothing for a figure that has neither axes nor lines.
     sheet.lines.append(Line2D([], []))
+    pixels = Affine2D().scale(1 / width, 1 / height) + sheet.transFigure
     for drawing in drawings:
         height -= drawing.height
-        pixels = Affine2D().translate(0, height).scale(1 / DPI) + sheet.dpi_scale_trans
+        place = Affine2D().translate(0, height) + pixels
         for shape in drawing.shapes:
-            sheet.add_artist(_artist(shape)).set(transform=pixels, zorder=1)
+            sheet.add_artist(_artist(shape)).set(transform=place, zorder=1)
     return sheet
 
 
