@@ -80,13 +80,13 @@ class InfluenceExplorer(Explorer):
         """Only one position of output has a step to choose."""
         return {"step": {"disabled": values["read"] != POSITION}}
 
-    def look(self, **values: Any) -> Picture:
+    def look(
+        self, x_is: str, read: str, packed: bool, sentence: int, step: int, **options: Any
+    ) -> Picture:
         """Run the model once forward and once backward, and show what the gradient reaches."""
-        names = ("x_is", "read", "packed", "sentence", "step")
-        x_is, read, packed, sentence, step = (values.pop(name) for name in names)
-        lstm, batch_first = _lstm(**values), x_is == LAYOUTS[0]
+        lstm, batch_first = _lstm(**options), x_is == LAYOUTS[0]
         x = _features() if batch_first else _features().transpose(0, 1)
-        make = constructor(values, FEATURES, HIDDEN)
+        make = constructor(options, FEATURES, HIDDEN)
         call = f"output, (h_n, c_n) = lstm({'packed' if packed else 'x'})"
         code, model = f"{make}    {call}", f"The model: `{make}`, `{call}`."
         reader = _Reader(lstm, read, packed)

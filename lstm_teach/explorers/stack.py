@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import lru_cache
 from itertools import product
@@ -12,14 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from ..cells import State
-from ..figures.cards import LATER, Cards
+from ..figures.cards import LATER, Cards, Place
 from ..figures.drawing import Arrow, Drawing, Style
 from .picture import Explorer, Picture, Traits, both_ways, choice, number
 
 SIZES = (100, 30, 20, 10)
 SEQ_LEN, BATCH = 10, 3
-Place = tuple[int, int]  # layer, time step
-Turns = list[list[Place]]  # the boxes of each turn, in the order of computation
+Turns = list[list[Place]]  # the boxes (layer, time step) of each turn, as they are computed
 
 # The turns of so many layers. A wave front is every box that can run: those on one diagonal, from
 # the lower right up.
@@ -63,14 +62,14 @@ def _needs(place: Place) -> dict[Place, str]:
     return {place: read for place, read in reads.items() if min(place) >= 0}
 
 
+@torch.no_grad()
 def _run(layers: int, turns: Turns) -> dict[Place, State]:
     """Really run the boxes of some turns, in that order; each one's h and c."""
     cells, x = _model(layers)
     states: dict[Place, State] = {}
-    with torch.no_grad():
-        for layer, t in (place for turn in turns for place in turn):
-            below = states[layer - 1, t][0] if layer else x[t]
-            states[layer, t] = cells[layer](below, states.get((layer, t - 1)))
+    for layer, t in (place for turn in turns for place in turn):
+        below = states[layer - 1, t][0] if layer else x[t]
+        states[layer, t] = cells[layer](below, states.get((layer, t - 1)))
     return states
 
 
@@ -78,8 +77,8 @@ def _run(layers: int, turns: Turns) -> dict[Place, State]:
 def _orders_agree(layers: int) -> bool:
     """Whether the three orders end with the same numbers in every box."""
     first, *others = (_run(layers, order(layers)) for order in ORDERS.values())
-    pairs = ((state, other[at]) for other in others for at, state in first.items())
-    return all(torch.equal(torch.cat(mine), torch.cat(yours)) for mine, yours in pairs)
+    both = ((torch.cat(first[at]), torch.cat(other[at])) for other in others for at in first)
+    return all(torch.equal(mine, yours) for mine, yours in both)
 
 
 class StackExplorer(Explorer):
@@ -113,40 +112,35 @@ class StackExplorer(Explorer):
             "t": {"value": t},
         }
 
-    def look(self, **values: Any) -> Picture:
+    def look(self, cells: int, order: str, step: int, layer: int, t: int) -> Picture:
         """Run the boxes that are done, and show where that leaves the others."""
-        layers, order = values["cells"], values["order"]
-        turns = ORDERS[order](layers)
-        done = min(values["step"], len(turns))
-        states, work = _run(layers, turns[:done]), [*turns, []][done]
+        turns, selected = ORDERS[order](cells), (min(layer, cells - 1), t)
+        done = min(step, len(turns))
+        states, work = _run(cells, turns[:done]), [*turns, []][done]
         numbers = {place: turn for turn, places in enumerate(turns, 1) for place in places}
-        looks = {place: _look(place, states, work) for place in numbers}
-        selected = (min(values["layer"], layers - 1), values["t"])
+        looks = {}
+        for place in numbers:
+            waits = any(need not in states for need in _needs(place))
+            looks[place] = Look.WAITING if waits else Look.READY
+            if place in states or place in work:
+                looks[place] = Look.DONE if place in states else Look.WORK
         words = (
             f"{order.capitalize()}, {done} of {len(turns)} turns done. "
             f"In work, turn {done + 1}: {'; '.join(map(_name, work))}."
         )
         if not work:
             words = (
-                f"{order.capitalize()}: all {layers * SEQ_LEN} boxes are done in {done} turns. "
-                f"The same numbers in all three orders: {_orders_agree(layers)}."
+                f"{order.capitalize()}: all {cells * SEQ_LEN} boxes are done in {done} turns. "
+                f"The same numbers in all three orders: {_orders_agree(cells)}."
             )
         words += f" {_about(selected, looks[selected], states)}"
         if ready := [_name(place) for place, look in looks.items() if look is Look.READY]:
             words += f" Could run too: {'; '.join(ready)}."
-        drawing = Drawing(1100, 510)
-        _draw_stack(drawing, looks, numbers, selected)
-        return Picture(drawing, words)
+        return Picture(_draw(looks, numbers, selected), words)
 
 
 def _name(place: Place) -> str:
     return f"layer {place[0]}, t = {place[1]}"
-
-
-def _look(place: Place, done: Collection[Place], work: Collection[Place]) -> Look:
-    if place in done or place in work:
-        return Look.DONE if place in done else Look.WORK
-    return Look.READY if all(need in done for need in _needs(place)) else Look.WAITING
 
 
 def _about(place: Place, look: Look, states: Mapping[Place, State]) -> str:
@@ -166,19 +160,16 @@ def _about(place: Place, look: Look, states: Mapping[Place, State]) -> str:
     return f"{box} waits for {' and '.join(lacking)}."
 
 
-def _draw_stack(
-    drawing: Drawing, looks: Mapping[Place, Look], numbers: Mapping[Place, int], selected: Place
-) -> None:
+def _draw(looks: Mapping[Place, Look], numbers: Mapping[Place, int], selected: Place) -> Drawing:
     """Each box as far as it has come, what the selected one reads and gives, and all shapes."""
     done = {place for place, look in looks.items() if look is Look.DONE}
-    layers = len(looks) // SEQ_LEN
+    drawing, layers = Drawing(1100, 510), len(looks) // SEQ_LEN
     cards = Cards(drawing, (156, 56, 582, 444), SEQ_LEN, layers, BATCH)
     # h goes up, and h and c go to the right; those that come from -1 are the input and the zeros.
     arrows: dict[str, list[Arrow]] = {"faint": [], "ink": []}
     for n, t in product(range(-1, layers), range(-1, SEQ_LEN)):
-        exists = min(n, t) < 0 or (n, t) in done
-        ways = [cards.up(n, t)] * (t >= 0) + [cards.across(n, t, t + 1)] * (n >= 0)
-        arrows["ink" if exists else "faint"] += ways
+        some = arrows["ink" if min(n, t) < 0 or (n, t) in done else "faint"]
+        some += [cards.up(n, t)] * (t >= 0) + [cards.across(n, t, t + 1)] * (n >= 0)
     for color, alike in arrows.items():
         drawing.arrows(alike, color)
     cards.edges("[t]", [t for t in range(SEQ_LEN) if (layers - 1, t) in done])
@@ -208,3 +199,4 @@ def _draw_stack(
         drawing.text(*cards.centre(*at), words, size=8, bold=True, mono=True)
     legend = [(look.mark, look.words, look.style) for look in Look]
     drawing.legend(128, *legend, ("", "selected", frame))
+    return drawing

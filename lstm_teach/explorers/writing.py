@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -59,11 +58,9 @@ class WritingExplorer(Explorer):
         }
         super().__init__(controls)
 
-    def look(self, **values: Any) -> Picture:
+    def look(self, temperature: float, seed: int, unit: int, show: str) -> Picture:
         """Let the model write, and read the unit's values off a trace over what it wrote."""
-        unit, show = values["unit"], values["show"]
-        temperature, seed = round(values["temperature"], 1), values["seed"]
-        text, steps = self._written(temperature, seed)
+        text, steps = self._written(round(temperature, 1), seed)
         numbers = getattr(steps, show)[-1, :, 0, unit].tolist()
         drawn = f"temperature {temperature:.1f}, seed {seed}"
         title = f"{SHOWN[show]}, of unit {unit}   ({drawn})"
