@@ -62,16 +62,9 @@ class GateExplorer(Explorer):
             memory = steps[-1].c
         new = {name: value.item() for name, value in steps[0]._asdict().items()}
         kept, written, track = new["f"] * c, new["i"] * new["g"], [step.c.item() for step in steps]
-        drawing = Drawing(1100, 430)
-        for x, title in TITLES.items():
-            drawing.label(x, 404, title, size=11, bold=True)
-        drawing.lines([[(x, 20), (x, 412)] for x in (360, 682, 862)])
-        _draw_gates(drawing, sums, new)
-        _draw_results(drawing, c, kept, written, new["c"], new["h"])
-        _draw_later(drawing, track)
         # Adding 0.0 after rounding turns -0.0 into 0.0.
         return Picture(
-            drawing,
+            _draw(sums, c, new, track),
             f"Of the old c {c:.2f}, `f * c` keeps {round(kept, 2) + 0.0:.2f}; `i * g` adds "
             f"{round(written, 2) + 0.0:.2f}; the new `c` is {new['c']:.2f}. Of tanh(c), `o` lets "
             f"{100 * new['o']:.0f} % out: `h` is {new['h']:.2f}. If the gates stay so, c is "
@@ -79,8 +72,28 @@ class GateExplorer(Explorer):
         )
 
 
-def _draw_gates(drawing: Drawing, sums: Mapping[str, float], new: Mapping[str, float]) -> None:
-    frames, bars = [], []
+def _scale(drawing: Drawing, limit: float, left: float, right: float) -> Callable[[float], float]:
+    """Draw a vertical scale from -limit to limit; what is returned gives the height of a value."""
+
+    def at(value: float) -> float:
+        return FOOT + (TOP - FOOT) * (value / limit + 1) / 2
+
+    ticks = [limit, limit / 2, 0, -limit / 2, -limit]
+    drawing.lines([[(left, at(tick)), (right, at(tick))] for tick in ticks])
+    drawing.lines([[(left, at(0)), (right, at(0))]], "ink")
+    numbers = "\n".join(f"{tick:g}" for tick in ticks)
+    drawing.text(left - 5, TOP, numbers, "muted", (TOP - FOOT) / 4, size=8.5, align="right")
+    return at
+
+
+def _draw(
+    sums: Mapping[str, float], old: float, new: Mapping[str, float], track: Sequence[float]
+) -> Drawing:
+    """The gates as bars, the bars that the new c is made of, those of h, and c in later steps."""
+    drawing, frames, bars = Drawing(1100, 430), [], []
+    for x, title in TITLES.items():
+        drawing.label(x, 404, title, size=11, bold=True)
+    drawing.lines([[(x, 20), (x, 412)] for x in (360, 682, 862)])
     for row, (name, meaning) in enumerate(GATES.items()):
         y, zero, long, squash = 322 - 82 * row, 95.0, 235 * new[name], "sigmoid"
         if name == "g":
@@ -95,51 +108,25 @@ def _draw_gates(drawing: Drawing, sums: Mapping[str, float], new: Mapping[str, f
     drawing.lines([[(212.5, 154), (212.5, 186)]], "ink")
     drawing.text(87, 334, "0\n0\n-1\n0", "muted", 82, size=8.5, align="right")
     drawing.text(339, 334, "1\n1\n1\n1", "muted", 82, size=8.5)
-
-
-def _draw_scale(
-    drawing: Drawing, limit: float, left: float, right: float
-) -> Callable[[float], float]:
-    """Draw a vertical scale from -limit to limit; what is returned gives the height of a value."""
-
-    def at(value: float) -> float:
-        return FOOT + (TOP - FOOT) * (value / limit + 1) / 2
-
-    ticks = [limit, limit / 2, 0, -limit / 2, -limit]
-    drawing.lines([[(left, at(tick)), (right, at(tick))] for tick in ticks])
-    drawing.lines([[(left, at(0)), (right, at(0))]], "ink")
-    numbers = "\n".join(f"{tick:g}" for tick in ticks)
-    drawing.text(left - 5, TOP, numbers, "muted", (TOP - FOOT) / 4, size=8.5, align="right")
-    return at
-
-
-def _draw_results(
-    drawing: Drawing, old: float, kept: float, written: float, new: float, h: float
-) -> None:
-    """What the new c is made of, and h of it: bars from one value to another."""
-    whole, scale = math.tanh(new), _draw_scale(drawing, 5, 405, 670)
-    of_h = _draw_scale(drawing, 1, 735, 850)
+    kept, c, whole = new["f"] * old, new["c"], math.tanh(new["c"])
+    of_c, of_h = _scale(drawing, 5, 405, 670), _scale(drawing, 1, 735, 850)
     for at, x, start, end, fill, edge, words in (
-        (scale, 417, 0, old, "paper", "ink", f"old c\n{old:+.2f}"),
-        (scale, 481, 0, kept, PALE, STRONG, f"f * c\n{kept:+.2f}"),
-        (scale, 545, kept, new, STRONG, STRONG, f"+ i * g\n{written:+.2f}"),
-        (scale, 609, 0, new, "ink", "ink", f"new c\n{new:+.2f}"),
+        (of_c, 417, 0, old, "paper", "ink", f"old c\n{old:+.2f}"),
+        (of_c, 481, 0, kept, PALE, STRONG, f"f * c\n{kept:+.2f}"),
+        (of_c, 545, kept, c, STRONG, STRONG, f"+ i * g\n{new['i'] * new['g']:+.2f}"),
+        (of_c, 609, 0, c, "ink", "ink", f"new c\n{c:+.2f}"),
         (of_h, 766, 0, whole, "paper", "ink", ""),
-        (of_h, 766, 0, h, STRONG, STRONG, f"tanh(c) {whole:+.2f}\nh {h:+.2f}"),
+        (of_h, 766, 0, new["h"], STRONG, STRONG, f"tanh(c) {whole:+.2f}\nh {new['h']:+.2f}"),
     ):
         low, high = sorted((at(start), at(end)))
         drawing.boxes([(x, low, 42, max(1, high - low))], fill, edge)
         drawing.text(x + 21, FOOT - 16, words, below=20, bold=True, mono=True)
-    drawing.lines(
-        [[(x, scale(c)), (x + 22, scale(c))] for x, c in ((523, kept), (587, new))], "muted"
-    )
-
-
-def _draw_later(drawing: Drawing, track: Sequence[float]) -> None:
+    drawing.lines([[(x, of_c(y)), (x + 22, of_c(y))] for x, y in ((523, kept), (587, c))], "muted")
     limit = next(size for size in (2, 5, 10, 20) if size >= max(map(abs, track)))
-    at = _draw_scale(drawing, limit, 920, 1088)
+    at = _scale(drawing, limit, 920, 1088)
     points = [(920 + 165 * step / LATER, at(value)) for step, value in enumerate(track)]
     drawing.lines([points], STRONG, width=2.5)
     drawing.boxes([(x - 3, y - 3, 6, 6) for x, y in points], STRONG, STRONG)
     drawing.text(920, FOOT - 16, "now", size=8.5)
     drawing.text(1085, FOOT - 16, f"+{LATER} steps\n{track[-1]:+.2f}", size=8.5, align="right")
+    return drawing

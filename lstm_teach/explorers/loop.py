@@ -134,13 +134,13 @@ def _default_cell() -> nn.LSTMCell:
     return cell
 
 
-def _say(words: list[str], shown: Mapping[str, Tensor], step: int, first: int) -> str:
+def _say(words: Sequence[str], values: Mapping[str, Tensor], step: int, first: int = 0) -> str:
     """What the newest step has computed in the first unit."""
     if not step:
         return f"No step yet: `h` and `c` are zeros. The first word will be {words[0]!r}."
     at, left = step - 1, len(words) - step
-    numbers = {name: values[at, 0].item() for name, values in shown.items()}
-    old = shown["c"][at - 1, 0].item() if at else 0.0
+    numbers = {name: each[at, 0].item() for name, each in values.items()}
+    old = values["c"][at - 1, 0].item() if at else 0.0
     written = round(numbers["i"] * numbers["g"], 2) + 0.0  # adding 0.0 turns -0.0 into 0.0
     coming = f"{count(left, 'word')} to come" if left else "the sentence is read"
     return (
@@ -163,13 +163,7 @@ def draw_loop(
     """
     words = words.split() if isinstance(words, str) else words
     step = len(words) if step is None else step
-    newest = [f"{value:.1f}" for value in values["c"][step - 1, :3].tolist()] if step else ["0"]
-    more = ", …" if values["c"].shape[1] > 3 else ""
-    said = (
-        f"The loop over {' '.join(words)!r}, {step} of {len(words)} steps taken. "
-        f"The newest c: {', '.join(newest)}{more}."
-    )
-    return Picture(_draw(words, values, step), said)
+    return Picture(_draw(words, values, step), _say(words, values, step))
 
 
 def _draw(words: Sequence[str], values: Mapping[str, Tensor], step: int, first: int = 0) -> Drawing:

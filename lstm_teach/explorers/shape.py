@@ -42,8 +42,8 @@ class ShapeExplorer(Explorer):
         except ValueError as error:
             why = (
                 "The projection is there to make h smaller: lower proj_size, or raise hidden_size "
+                "above it."
             )
-            why += "above it."
             panel = f'<div style="{PANEL}"><pre>{html.escape(code)}</pre></div>'
             return refusal(code, error, why, HEIGHT, panel)
         leading = [batch, seq_len] if lstm.batch_first else [seq_len, batch]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -96,7 +96,7 @@ class Drawing:
 
     def boxes(self, boxes: Sequence[Box], fill: str, edge: str = "ink", **look: Any) -> None:
         """Draw rectangles that all look alike."""
-        self._add(boxes, Boxes(boxes, fill, edge, **look))
+        self.shapes += [Boxes(boxes, fill, edge, **look)] * bool(boxes)
 
     def cells(self, cells: Mapping[Box, Cell], behind: Sequence[Point] = ()) -> None:
         """Draw rectangles with words in their middle, each as often as `behind` has places."""
@@ -115,7 +115,7 @@ class Drawing:
 
     def lines(self, paths: Sequence[Sequence[Point]], color: str = "faint", **look: Any) -> None:
         """Draw lines through points."""
-        self._add(paths, Lines(paths, color, **look))
+        self.shapes += [Lines(paths, color, **look)] * bool(paths)
 
     def arrows(self, arrows: Sequence[Arrow], color: str = "ink", width: float = 1) -> None:
         """Draw straight arrows, each from its first point to its second."""
@@ -133,7 +133,7 @@ class Drawing:
     ) -> None:
         """Write words of one colour, centred on a point; each line so far below the one before."""
         for place, line in enumerate(words.split("\n")):
-            self._add(line, Words(x, y - place * below, line, color, **look))
+            self.shapes += [Words(x, y - place * below, line, color, **look)] * bool(line)
 
     def label(self, x: float, y: float, words: str, **look: Any) -> None:
         """Write words of one colour that begin at x."""
@@ -165,10 +165,6 @@ class Drawing:
             self.label(x + 33, 18, meaning)
             x += 62 + 6.6 * len(meaning)
         return x
-
-    def _add(self, drawn: Sized, shape: Shape) -> None:
-        if len(drawn):
-            self.shapes.append(shape)
 
 
 def count(number: int, thing: str) -> str:

@@ -69,14 +69,12 @@ def draw_unrolled(lstm: nn.LSTM, x: Tensor, results: Results | None = None) -> D
 
 def _draw_lanes(cards: Cards, directions: int) -> None:
     """The boxes of every layer and direction, and the arrows in, between and out of them."""
-    drawing, last, panel = cards.drawing, len(cards.steps), "paper"
-    for low in range(0, cards.lanes, directions):
+    drawing, last = cards.drawing, len(cards.steps)
+    for layer, low in enumerate(range(0, cards.lanes, directions)):
         if directions == 2:
-            (x, y, _, _), panel = cards.box(low, -1), "panel"
-            right, top = cards.box(low + 1, last)[0] + cards.width + 26, cards.box(low + 1, 0)[1]
-            size = right - x + 8, top + cards.height - y + 15
-            drawing.boxes([(x - 8, y - 7, *size)], panel, "faint")
-        layer = low // directions
+            (x, y, _, _), (right, top, width, height) = cards.box(low, -1), cards.box(low + 1, last)
+            size = (right + width - x + 34, top + height - y + 15)
+            drawing.boxes([(x - 8, y - 7, *size)], "panel", "faint")
         cards.name(low + (directions - 1) / 2, f"layer {layer}", "layers")
     climbs = range(-1, cards.lanes, directions)
     drawing.arrows([cards.up(row, column) for column in cards.columns for row in climbs])
@@ -89,10 +87,8 @@ def _draw_lanes(cards: Cards, directions: int) -> None:
     cards.draw({(lane, t): empty for lane in range(cards.lanes) for t in cards.columns})
     if None in cards.steps:
         for row in range(-1, cards.lanes + 1):
-            x, y = cards.centre(row, cards.steps.index(None))
-            behind = panel if row in range(cards.lanes) else "paper"
-            drawing.boxes([(x - 13, y - 9, 26, 18)], behind, "none")
-            drawing.text(x, y, "…", size=13, color="muted", bold=True)
+            middle = cards.centre(row, cards.steps.index(None))
+            drawing.text(*middle, "…", "muted", size=13, bold=True)
 
 
 def _draw_ends(cards: Cards, directions: int) -> None:
