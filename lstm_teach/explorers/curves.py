@@ -1,7 +1,6 @@
 """Curves that grow while a model trains."""
 
-from __future__ import annotations
-
+import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
@@ -23,8 +22,8 @@ def draw_curves(accuracies: Curves, steps: int, chance: float = 0.5) -> Picture:
         steps: how many steps the whole training has.
         chance: the accuracy of guessing.
     """
-    ticks = {0.5: "50 %", 0.75: "75 %", 1.0: "100 %"}
-    drawing = _draw(accuracies, steps, "accuracy", 15, (0.3, 1.05), ticks, (chance, "chance"))
+    ticks = {0.25: "25 %", 0.5: "50 %", 0.75: "75 %", 1.0: "100 %"}
+    drawing = _draw(accuracies, steps, "accuracy", 15, ticks, (chance, "chance"))
     ends = [
         f"{name} ends {'above' if fmean(curve[-15:]) > 0.95 else 'below'} 95 %"
         for name, curve in accuracies.items()
@@ -42,9 +41,8 @@ def draw_losses(losses: Curves, steps: int, guess: float, window: int = 5) -> Pi
         guess: the loss of a model that knows nothing.
         window: over how many steps to take the mean.
     """
-    top = max(guess * 1.1, 1)
-    ticks = {float(loss): str(loss) for loss in range(int(top) + 1)}
-    drawing = _draw(losses, steps, "loss", window, (0, top), ticks, (guess, "knows nothing"))
+    ticks = {float(loss): str(loss) for loss in range(math.ceil(max(guess, 1)) + 1)}
+    drawing = _draw(losses, steps, "loss", window, ticks, (guess, "knows nothing"))
     shown = [name for name, curve in losses.items() if len(curve)]
     return Picture(drawing, f"Loss, up to step {steps}: {'; '.join(shown) or 'no step yet'}.")
 
@@ -54,12 +52,11 @@ def _draw(
     steps: int,
     what: str,
     window: int,
-    limits: tuple[float, float],
     ticks: Mapping[float, str],
     level: tuple[float, str],
 ) -> Drawing:
     """Curves, each the mean of its last `window` values, and a level, with names at their ends."""
-    drawing, (low, high) = Drawing(1000, 340), limits
+    drawing, low, high = Drawing(1000, 340), min(ticks), max(ticks) * 1.05
 
     def at(step: float, value: float) -> Point:
         height = (min(max(value, low), high) - low) / (high - low)

@@ -1,7 +1,5 @@
 """One unit of an LSTM: move what goes into its gates, and see what it keeps and what it shows."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """Which words reach one position of an output: the layout of a model, made visible."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -179,17 +177,11 @@ def _say(
 
 
 def _draw_words(drawing: Drawing, sentence: int, parts: Sequence[Tensor]) -> None:
-    """The words as a table, one sentence a row; those lit up that reach the result.
-
-    Such a word is bold, framed and filled, with a bar below it that is longer the stronger it is,
-    or a bar for each half of the result; words of other sentences have the batch's colour.
-    """
+    """The words as a table, one sentence a row; those lit up that reach the result."""
     grid = Grid(159.5, 184, 97, -60, 83, 36)
-    for row in range(BATCH):
-        y = grid.centre(row, 0)[1]
-        drawing.label(20, y, f"sentence {row}", color=OTHER, bold=True)
-        if row == sentence:
-            drawing.label(20, y - 16, "its own", size=8, color=OWN)
+    names = "\n".join(f"sentence {row}" for row in range(BATCH))
+    drawing.label(20, grid.y, names, below=60, color=OTHER, bold=True)
+    drawing.label(20, grid.centre(sentence, 0)[1] - 16, "its own", size=8, color=OWN)
     for step in range(SEQ_LEN):
         drawing.text(grid.centre(0, step)[0], 238, f"t = {step}", size=8.5, color=OWN, bold=True)
     cells = {grid.box(*at): (WORDS[at[0]][at[1]], DARK) for at in PLACES}

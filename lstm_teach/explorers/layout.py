@@ -1,7 +1,5 @@
 """Which words an index, a transpose or a view takes out of a batch of sentences."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -89,8 +87,7 @@ def _say(take: str, axes: tuple[str, str], result: Words) -> tuple[Sequence[str]
     """The axes of what came out, and what it is in words."""
     row = " ".join(result.tolist() if result.ids.dim() == 1 else result[0].tolist())
     if take == TAKE[2]:
-        swapped = f"swaps the axes and every word keeps its sentence. Row 0 is now: {row}."
-        return axes[::-1], swapped
+        return axes[::-1], f"swaps the axes and every word keeps its sentence. Row 0 is now: {row}."
     if take == TAKE[3]:
         return ("mixed", "mixed"), (
             f"has the shape {list(result.shape)} that `transpose` gives, but it cuts the "

@@ -1,7 +1,5 @@
 """The loop over time, one step at a press: what the cell computes at every word."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -113,13 +111,9 @@ class LoopExplorer(Explorer):
 
 def _vectors(words: Sequence[str], width: int) -> Tensor:
     """A random vector for each word, the same one wherever the word stands, `[seq_len, width]`."""
-    dice = torch.Generator().manual_seed(2)
-    known = " ".join(SENTENCES).split()
-    table = dict(zip(known, torch.randn(len(known), width, generator=dice), strict=True))
-    for word in words:
-        if word not in table:
-            table[word] = torch.randn(width, generator=dice)
-    return torch.stack([table[word] for word in words])
+    dice, known = torch.Generator().manual_seed(2), " ".join([*SENTENCES, *words]).split()
+    table = torch.randn(len(known), width, generator=dice)
+    return table[[known.index(word) for word in words]]
 
 
 @torch.no_grad()

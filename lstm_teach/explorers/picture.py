@@ -50,10 +50,6 @@ class Picture:
         details: further HTML, shown below; the caller escapes what a learner typed.
     """
 
-    drawing: Drawing
-    words: str
-    details: str
-
     def __init__(self, drawing: Drawing | Picture, words: str = "", details: str = "") -> None:
         """Show `drawing` with `words` below it."""
         self.update(drawing, words, details)
@@ -75,8 +71,9 @@ class Picture:
         if isinstance(drawing, Picture):
             words, details = words or drawing.words, details or drawing.details
             drawing = drawing.drawing
-        self.drawing, self.details = drawing, details
-        self.words = translated(words or drawing.words)
+        self.drawing: Drawing = drawing
+        self.words: str = translated(words or drawing.words)
+        self.details: str = details
         if "_page" in self.__dict__:
             self._page.value = self._html()
 

@@ -1,7 +1,5 @@
 """What is the shape of h_n here? Rounds from easy to hard, the mistake named, the score kept."""
 
-from __future__ import annotations
-
 import random
 import textwrap
 from typing import Any, NamedTuple
@@ -63,16 +61,13 @@ class ShapeQuiz(Picture):
         )
         check = button("Check", lambda: self.answer(field.value))
         self.controls = {"answer": field, "check": check, "next": button("Next", self.next)}
-        self._begin()
+        self.number = 0
+        # What was typed at each question, and whether it was right.
+        self._tries: list[dict[str, bool]] = [{} for _ in self.rounds]
         super().__init__(*self._question())
         self.widget = widgets.VBox([widgets.HBox([*self.controls.values()]), self.widget])
         self.widget.add_class("lstm-quiz")
         field.observe(lambda change: change["new"] and self.answer(change["new"]), "value")
-
-    def _begin(self) -> None:
-        self.number = 0
-        # What was typed at each question, and whether it was right.
-        self._tries: list[dict[str, bool]] = [{} for _ in self.rounds]
 
     @property
     def round(self) -> Round:
@@ -105,8 +100,7 @@ class ShapeQuiz(Picture):
         """Go on to the next question; after the last one to the result, and then start again."""
         if self.number == len(self.rounds) - 1 and any(self._tries):
             self.update(*self._result())
-            self._begin()
-            self.number = -1
+            self.number, self._tries = -1, [{} for _ in self.rounds]
             return
         self.number = (self.number + 1) % len(self.rounds)
         self.controls["answer"].value = ""

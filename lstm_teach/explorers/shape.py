@@ -1,7 +1,5 @@
 """Which shape comes out of nn.LSTM: move a control and see."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Iterable
 from typing import Any

@@ -1,7 +1,5 @@
 """A stack of cells computed one box at a time, in three orders."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """What a trained model writes, and what one of its units does meanwhile."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Sequence
 from functools import cache
@@ -88,11 +86,10 @@ def draw_written(text: str, values: Sequence[float], title: str) -> Drawing:
     drawing = Drawing(1100, 44 + rows * ROW)
     scale, head = max([1.0, *map(abs, values)]), drawing.height - 18
     drawing.label(LEFT, head, title, size=11, bold=True)
-    drawing.label(570, head, "bar up: above 0", color=ABOVE, bold=True)
-    if min(values, default=0) < 0:
-        drawing.label(705, head, "bar down: below 0", color=BELOW, bold=True)
-    shaded = "shaded: over half of a full bar"
-    drawing.text(1080, head, shaded, "muted", align="right", bold=True)
+    legend = {570: ("bar up: above 0", ABOVE), 705: ("bar down: below 0", BELOW)}
+    legend[858] = ("shaded: over half of a full bar", "muted")
+    for x, (words, color) in legend.items():
+        drawing.label(x, head, words, color=color, bold=True)
     for row in range(rows):
         part, zero = slice(row * PER_ROW, (row + 1) * PER_ROW), drawing.height - 98 - row * ROW
         shown = text[part].replace("\n", "↵")

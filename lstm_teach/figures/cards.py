@@ -1,7 +1,5 @@
 """Cells in rows and columns, and stacks of cards in them: time to the right, layers up."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product

@@ -5,8 +5,6 @@ are pixels from the lower left corner, colours are names of the palette, and the
 in points at 100 pixels to the inch.
 """
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -146,17 +144,17 @@ class Drawing:
         name: str,
         sizes: Sequence[int],
         axes: Sequence[str],
-        below: float = 0,
+        down: int = 0,
     ) -> None:
         """Write a tensor's name and shape, ``output [seq_len=10, batch=3]``, axes in colour.
 
-        Where `below` is given, each axis has a line of its own, so far below the one before.
+        Where `down` is given, each axis has a line of its own, so far below the one before.
         """
         named = ", @".join(f"{axis}={size}" for axis, size in zip(axes, sizes, strict=True))
         colors = ["ink", *map(axis_kind, axes)]
         for part, color in zip(f"{name} @[{named}]".split("@"), colors, strict=True):
             self.label(x, y, part, color=color, size=9.57, bold=True, mono=True, advance=LETTER)
-            x, y = x + LETTER * len(part) * (not below), y - below
+            x, y = x + LETTER * len(part) * (not down), y - down
 
     def legend(self, x: float, *entries: tuple[str, str, Style]) -> float:
         """Cells side by side at the foot, each with its mark and its meaning, until an x."""

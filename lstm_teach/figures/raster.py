@@ -3,8 +3,6 @@
 A Figure without an Axes: a drawing has no scales.
 """
 
-from __future__ import annotations
-
 import io
 from functools import cache
 from typing import Any
@@ -60,18 +58,10 @@ def _artist(shape: Shape) -> PolyCollection | LineCollection | Text:
 
 def _text(shape: Words) -> Text:
     known = "".join(c if c.isascii() or ord(c) in _letters() else "□" for c in shape.text)
-    return Text(
-        shape.x,
-        shape.y,
-        known,
-        color=LIGHT[shape.color],
-        fontsize=shape.size,
-        fontweight="bold" if shape.bold else "normal",
-        fontfamily=MONO if shape.mono else "DejaVu Sans",
-        ha=shape.align,
-        va="center",
-        parse_math=False,
-    )
+    text = Text(shape.x, shape.y, known, color=LIGHT[shape.color], ha=shape.align, va="center")
+    text.set(fontsize=shape.size, fontweight="bold" if shape.bold else "normal", parse_math=False)
+    text.set_fontfamily(MONO if shape.mono else "DejaVu Sans")
+    return text
 
 
 @cache

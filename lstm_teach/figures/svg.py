@@ -1,7 +1,5 @@
 """A drawing as inline SVG: words as words, colours as the variables of the page's theme."""
 
-from __future__ import annotations
-
 import html
 
 from .drawing import DASHES, NONE, Boxes, Drawing, Lines, Shape, Words

@@ -1,7 +1,5 @@
 """The one picture: time runs to the right, layers go up, the batch lies in depth."""
 
-from __future__ import annotations
-
 import warnings
 from itertools import pairwise
 
@@ -60,7 +58,7 @@ def draw_unrolled(lstm: nn.LSTM, x: Tensor, results: Results | None = None) -> D
     drawing.shape(left, bottom - 20, "input", x.shape, names.input.names)
     drawing.shape(left, top + 38, "output", output.shape, names.output.names)
     for y, name, state in ((440, "h_n", h_n), (340, "c_n", c_n)):
-        drawing.shape(838, y, name, state.shape, getattr(names, name).names, below=17)
+        drawing.shape(838, y, name, state.shape, getattr(names, name).names, down=17)
     place = "the right edge" if directions == 1 else "the right and left edge"
     drawing.label(838, 240, f"{place}:", bold=True)
     drawing.label(838, 223, NOTES + ONE_SAMPLE * (batch is None))
@@ -102,8 +100,8 @@ def _draw_ends(cards: Cards, directions: int) -> None:
     meanings = ["same"] if directions == 1 else ["first half", "second half"]
     for lane, meaning in enumerate(meanings, top - directions):
         side, align, column = (1, "left", last - 1) if ends[lane] > 0 else (-1, "right", 0)
-        reach = side * (cards.width / 2 + (cards.behind[0] if side > 0 else 0) + 2)
         (x, low), (start, high) = (cards.centre(*at) for at in ((lane, ends[lane]), (top, column)))
+        reach = side * (cards.width / 2 + 2) + cards.behind[0] * (side > 0)
         start, turn = start + reach, x + reach + side * 7
         path = [(start, high), (turn, high), (turn, low), (x + reach, low)]
         cards.drawing.lines([path], "ink", width=2)
