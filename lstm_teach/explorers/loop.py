@@ -91,10 +91,8 @@ class LoopExplorer(Explorer):
 
     def look(self, step: int, sentence: str = "", units: int = 1, first: int = 0) -> Picture:
         """Trace the cell over the sentence, and show the first steps of it."""
-        words, traced = (
-            (sentence or self._sentence).split(),
-            self._trace(sentence or self._sentence),
-        )
+        sentence = sentence or self._sentence
+        words, traced = sentence.split(), self._trace(sentence)
         step, first = min(step, len(words)), min(first, self._cell.hidden_size - units)
         shown = {name: getattr(traced, name)[:, 0, first : first + units] for name in STRIPS}
         said = _say(words, shown, step, first)

@@ -107,24 +107,23 @@ class Drawing:
                 self.boxes(boxes, fill, "batch", width=1.3, shifts=behind, **pen)
             self.boxes(boxes, fill, edge, width=width, **pen)
         for (x, y, w, h), (words, (_, _, ink, _, _, size, bold, mono, _)) in cells.items():
-            if words:
-                middle = y + h / 2 + 10 * words.count("\n")
-                self.text(x + w / 2, middle, words, ink, 20, size=size, bold=bold, mono=mono)
+            middle = y + h / 2 + 10 * words.count("\n")
+            self.text(x + w / 2, middle, words, ink, 20, size=size, bold=bold, mono=mono)
 
     def lines(self, paths: Sequence[Sequence[Point]], color: str = "faint", **look: Any) -> None:
         """Draw lines through points."""
         self.shapes += [Lines(paths, color, **look)] * bool(paths)
 
-    def arrows(self, arrows: Sequence[Arrow], color: str = "ink", width: float = 1) -> None:
+    def arrows(self, arrows: Sequence[Arrow], color: str = "ink") -> None:
         """Draw straight arrows, each from its first point to its second."""
         paths = []
         for (x0, y0), (x1, y1) in arrows:
-            head = (4 + width) / math.dist((x0, y0), (x1, y1))
+            head = 5 / math.dist((x0, y0), (x1, y1))
             dx, dy = (x1 - x0) * head, (y1 - y0) * head
             left = (x1 - dx - dy / 2, y1 - dy + dx / 2)
             right = (x1 - dx + dy / 2, y1 - dy - dx / 2)
             paths += [[(x0, y0), (x1, y1)], [left, (x1, y1), right]]
-        self.lines(paths, color, width=width)
+        self.lines(paths, color)
 
     def text(
         self, x: float, y: float, words: str, color: str = "ink", below: float = 17, **look: Any
@@ -138,23 +137,17 @@ class Drawing:
         self.text(x, y, words, align="left", **look)
 
     def shape(
-        self,
-        x: float,
-        y: float,
-        name: str,
-        sizes: Sequence[int],
-        axes: Sequence[str],
-        down: int = 0,
+        self, x: float, y: float, name: str, sizes: Sequence[int], axes: Sequence[str], dy: int = 0
     ) -> None:
         """Write a tensor's name and shape, ``output [seq_len=10, batch=3]``, axes in colour.
 
-        Where `down` is given, each axis has a line of its own, so far below the one before.
+        Where `dy` is given, each axis has a line of its own, so far below the one before.
         """
         named = ", @".join(f"{axis}={size}" for axis, size in zip(axes, sizes, strict=True))
         colors = ["ink", *map(axis_kind, axes)]
         for part, color in zip(f"{name} @[{named}]".split("@"), colors, strict=True):
             self.label(x, y, part, color=color, size=9.57, bold=True, mono=True, advance=LETTER)
-            x, y = x + LETTER * len(part) * (not down), y - down
+            x, y = x + LETTER * len(part) * (not dy), y - dy
 
     def legend(self, x: float, *entries: tuple[str, str, Style]) -> float:
         """Cells side by side at the foot, each with its mark and its meaning, until an x."""

@@ -58,7 +58,7 @@ def draw_unrolled(lstm: nn.LSTM, x: Tensor, results: Results | None = None) -> D
     drawing.shape(left, bottom - 20, "input", x.shape, names.input.names)
     drawing.shape(left, top + 38, "output", output.shape, names.output.names)
     for y, name, state in ((440, "h_n", h_n), (340, "c_n", c_n)):
-        drawing.shape(838, y, name, state.shape, getattr(names, name).names, down=17)
+        drawing.shape(838, y, name, state.shape, getattr(names, name).names, dy=17)
     place = "the right edge" if directions == 1 else "the right and left edge"
     drawing.label(838, 240, f"{place}:", bold=True)
     drawing.label(838, 223, NOTES + ONE_SAMPLE * (batch is None))
