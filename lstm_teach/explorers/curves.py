@@ -4,14 +4,14 @@ import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from ..figures.drawing import Drawing, Point
+from ..figures.drawing import Drawing, Lines, Point
 from ..figures.palette import AXES
 from .picture import Picture
 
 Curves = Mapping[str, Sequence[float]]
 LEFT, RIGHT, BOTTOM, TOP = 70, 740, 52, 318
-# The style, width and strength of each curve; the first is broad, so that others may lie on it.
-LOOKS = (("-", 8, 0.45), ("--", 2.5, 1), ("-.", 2.5, 1), (":", 3, 1))
+# The width, style and strength of each curve; the first is broad, so that others may lie on it.
+LOOKS = ((8, "-", 0.45), (2.5, "--", 1.0), (2.5, "-.", 1.0), (3, ":", 1.0))
 
 
 def draw_curves(accuracies: Curves, steps: int, chance: float = 0.5) -> Picture:
@@ -80,8 +80,7 @@ def _draw(
         means = [fmean(curve[max(0, end - window) : end]) for end in range(1, len(curve) + 1)]
         points = [at(step, mean) for step, mean in enumerate(means)]
         if points:
-            style, width, strength = look
-            drawing.lines([points], axis, style=style, width=width, strength=strength)
+            drawing.shapes.append(Lines([points], axis, *look))
             ends.append((points[-1][::-1], name, axis))
     height = 0.0
     for place, ((y, x), name, color) in enumerate(sorted(ends), 1):

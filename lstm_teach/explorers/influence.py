@@ -27,6 +27,7 @@ OWN, OTHER = "seq_len", "batch"
 WHOSE = {OWN: "own", OTHER: "other"}
 LIT = {kind: Style(kind, kind, width=2.5, size=8, bold=True, strength=0.2) for kind in WHOSE}
 DARK = Style(edge="faint", ink="muted", width=1, size=8)
+CHOSEN = Style("ink", "ink", "paper", width=2.8, size=7.5, bold=True, mono=True)
 WORDS: list[list[str]] = word_grid(batch_first=True).tolist()
 BATCH, SEQ_LEN = len(WORDS), len(WORDS[0])
 PLACES = [(row, step) for row in range(BATCH) for step in range(SEQ_LEN)]
@@ -111,9 +112,9 @@ class InfluenceExplorer(Explorer):
         drawing.label(20, 464, code, size=10, mono=True)
         drawing.label(20, 436, title, size=12, bold=True, color=OWN if right else OTHER)
         drawing.shape(20, 392, made, shape, _axes(shape))
-        grid, one = Grid(159.5, 362.5, 97, -28, 83, 21), Style("ink", "ink", "paper", width=2.8)
+        grid = Grid(159.5, 362.5, 97, -28, 83, 21)
         cells = dict.fromkeys(places, ("", Style(edge="muted", width=1)))
-        cells[chosen] = (result, one._replace(size=7.5, bold=True, mono=True))
+        cells[chosen] = (result, CHOSEN)
         drawing.cells({grid.box(*at): cell for at, cell in cells.items()})
         if len(places) == SEQ_LEN:
             many = f"{SEQ_LEN} answers for {BATCH} sentences"
@@ -200,7 +201,5 @@ def _draw_words(drawing: Drawing, sentence: int, parts: Sequence[Tensor]) -> Non
         drawing.boxes(boxes, kind, "none")
     looks = [("", f"reaches it, {whose} sentence", LIT[k]) for k, whose in WHOSE.items()]
     x = drawing.legend(118, *looks, ("", "does not reach it", DARK))
-    longer = (
-        "longer bar: stronger" if len(parts) == 1 else "upper bar: forward half, lower: backward"
-    )
-    drawing.label(x, 18, longer)
+    longer = {1: "longer bar: stronger", 2: "upper bar: forward half, lower: backward"}
+    drawing.label(x, 18, longer[len(parts)])

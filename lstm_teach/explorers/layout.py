@@ -66,14 +66,14 @@ class LayoutExplorer(Explorer):
         every = torch.ones_like(torch.atleast_2d(result.ids))
         _draw_words(drawing, corner, code, result, left, every)
         drawing.legend(680, *((str(n), f"sentence {n}", look) for n, look in enumerate(SENTENCES)))
-        start = f"x is {list(x.shape)}, [{axes[0]}, {axes[1]}]. `{code}` "
         blocks = "".join(
             f'<pre style="margin:0;font-size:12px"><b>{html.escape(name)}</b>\n'
             f"{html.escape(str(shown))}</pre>"
             for name, shown in (("x", x), (code, result))
         )
         details = f'<div style="{PANEL};display:flex;gap:48px;flex-wrap:wrap">{blocks}</div>'
-        return Picture(drawing, start + said, details)
+        words = f"x is {list(x.shape)}, [{axes[0]}, {axes[1]}]. `{code}` {said}"
+        return Picture(drawing, words, details)
 
 
 @cache

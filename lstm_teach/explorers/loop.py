@@ -171,7 +171,7 @@ def _draw(words: Sequence[str], values: Mapping[str, Tensor], step: int, first: 
     # Column t is that of step t, wherever the first one is that is shown.
     row = Grid(LEFT + pitch * (0.5 - start), HEIGHT - 71, pitch, 50, pitch - 14, 30)
     cells: dict[Box, Cell] = {}
-    arrows = [row.across(0, t - 1, t) for t in shown if t <= step]
+    arrows = [row.arrow((0, t - 1), (0, t)) for t in shown if t <= step]
     for t in shown:
         drawing.text(row.centre(0, t)[0], 20, f"t = {t}", "seq_len", size=8.5, bold=True)
         word = words[t] if len(words[t]) <= 11 else words[t][:10] + "…"
@@ -181,7 +181,7 @@ def _draw(words: Sequence[str], values: Mapping[str, Tensor], step: int, first: 
             look = (look if t < step else LATER)._replace(size=min(9, row.width / len(written)))
             if t < step or place < 1:
                 cells[row.box(place, t)] = (written, look)
-        arrows += [row.up(-1, t), row.up(0, t)] * (t < step)
+        arrows += [row.arrow((-1, t), (0, t)), row.arrow((0, t), (1, t))] * (t < step)
     drawing.cells(cells)
     drawing.arrows(arrows)
     for place, name in enumerate(("xt", "cell(xt, [h, c])", "h"), -1):

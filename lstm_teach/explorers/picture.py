@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from traitlets import link
 
 from ..figures import raster, unrolled
-from ..figures.drawing import Drawing, Words
+from ..figures.drawing import Drawing, Style, Words
 from ..figures.palette import STYLE, css
 from ..figures.svg import svg
 from ..language import translated, translated_html
@@ -225,10 +225,11 @@ class Explorer(Picture, ABC):
 
 def _caption(values: Mapping[str, Any]) -> Drawing:
     """Where the controls stand, in English as the pictures are."""
-    drawing = Drawing(1100, 26)
-    drawing.boxes([(0, 0, 1100, 26)], "panel", "none")
-    said = ", ".join(f"{name}: {value}" for name, value in values.items())
-    drawing.label(20, 13, said, size=8.5)
+    drawing, said = (
+        Drawing(1100, 26),
+        ", ".join(f"{name}: {value}" for name, value in values.items()),
+    )
+    drawing.cells({(0, 0, 1100, 26): (said, Style("panel", "none", size=8.5))})
     return drawing
 
 

@@ -166,8 +166,9 @@ def _draw(looks: Mapping[Place, Look], numbers: Mapping[Place, int], selected: P
     # h goes up, and h and c go to the right; those that come from -1 are the input and the zeros.
     arrows: dict[str, list[Arrow]] = {"faint": [], "ink": []}
     for n, t in product(range(-1, layers), range(-1, SEQ_LEN)):
-        some = arrows["ink" if min(n, t) < 0 or (n, t) in done else "faint"]
-        some += [cards.up(n, t)] * (t >= 0) + [cards.across(n, t, t + 1)] * (n >= 0)
+        ends = [(n + 1, t)] * (t >= 0) + [(n, t + 1)] * (n >= 0)
+        color = "ink" if min(n, t) < 0 or (n, t) in done else "faint"
+        arrows[color] += [cards.arrow((n, t), end) for end in ends]
     for color, alike in arrows.items():
         drawing.arrows(alike, color)
     cards.edges("[t]", [t for t in range(SEQ_LEN) if (layers - 1, t) in done])
@@ -175,22 +176,21 @@ def _draw(looks: Mapping[Place, Look], numbers: Mapping[Place, int], selected: P
     for place, look in looks.items():
         number = str(numbers[place]) if look in (Look.DONE, Look.WORK) else ""
         cells[place] = (look.mark + number, look.style)
-    rows = {-1: ("input[t]", "input_size"), layers: ("output[t]", "hidden_size")}
     for layer in range(layers):
         end = Look.DONE if (layer, SEQ_LEN - 1) in done else Look.WAITING
         cells[layer, SEQ_LEN] = ("h, c", end.style)
         drawing.text(*cards.centre(layer, -1), "0, 0", "muted", size=8, mono=True)
         cards.name(layer, f"layer {layer}", "layers")
-        rows[layer] = ("h, c", "hidden_size")
     cards.draw(cells)
-    for row, (name, axis) in rows.items():
+    for row in range(-1, layers + 1):
+        name = {-1: "input[t]", layers: "output[t]"}.get(row, "h, c")
         sizes = (BATCH, SIZES[min(row + 1, layers)])
-        drawing.shape(800, cards.centre(row, 0)[1], name, sizes, ("batch", axis))
+        axes = ("batch", "input_size" if row < 0 else "hidden_size")
+        drawing.shape(800, cards.centre(row, 0)[1], name, sizes, axes)
     layer, t = selected
     frame = Style("none", width=2.8)
     x, y, width, height = cards.box(layer, t)
-    reach = (width + cards.behind[0] + 10, height + cards.behind[1] + 10)
-    drawing.cells({(x - 5, y - 5, *reach): ("", frame)})
+    drawing.cells({(x - 5, y - 5, width + 17, height + 18): ("", frame)})
     labels = {(layer - 0.47, t + 0.18): "h" if layer else "x", (layer + 0.53, t + 0.18): "h"}
     labels |= {(layer - 0.38, column): "h, c" for column in (t - 0.44, t + 0.56)}
     for at, words in labels.items():

@@ -1,7 +1,7 @@
 """The one picture: time runs to the right, layers go up, the batch lies in depth."""
 
 import warnings
-from itertools import pairwise
+from itertools import pairwise, product
 
 import torch
 from torch import Tensor, nn
@@ -74,12 +74,12 @@ def _draw_lanes(cards: Cards, directions: int) -> None:
             size = (right + width - x + 34, top + height - y + 15)
             drawing.boxes([(x - 8, y - 7, *size)], "panel", "faint")
         cards.name(low + (directions - 1) / 2, f"layer {layer}", "layers")
-    climbs = range(-1, cards.lanes, directions)
-    drawing.arrows([cards.up(row, column) for column in cards.columns for row in climbs])
+    climbs = product(range(-1, cards.lanes, directions), cards.columns)
+    drawing.arrows([cards.arrow((row, column), (row + 1, column)) for row, column in climbs])
     steps = []
     for lane in range(cards.lanes):
         order = range(-1, last + 1)[:: -1 if lane % directions else 1]
-        steps += [cards.across(lane, *pair) for pair in pairwise(order)]
+        steps += [cards.arrow((lane, start), (lane, end)) for start, end in pairwise(order)]
     drawing.arrows(steps)
     empty = ("", Style(edge="muted"))
     cards.draw({(lane, t): empty for lane in range(cards.lanes) for t in cards.columns})
