@@ -54,11 +54,8 @@ class ShapeQuiz(Picture):
         """Draw the questions and show the first."""
         chosen = random.Random(seed)
         self.rounds = [_draw(chosen, which, harder) for which, harder in LEVELS]
-        field = widgets.Text(
-            description=translated("shape"),
-            placeholder=translated("such as 10, 3, 20"),
-            continuous_update=False,
-        )
+        field = widgets.Text(placeholder=translated("such as 10, 3, 20"), continuous_update=False)
+        field.description = translated("shape")
         check = button("Check", lambda: self.answer(field.value))
         self.controls = {"answer": field, "check": check, "next": button("Next", self.next)}
         self.number = 0

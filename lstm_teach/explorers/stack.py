@@ -122,15 +122,11 @@ class StackExplorer(Explorer):
             looks[place] = Look.WAITING if waits else Look.READY
             if place in states or place in work:
                 looks[place] = Look.DONE if place in states else Look.WORK
-        words = (
-            f"{order.capitalize()}, {done} of {len(turns)} turns done. "
-            f"In work, turn {done + 1}: {'; '.join(map(_name, work))}."
-        )
+        working = f"In work, turn {done + 1}: {'; '.join(map(_name, work))}."
+        words = f"{order.capitalize()}, {done} of {len(turns)} turns done. {working}"
         if not work:
-            words = (
-                f"{order.capitalize()}: all {cells * SEQ_LEN} boxes are done in {done} turns. "
-                f"The same numbers in all three orders: {_orders_agree(cells)}."
-            )
+            same = f"The same numbers in all three orders: {_orders_agree(cells)}."
+            words = f"{order.capitalize()}: all {len(looks)} boxes are done in {done} turns. {same}"
         words += f" {_about(selected, looks[selected], states)}"
         if ready := [_name(place) for place, look in looks.items() if look is Look.READY]:
             words += f" Could run too: {'; '.join(ready)}."

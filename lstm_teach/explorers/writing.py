@@ -92,8 +92,7 @@ def draw_written(text: str, values: Sequence[float], title: str) -> Drawing:
         drawing.label(x, head, words, color=color, bold=True)
     for row in range(rows):
         part, zero = slice(row * PER_ROW, (row + 1) * PER_ROW), drawing.height - 98 - row * ROW
-        shown = text[part].replace("\n", "↵")
-        letters = "".join(each if each.isprintable() else "□" for each in shown)
+        shown = (c if c.isprintable() else "□" for c in text[part].replace("\n", "↵"))
         bars = [(LEFT + k * ADVANCE, value / scale) for k, value in enumerate(values[part])]
         for side, sign in ((ABOVE, 1), (BELOW, -1)):
             mine = [(x, height) for x, height in bars if height * sign > 0]
@@ -103,5 +102,5 @@ def draw_written(text: str, values: Sequence[float], title: str) -> Drawing:
             drawing.boxes(boxes, side, "none")
         drawing.lines([[(LEFT, zero), (LEFT + PER_ROW * ADVANCE, zero)]])
         drawing.text(LEFT - 8, zero, "0", "muted", size=8, align="right")
-        drawing.label(LEFT, zero + 42, letters, size=SIZE, mono=True, advance=ADVANCE)
+        drawing.label(LEFT, zero + 42, "".join(shown), size=SIZE, mono=True, advance=ADVANCE)
     return drawing

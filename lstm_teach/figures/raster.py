@@ -4,7 +4,6 @@ A Figure without an Axes: a drawing has no scales.
 """
 
 import io
-from functools import cache
 from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -22,6 +21,7 @@ from .palette import LIGHT
 
 DPI = 100
 MONO = "DejaVu Sans Mono"
+LETTERS = get_font(findfont(MONO)).get_charmap()
 
 
 def figure(*drawings: Drawing) -> Figure:
@@ -44,8 +44,7 @@ def _artist(shape: Shape) -> PolyCollection | LineCollection | Text:
     if isinstance(shape, Words):
         return _text(shape)
     dashes = [length / shape.width for length in DASHES[shape.style]]
-    pen: dict[str, Any] = {"linestyles": (0, dashes) if dashes else "-"}
-    pen["linewidths"] = shape.width * 72 / DPI
+    pen: dict[str, Any] = {"linestyles": (0, dashes or None), "linewidths": shape.width * 72 / DPI}
     if isinstance(shape, Boxes):
         moved = [(x + a, y + b, w, h) for a, b in shape.shifts for x, y, w, h in shape.boxes]
         corners = [((x, y), (x + w, y), (x + w, y + h), (x, y + h)) for x, y, w, h in moved]
@@ -57,17 +56,11 @@ def _artist(shape: Shape) -> PolyCollection | LineCollection | Text:
 
 
 def _text(shape: Words) -> Text:
-    known = "".join(c if c.isascii() or ord(c) in _letters() else "□" for c in shape.text)
+    known = "".join(c if c.isascii() or ord(c) in LETTERS else "□" for c in shape.text)
     text = Text(shape.x, shape.y, known, color=LIGHT[shape.color], ha=shape.align, va="center")
     text.set(fontsize=shape.size, fontweight="bold" if shape.bold else "normal", parse_math=False)
     text.set_fontfamily(MONO if shape.mono else "DejaVu Sans")
     return text
-
-
-@cache
-def _letters() -> frozenset[int]:
-    """The characters that the font has."""
-    return frozenset(get_font(findfont(MONO)).get_charmap())
 
 
 def png(*drawings: Drawing) -> bytes:

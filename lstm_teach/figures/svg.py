@@ -26,19 +26,15 @@ def _drawn(shape: Shape, height: float) -> str:
         return _words(shape, height)
     if isinstance(shape, Lines):
         paths = ("L".join(f"{x:.1f} {height - y:.1f}" for x, y in path) for path in shape.paths)
-        look = f'fill="none"{_pen(shape.color, shape)}{_strength("stroke", shape)}'
+        look = f'fill="none"{_pen(shape.color, shape)} stroke-opacity="{shape.strength:.3g}"'
         return f'<path d="M{"M".join(paths)}" {look}/>'
     sizes = {(w, h) for _, _, w, h in shape.boxes}
     sides = {(w, h): f"h{w:.1f}v{-h:.1f}h{-w:.1f}z" for w, h in sizes}
     d = "".join(f"M{x:.1f} {height - y:.1f}{sides[w, h]}" for x, y, w, h in shape.boxes)
     fill = NONE if shape.fill == NONE else css(shape.fill)
-    look = f'd="{d}" fill="{fill}"{_strength("fill", shape)}{_pen(shape.edge, shape)}'
+    look = f'd="{d}" fill="{fill}" fill-opacity="{shape.strength:.3g}"{_pen(shape.edge, shape)}'
     moves = (f' transform="translate({x:.1f} {-y:.1f})"' * any((x, y)) for x, y in shape.shifts)
     return "".join(f"<path {look}{move}/>" for move in moves)
-
-
-def _strength(what: str, shape: Boxes | Lines) -> str:
-    return f' {what}-opacity="{shape.strength:.3g}"' if shape.strength < 1 else ""
 
 
 def _pen(color: str, shape: Boxes | Lines) -> str:
