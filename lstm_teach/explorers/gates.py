@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-import ipywidgets as widgets
 import torch
 
 from ..cells import lstm_step
@@ -48,7 +47,7 @@ class GateExplorer(Explorer):
         controls = {gate: number(f"into {gate}", sums[gate], -8, 8, 0.1) for gate in GATES}
         controls["c"] = number("old c", 1.5, -4, 4, 0.1)
         self.presets = {k: button(k, partial(self.set, **values)) for k, values in PRESETS.items()}
-        super().__init__(controls, widgets.HBox([*self.presets.values()]))
+        super().__init__(controls, *self.presets.values())
 
     def look(self, c: float, **sums: float) -> Picture:
         """Run one step with these sums, and ten more with the same gates."""

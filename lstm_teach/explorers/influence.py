@@ -161,8 +161,9 @@ def _say(
     named, pads = " ".join(word for word in own if word != PAD), own.count(PAD)
     named += f" and {count(pads, 'pad')}" * bool(pads)
     if others:
-        seen = f"{count(len(others), 'position')} of other sentences ({' '.join(others)})"
-        seen += f" and {len(own)} of its own{f' ({named})' if own else ''}."
+        mine = f"{len(own)} of its own{f' ({named})' if own else ''}"
+        positions = f"{count(len(others), 'position')} of other sentences ({' '.join(others)})"
+        seen = f"{positions} and {mine}."
         walk += f", but `{read}` takes the wrong axis" * along_time
     elif own:
         seen = f"only its own sentence: {named}."

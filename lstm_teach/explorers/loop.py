@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-import ipywidgets as widgets
 import torch
 from torch import Tensor, nn
 
@@ -83,7 +82,7 @@ class LoopExplorer(Explorer):
             controls["units"] = number("units shown", min(3, hidden), 1, min(MOST_UNITS, hidden))
             controls["first"] = number("first unit", 0, 0, hidden - 1)
         self.previous, self.next = both_ways(controls["step"], "step")
-        super().__init__(controls, widgets.HBox([self.previous, self.next]))
+        super().__init__(controls, self.previous, self.next)
 
     def follow(self, moved: str, values: dict[str, Any]) -> Traits:
         """There are as many steps as the sentence has words."""

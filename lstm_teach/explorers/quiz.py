@@ -117,8 +117,8 @@ class ShapeQuiz(Picture):
             drawing.cells({(x, 42, width, 56): (words, style)})
             drawing.text(x + width / 2, 22, below, size=11, bold=True)
         drawing.arrows([((200, 70), (256, 70)), ((844, 70), (900, 70))])
-        asked = f"`{code}` on an input of shape `{shape}`. What is the shape of `{which}`?"
-        return drawing, f"{number}: {asked} {self._score()}"
+        given = f"`{code}` on an input of shape `{shape}`"
+        return drawing, f"{number}: {given}. What is the shape of `{which}`? {self._score()}"
 
     def _result(self) -> tuple[Drawing, str]:
         """Every question with how it went."""
