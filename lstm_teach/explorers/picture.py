@@ -7,6 +7,7 @@ import html
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import cached_property, partial
 from textwrap import wrap
 from typing import Any, ClassVar
@@ -17,6 +18,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from traitlets import link
 
+from ..checks.running import default_device
 from ..figures import raster, unrolled
 from ..figures.drawing import Drawing, Style, Words
 from ..figures.palette import STYLE, css
@@ -164,7 +166,9 @@ class Explorer(Picture, ABC):
         self.widget.add_class("lstm-explorer")
 
     def _see(self, values: Mapping[str, Any]) -> Picture:
-        with torch.device("cpu"):  # the reader may have chosen another default
+        # The context slows every call of torch, and is for a reader who chose another default.
+        at_home = default_device().type == "cpu"
+        with nullcontext() if at_home else torch.device("cpu"):
             return self.look(**values)
 
     @abstractmethod

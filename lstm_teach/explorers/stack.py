@@ -115,9 +115,10 @@ class StackExplorer(Explorer):
         turns, selected = ORDERS[order](cells), (min(layer, cells - 1), t)
         done = min(step, len(turns))
         states, work = _run(cells, turns[:done]), [*turns, []][done]
-        numbers = {place: turn for turn, places in enumerate(turns, 1) for place in places}
+        begun = enumerate(turns[: done + 1], 1)
+        numbers = {place: str(turn) for turn, places in begun for place in places}
         looks = {}
-        for place in numbers:
+        for place in (place for places in turns for place in places):
             waits = any(need not in states for need in _needs(place))
             looks[place] = Look.WAITING if waits else Look.READY
             if place in states or place in work:
@@ -154,7 +155,7 @@ def _about(place: Place, look: Look, states: Mapping[Place, State]) -> str:
     return f"{box} waits for {' and '.join(lacking)}."
 
 
-def _draw(looks: Mapping[Place, Look], numbers: Mapping[Place, int], selected: Place) -> Drawing:
+def _draw(looks: Mapping[Place, Look], numbers: Mapping[Place, str], selected: Place) -> Drawing:
     """Each box as far as it has come, what the selected one reads and gives, and all shapes."""
     done = {place for place, look in looks.items() if look is Look.DONE}
     drawing, layers = Drawing(1100, 510), len(looks) // SEQ_LEN
@@ -168,10 +169,7 @@ def _draw(looks: Mapping[Place, Look], numbers: Mapping[Place, int], selected: P
     for color, alike in arrows.items():
         drawing.arrows(alike, color)
     cards.edges("[t]", [t for t in range(SEQ_LEN) if (layers - 1, t) in done])
-    cells = {}
-    for place, look in looks.items():
-        number = str(numbers[place]) if look in (Look.DONE, Look.WORK) else ""
-        cells[place] = (look.mark + number, look.style)
+    cells = {at: (look.mark + numbers.get(at, ""), look.style) for at, look in looks.items()}
     for layer in range(layers):
         end = Look.DONE if (layer, SEQ_LEN - 1) in done else Look.WAITING
         cells[layer, SEQ_LEN] = ("h, c", end.style)

@@ -107,8 +107,9 @@ class Drawing:
                 self.boxes(boxes, fill, "batch", width=1.3, shifts=behind, **pen)
             self.boxes(boxes, fill, edge, width=width, **pen)
         for (x, y, w, h), (words, (_, _, ink, _, _, size, bold, mono, _)) in cells.items():
-            middle = y + h / 2 + 10 * words.count("\n")
-            self.text(x + w / 2, middle, words, ink, 20, size=size, bold=bold, mono=mono)
+            if words:
+                middle = y + h / 2 + 10 * words.count("\n")
+                self.text(x + w / 2, middle, words, ink, 20, size=size, bold=bold, mono=mono)
 
     def lines(self, paths: Sequence[Sequence[Point]], color: str = "faint", **look: Any) -> None:
         """Draw lines through points."""

@@ -1,7 +1,4 @@
-"""A drawing in matplotlib, and its PNG.
-
-A Figure without an Axes: a drawing has no scales.
-"""
+"""A drawing as a matplotlib Figure without an Axes, for it has no scales, and as a PNG."""
 
 import io
 from typing import Any
