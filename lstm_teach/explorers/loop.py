@@ -27,7 +27,7 @@ STRIPS = {
 }
 STRIP, GAP, FOOT = 92, 9, 34
 HEIGHT = FOOT + (STRIP + GAP) * len(STRIPS) + 150
-SHADES = 12
+SHADES = 8
 NUMBER = Style(edge="faint", width=1, size=7.5, bold=True, mono=True)
 TIME, CELL = Style("pale seq_len", "seq_len"), Style("pale features")
 
