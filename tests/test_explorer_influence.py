@@ -159,3 +159,9 @@ def test_it_has_three_faces(explorer):
     assert bundle["text/plain"] == explorer.describe()
     assert len(bundle["image/png"]) > 1000
     assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_its_own_words_are_no_proof_where_there_are_more_answers_than_sentences(explorer):
+    explorer.set(read="output[-1]", sentence=2)
+    assert "only its own sentence: rain is falling." in explorer.describe()
+    assert "but `output[-1]` takes the wrong axis" in explorer.describe()

@@ -107,7 +107,9 @@ class InfluenceExplorer(Explorer):
         halves = [slice(start, start + width) for start in range(0, shape[-1], width)]
         parts = [influence(reader, x, (*at, half)) for half in halves]
         parts = [part if batch_first else part.t() for part in parts]
-        title, words, right = _say(sentence, read, result, parts, lstm.batch_first == batch_first)
+        fits = read == POSITION or shape[0] == BATCH  # an answer for each sentence
+        along_time = lstm.batch_first == batch_first
+        title, words, right = _say(sentence, read, result, parts, along_time, fits)
         drawing = Drawing(1100, HEIGHT)
         drawing.label(20, 464, code, size=10, mono=True)
         drawing.label(20, 436, title, size=12, bold=True, color=OWN if right else OTHER)
@@ -147,7 +149,7 @@ def _lstm(**options: Any) -> nn.LSTM:
 
 
 def _say(
-    sentence: int, read: str, result: str, parts: Sequence[Tensor], along_time: bool
+    sentence: int, read: str, result: str, parts: Sequence[Tensor], along_time: bool, fits: bool
 ) -> tuple[str, str, bool]:
     """The title of the picture, the sentence or two, and whether the words are the right ones."""
     places = torch.stack([*parts]).sum(0).nonzero().tolist()
@@ -157,14 +159,14 @@ def _say(
     if not along_time:
         walk = "The layer walks along the batch, and PyTorch says nothing"
     seen = f"{count(len(own), 'position')} of its own sentence, {len(others)} of others"
-    title = f"{result} sees {seen}\n{walk}"
+    walk += f", but `{read}` takes the wrong axis" * (along_time and bool(others or not fits))
+    title = f"{result} sees {seen}\n{walk.replace('`', '')}"
     named, pads = " ".join(word for word in own if word != PAD), own.count(PAD)
     named += f" and {count(pads, 'pad')}" * bool(pads)
     if others:
         mine = f"{len(own)} of its own{f' ({named})' if own else ''}"
         positions = f"{count(len(others), 'position')} of other sentences ({' '.join(others)})"
         seen = f"{positions} and {mine}."
-        walk += f", but `{read}` takes the wrong axis" * along_time
     elif own:
         seen = f"only its own sentence: {named}."
         walk += f", with sentence {sentence} as its first step" * (not along_time)
@@ -175,7 +177,7 @@ def _say(
         seen = "no word: it is zero, filled in by `pad_packed_sequence`."
     walks = f" {walk}." * bool(places)
     words = f"`{result}`, meant for sentence {sentence}, sees {seen}{walks}"
-    return title, words, along_time and not others
+    return title, words, along_time and fits and not others
 
 
 def _draw_words(drawing: Drawing, sentence: int, parts: Sequence[Tensor]) -> None:

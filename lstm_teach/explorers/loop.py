@@ -49,8 +49,6 @@ class LoopExplorer(Explorer):
         ValueError: x has not one row for each word.
     """
 
-    preview = ({"step": 4}, {"step": 10, "units": 8})
-
     def __init__(
         self,
         cell: nn.LSTMCell | None = None,
@@ -71,16 +69,17 @@ class LoopExplorer(Explorer):
                 f"x has {len(x)} steps and the sentence {length} words: the cell reads one row of "
                 "x at each word."
             )
-        self._trace = cache(self._run)
+        self._trace, most = cache(self._run), min(MOST_UNITS, self._cell.hidden_size)
+        self.preview = ({"step": min(4, length)}, {"step": length, "units": most})
         controls: dict[str, Any] = {}
         if len(sentences) > 1:
             named = [(" ".join(each.split()[:2]) + " …", each) for each in sentences]
             controls["sentence"] = choice("sentence", named)
             controls["sentence"].layout.width = "100%"
         controls["step"] = number("steps taken", min(3, length), 0, length)
-        if (hidden := self._cell.hidden_size) > 1:
-            controls["units"] = number("units shown", min(3, hidden), 1, min(MOST_UNITS, hidden))
-            controls["first"] = number("first unit", 0, 0, hidden - 1)
+        if most > 1:
+            controls["units"] = number("units shown", min(3, most), 1, most)
+            controls["first"] = number("first unit", 0, 0, self._cell.hidden_size - 1)
         self.previous, self.next = both_ways(controls["step"], "step")
         super().__init__(controls, self.previous, self.next)
 

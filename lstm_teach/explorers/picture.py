@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import cached_property, partial
 from textwrap import wrap
-from typing import Any, ClassVar
+from typing import Any
 
 import ipywidgets as widgets
 import torch
@@ -145,7 +145,7 @@ class Explorer(Picture, ABC):
         preview: moves whose outcome stands below the first picture where no kernel runs.
     """
 
-    preview: ClassVar[Sequence[Mapping[str, Any]]] = ()
+    preview: Sequence[Mapping[str, Any]] = ()
 
     def __init__(self, controls: Mapping[str, Any], *extra: widgets.Widget) -> None:
         """Lay out `controls` (and `extra` widgets such as buttons) above the picture."""

@@ -95,7 +95,9 @@ class ShapeQuiz(Picture):
 
     def next(self) -> None:
         """Go on to the next question; after the last one to the result, and then start again."""
-        if self.number == len(self.rounds) - 1 and any(self._tries):
+        ended = self.number == len(self.rounds) - 1 and any(self._tries)
+        self.controls["answer"].disabled = self.controls["check"].disabled = ended
+        if ended:
             self.update(*self._result())
             self.number, self._tries = -1, [{} for _ in self.rounds]
             return

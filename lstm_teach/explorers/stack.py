@@ -186,7 +186,6 @@ def _draw(looks: Mapping[Place, Look], numbers: Mapping[Place, str], selected: P
     x, y, width, height = cards.box(layer, t)
     drawing.cells({(x - 5, y - 5, width + 17, height + 18): ("", frame)})
     labels = {(layer - 0.47, t + 0.18): "h" if layer else "x", (layer + 0.53, t + 0.18): "h"}
-    labels |= {(layer - 0.38, column): "h, c" for column in (t - 0.44, t + 0.56)}
     for at, words in labels.items():
         drawing.text(*cards.centre(*at), words, size=8, bold=True, mono=True)
     legend = [(look.mark, look.words, look.style) for look in Look]

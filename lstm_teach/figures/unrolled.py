@@ -12,8 +12,10 @@ from .drawing import Drawing, Style, count
 
 HEIGHT = 560
 NOTES = """every layer, where it ends
-c_n stands where h_n stands
-number on a card: its index in h_n"""
+c_n: the same places, and c there
+number on a card: its index in h_n
+arrows up: h
+arrows along time: h and c"""
 ONE_SAMPLE = "\n\nno batch axis: one sample, one card"
 Results = tuple[Tensor, tuple[Tensor, Tensor]]
 
