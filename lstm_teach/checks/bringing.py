@@ -28,7 +28,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, product
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -390,15 +390,19 @@ class Caller:
         return replace(report, message="\n".join(notes), not_checked=(*report.not_checked, *late))
 
 
+C = TypeVar("C", bound=Caller)
+
+
 def callers(
-    code: Callable[..., Any], call: Callable[..., Any] | None, forms: Iterable[str]
-) -> Iterator[Caller]:
+    code: Any, call: Callable[..., Any] | None, forms: Iterable[str], kind: type[C] = Caller
+) -> Iterator[C]:
     """Every way to call the code that its signature allows, the likeliest first.
 
     Args:
         code: what is called.
         call: how to call it, `call(code, x, h, c)`, where the learner tells it.
         forms: names of what is handed over, with spaces between; "state" stands for (h, c).
+        kind: what it gives.
     """
     taken = partial(call, code) if call else code
     ways = [*_ways(signature_of(taken.forward if isinstance(taken, nn.Module) else taken), forms)]
@@ -406,7 +410,7 @@ def callers(
     for in_numpy, (axes, said) in product((numpy, not numpy), _AXES.items()):
         for way, remarks, named in ways:
             more = [*said, *([_IN_NUMPY] if in_numpy else [])]
-            yield Caller(taken, way, in_numpy, axes, [*remarks, *more], named)
+            yield kind(taken, way, in_numpy, axes, [*remarks, *more], named)
 
 
 def _ways(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,15 +17,8 @@ State = tuple[Tensor, Tensor]
 _EXTRAS = "Your step does not return `h, c` and nothing else; nn.LSTMCell returns `(h, c)` alone."
 
 
-@dataclass
 class Step(Caller):
-    """Calls a learner's step.
-
-    Attributes:
-        c_first: whether (c, h) stands for (h, c), where the state comes in and where it goes out.
-    """
-
-    c_first: tuple[bool, bool] = (False, False)
+    """Calls a learner's step."""
 
     def __call__(self, **given: Tensor) -> State | Report:
         """The step's h and c, ``[batch, hidden_size]`` each, or a report on what is wrong."""
@@ -42,8 +34,6 @@ class Step(Caller):
     def pair(self, **given: Tensor) -> State | Report:
         """As calling it, whatever numbers h and c hold."""
         expected = given["h"].shape
-        if self.c_first[0]:
-            given |= {"h": given["c"], "c": given["h"]}
         result = self.raw(**given)
         if isinstance(result, Report):
             return result
@@ -55,7 +45,7 @@ class Step(Caller):
         alone = isinstance(result, (tuple, list)) and len(result) == 2 and result[0] is state[0]
         if not alone and _EXTRAS not in self.remarks:
             self.remarks.append(_EXTRAS)
-        return state[::-1] if self.c_first[1] else state
+        return state
 
 
 def find_state(result: Any, expected: torch.Size) -> State | None:
