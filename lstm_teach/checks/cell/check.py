@@ -13,24 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.bringing import (
-    BUDGET,
-    Sizes,
-    callers,
-    likely_call,
-    likely_sizes,
-    listed,
-    make,
-    needed,
-    on_the_cpu,
-    owned,
-    redraw,
-    required,
-    signature_of,
-    to_try,
-    unwrapped,
-    with_weights,
-)
+from lstm_teach.checks import bringing
+from lstm_teach.checks.bringing import BUDGET, Sizes, callers, listed, owned, signature_of
 from lstm_teach.checks.cell.equations import GIVEN, draw
 from lstm_teach.checks.cell.judge import MIXED, agrees, judge
 from lstm_teach.checks.cell.mistakes import told
@@ -38,7 +22,7 @@ from lstm_teach.checks.cell.reading import Eye
 from lstm_teach.checks.cell.step import Step
 from lstm_teach.checks.passing import has_norms
 from lstm_teach.checks.report import Report
-from lstm_teach.checks.running import leaves_no_trace, run_learner
+from lstm_teach.checks.running import leaves_no_trace
 from lstm_teach.checks.slips import WITHOUT_DIM
 
 _OTHERS = {nn.GRU: "gru", nn.GRUCell: "gru", nn.RNN: "rnn", nn.RNNCell: "rnn", nn.LSTM: "whole"}
@@ -85,8 +69,8 @@ def check_cell(
         "unrecognised" or a mistake's name, such as "gate_order". It never raises because of the
         cell. Of a right cell that owns its weights, `Report.as_torch` gives an nn.LSTM with them.
     """
-    cell, asked = unwrapped(cell), (input_size, hidden_size)
-    early = _no_cell(cell)
+    cell, asked = bringing.unwrapped(cell), (input_size, hidden_size)
+    early = _no_cell(cell, call)
     if early is not None:
         return early
     first, start = None, time.perf_counter()
@@ -113,14 +97,14 @@ def _over(report: Report) -> bool:
     return report.verdict not in ("raises", "cannot_check") or "was stopped" in report.message
 
 
-def _no_cell(cell: Any) -> Report | None:
+def _no_cell(cell: Any, call: Call) -> Report | None:
     """What is no cell of anybody's own."""
     if cell is None or cell is ...:
         return told("nothing", "..." if cell is ... else "None")
     for kind, name in _OTHERS.items():
         if isinstance(cell, kind) or cell is kind:
             return told(name)
-    if _without_forward(cell) and not [*_methods(cell)]:
+    if _without_forward(cell) and not (call or [*_methods(cell)]):
         return told("no_forward")
     if isinstance(cell, Tensor) or not (callable(cell) or hasattr(cell, "__dict__")):
         return told("no_cell", f"a `{type(cell).__name__}`")
@@ -132,19 +116,19 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> Report:
     handed = _takes_weights(cell, call)
     usual = asked[0] or _TRIED[0], asked[1] or _TRIED[1]
     if isinstance(cell, type):
-        if required(signature_of(cell)):
+        if bringing.required(signature_of(cell)):
             asked = usual
-        cell = make(cell, *usual)
+        cell = bringing.make(cell, *usual)
         if isinstance(cell, Report):
             return cell
-    sizes = [usual] if handed else [*likely_sizes(cell, *asked, call)]
+    sizes = [usual] if handed else [*bringing.likely_sizes(cell, *asked, call)]
     if handed and not any(asked):
         sizes += _written_sizes(cell)
-    with to_try(cell, dtype) as tried:
+    with bringing.to_try(cell, dtype) as tried:
 
         def given(sizes: Sizes) -> dict[str, Tensor]:
             if not handed:
-                redraw(owned(tried, call), sizes)
+                bringing.redraw(owned(tried, call), sizes)
             return draw(1, 3, *sizes, weights=handed)
 
         ways = _ways(tried, call, handed)
@@ -154,7 +138,7 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> Report:
         if found is None:
             return _with_its_weights(cell, sizes[0], dtype)
         if isinstance(found, Report):
-            return _why_not(found, cell, ways, sizes, given)
+            return _why_not(found, cell, asked, ways, sizes, given)
         caller, fit = found
         drawn = given(fit)
         few = {name: drawn.pop(name) for name in GIVEN[:3]}
@@ -162,7 +146,7 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> Report:
         if not handed and (isinstance(tried, FunctionType) or call):
             # What a closure sees is not all for the step.
             weights = {n: tensor for n, tensor in weights.items() if _feeds(tensor, caller, few)}
-        own = {} if handed or tried is cell else on_the_cpu(owned(cell, call))
+        own = {} if handed or tried is cell else bringing.on_the_cpu(owned(cell, call))
         eye = Eye(caller, weights, fit, handed, free=not any(asked))
         report = judge(eye, few, own)
         if report is MIXED and _in_other_axes(ways, [fit], given) == told("whole"):
@@ -193,7 +177,7 @@ def _takes_weights(cell: Any, call: Call) -> bool:
     if call:
         return len(signature_of(call).parameters) > 6
     if isinstance(cell, nn.Module):
-        return needed(cell) >= 7
+        return bringing.needed(cell) >= 7
     return callable(cell) and not isinstance(cell, type) and any(callers(cell, None, _HANDED))
 
 
@@ -267,7 +251,7 @@ def _feeds(tensor: Tensor, caller: Step, few: dict[str, Tensor]) -> bool:
 def _with_its_weights(cell: Any, sizes: Sizes, dtype: torch.dtype) -> Report:
     """The report on a function that does not take x, h and c: it may be handed weights in a layout
     of its own, as (Wx, Wh, b)."""
-    for handed in with_weights(cell, sizes):
+    for handed in bringing.with_weights(cell, sizes):
         report = _of(handed, sizes, None, dtype)
         if _over(report):
             order = report.evidence.get("gate order", "i f g o")
@@ -278,11 +262,11 @@ def _with_its_weights(cell: Any, sizes: Sizes, dtype: torch.dtype) -> Report:
     function = cell.forward if isinstance(cell, nn.Module) else cell
     signature = signature_of(function if callable(function) else lambda: None)
     takes = listed(f"`{p}`" for p in signature.parameters) or "nothing"
-    return told("other arguments", takes, line=likely_call(signature))
+    return told("other arguments", takes, line=bringing.likely_call(signature))
 
 
 def _why_not(
-    failed: Report, cell: Any, ways: list[Step], sizes: list[Sizes], given: Given
+    failed: Report, cell: Any, asked: Asked, ways: list[Step], sizes: list[Sizes], given: Given
 ) -> Report:
     """What to say of code that gives no h and c: what else would it run on?"""
     way, drawn = ways[0], given(sizes[0])
@@ -307,7 +291,9 @@ def _why_not(
             return told("projection", f"{width} features and c {hidden}")
     if " input to conv" in failed.message:
         return told("other axes", "x with the axes of a convolution")
-    return failed if len(sizes) < 3 else told("no sizes", failed.message)
+    # Where no matrix and nobody tells the sizes, those that were tried are made up.
+    told_by = any(asked) or any(p.dim() > 1 for p in owned(cell).values())
+    return failed if len(sizes) < 3 and told_by else told("no sizes", failed.message)
 
 
 def _in_other_axes(ways: list[Step], sizes: list[Sizes], given: Given) -> Report | None:
@@ -330,38 +316,20 @@ def _in_other_axes(ways: list[Step], sizes: list[Sizes], given: Given) -> Report
 def _untrainable(eye: Eye, tried: Any, few: dict[str, Tensor]) -> str:
     """Why a right cell could not be trained; "" of any other."""
     owner = getattr(tried, "__self__", tried)
-    if isinstance(owner, FunctionType | partial) and not eye.is_function:
-        return ""
-    inputs = few
+    given = {**few, **eye.handed}
     if eye.is_function:
-        inputs = {n: t.clone().requires_grad_() for n, t in {**few, **eye.weights}.items()}
-        leaves = inputs
-    elif isinstance(owner, nn.Module):
-        trained = {parameter.data_ptr() for parameter in owner.parameters()}
-        loose = [t for t in eye.weights.values() if t.data_ptr() not in trained]
-        if any(_feeds(tensor, eye.caller, few) for tensor in loose):
-            some = "some of the weights are plain tensors"
-            return told("plain_tensors", some if trained else "`parameters()` is empty").message
-        leaves = {name: p for name, p in owner.named_parameters() if p.requires_grad}
-    else:
+        given = {name: tensor.clone().requires_grad_() for name, tensor in given.items()}
+    elif isinstance(owner, FunctionType | partial):
+        return ""
+    elif not isinstance(owner, nn.Module):
         return told("plain_object", type(owner).__name__).message
-
-    def missed() -> Any:
-        with torch.enable_grad():
-            state = eye.caller.pair(**inputs)
-            if isinstance(state, Report):
-                return state
-            total = state[0].sum() + state[1].sum()
-            if not (total.requires_grad and leaves):
-                return [*leaves]
-            each = torch.autograd.grad(total, [*leaves.values()], allow_unused=True)
-        return [name for name, grad in zip(leaves, each, strict=True) if grad is None]
-
-    names = run_learner(missed)
-    if isinstance(names, Report):
-        return told("not_trained", names.message.splitlines()[0]).message
-    if eye.is_function and names:
-        return told("no_gradients", listed(names)).message
-    if leaves and len(names) == len(leaves):
-        return told("no_gradients", "the parameters").message
-    return ""
+    else:
+        trained = {parameter.data_ptr() for parameter in owner.parameters()}
+        loose = {n: t for n, t in eye.weights.items() if t.data_ptr() not in trained}
+        names = [f"`{name}`" for name, t in loose.items() if _feeds(t, eye.caller, few)]
+        if names:
+            return told("plain_tensors", listed(names)).message
+    with torch.enable_grad():
+        state = eye.caller.pair(**given)
+    reached = isinstance(state, tuple) and all(part.requires_grad for part in state)
+    return "" if reached else told("no_gradients").message

@@ -323,7 +323,7 @@ def _crosses(eye: Eye, few: dict[str, Tensor]) -> bool:
 
 
 def _alone(eye: Eye, few: dict[str, Tensor], right: Report) -> Report:
-    """The report on a cell that is right; another one where a batch of a single sample breaks it."""
+    """The report that a cell is right, but where a batch of a single sample breaks it."""
     whole = eye.caller(**few, **eye.handed)
     alone = eye.caller(**{name: tensor[:1] for name, tensor in few.items()}, **eye.handed)
     if isinstance(whole, Report) or agrees(alone, (whole[0][:1], whole[1][:1])):

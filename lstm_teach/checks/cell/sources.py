@@ -30,14 +30,9 @@ _LAID = {(0, 1, 2): "rows", (1, 0, 2): "interleaved"}
 
 @dataclass(frozen=True)
 class Source:
-    """A block of a parameter, `[hidden_size, width]`, that feeds a gate.
-
-    Attributes:
-        name: the parameter.
-        laid: "rows", "transposed" or "interleaved".
-        at: the places of the block in the flattened parameter; None where it is no block.
-        times: how many times it is added.
-    """
+    """A block `[hidden_size, width]` of the parameter `name` that feeds a gate, so many `times`; it
+    stands `at` these places of the flattened parameter, or is no block of it. It is `laid` in
+    "rows", "transposed" or "interleaved"."""
 
     name: str
     laid: str = "rows"
@@ -58,12 +53,9 @@ class Source:
 class Layout:
     """Where everything that a cell uses comes from.
 
-    Attributes:
-        eye: looked at the cell.
-        lines: what it saw.
-        weights: of "x" and of "h", the source for each gate whose rows were found.
-        biases: of each parameter that is no weight, likewise for each gate that it feeds.
-        constants: what the code itself adds to the sum of each gate; NaN where it is no number.
+    The `weights` of "x" and "h" are the source of each gate whose rows were found; the `biases`,
+    of each parameter that is no weight, that of each gate that it feeds. `constants` is what the
+    code itself adds to the sum of each gate; NaN where it is no number.
     """
 
     eye: Eye
