@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -377,19 +377,15 @@ class Caller:
         return replace(report, message="\n".join(notes), not_checked=(*report.not_checked, *late))
 
 
-C = TypeVar("C", bound=Caller)
-
-
 def callers(
-    code: Any, call: Callable[..., Any] | None, forms: Iterable[str], kind: type[C] = Caller
-) -> Iterator[C]:
+    code: Callable[..., Any], call: Callable[..., Any] | None, forms: Iterable[str]
+) -> Iterator[Caller]:
     """Every way to call the code that its signature allows, the likeliest first.
 
     Args:
         code: what is called.
         call: how to call it, `call(code, x, h, c)`, where the learner tells it.
         forms: names of what is handed over, with spaces between; "state" stands for (h, c).
-        kind: what it gives.
     """
     taken = partial(call, code) if call else code
     ways = [*_ways(signature_of(taken.forward if isinstance(taken, nn.Module) else taken), forms)]
@@ -397,7 +393,7 @@ def callers(
     for in_numpy, (axes, said) in product((numpy, not numpy), _AXES.items()):
         for way, remarks, named in ways:
             more = [*said, *([_IN_NUMPY] if in_numpy else [])]
-            yield kind(taken, way, in_numpy, axes, [*remarks, *more], named)
+            yield Caller(taken, way, in_numpy, axes, [*remarks, *more], named)
 
 
 def _ways(
@@ -453,7 +449,7 @@ def _arranged(
 
 def _by_name(parameters: list[str]) -> dict[str, str]:
     """Which of the first three begin as x, h and c do: for x the first, for a state the last."""
-    own = {}
+    own: dict[str, str] = {}
     for name, begins in BEGINS.items():
         found = [p for p in parameters[:3] if re.match(begins, p, re.IGNORECASE)]
         own |= {name: found[0 if name == "x" else -1]} if found else {}

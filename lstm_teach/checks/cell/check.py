@@ -73,12 +73,13 @@ def check_cell(
     early = _no_cell(cell, call)
     if early is not None:
         return early
-    first, start = None, time.perf_counter()
+    failed: list[Report] = []
+    start = time.perf_counter()
     tries = [(torch.float64, asked), (torch.float32, asked)]  # some code works in one of them only
     if not any(asked) and (isinstance(cell, type) or _takes_weights(cell, call)):
         tries.append((torch.float64, _SQUARE))
     for dtype, sizes in tries:
-        if first is not None and time.perf_counter() - start > 4 * BUDGET:
+        if failed and time.perf_counter() - start > 4 * BUDGET:
             break
         torch.set_default_dtype(dtype)
         with torch.no_grad():
@@ -88,8 +89,8 @@ def check_cell(
         if report.verdict == "missing_transpose" or "transposed" in report.evidence:
             said = "a weight is not transposed, so your cell runs only where it is square"
             return told("missing_transpose", said)
-        first = report if first is None else first
-    return first
+        failed.append(report)
+    return failed[0]
 
 
 def _over(report: Report) -> bool:
@@ -169,7 +170,7 @@ def _ways(tried: Any, call: Call, handed: bool) -> list[Step]:
     alone = call or (callable(tried) and not _without_forward(tried))
     methods = [tried] if alone else [*_methods(tried)]
     forms = _HANDED if handed else _OWNED
-    return [way for method in methods for way in callers(method, call, forms, Step)]
+    return [Step(**vars(w)) for method in methods for w in callers(method, call, forms)]
 
 
 def _takes_weights(cell: Any, call: Call) -> bool:

@@ -67,7 +67,7 @@ def judge(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report
 
 def _compared(eye: Eye, few: dict[str, Tensor]) -> Report | None:
     """The verdict on a function: its weights are known, so the equations give its numbers."""
-    seen = []
+    seen: list[tuple[dict[str, Tensor], State]] = []
     others = [(2, (3, 6), 1.5), (3, (4, 4), LARGE)] if eye.free else []
     for seed, sizes, largest in ((1, eye.sizes, 1.5), (4, eye.sizes, LARGE), *others):
         drawn = draw(seed, 3, *sizes, largest)
@@ -252,21 +252,18 @@ def _parts_off(seen: Tensor, limit: float) -> tuple[str, ...]:
     squashed = torch.tanh(c.clamp(-50, 50))
     o = (h / squashed.where(squashed.abs() > 1e-2, torch.nan)).nanmedian(1, keepdim=True).values
 
-    def mostly(true: Tensor) -> bool:
-        return bool(true.double().mean() > 0.95)
+    def are(values: Tensor, *allowed: float) -> bool:
+        off = (values.unsqueeze(-1) - torch.tensor(allowed).double()).abs().amin(-1) >= limit
+        return bool(off.double().mean() < 0.05)
 
-    def among(values: Tensor, *allowed: float) -> bool:
-        near = [(values - value).abs() < limit for value in allowed]
-        return mostly(torch.stack(near).any(0) | values.isnan())
-
-    straight = (write[:, None] + slope[:, None] * old - c).abs() < limit
-    f, i_g = among(slope, 0, 1), among(write, 0, 1, -1)
+    off_line = write[:, None] + slope[:, None] * old - c
+    f, i_g = are(slope, 0, 1), are(write, 0, 1, -1)
     right = {
-        "f": f and mostly(straight[~slope.isnan()]) and bool((slope < 0.5).any()),
+        "f": f and are(off_line, 0) and bool((slope < 0.5).any()),
         "i*g": i_g,
-        "o": among(o, 0, 1),
-        "c": f and i_g and mostly(straight),
-        "h": mostly((o.nan_to_num(0.0) * squashed - h).abs() < limit),
+        "o": are(o, 0, 1),
+        "c": f and i_g and are(off_line.nan_to_num(torch.inf), 0),
+        "h": are(o.nan_to_num(0.0) * squashed - h, 0),
     }
     return tuple(part for part, fine in right.items() if not fine)
 

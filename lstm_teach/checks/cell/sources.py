@@ -24,25 +24,23 @@ Finding = tuple[str, str]
 
 _BIAS = re.compile(r"(^|[._])b[^.]*$|bias[^.]*$", re.IGNORECASE)
 _MOST_BIASES = 24
-_LAID = {(0, 1, 2): "rows", (1, 0, 2): "interleaved"}
+_LAID: dict[tuple[int, ...], str] = {(0, 1, 2): "rows", (1, 0, 2): "interleaved"}
 """By the order of blocks, rows and columns in memory; any other is transposed."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A block `[hidden_size, width]` of the parameter `name` that feeds a gate, so many `times`; it
-    stands `at` these places of the flattened parameter, or is no block of it. It is `laid` in
-    "rows", "transposed" or "interleaved"."""
+    """The `block` of the parameter `name` that feeds a gate, so many `times`; -1 where it is none.
+
+    A block is `[hidden_size, width]`, and stands `at` these places of the flattened parameter. It
+    is `laid` in "rows", "transposed" or "interleaved".
+    """
 
     name: str
+    block: int = -1
     laid: str = "rows"
     at: Tensor | None = None
     times: int = 1
-
-    @property
-    def place(self) -> tuple[str, int]:
-        """The parameter, and where its block begins."""
-        return self.name, -1 if self.at is None else int(self.at[0, 0])
 
     def out_of(self, weights: Mapping[str, Tensor]) -> Tensor:
         """The block, as its parameter is now."""
@@ -74,9 +72,9 @@ class Layout:
         """The order of the four blocks in each weight, "" where there is no such order."""
         orders = set()
         for by in self.weights.values():
-            fused = len({source.place for source in by.values()}) == len(GATES)
-            fused &= len({source.name for source in by.values()}) == 1
-            orders.add("".join(sorted(by, key=lambda gate: by[gate].place)) if fused else "")
+            blocks = {source.block: gate for gate, source in by.items()}
+            fused = len(blocks) == len(GATES) and len({source.name for source in by.values()}) == 1
+            orders.add("".join(blocks[k] for k in sorted(blocks)) if fused else "")
         return orders.pop() if len(orders) == 1 else ""
 
     def taken(self) -> dict[str, str]:
@@ -84,23 +82,22 @@ class Layout:
 
         A function's rows have their owners. In a module f, i, g, o in turn own what they take.
         """
-        if not self.eye.is_function:
-            rows = {}
-            for name, by in zip(("input", "recurrent"), self.weights.values(), strict=True):
-                owner = {by[gate].place: gate for gate in "ogif" if gate in by}
-                rows[f"{name} weights"] = "".join(
-                    owner[by[g].place] if g in by else g for g in GATES
+        if self.eye.is_function:
+            feeds = {"w_ih": self.weights["x"], "w_hh": self.weights["h"]}
+            # What is amiss with a bias that does not feed all gates, `wrong_biases` says.
+            feeds |= {name: by for name, by in self.biases.items() if len(by) == len(GATES)}
+            return {
+                name: "".join(
+                    GATES[by[g].block] if g in by and by[g].name == name else "?" for g in GATES
                 )
-            return rows
-        feeds = {"w_ih": self.weights["x"], "w_hh": self.weights["h"]}
-        # What is amiss with a bias that does not feed all gates, `wrong_biases` says.
-        feeds |= {name: by for name, by in self.biases.items() if len(by) == len(GATES)}
-        each = {name: self.eye.weights[name].numel() // len(GATES) for name in feeds}
-        owner = {(n, k * each[n]): gate for n in feeds for k, gate in enumerate(GATES)}
-        return {
-            name: "".join(owner.get(by[g].place, "?") if g in by else "?" for g in GATES)
-            for name, by in feeds.items()
-        }
+                for name, by in feeds.items()
+            }
+        found = {}
+        for name, by in zip(("input", "recurrent"), self.weights.values(), strict=True):
+            owner = {(by[g].name, by[g].block): g for g in "ogif" if g in by}
+            own = [owner[by[g].name, by[g].block] if g in by else g for g in GATES]
+            found[f"{name} weights"] = "".join(own)
+        return found
 
 
 def _blocks(count: int, rows: int, width: int) -> Iterator[tuple[str, Tensor]]:
@@ -114,21 +111,22 @@ def _blocks(count: int, rows: int, width: int) -> Iterator[tuple[str, Tensor]]:
 
 def _looked_up(
     eye: Eye, weights: Mapping[str, Tensor], lines: Tensor, columns: Tensor, width: int
-) -> Iterator[tuple[str, list[Source]]]:
-    """Every block of these weights that is a gate's line where that could be read."""
-    sources, values = [], []
+) -> dict[str, list[Source]]:
+    """Of each gate every block of these weights that is its line where that could be read."""
+    sources, values = [], [torch.empty(0, *lines.shape[1:]).double()]
     for name, p in weights.items():
         for wide in dict.fromkeys((width, sum(eye.sizes)) if p.numel() else ()):
             for laid, blocks in _blocks(p.numel(), eye.sizes[1], wide):
                 for start in {0, wide - width}:
                     at = blocks[:, :, start : start + width]
-                    sources += [Source(name, laid, block) for block in at]
+                    sources += [Source(name, k, laid, block) for k, block in enumerate(at)]
                     values.append(p.reshape(-1)[at[:, eye.units][:, :, columns]].double())
-    seen = torch.cat(values) if values else torch.empty(0)
+    seen, found = torch.cat(values), {}
     for gate, mine in zip(GATES, lines, strict=True):
         off = ((seen - mine).abs() > 100 * eye.limit * (1 + mine.abs())).flatten(1).any(1)
         fits = torch.nonzero(~off).flatten().tolist() if mine.isfinite().any() else []
-        yield gate, [sources[k] for k in fits]
+        found[gate] = [sources[k] for k in fits]
+    return found
 
 
 def find_layout(eye: Eye, lines: Lines) -> Layout:
@@ -140,7 +138,7 @@ def find_layout(eye: Eye, lines: Lines) -> Layout:
     for by, width, found, columns in zip(
         layout.weights.values(), eye.sizes, (lines.x, lines.h), eye.columns, strict=True
     ):
-        for gate, fits in _looked_up(eye, weights, found, columns, width):
+        for gate, fits in _looked_up(eye, weights, found, columns, width).items():
             # With one unit an entry may match by chance; the others say how the weight is laid.
             laid = {(source.name, source.laid) for source in layout.used}
             for source in sorted(fits, key=lambda s: (s.name, s.laid) not in laid)[:1]:
@@ -155,13 +153,16 @@ def find_layout(eye: Eye, lines: Lines) -> Layout:
         p.add_(move)
         grown = eye.offsets() - lines.b
         p.copy_(kept)
-        layout.biases[name] = fed = {}
-        for times in (2, 1):
-            once = grown[..., None] / times
-            for gate, fits in _looked_up(eye, {name: move}, once, torch.tensor([0]), 1):
-                if once[GATES.index(gate)].nan_to_num(0.0).abs().max() > 30 * eye.limit:
-                    source = replace(fits[0], times=times) if fits else Source(name)
-                    fed[gate] = source if fits or gate not in fed else fed[gate]
+        fed: dict[str, Source] = {}
+        layout.biases[name] = fed
+        once, twice = (
+            _looked_up(eye, {name: move}, grown[..., None] / times, torch.tensor([0]), 1)
+            for times in (1, 2)
+        )
+        for gate, by in zip(GATES, grown, strict=True):
+            if by.nan_to_num(0.0).abs().max() > 30 * eye.limit:
+                doubled = [replace(source, times=2) for source in twice[gate]]
+                fed[gate] = [*once[gate], *doubled, Source(name)][0]
         for gate, source in fed.items():
             known = source.at is not None
             rest[gate] = rest[gate] - (
@@ -268,7 +269,7 @@ def wrong_biases(layout: Layout) -> Finding | None:
         if not _BIAS.search(name) or any(source.at is None for source in fed.values()):
             continue
         one_gate = layout.eye.weights[name].numel() == layout.eye.sizes[1]
-        if len({source.place for source in fed.values()}) < len(fed):
+        if len({source.block for source in fed.values()}) < len(fed):
             what = f"`{name}`" if one_gate else f"one part of `{name}`"
             return "wrong_bias_slice", f"{what} feeds {the_gates(''.join(fed))}"
         layer = f"{name.rpartition('.')[0]}."

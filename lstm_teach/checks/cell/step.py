@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten_with_path
 
-from lstm_teach.checks.bringing import BEGINS, Caller
+from lstm_teach.checks.bringing import BEGINS, Caller, listed
 from lstm_teach.checks.cell.mistakes import told
 from lstm_teach.checks.report import Report
 
@@ -81,20 +81,14 @@ def no_state(result: Any, expected: torch.Size) -> Report:
     shapes = [None if part is None else getattr(part, "shape", "") for part in parts]
     hint = next((hint for shape, hint in hints.items() if shape in shapes), "")
     hint = hint or "Write `return h, c` at its end."
-    return told("no_state", result=_described(result), shape=f"{list(expected)}", hint=hint)
+    seen = [f"`{[*s]}`" if s else "None" if s is None else "no tensor" for s in shapes]
+    what = f"one tensor of shape {seen[0]}"
+    if not isinstance(result, Tensor):
+        what = f"a {type(result).__name__} of {listed(seen[1:]) or 'nothing'}"
+    return told("no_state", result=what, shape=f"{list(expected)}", hint=hint)
 
 
 def _parts(result: Any) -> list[Any]:
     if isinstance(result, dict):
         return [*result.values()]
     return [*result] if isinstance(result, (tuple, list)) else []
-
-
-def _described(result: Any) -> str:
-    """What a step returned, in words: types and shapes, no values."""
-    if isinstance(result, Tensor):
-        return f"one tensor of shape `{list(result.shape)}`"
-    if isinstance(result, (tuple, list)):
-        kind = type(result).__name__
-        return f"a {kind} of {len(result)}: ({', '.join(map(_described, result))})"
-    return "None" if result is None else f"a `{type(result).__name__}`"
