@@ -405,7 +405,7 @@ def _ways(
     single = [name for name, kind in kinds.items() if not kind.startswith("VAR")]
     star = next((name for name, kind in kinds.items() if kind.startswith("VAR")), "")
     known = [form.split() for form in forms]
-    own = _by_name(single) | {name: name for names in known for name in names if name in single}
+    own = {name: name for names in known for name in names if name in single} | _by_name(single)
     if not {"h", "c"} <= own.keys():  # one of them alone may be the pair
         own = {name: parameter for name, parameter in own.items() if name not in "hc"}
     free = [parameter for parameter in single if parameter not in own.values()]

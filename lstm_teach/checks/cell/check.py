@@ -170,7 +170,17 @@ def _ways(tried: Any, call: Call, handed: bool) -> list[Step]:
     alone = call or (callable(tried) and not _without_forward(tried))
     methods = [tried] if alone else [*_methods(tried)]
     forms = _HANDED if handed else _OWNED
-    return [Step(**vars(w)) for method in methods for w in callers(method, call, forms)]
+    ways = [way for method in methods for way in callers(method, call, forms)]
+    if ways and not (handed or call):
+        odd = next(n for n, way in enumerate(ways) if way.axes != "rows")
+        ways[odd:odd] = [*callers(tried, _with_one_state, ["x h c"])][:1]
+    return [Step(**vars(way)) for way in ways]
+
+
+def _with_one_state(net: Any, x: Any, h: Any, c: Any) -> tuple[Any, Any]:
+    """A step of a cell of one state, such as a GRU; c stays as it is."""
+    result = net(x, h)
+    return (result[-1] if isinstance(result, tuple) else result), c
 
 
 def _takes_weights(cell: Any, call: Call) -> bool:
@@ -329,7 +339,8 @@ def _untrainable(eye: Eye, tried: Any, few: dict[str, Tensor]) -> str:
         loose = {n: t for n, t in eye.weights.items() if t.data_ptr() not in trained}
         names = [f"`{name}`" for name, t in loose.items() if _feeds(t, eye.caller, few)]
         if names:
-            return told("plain_tensors", listed(names)).message
+            some = names if len(names) < 4 else [*names[:2], "others"]
+            return told("plain_tensors", listed(some)).message
     with torch.enable_grad():
         state = eye.caller.pair(**given)
     reached = isinstance(state, tuple) and all(part.requires_grad for part in state)

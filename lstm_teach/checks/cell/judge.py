@@ -58,14 +58,13 @@ def judge(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report
         return state
     eye.exact = eye.caller.dtype == state[0].dtype == torch.float64
     try:
-        report = _compared(eye, few) if eye.is_function else None
-        return _read(eye, few, own) if report is None else report
+        return _compared(eye, few) if eye.is_function else _read(eye, few, own)
     except Failed as failed:
         why: Report = failed.args[0]
         return why
 
 
-def _compared(eye: Eye, few: dict[str, Tensor]) -> Report | None:
+def _compared(eye: Eye, few: dict[str, Tensor]) -> Report:
     """The verdict on a function: its weights are known, so the equations give its numbers."""
     seen: list[tuple[dict[str, Tensor], State]] = []
     others = [(2, (3, 6), 1.5), (3, (4, 4), LARGE)] if eye.free else []
@@ -80,17 +79,25 @@ def _compared(eye: Eye, few: dict[str, Tensor]) -> Report | None:
         return (
             Report("ok", said) if eye.caller.in_a_hurry() else _alone(eye, few, Report("ok", said))
         )
-    for mistake in FORMS:
-        if all(agrees(state, run(given, mistake.how)) for given, state in wrong):
-            return told(mistake)
     pairs = [
         (own.double(), right)
         for given, state in wrong
         for own, right in zip(state, run(given, {}), strict=True)
     ]
-    if all(((own - right).abs() < 0.02 * (1 + right.abs())).all() for own, right in pairs):
-        return told("rounded")
-    return _off(_PARTS[-2:]) if eye.caller.in_a_hurry() else None
+    for mistake in FORMS:
+        if all(agrees(state, run(given, mistake.how)) for given, state in wrong):
+            report = told(mistake)
+            break
+    else:
+        if all(((own - right).abs() < 0.02 * (1 + right.abs())).all() for own, right in pairs):
+            report = told("rounded")
+        else:
+            report = _off(_PARTS[-2:]) if eye.caller.in_a_hurry() else _read(eye, few, {})
+    evidence = {
+        f"{name} differs by": (own - right).abs().max().item()
+        for name, (own, right) in zip("hc", pairs, strict=False)
+    }
+    return replace(report, evidence={**report.evidence, **evidence})
 
 
 def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report:

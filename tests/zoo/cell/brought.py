@@ -275,7 +275,7 @@ class StateInOneTensor(TwoLinears):
         return torch.cat(super().forward(x, (h, c)), -1)
 
 
-@right
+@example("variant", says="a state of c and h")
 class StateAsCAndH(TwoLinears):
     def forward(self, x, state):
         c, h = state
@@ -328,7 +328,7 @@ example("ok", call=lambda net, x, h, c: (net.step(x, c, h)["out"], net.step(x, c
     Steps()
 )
 example("swapped_return", call=lambda net, x, h, c: [*net.step(x, c, h).values()])(Steps())
-made("ok", says="c before h")(Steps)
+made("variant", says="a state of c and h")(Steps)
 
 
 @example("ok", call=lambda f, x, h, c, w_ih, w_hh, b_ih, b_hh: f(x, h, c, (w_ih, w_hh, b_ih, b_hh)))

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
-from tests.zoo.cell.right import TwoLinears, chunked, module, right
+from lstm_teach import check_cell
+from tests.zoo import examples_for
+from tests.zoo.cell.right import TwoLinears, chunked, example, module, right
+
+made = examples_for(check_cell, make=True)
 
 
 @module
@@ -111,3 +116,53 @@ class AnOutputBesideTheState(TwoLinears):
     def forward(self, x, hidden):
         h, c = super().forward(x, hidden)
         return h, (h.clone(), c)
+
+
+@module
+class CallsItsXH(TwoLinears):
+    """The h of a layer is the x of the next."""
+
+    def forward(self, h, hx, cx):
+        return super().forward(h, (hx, cx))
+
+
+@module
+class OneTensorOfStateBesideAnOutput(TwoLinears):
+    def forward(self, x, state):
+        h, c = super().forward(x, state.chunk(2, 1))
+        return h, torch.cat([h, c], 1)
+
+
+@example("cannot_check", says="Give the check an instance")
+class WantsItsOptions(TwoLinears):
+    def __init__(self, options, input_size):
+        super().__init__(input_size, options.hidden_size)
+
+
+class OneUnit:
+    """Weights that are numbers, as where a book computes one unit by hand."""
+
+    def __init__(self):
+        self.w = [torch.tensor(0.1 * k) for k in range(12)]
+
+    def step(self, x, h, c):
+        w = self.w
+        i, f, g, o = (x * w[k] + h * w[k + 4] + w[k + 8] for k in range(4))
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+made("cannot_check", says="input_size=")(OneUnit)
+
+
+@made("ok", call=lambda net, x, h, c: net.update(x, (h, c)))
+def without_a_forward():
+    class Updates(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell = TwoLinears(5, 4)
+
+        def update(self, x, state, extra=None, more=None):
+            return self.cell(x, state)
+
+    return Updates()
