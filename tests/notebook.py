@@ -65,12 +65,12 @@ class Section:
 
 @dataclass(frozen=True)
 class Exercise:
-    """A stub to fill in, the solution that stands folded below it, and the cell that checks it."""
+    """A stub to fill in, the solution that stands folded below it, and the cells that check it."""
 
     name: str
     section: Section
     stub: NotebookNode
-    check: NotebookNode
+    checks: tuple[NotebookNode, ...]
     solution: str
     hints: int
 
@@ -144,7 +144,7 @@ def _exercise(section: Section, place: int) -> Exercise:
     checks = [
         cell for cell in rest if tagged(cell, "check") and cell.metadata.get("exercise") == name
     ]
-    assert len(checks) == 1, f"{where}, and {len(checks)} cells are tagged check with {name!r}"
+    assert checks, f"{where}, and no cell is tagged check with {name!r}"
     folded = "\n".join(cell.source for cell in rest if cell.cell_type == "markdown")
     solutions = SOLUTION.findall(folded)
     assert len(solutions) == 1, (
@@ -152,7 +152,7 @@ def _exercise(section: Section, place: int) -> Exercise:
         "<details><summary>Solution</summary> with a ```python block"
     )
     hints = len(re.findall(r"<summary>(?:Hint|提示) \d</summary>", folded))
-    return Exercise(name, section, stub, checks[0], solutions[0], hints)
+    return Exercise(name, section, stub, tuple(checks), solutions[0], hints)
 
 
 class Kernel:
@@ -194,7 +194,7 @@ class Kernel:
 
 
 def answer(notebook: Notebook, exercise: Exercise, code: str | None) -> list[Report]:
-    """What the check says when `code` stands in the stub's place; the stub itself if None.
+    """What the checks say when `code` stands in the stub's place; the stub itself if None.
 
     Exercises that come earlier in the section are solved.
     """
@@ -202,7 +202,7 @@ def answer(notebook: Notebook, exercise: Exercise, code: str | None) -> list[Rep
     kernel.run_cell(notebook.imports)
     solutions = {each.stub.id: each.solution for each in notebook.exercises}
     for cell in exercise.section.code:
-        if cell is exercise.check:
+        if cell is exercise.checks[0]:
             break
         if cell is exercise.stub:
             kernel.run(cell.source if code is None else code)
@@ -210,11 +210,12 @@ def answer(notebook: Notebook, exercise: Exercise, code: str | None) -> list[Rep
             kernel.run(solutions[cell.id])
         else:
             kernel.run_cell(cell)
-    found = list(_reports(kernel.run(exercise.check.source)))
-    assert found, (
-        f"{first_line(exercise.check)} does not end in a Report, or a list or dict of them"
-    )
-    return found
+    said = {
+        first_line(check): list(_reports(kernel.run(check.source))) for check in exercise.checks
+    }
+    for check, reports in said.items():
+        assert reports, f"{check} does not end in a Report, or a list or dict of them"
+    return [report for reports in said.values() for report in reports]
 
 
 def _reports(value: Any) -> Iterable[Report]:

@@ -22,8 +22,8 @@ def test_a_report_reads_from_plain_words_to_what_it_could_not_see_and_ends_with_
         "Your blocks are `i < f`, not `f`.",
         "Swap them.",
         "Measured: off by = 0.12, gate = f",
-        "This check did not see: What happens on a GPU.",
-        "This check did not see: What happens in half precision.",
+        "Not looked at: What happens on a GPU.",
+        "Not looked at: What happens in half precision.",
         "verdict: gate_order",
     ]
     assert repr(WRONG) == str(WRONG)
@@ -82,3 +82,8 @@ def test_a_mistake_fills_in_the_words_of_its_report():
 def test_only_a_right_lstm_comes_as_an_nn_lstm():
     with pytest.raises(ValueError, match="verdict is 'gate_order'"):
         WRONG.as_torch()
+
+
+def test_a_verdict_stands_below_where_it_is_a_name():
+    assert str(Report("stale_c", "m", headline="h is off")).endswith("verdict: stale_c")
+    assert "verdict" not in str(Report("unrecognised", "m", headline="h is off"))

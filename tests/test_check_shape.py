@@ -105,6 +105,9 @@ WRONG = [
     (BOTH, TIME, "h_n", (2, 3, 40), "directions_in_wrong_axis"),
     (DEEP_BOTH, TIME, "c_n", (8, 3, 40), "directions_in_wrong_axis"),
     (CELL, (3, 100), "h", (20, 3), "unrecognised"),
+    (DEEP, TIME, "h_n", (8, 3, 20), "unrecognised"),
+    (FIRST, BATCH, "output", (3, 10, 40), "unrecognised"),
+    (DEEP_BOTH, TIME, "c_n", (6, 3, 20), "unrecognised"),
 ]
 
 
@@ -131,7 +134,6 @@ def test_a_wrong_shape_is_told_the_right_one_only_on_request(
 SAID = [
     (FIRST, BATCH, "output", (10, 3, 20), "batch_first=True, so `output` comes in the order of "),
     (FIRST, BATCH, "output", (10, 3, 20), "`[batch, seq_len, ...]`: seq_len is 10 and batch is 3."),
-    (FIRST, BATCH, "output", (10, 3, 20), "for the other order, make it with batch_first=False"),
     (PLAIN, TIME, "h_n", (1, 10, 20), "seq_len, 10, stands where the batch belongs."),
     (DEEP, TIME, "h_n", (1, 3, 20), "the first axis of `h_n` is `num_layers = 4`."),
     (DEEP_BOTH, TIME, "h_n", (4, 3, 20), "is `num_layers * num_directions = 4 * 2 = 8`."),
@@ -151,6 +153,15 @@ SAID = [
     (PLAIN, ONE, "h_n", (1, 10, 20), "one sample of 10 steps without a batch"),
     (PLAIN, TIME, "output", (10,), "`output` has 3 axes here, and you gave 1."),
     (CELL, (3, 100), "h", (1, 3, 20), "no axis for layers and none for time"),
+    (CELL, (3, 100), "h", (20, 3), "batch and hidden_size are swapped."),
+    (PLAIN, TIME, "output", (20, 3, 10), "seq_len and hidden_size are swapped."),
+    (PLAIN, TIME, "output", (10, 4, 21), "batch and hidden_size are off."),
+    (DEEP, TIME, "h_n", (8, 3, 20), "two directions are counted, and this module has one."),
+    (DEEP, TIME, "c_0", (8, 3, 20), "the first axis of `c_0` is `num_layers = 4`."),
+    (NARROW, TIME, "output", (10, 3, 14), "the last axis of `output` is proj_size, 7."),
+    (DEEP_BOTH, TIME, "c_n", (6, 3, 20), "the layers and the directions are added up."),
+    (DEEP, TIME, "h_n", (5, 3, 20), "the two numbers are multiplied"),
+    (PLAIN, TIME, "h_n", (2, 3, 20), "Or the layers and the directions are added up: "),
 ]
 
 

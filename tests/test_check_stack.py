@@ -13,7 +13,7 @@ from lstm_teach.checks.stack import check_stack, trial
 from lstm_teach.checks.stack.mistakes import MISTAKES
 from lstm_teach.checks.stack.wiring import wired
 from tests.zoo import EXAMPLES, load
-from tests.zoo.stack.wrong import c_up, one_state, stale
+from tests.zoo.stack.wrong import a_batch_of_three_only, c_up, one_state, stale
 
 VERDICTS = {
     "c_instead_of_h", "state_shared_across_layers", "stale_lower_state", "same_cell_reused",
@@ -54,12 +54,8 @@ ARRANGEMENTS = {  # how it is returned, and what is said of two layers
     "(output, (h of layer 0, h of layer 1), (c of layer 0, c of layer 1))": (
         lambda o, s: (o, *zip(*s, strict=True))
     ),
-    "(output, ((c of layer 0, h of layer 0), (c of layer 1, h of layer 1)))": (
-        lambda o, s: (o, [(c, h) for h, c in s])
-    ),
-    "(output, ((h of layer 1, c of layer 1), (h of layer 0, c of layer 0)))": (
-        lambda o, s: (o, s[::-1])
-    ),
+    "each state is returned as (c, h)": lambda o, s: (o, [(c, h) for h, c in s]),
+    "the states are returned from the top layer down": lambda o, s: (o, s[::-1]),
     "(output, (h of layer 0, c of layer 0), (h of layer 1, c of layer 1))": lambda o, s: (o, *s),
     "(output, (h of layer 1, c of layer 1))": lambda o, s: (o, s[-1]),
     "(output, ((h of layer 1, c of layer 1)))": lambda o, s: (o, s[-1:]),
@@ -117,6 +113,39 @@ def test_a_stack_that_runs_only_at_equal_sizes_is_named_and_told_both():
     assert report.verdict == "state_shared_across_layers"
     assert "With two layers of different sizes it raises an error" in report.message
     assert "h, c = cell(xt, (h, c))" in report.message
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("first", ["layer 1 does not start from zeros", "Print the h and c", "should be zeros"]),
+        ("later", ["layer 1 does not go on at step 1", "layer 1 gave one step before"]),
+        ("read", ["what layer 1 reads at step 0 is not h of layer 0", "Print the x"]),
+    ],
+)
+def test_the_first_wrong_call_is_told_and_what_to_print_there(what, words):
+    def stack(cells, x):
+        states, output = [None] * len(cells), []
+        for t, below in enumerate(x):
+            for k, cell in enumerate(cells):
+                state = states[k] or (x.new_zeros(x.shape[1], cell.hidden_size),) * 2
+                if k == 1 and what == ("later" if t else "first"):
+                    state = [part + 0.5 for part in state]
+                read = 2 * below if k == 1 and what == "read" else below
+                states[k] = cell(read, state)
+                below = states[k][0]
+            output.append(below)
+        return torch.stack(output), states
+
+    report = check_stack(stack)
+    assert report.verdict == "unrecognised"
+    for word in words:
+        assert word in str(report)
+
+
+def test_a_fixed_batch_size_is_not_taken_for_fixed_layers():
+    assert check_stack(a_batch_of_three_only).headline == "it runs with a batch of 3 only"
+    assert check_stack(equal_sizes_only).headline != "it runs with a batch of 3 only"
 
 
 def two_layers_only(cells, x):

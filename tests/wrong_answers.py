@@ -1,7 +1,8 @@
 """Wrong answers to the exercises: by notebook and exercise, each with the verdict that it deserves.
 
 The code stands in the place of the exercise's stub. Of several reports, the verdict is that of the
-first one that is not right. Each notebook keeps its own in `wrong_answers_NN.py`.
+first one that is not right. "refused" stands for what a check lets pass, and the cell does not: it
+ends in an error, and shows no report. Each notebook keeps its own in `wrong_answers_NN.py`.
 """
 
 from importlib import import_module

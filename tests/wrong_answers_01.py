@@ -19,6 +19,9 @@ WRONG = {
         (H_N + "1 + lstm.bidirectional, batch, lstm.hidden_size", "forgot_layers"),
         (H_N + "1, 3, 20", "unrecognised"),
         (H_N + "num_layers, batch, hidden_size", "raises"),
+        (H_N + "2 * lstm.num_layers, batch, lstm.hidden_size", "unrecognised"),
+        (H_N + "lstm.num_layers + 1 + lstm.bidirectional, batch, lstm.hidden_size", "unrecognised"),
+        (H_N.replace(", batch", "") + "lstm.num_layers, lstm.hidden_size", "cannot_check"),
     ],
     "top-edge": [
         (OUTPUT + "    return seq_len, batch, lstm.hidden_size", "time_batch_swapped"),
@@ -29,5 +32,6 @@ WRONG = {
         ),
         (OUTPUT + "    return lstm.num_layers, batch, lstm.hidden_size", "last_step_only"),
         (OUTPUT + "    return seq_len, batch, lstm.input_size", "input_size_for_hidden_size"),
+        (OUTPUT + "    return batch, seq_len, lstm.hidden_size", "time_batch_swapped"),
     ],
 }

@@ -127,6 +127,28 @@ def {name}(cells, x):
         output.append(below)
     return torch.stack(output), states
 """
+FIXED_BATCH = FIXED_SIZES.replace("20", "cell.hidden_size")
+APPENDS_INSIDE = """
+def {name}(cells, x):
+    states, output = [None] * len(cells), []
+    for below in x:
+        for layer, cell in enumerate(cells):
+            states[layer] = cell(below, states[layer])
+            below = states[layer][0]
+            output.append(below)
+    return torch.stack(output), states
+"""
+EQUAL_SIZES_ONLY = """
+def {name}(cells, x):
+    h = [x.new_zeros(x.shape[1], cells[0].hidden_size) for cell in cells]
+    c, output = list(h), []
+    for below in x:
+        for layer, cell in enumerate(cells):
+            h[layer], c[layer] = cell(below, (h[layer], c[layer]))
+            below = h[layer]
+        output.append(below)
+    return torch.stack(output), list(zip(h, c))
+"""
 KEPT = """
 class Stack(nn.Module):
     def __init__(self, cells):
@@ -157,6 +179,15 @@ WRONG = {
         (NO_ROOM.format(name="run_stack"), "raises"),
         (OVER_NUMBERS.format(name="run_stack"), "raises"),
         (FIXED_SIZES.format(name="run_stack"), "raises"),
+        (FIXED_BATCH.format(name="run_stack"), "raises"),
+        (EQUAL_SIZES_ONLY.format(name="run_stack"), "refused"),
+        (APPENDS_INSIDE.format(name="run_stack"), "unrecognised"),
+        (
+            stack("run_stack", result="torch.stack(output), states[::-1]").replace(
+                ", states\n", "\n"
+            ),
+            "unrecognised",
+        ),
         (stack("run_stack", result="torch.cat(output)"), "unrecognised"),
     ],
     "module": [
@@ -175,16 +206,16 @@ WRONG = {
         ),
         (KEPT, "unrecognised"),
     ],
-    "bug a": [
-        (ONE_STATE.format(name="repaired_a"), "state_shared_across_layers"),
-        (ZEROS_AT_EACH_STEP.format(name="repaired_a"), "state_not_carried"),
-    ],
     "bug b": [
-        (ONE_STEP_LATE.format(name="repaired_b"), "stale_lower_state"),
-        (stack("repaired_b", up="states[layer][1]"), "c_instead_of_h"),
+        (ONE_STATE.format(name="repaired_b"), "state_shared_across_layers"),
+        (ZEROS_AT_EACH_STEP.format(name="repaired_b"), "state_not_carried"),
     ],
-    "bug c": [
-        (NOTHING_GOES_RIGHT.format(name="repaired_c"), "state_not_carried"),
-        (ONE_STATE.format(name="repaired_c"), "state_shared_across_layers"),
+    "bug d": [
+        (ONE_STEP_LATE.format(name="repaired_d"), "stale_lower_state"),
+        (stack("repaired_d", up="states[layer][1]"), "c_instead_of_h"),
+    ],
+    "bug e": [
+        (NOTHING_GOES_RIGHT.format(name="repaired_e"), "state_not_carried"),
+        (ONE_STATE.format(name="repaired_e"), "state_shared_across_layers"),
     ],
 }

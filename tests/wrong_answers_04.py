@@ -16,6 +16,60 @@ WRONG = {
     ],
     "model 1": [
         (
+            forward(
+                "Mended1",
+                "output, (h_n, c_n) = self.lstm(x.transpose(0, 1))",
+                "return self.readout(output)",
+            ),
+            "time_batch_swapped",
+        ),
+        (
+            forward(
+                "Mended1",
+                "output, (h_n, c_n) = self.lstm(x.transpose(0, 1))",
+                "return self.readout(output[0])",
+            ),
+            "unrecognised",
+        ),
+        (
+            forward(
+                "Mended1",
+                "output, (h_n, c_n) = self.lstm(x.transpose(0, 1))",
+                "return self.readout(output.mean(0))",
+            ),
+            "unrecognised",
+        ),
+        (
+            forward(
+                "Mended1",
+                "output, (h_n, c_n) = self.lstm(x.transpose(0, 1))",
+                "return self.readout(c_n[-1])",
+            ),
+            "unrecognised",
+        ),
+        (
+            forward(
+                "Mended1", "output, (h_n, c_n) = self.lstm(x.transpose(0, 1))", "return output[-1]"
+            ),
+            "unrecognised",
+        ),
+        (
+            forward(
+                "Mended1",
+                "output, (h_n, c_n) = self.lstm(x.transpose(0, 1))",
+                "return self.readout(output[-1]).unsqueeze(1)",
+            ),
+            "refused",
+        ),
+        (
+            forward(
+                "Mended1",
+                "output, (h_n, c_n) = self.lstm(x.transpose(0, 1))",
+                "return self.readout(h_n)",
+            ),
+            "time_batch_swapped",
+        ),
+        (
             forward("Mended1", "output, _ = self.lstm(x)", "return self.readout(output[:, -1])"),
             "time_batch_swapped",
         ),
@@ -59,6 +113,34 @@ WRONG = {
     "two directions": [
         (
             forward(
+                "Mended2",
+                "output, (h_n, c_n) = self.lstm(x)",
+                "return self.readout(torch.cat((h_n[-1], h_n[-1]), dim=1))",
+            ),
+            "unrecognised",
+        ),
+        (
+            forward(
+                "Mended2",
+                "output, (h_n, c_n) = self.lstm(x)",
+                "return self.readout(torch.cat((h_n[0], c_n[0]), dim=1))",
+            ),
+            "unrecognised",
+        ),
+        (
+            forward("Mended2", "output, (h_n, c_n) = self.lstm(x)", "return self.readout(output)"),
+            "unrecognised",
+        ),
+        (
+            forward(
+                "Mended2",
+                "output, (h_n, c_n) = self.lstm(x)",
+                "return self.readout(torch.cat((h_n[-2], h_n[-1]), dim=1)).unsqueeze(1)",
+            ),
+            "refused",
+        ),
+        (
+            forward(
                 "Mended2", "_, (h_n, _) = self.lstm(x)", "return self.readout(h_n.view(len(x), -1))"
             ),
             "hidden_view_scramble",
@@ -78,6 +160,30 @@ WRONG = {
     ],
     "last step": [
         (
+            forward("Mended3", "output, (h_n, c_n) = self.lstm(x)", "return self.readout(output)"),
+            "unrecognised",
+        ),
+        (
+            forward(
+                "Mended3",
+                "output, (h_n, c_n) = self.lstm(x)",
+                "return self.readout(output.mean(1))",
+            ),
+            "unrecognised",
+        ),
+        (
+            forward(
+                "Mended3",
+                "output, (h_n, c_n) = self.lstm(x)",
+                "return self.readout(output[:, -1:])",
+            ),
+            "refused",
+        ),
+        (
+            forward("Mended3", "output, (h_n, c_n) = self.lstm(x)", "return output[:, -1]"),
+            "unrecognised",
+        ),
+        (
             forward(
                 "Mended3",
                 "output, _ = self.lstm(x)",
@@ -91,6 +197,51 @@ WRONG = {
         ),
     ],
     "lengths": [
+        (
+            forward(
+                "Mended4",
+                "output, (h_n, c_n) = self.lstm(x)",
+                "return self.readout(output[:, lengths - 1])",
+                lengths=True,
+            ),
+            "unrecognised",
+        ),
+        (
+            forward(
+                "Mended4",
+                "output, (h_n, c_n) = self.lstm(x)",
+                "return self.readout(output)",
+                lengths=True,
+            ),
+            "unrecognised",
+        ),
+        (
+            forward(
+                "Mended4",
+                "output, (h_n, c_n) = self.lstm(x)",
+                "return self.readout(output[torch.arange(len(x)), lengths - 2])",
+                lengths=True,
+            ),
+            "unrecognised",
+        ),
+        (
+            forward(
+                "Mended4",
+                "output, (h_n, c_n) = self.lstm(x)",
+                "return self.readout(output[torch.arange(len(x)), lengths - 1]).unsqueeze(1)",
+                lengths=True,
+            ),
+            "refused",
+        ),
+        (
+            forward(
+                "Mended4",
+                "output, (h_n, c_n) = self.lstm(x)",
+                "return self.readout(output[torch.arange(len(x)), lengths])",
+                lengths=True,
+            ),
+            "raises",
+        ),
         (
             forward(
                 "Mended4",

@@ -74,6 +74,46 @@ WRONG = {
     "next-symbol": [
         (
             NEXT + "        output, (h_n, c_n) = self.lstm(self.embedding(x))\n"
+            "        return self.readout(output)",
+            "unrecognised",
+        ),
+        (
+            NEXT + "        output, (h_n, c_n) = self.lstm(self.embedding(x))\n"
+            "        return self.readout(output.mean(1))",
+            "unrecognised",
+        ),
+        (
+            NEXT + "        output, (h_n, c_n) = self.lstm(self.embedding(x))\n"
+            "        return output[:, -1]",
+            "unrecognised",
+        ),
+        (
+            NEXT + "        output, (h_n, c_n) = self.lstm(self.embedding(x))\n"
+            "        return self.readout(c_n[-1])",
+            "unrecognised",
+        ),
+        (
+            NEXT + "        output, (h_n, c_n) = self.lstm(self.embedding(x))\n"
+            "        return self.readout(output[:, 0])",
+            "unrecognised",
+        ),
+        (
+            NEXT + "        output, (h_n, c_n) = self.lstm(self.embedding(x))\n"
+            "        return self.readout(output[:, -1]).argmax(1)",
+            "cannot_check",
+        ),
+        (
+            NEXT + "        output, (h_n, c_n) = self.lstm(self.embedding(x))\n"
+            "        return self.readout(output[:, -1:])",
+            "refused",
+        ),
+        (
+            NEXT + "        output, (h_n, c_n) = self.lstm(self.embedding(x))\n"
+            "        return self.readout(output[:, -1]).softmax(1)",
+            "refused",
+        ),
+        (
+            NEXT + "        output, (h_n, c_n) = self.lstm(self.embedding(x))\n"
             "        return self.readout(output[-1])",
             "last_step_wrong_axis",
         ),
@@ -84,6 +124,21 @@ WRONG = {
         ),
     ],
     "time-first": [
+        (
+            TIME + "        output, _ = self.lstm(self.embedding(x.transpose(0, 1)))\n"
+            "        return output.transpose(0, 1)",
+            "refused",
+        ),
+        (
+            TIME + "        output, _ = self.lstm(self.embedding(x.transpose(0, 1)))\n"
+            "        return self.readout(output).transpose(0, 1).argmax(2)",
+            "refused",
+        ),
+        (
+            TIME + "        output, _ = self.lstm(self.embedding(x.transpose(0, 1)))\n"
+            "        return self.readout(output)",
+            "time_batch_swapped",
+        ),
         (
             TIME + "        output, _ = self.lstm(self.embedding(x))\n"
             "        return self.readout(output)",

@@ -96,12 +96,13 @@ class Report:
             shown = [f"{translated(k)} = {translated(_show(v))}" for k, v in self.evidence.items()]
             comma = translated(", ")
             lines.append(translated("Measured: {}").format(comma.join(shown)))
-        return lines + [translated(f"This check did not see: {what}") for what in self.not_checked]
+        return lines + [translated(f"Not looked at: {what}") for what in self.not_checked]
 
     @property
     def _slug(self) -> str:
+        # The headline says what is wrong; only a verdict that is a name of its own adds to it.
         shown = translated(f"verdict: {self.verdict}")
-        return "" if self.verdict in ("ok", "not_attempted") else shown
+        return "" if self.verdict in ("ok", "not_attempted", "unrecognised") else shown
 
     def __str__(self) -> str:
         """The whole report as plain text."""

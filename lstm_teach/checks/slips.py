@@ -66,6 +66,13 @@ class Place:
         shape = getattr(self.value(node), "shape", ())
         return tuple(shape) if isinstance(shape, tuple) else ()
 
+    def sizes(self, node: ast.AST) -> set[int]:
+        """The sizes of the axes of a tensor or an array, or of a pair of them such as (h, c)."""
+        value = self.value(node)
+        parts = value if isinstance(value, tuple | list) else [value]
+        shapes = [getattr(part, "shape", ()) for part in parts]
+        return {size for shape in shapes if isinstance(shape, tuple) for size in shape}
+
     def refuses(self, error: BaseException) -> bool:
         """Whether this error of the line's own turns down what came in: an `assert`, a `raise`, or
         a shape that is taken apart into so many names."""
@@ -334,7 +341,7 @@ def _fixed_size(place: Place, node: ast.AST) -> Found:
     if not isinstance(place.function, ast.FunctionDef):
         return None
     inside = list(ast.walk(place.function))
-    met = {size for part in ast.walk(node) for size in place.shape(part)}
+    met = {size for part in ast.walk(node) for size in place.sizes(part)}
     own = {n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     given = {each.arg for each in place.function.args.args} - own
     values = [place.frame.f_locals.get(name) for name in given]

@@ -69,7 +69,7 @@ def check_words(answer: Any, words: Words, index: int) -> Report:
         wrong = next(
             k for k, pair in enumerate(zip(given, expected, strict=True)) if len({*pair}) > 1
         )
-        counted = f"`{given[wrong]}` is not the word of sentence {wrong} there"
+        counted = f"`{given[wrong]}` is not word {index} of sentence {wrong}"
     return Report(
         "unrecognised",
         "Take the same position of every sentence, counted from 0.",

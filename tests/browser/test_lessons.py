@@ -120,7 +120,7 @@ def test_a_solution_typed_into_the_stub_turns_its_check_to_right(lesson):
     lstm_teach.use(lesson.language)
     exercise = lesson.file.exercises[0]
     lesson.opened.run_cell(lesson.file.cells.index(exercise.stub), exercise.solution)
-    place = lesson.file.cells.index(exercise.check)
+    place = lesson.file.cells.index(exercise.checks[0])
     lesson.opened.run_cell(place)
     lesson.opened.cell(place).screenshot(path=lesson.shots / "exercise-solved.png")
     assert translated("Right") in lesson.opened.cell(place).locator(".jp-OutputArea").inner_text()

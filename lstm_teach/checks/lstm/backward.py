@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.bringing import normals
+from lstm_teach.checks.bringing import needed, normals
 from lstm_teach.checks.cell.equations import GATES
 from lstm_teach.checks.lstm.forms import Reader
 from lstm_teach.checks.lstm.mistakes import told
@@ -26,14 +26,15 @@ def wrong_gradient(
         return None
     x = x[:, :1] if reader.axes.alone else x
     h, c = normals(23)(2, len(search.lanes), x.shape[1], reader.hidden_size).tanh()
-    state = (h, c * (reader.form != "x h")) if reader.verified else (0 * h, 0 * c)
-    start = [*zip(*state, strict=True)] if reader.verified else []
+    start, c = reader.verified, c * (reader.form != "x h")
+    state = (h, c) if start else (0 * h, 0 * c)
     # In one step alone a slip stays in the rows of its gate; in more, it reaches all.
     for xs in (x[:1], x) if backward else (x,):
         with torch.enable_grad():
-            given = xs.clone().requires_grad_()
+            given, first = (one.clone().requires_grad_() for one in (xs, h))
             leaves = {n: w.clone().requires_grad_() for n, w in search.weights.items()}
-            output, _ = replace(search, weights=leaves).read(roles, given, start)
+            begin = [*zip(first, c, strict=True)] if start else []
+            output, _ = replace(search, weights=leaves).read(roles, given, begin)
             pull = normals(22)(*output[:, 0].shape)
             (output[:, 0] * pull).sum().backward()  # type: ignore[no-untyped-call]
         right = {n: leaf.grad for n, leaf in leaves.items() if leaf.grad is not None}
@@ -41,6 +42,8 @@ def wrong_gradient(
             return _by_autograd(code, reader, xs, state, pull, right, search.limit)
         assert given.grad is not None
         right["x"] = reader.axes.lay(given.grad)
+        if first.grad is not None:
+            right["h0"] = reader.given(xs, (first.grad, c))["h"]
         found = _by_hand(reader, xs, state, pull, backward)
         if isinstance(found, Report):
             return found
@@ -80,12 +83,13 @@ def _by_hand(reader: Reader, x: Tensor, state: Any, pull: Tensor, backward: Any)
     """What a backward pass by hand returns: gradients by name or number; or a report."""
     caller, place = reader.listing(), reader.places[0]
     given = {n: t.to(caller.dtype) for n, t in reader.given(x, state).items()}
-    pull = pull.movedim((0, 1), (place.time or 0, place.batch)).contiguous()
+    pull = pull.movedim((0, 1), (place.time or 0, place.batch))
+    pull = (pull.select(place.batch, 0) if reader.axes.alone else pull).contiguous()
     things: Any = {n: t.numpy() for n, t in given.items()} if caller.numpy else given
     args, kwargs = caller.arrange(things)
     result = run_in_time(caller.code, *args, **kwargs)
-    cache = result[-1] if isinstance(result, tuple) else result
-    found = run_in_time(backward, pull.numpy() if caller.numpy else pull, cache)
+    cache = [result[-1] if isinstance(result, tuple) else result] * (needed(backward) != 1)
+    found = run_in_time(backward, pull.numpy() if caller.numpy else pull, *cache)
     if isinstance(found, (Report, dict)):
         return found
     flat = [part for one in found for part in (one if isinstance(one, (tuple, list)) else [one])]
@@ -100,6 +104,8 @@ def _first_wrong(found: Any, right: Any, search: Search, roles: Roles) -> Report
         fits = [k for k, mine in left.items() if mine.shape == wanted.shape]
         named = [k for k in fits if k in (f"d{short}".lower(), short.lower())]
         exact = [k for k in fits if _close(left[k], wanted, search.limit)]
+        if not fits and name in ("x", "h0"):
+            continue  # not everybody wants them
         if not fits:
             return told("other_shape", name=short)
         key = [*named, *exact, *fits][0]

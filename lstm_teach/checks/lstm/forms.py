@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lstm_teach.checks.bringing import Caller, callers, speaks_numpy
 from lstm_teach.checks.lstm.mistakes import told
@@ -95,6 +96,14 @@ class Reader:
         """Whether no output of all steps comes back."""
         return self.places[0].time is None
 
+    @property
+    def comes_out_turned(self) -> bool:
+        """Whether time and batch stand in another order in the output, one tensor, than in x."""
+        path, time, batch, _ = self.places[0]
+        if time is None or EACH in path or self.axes not in (TIME_FIRST, BATCH_FIRST):
+            return False
+        return (time < batch) is (self.axes is BATCH_FIRST)
+
     def given(self, x: Tensor, state: State | None = None) -> dict[str, Tensor]:
         """x, h and c, laid out as the code wants them."""
         laid = {"x": self.axes.lay(x).contiguous()}
@@ -147,6 +156,7 @@ class Reader:
         else:
             found = at(result, place.path)
         if place.time is not None:
+            found = found[..., None] if found.dim() == 2 else found
             return found.movedim((place.time, place.batch), (0, 1)).flatten(2)
         found = found.movedim((place.batch, place.features), (-2, -1))
         return found.reshape(-1, *found.shape[-2:])
@@ -157,10 +167,12 @@ class Reader:
         """Find what came back: an output, which has time and batch and such a width, and states,
         which have batch alone; or the last h alone."""
         outputs, states = [], []
-        for path, tensor in leaves(result[0] if self.axes.alone else result, steps):
+        for path, tensor in leaves(result[0] if self.axes.alone else result, steps, batch):
             shape = list(tensor.shape)
             if self.axes.alone:
                 shape.insert(int(shape[:1] == [steps]), batch)
+            if self.axes is SERIES and sorted(shape) == [steps, batch]:
+                shape.append(1)  # one number at each step comes out, too
             if batch not in shape or len(shape) < 2:
                 continue
             b, last = shape.index(batch), len(shape) - 1
@@ -179,6 +191,9 @@ def readers(
     code: Any, call: Any, hidden_size: int, lanes: int, dtype: torch.dtype
 ) -> Iterator[Reader]:
     """How it may be called: without a state, and where it takes one, with it."""
+    parts = code.modules() if isinstance(code, nn.Module) else ()
+    lists = [len(part) for part in parts if isinstance(part, nn.ModuleList)]
+    pairs = dict.fromkeys([*lists, lanes])
     for form in ("x", "x state", "x h c", "x h"):
         for caller in callers(code, call, [form]):
             if caller.axes != "rows" or caller.numpy != speaks_numpy(code, call):
@@ -188,8 +203,20 @@ def readers(
                 if form != "x":
                     for layered in (True, False) if lanes > 1 else (False, True):
                         yield Reader(caller, axes, hidden_size, form, lanes, layered)
+                    for count in pairs if form == "x state" else ():
+                        each = replace(caller, code=partial(_with_pairs, caller.code))
+                        yield Reader(each, axes, hidden_size, form, count, layered=True)
                 elif axes is not BATCH_FIRST:  # nothing yet tells it from time first
                     yield Reader(caller, axes, hidden_size)
+
+
+def _with_pairs(code: Any, *args: Any, **kwargs: Any) -> Any:
+    """Hand the state over as a list, an (h, c) for each layer and direction."""
+
+    def paired(one: Any) -> Any:
+        return [*zip(*one, strict=True)] if isinstance(one, tuple) else one
+
+    return code(*map(paired, args), **{name: paired(one) for name, one in kwargs.items()})
 
 
 def at(result: Any, path: Path) -> Tensor:
@@ -201,12 +228,12 @@ def at(result: Any, path: Path) -> Tensor:
     return result  # type: ignore[no-any-return]
 
 
-def leaves(result: Any, steps: int) -> Iterator[tuple[Path, Tensor]]:
-    """All floating point tensors and their paths; a list as long as time is one tensor."""
-    return ((path, at(result, path)) for path in _paths(result, steps, ()))
+def leaves(result: Any, *long: int) -> Iterator[tuple[Path, Tensor]]:
+    """All floating point tensors and their paths; a list as long as time, or so `long`, is one."""
+    return ((path, at(result, path)) for path in _paths(result, long, ()))
 
 
-def _paths(result: Any, steps: int, path: Path) -> Iterator[Path]:
+def _paths(result: Any, long: tuple[int, ...], path: Path) -> Iterator[Path]:
     if isinstance(result, Tensor):
         if result.is_floating_point():
             yield path
@@ -214,8 +241,8 @@ def _paths(result: Any, steps: int, path: Path) -> Iterator[Path]:
     parts: Any = result if isinstance(result, dict) else getattr(result, "__dict__", {})
     if isinstance(result, (list, tuple)):
         parts = dict(enumerate(result))
-        if len(result) == steps:
+        if len(result) in long:
             alike = len({getattr(part, "shape", type(part)) for part in result}) == 1
-            parts, steps = {EACH: result[0]} if alike else {}, -1
+            parts, long = {EACH: result[0]} if alike else {}, ()
     for key, part in parts.items():
-        yield from _paths(part, steps, (*path, key))
+        yield from _paths(part, long, (*path, key))

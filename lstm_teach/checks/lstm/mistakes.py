@@ -72,6 +72,8 @@ def in_the_roles(search: Search, roles: Roles, as_torch: bool) -> Report | None:
         if not used and name.rpartition(".")[0] not in parts:
             continue  # nothing of this part is used, so it is another's
         for_all = search.of_lane(0)[slot].numel() > search.sizes[0][1]
+        if not used and all(roles.b) and not for_all:
+            continue  # each gate has its bias, so this one belongs to something else
         if not used or (for_all and not all(fed)):
             gates = ", ".join(g for g, uses in zip(GATES, fed, strict=True) if not uses)
             return told("left_out_in" if for_all else "left_out", name=name, gates=gates)

@@ -151,7 +151,7 @@ class Reading:
                 ran.add((i, h))
                 if self._reads(reader, result, how == "last alone" or reader.axes is SERIES):
                     self.reader = reader
-                    states = (n for n, w in self.weights.items() if w.shape[-1] == h)
+                    states = (n for n, w in self.weights.items() if w.shape[-1:] == (h,))
                     self.learned = [name for name in states if _LEARNED.match(name)]
                     return None
                 if reader.axes is TIME_FIRST:
@@ -185,6 +185,12 @@ class Reading:
         """Whether an error is no matter of an odd x: its sizes are told, or a cell has read it."""
         if raised.verdict != "raises" or needed(self.tried) > 1:
             return False
+        if any(isinstance(self.tried.get_submodule(name), nn.Linear) for name in self.passed):
+            return False  # x is of another width behind it
+        # It may be right for another number of steps, along whichever axis they are.
+        longer = [reader.raw(torch.cat([x, x], axis)) for axis in (0, 1)]
+        if not any(isinstance(one, Report) and one.message == raised.message for one in longer):
+            return False
         reached: list[Any] = []
         cells = {str(k): cell for k, cell in enumerate(self._torch_cells())}
         with noting(cells, lambda name, _: reached.append(name)):
@@ -194,6 +200,13 @@ class Reading:
     def _torch_cells(self) -> list[Any]:
         modules = self.tried.modules() if isinstance(self.tried, nn.Module) else ()
         return [part for part in modules if isinstance(part, (nn.LSTM, nn.LSTMCell))]
+
+    def torch_inside(self) -> str:
+        """How an nn.LSTM is reached in a module that has no other recurrent part; else ""."""
+        parts = dict(self.tried.named_modules()) if isinstance(self.tried, nn.Module) else {}
+        names = [n for n, one in parts.items() if n and isinstance(one, nn.LSTM)]
+        cells = any(isinstance(one, nn.RNNCellBase) for one in parts.values())
+        return f"self.{names[0]}" if len(names) == 1 and not cells else ""
 
     def number_of_layers(self) -> int | None:
         """As many as it was made with, or says."""
@@ -235,7 +248,8 @@ class Reading:
         found = reader(self.x) if reader.places else []
         if isinstance(found, Report) or not found or found[0].shape[-1] not in widths:
             return False
-        self.limit = 1e-8 if found[0].dtype == torch.float64 else 1e-4
+        exact = found[0].dtype == reader.caller.dtype == torch.float64
+        self.limit = 1e-8 if exact else 1e-4
         return True
 
     def _in_number(self, result: Any) -> None:
@@ -260,11 +274,16 @@ class Reading:
                     steady = self.same(self.read(x)[0], self.read(x)[0])
                 tell(told("always_drops" if steady and dropout.seen else "random_initial_state"))
             tell(told("state_kept"))
-        changed, sample = x.clone(), 2
-        changed[1, sample] = 0.3 - x[1, sample]
-        off = (self.read(changed)[0] - base).abs().amax(-1) > self.limit
+        for sample in (2, 0, x.shape[1] - 1):  # it may read the first or the last step alone
+            changed = x.clone()
+            changed[1, sample] = 0.3 - x[1, sample]
+            off = (self.read(changed)[0] - base).abs().amax(-1) > self.limit
+            if off.any():
+                break
         steps, samples = (off.any(axis).nonzero().flatten().tolist() for axis in (1, 0))
         believed = getattr(self.tried, "batch_first", None)
+        if (steps, samples) == ([1], [sample]) and self.reader.more and len(self.reader.places) < 2:
+            tell(told("one_step", code=self.tried))  # h and c, and nothing is carried
         # Where nothing is carried on, either may be time.
         first = believed is True if (steps, samples) == ([1], [sample]) else steps == [1]
         if self.reader.axes is TIME_FIRST and first:

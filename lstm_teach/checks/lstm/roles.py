@@ -103,12 +103,17 @@ class Cell:
         zeros = weights[0].new_zeros(1, 4 * hidden, hidden)
 
         def joined(part: str, fed: list[Any]) -> Tensor:
-            used = dict.fromkeys(p for gate in fed for p, _ in gate)
-            if not used:
+            place: dict[Piece, int] = {}
+            one_of = [
+                (n, place.setdefault(p, len(place)), k) for n, g in enumerate(fed) for p, k in g
+            ]
+            if not place:
                 return zeros
-            times = [[gate.get(p, 0) for p in used] for gate in map(dict, fed)]
-            made = torch.stack([p.of(weights, part, hidden) for p in used])
-            rows = torch.tensor(times, dtype=zeros.dtype) @ made.flatten(1)
+            row, column, count = zip(*one_of, strict=True)
+            times = torch.zeros(len(fed), len(place), dtype=zeros.dtype)
+            times[row, column] = torch.tensor(count, dtype=zeros.dtype)
+            made = torch.stack([p.of(weights, part, hidden) for p in place])
+            rows = times @ made.flatten(1)
             return rows.view(len(roles), 4 * hidden, -1)
 
         self.w_ih = joined("x", [[(p, 1)] for role in roles for p in role.x])
@@ -263,8 +268,10 @@ class Search:
         """The mistake that gives what was seen, in any roles; as `right`, until `end`."""
         for some in self.families("x"):
             for roles in self._with_h(_ways(some, shared=len(some) < 4)):
+                if time.process_time() > end:
+                    return None
                 cells = self.cells(roles) if len(roles) <= self.at_once else None
-                for mistake in mistakes if time.process_time() < end else ():
+                for mistake in mistakes:
                     try:
                         kept = self.agreeing(roles, x[:1], first, mistake.how, cells)
                         if kept and self.agreeing(kept, x, seen, mistake.how):

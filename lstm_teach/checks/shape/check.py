@@ -118,12 +118,11 @@ def _by_axes(sizes: Sizes, q: Question) -> tuple[str, str, str]:
         off = [
             name for name, got, want in zip(right.names, sizes, right, strict=True) if got != want
         ]
+        headline = f"{' and '.join(off)} {'is' if len(off) == 1 else 'are'} off"
+        if sorted(sizes) == sorted(right):
+            headline = f"{' and '.join(off)} are swapped"
         message = f"The axes of `{q.which}` are `[{', '.join(right.names)}]`, in this order."
-        return (
-            "unrecognised",
-            f"{' and '.join(off)} {'is' if len(off) == 1 else 'are'} off",
-            message,
-        )
+        return "unrecognised", headline, message
     message = f"`{q.which}` has {len(right)} axes here, and you gave {len(sizes)}."
     for axis, name in enumerate(right.names):
         if _without(right, axis) == sizes:

@@ -69,6 +69,7 @@ class Question:
             "width_name": width_name,
             "layers": layers,
             "directions": directions,
+            "layers+directions": layers + directions,
             # How many directions lie side by side in the last axis.
             "beside": directions if which == "output" else 1,
             "first_axis": first_axis,
@@ -76,7 +77,6 @@ class Question:
             "in_each": " in each direction" * (directions - 1),
             "order": f"[{', '.join(shapes.input.names[:2])}, ...]",
             "batch_first": batch_first,
-            "other_batch_first": not batch_first,
         }
 
     def sizes(self, shape: str) -> list[Sizes]:

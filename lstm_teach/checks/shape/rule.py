@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -33,27 +34,51 @@ def check_shape_rule(rule: Callable[..., Any], which: str) -> Report:
         which: the tensor whose shape it returns: "output", "h_n", "c_n", "h_0" or "c_0".
 
     Returns:
-        The report on the first model for which the rule is wrong; "ok" if there is none.
+        The report on the first model for which the rule is wrong; "ok" if there is none;
+        "cannot_check" for what does not take the three.
     """
-    given: list[Any] = []
+    if not _takes_three(rule):
+        return Report(
+            "cannot_check",
+            f"The check calls your function as `{which}_shape(lstm, seq_len, batch)`: give it "
+            "these three parameters, in this order.",
+            headline="it does not take lstm, seq_len and batch",
+        )
+    before = None
     for arguments, seq_len, batch in MODELS:
         lstm = nn.LSTM(**arguments)
-        answer = run_in_time(rule, lstm, seq_len, batch)
+        answer = run_in_time(rule, lstm, seq_len, batch, made_up=False)
         if isinstance(answer, Report):
             return answer
         steps = (batch, seq_len) if lstm.batch_first else (seq_len, batch)
         report = check_shape(answer, lstm, (*steps, lstm.input_size), which)
+        given = str(answer)
         if not report.ok:
             made = ", ".join(f"{name}={value}" for name, value in arguments.items())
             message = (
-                f"For `nn.LSTM({made})`, seq_len {seq_len} and batch {batch}, it returns "
-                f"`{answer}`. {report.message}"
+                f"For `nn.LSTM({made})`, seq_len {seq_len} and batch {batch}, your function "
+                f"returns `{given}`. {report.message}"
             )
-            if given and given[-1] == answer:
+            if given == before:
                 message += (
                     "\nIt returned the same for another model: a number stands where a name "
                     "should, such as `batch` or `lstm.hidden_size`."
                 )
+            if report.verdict == "time_batch_swapped" and which == "output":
+                turned = nn.LSTM(**arguments | {"batch_first": not lstm.batch_first})
+                if str(run_in_time(rule, turned, seq_len, batch)) == given:
+                    message += (
+                        "\nIt returns the same whatever `lstm.batch_first` says.\nFix: ask "
+                        "`lstm.batch_first` which of the two comes first."
+                    )
             return replace(report, message=message)
-        given.append(answer)
+        before = given
     return Report("ok", f"The shape of `{which}` is right for all {len(MODELS)} models tried.")
+
+
+def _takes_three(rule: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(rule).bind("lstm", "seq_len", "batch")
+    except (TypeError, ValueError):
+        return False
+    return True

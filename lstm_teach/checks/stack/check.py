@@ -50,7 +50,8 @@ def check_stack(run_stack: Any, call: Callable[..., Any] | None = None) -> Repor
     run = _runner(run_stack, call, needs)
     if run is not None:
         return replace(_of_lent_cells(run_stack, run), of="stack")
-    if callable(run_stack) and not isinstance(run_stack, type) and needs < 2 and owned(run_stack):
+    owns = callable(run_stack) and not isinstance(run_stack, type) and owned(run_stack)
+    if owns and (needs < 2 or isinstance(run_stack, nn.Module)):
         return _of_its_own_cells(run_stack, call)
     return told("not_called", name=getattr(run_stack, "__name__", type(run_stack).__name__))
 
@@ -62,6 +63,8 @@ def _runner(code: Any, call: Callable[..., Any] | None, needs: int) -> Any:
     if isinstance(code, type):
         return (lambda cells, x: code(cells)(x)) if needs == 1 else None
     is_module = isinstance(getattr(code, "__self__", code), nn.Module)
+    if is_module and owned(code):
+        return None
     return code if callable(code) and needs in ((2,) if is_module else (2, -1)) else None
 
 
@@ -138,12 +141,20 @@ def _judge(trials: list[Trial], differs: str) -> Report:
     also = [told("changes", what=what) for trial in trials for what in trial.changes]
     also = [told("differs")] * bool(differs) + also
     for trial in raised[:1]:
-        with_it = told("raises", stack=trial.case.name, shape=list(trial.x.shape))
+        with_it = _raised(trial, {t.case.batch for t in done}, {t.case.batch for t in raised})
         said = f"{with_it.message}\n{trial.given.message}"
         also.insert(0, replace(with_it, message=said))
     report = replace(report, message="\n".join(one.message for one in (report, *also)))
     first = also[0] if report.ok and also else report
     return replace(report, verdict=first.verdict, headline=first.headline)
+
+
+def _raised(trial: Trial, ran: set[int], failed: set[int]) -> Report:
+    """With what it raised: a stack, or every batch size but one."""
+    shape, batch = list(trial.x.shape), trial.case.batch
+    if len(ran) == 1 and not ran & failed:
+        return told("raises_at_batch", batch=min(ran), other=batch, shape=shape)
+    return told("raises", stack=trial.case.name, shape=shape)
 
 
 def _verdict(done: list[Trial]) -> Report:
@@ -183,10 +194,21 @@ def _named(trials: list[Trial]) -> Report | None:
         report = mistake.report(evidence, found=found)
         if mistake.verdict == "variant" or not mistake.how:
             return report
-        also = told("and_another_form", found=found).message
+        also = _and_the_states(trials, mistake) or told("and_another_form", found=found).message
         return replace(report, message=f"{report.message}\n{also}")
     mistake = _fitting(trials, lambda trial, found: same(trial.output, found[0]))
     return mistake.report(evidence) if mistake and mistake.how else None
+
+
+def _and_the_states(trials: list[Trial], mistake: Mistake) -> str:
+    """What a wrong stack also does to its states, where their form is the one asked for."""
+    for row in MISTAKES:
+        both = f"{mistake.how}; {row.how}"
+        if row.how.startswith("states = ") and all(
+            (found := trial.by(both)) and same(trial.given, found) for trial in trials
+        ):
+            return told("and_the_states", what=row.headline).message
+    return ""
 
 
 def _fitting(trials: list[Trial], fits: Callable[[Trial, Any], Any]) -> Mistake | None:

@@ -418,3 +418,19 @@ def wants_a_list_of_states():
             return torch.stack(out), states
 
     return Stack()
+
+
+@example("ok", says="But time and batch stand in one order in x")
+class ForgetsToTurnBack(nn.Module):
+    """Reads [batch, seq_len, features], and hands back [seq_len, batch, features]."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+
+    def forward(self, x):
+        state, steps = None, []
+        for xt in x.transpose(0, 1):
+            state = self.cell(xt, state)
+            steps.append(state[0])
+        return torch.stack(steps), state

@@ -361,3 +361,38 @@ def residual_above_the_first(cells, x):
             xt = h + xt if k and h.shape == xt.shape else h
         steps.append(xt)
     return torch.stack(steps), states
+
+
+@example("unrecognised", says="append once a step, after that loop")
+def appends_inside_the_loop_over_the_layers(cells, x):
+    states, steps = zeros(cells, x), []
+    for xt in x:
+        for k, cell in enumerate(cells):
+            states[k] = cell(xt, states[k])
+            xt = states[k][0]
+            steps.append(xt)
+    return torch.stack(steps), states
+
+
+@example("unrecognised", says="h comes first: `(h, c)`")
+def returns_each_state_as_c_h(cells, x):
+    output, states = time_outer(cells, x)
+    return output, [(c, h) for h, c in states]
+
+
+@example("unrecognised", says="`states[0]` is the (h, c) of `cells[0]`")
+def returns_the_states_from_the_top_down(cells, x):
+    output, states = time_outer(cells, x)
+    return output, states[::-1]
+
+
+@example("raises", says="has a fixed size in it, 3: `torch.zeros(3, cell.hidden_size)`")
+def a_batch_of_three_only(cells, x):
+    states = [(torch.zeros(3, cell.hidden_size),) * 2 for cell in cells]
+    steps = []
+    for xt in x:
+        for k, cell in enumerate(cells):
+            states[k] = cell(xt, states[k])
+            xt = states[k][0]
+        steps.append(xt)
+    return torch.stack(steps), states
