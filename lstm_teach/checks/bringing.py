@@ -101,13 +101,8 @@ def needed(code: Any) -> int:
 
 
 def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
-    """An instance of a learner's class, or a report on why there is none.
-
-    Args:
-        cls: a class that takes two sizes, in any order where their names tell it.
-        input_size: the size of x.
-        hidden_size: the size of h and c.
-    """
+    """An instance of a learner's class, which takes two sizes, in any order where their names tell
+    it; or a report on why there is none."""
     signature = signature_of(cls)
     single = [p for p in signature.parameters.values() if not p.kind.name.startswith("VAR")]
     hidden = [p.name for p in single if _HIDDEN.match(p.name)][:1]
@@ -348,7 +343,7 @@ class Caller:
 
     def _call(self, things: dict[str, Any]) -> Any:
         torch.set_default_dtype(self.dtype)
-        lay, results = _ALONE.get(self.axes), []
+        (_, lay), results = _AXES[self.axes], []
         for k in range(len(things["x"])) if lay else [...]:
             given = {n: lay(t[k]) if lay and n in BEGINS else t for n, t in things.items()}
             args, kwargs = self.arrange(given)
@@ -390,10 +385,10 @@ def callers(
     taken = partial(call, code) if call else code
     ways = [*_ways(signature_of(taken.forward if isinstance(taken, nn.Module) else taken), forms)]
     numpy = speaks_numpy(code, call)
-    for in_numpy, (axes, said) in product((numpy, not numpy), _AXES.items()):
+    for in_numpy, (axes, (said, _)) in product((numpy, not numpy), _AXES.items()):
         for way, remarks, named in ways:
-            more = [*said, *([_IN_NUMPY] if in_numpy else [])]
-            yield Caller(taken, way, in_numpy, axes, [*remarks, *more], named)
+            every = [*remarks, said, _IN_NUMPY if in_numpy else ""]
+            yield Caller(taken, way, in_numpy, axes, [*filter(None, every)], named)
 
 
 def _ways(
@@ -421,8 +416,11 @@ def _ways(
         remarks = [] if in_order == names else [_BY_NAME]
         if "state" in names:
             for said, state in _STATES.items():
-                way = partial(_arranged, signature, placed, {star: left}, state)
-                yield way, [*filter(None, [said]), *remarks], ""
+                yield (
+                    partial(_arranged, signature, placed, {star: left}, state),
+                    [said, *remarks],
+                    "",
+                )
         else:
             both = sorted("hc", key=lambda name: single.index(own[name])) if "c" in own else []
             yield partial(_arranged, signature, placed, {star: left}, None), remarks, " ".join(both)
@@ -475,20 +473,25 @@ _STATES: dict[str, Callable[[Any, Any], Any]] = {
     "": lambda h, c: (h, c),
     "Your code has the state as one tensor, h and c side by side.": _joined,
 }
-_ALONE: dict[str, Callable[[Any], Any]] = {
-    "one": lambda sample: sample,
-    "column": lambda sample: sample[:, None],
-    "list": lambda sample: sample.tolist(),
-}
-_COLUMNS = "Your code has the samples as columns, `[features, batch]`; PyTorch has them as rows."
-_AXES = {
-    "rows": [],
-    "columns": [_COLUMNS],
-    "one": ["Your code takes one sample without a batch axis; the check called it for each."],
-    "column": [
-        "Your code takes one sample, a column `[features, 1]`; the check called it for each."
-    ],
-    "list": ["Your code takes one sample as a list; PyTorch cannot train what Python computes."],
+_AXES: dict[str, tuple[str, Callable[[Any], Any] | None]] = {
+    # What to say, and how one sample at a time is handed over.
+    "rows": ("", None),
+    "columns": (
+        "Your code has the samples as columns, `[features, batch]`; PyTorch has them as rows.",
+        None,
+    ),
+    "one": (
+        "Your code takes one sample without a batch axis; the check called it for each.",
+        lambda sample: sample,
+    ),
+    "column": (
+        "Your code takes one sample, a column `[features, 1]`; the check called it for each.",
+        lambda sample: sample[:, None],
+    ),
+    "list": (
+        "Your code takes one sample as a list; PyTorch cannot train what Python computes.",
+        lambda sample: sample.tolist(),
+    ),
 }
 
 

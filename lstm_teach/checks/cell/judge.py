@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 import torch
@@ -112,15 +112,15 @@ def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report
         return MIXED
     if not _matters(eye, few, "x"):
         return told("reach", "x never reaches the gates")
-    form = _find_form(eye)
-    if form is not None and not form.inside:
-        return _formed(eye, few, form)
+    form = _wrong_form(eye, few)
+    if form is not None and not form[1]:
+        return form[0]
     lines = eye.lines()
     readable = not (lines.looks_at_c or lines.bent or lines.unread())
     layout = find_layout(eye, lines) if readable else Layout(eye, lines)
     shown = wrong_source(layout) if readable else None
     if form is not None and not shown:
-        return _formed(eye, few, form)
+        return form[0]
     if not readable:
         return _unreadable(eye, few, lines)
     if shown:
@@ -158,20 +158,6 @@ def _as_torch(layout: Layout, few: dict[str, Tensor], own: Mapping[str, Tensor])
     return lstm
 
 
-@dataclass
-class Form:
-    """A table that is not an LSTM's: the edit that explains it, or the name of another cell, or
-    None; of f, i*g, o, c and h those that are off; what was measured; the headline of another edit
-    that explains it as well; and whether its rows stand in an LSTM's table, as they do where some
-    gates always go together."""
-
-    mistake: Mistake | str | None
-    off: tuple[str, ...]
-    seen: str = ""
-    alike: str = ""
-    inside: bool = False
-
-
 @cache
 def _tables() -> list[tuple[Mistake, Tensor]]:
     right, tabled = table({}), []
@@ -181,8 +167,11 @@ def _tables() -> list[tuple[Mistake, Tensor]]:
     return [(mistake, rows) for mistake, rows in tabled if not torch.equal(rows, right)]
 
 
-def _find_form(eye: Eye) -> Form | None:
-    """The form of a cell from what it does far from zero; None where it is an LSTM's."""
+def _wrong_form(eye: Eye, few: dict[str, Tensor]) -> tuple[Report, bool] | None:
+    """The report on a cell that has not an LSTM's form, far from zero; None where it has.
+
+    Beside it whether its rows all stand in an LSTM's table, as where some gates go together.
+    """
     for scale in (60.0, 400.0, 12.0, 1e7):
         seen = eye.far_rows(scale)
         if len(seen) >= _FEW:
@@ -192,16 +181,26 @@ def _find_form(eye: Eye) -> Form | None:
     limit = 30 * eye.limit if eye.exact else 2e-2
     if _same(seen, table({}), limit):
         return None
-    off = _parts_off(seen, limit)
+    if not eye.weights:  # few rows of a table are seen then
+        return told("undrawn"), False
     fit = [mistake for mistake, rows in _tables() if _same(seen, rows, limit)]
     if fit:
         near = torch.cdist(seen, table({}), p=torch.inf).amin(1) < limit
-        alike = fit[1].headline if len(fit) == 2 else ""  # more of them would tell nobody anything
-        return Form(fit[0], off, alike=alike, inside=bool(near.double().mean() > 0.95))
-    for name, said, changed in _measured(seen, limit):
-        if changed is None or _same(seen, table(changed), limit):
-            return Form(name, off, said)
-    return Form(None, off)
+        inside = bool(near.double().mean() > 0.95)
+        if fit[0] == _OLD_H and _matters(eye, few, "c"):
+            return told("exchanged"), inside
+        changed = fit[0].how if fit[0].verdict != "variant" else ()
+        report = told(fit[0], evidence={_MADE.get(part, part): "off" for part in changed})
+        if len(fit) == 2:  # more of them would tell nobody anything
+            also = f"\nFrom outside this looks the same: {fit[1].headline}."
+            report = replace(report, message=report.message + also)
+        return report, inside
+    off = _parts_off(seen, limit)
+    for name, said, how in _measured(seen, limit):
+        if how is None or _same(seen, table(how), limit):
+            return told(name, said, dict.fromkeys(off, "off")), False
+    crosses = {"o", "h"} >= {*off} and _crosses(eye, few)
+    return (told("layer norm of c") if crosses else _off(off)), False
 
 
 def _same(seen: Tensor, rows: Tensor, limit: float) -> bool:
@@ -273,24 +272,6 @@ def _parts_off(seen: Tensor, limit: float) -> tuple[str, ...]:
         "h": are(o.nan_to_num(0.0) * squashed - h, 0),
     }
     return tuple(part for part, fine in right.items() if not fine)
-
-
-def _formed(eye: Eye, few: dict[str, Tensor], form: Form) -> Report:
-    """The report on a cell that has not an LSTM's form."""
-    if not eye.weights:  # few rows of a table are seen then
-        return told("undrawn")
-    if form.mistake is None:
-        crosses = {"o", "h"} >= {*form.off} and _crosses(eye, few)
-        return told("layer norm of c") if crosses else _off(form.off)
-    if form.mistake == _OLD_H and _matters(eye, few, "c"):
-        return told("exchanged")
-    off = form.off
-    if not isinstance(form.mistake, str):
-        changed = form.mistake.how if form.mistake.verdict != "variant" else ()
-        off = tuple(_MADE.get(part, part) for part in changed)
-    report = told(form.mistake, form.seen, dict.fromkeys(off, "off"))
-    also = f"\nFrom outside this looks the same: {form.alike}."
-    return replace(report, message=report.message + also) if form.alike else report
 
 
 def _unreadable(eye: Eye, few: dict[str, Tensor], lines: Lines) -> Report:
