@@ -242,9 +242,15 @@ def _parts(value: Any) -> Mapping[Any, Any]:
         names = signature_of(value.func).parameters
         return {**dict(zip(names, value.args, strict=False)), **value.keywords, "": value.func}
     if isinstance(value, types.FunctionType):
-        used = inspect.getclosurevars(value)
-        return {**used.globals, **used.nonlocals}
+        globals_ = {name: value.__globals__.get(name) for name in _names(value.__code__)}
+        return {**globals_, **inspect.getclosurevars(value).nonlocals}
     return {} if isinstance(value, (type, types.ModuleType)) else getattr(value, "__dict__", {})
+
+
+def _names(code: types.CodeType) -> set[str]:
+    """The globals that code may use, also in the comprehensions and functions inside it."""
+    inner = (const for const in code.co_consts if isinstance(const, types.CodeType))
+    return {*code.co_names}.union(*map(_names, inner))
 
 
 def normals(seed: int) -> Any:
@@ -409,8 +415,12 @@ def _ways(
         placed = {own[name]: name for name in names if name in own}
         placed |= zip(free, rest, strict=False)
         left = rest[len(free) :]
-        missed = {*required(signature)} - placed.keys()
-        if missed or (left and not star) or ("c" in own and "state" in names):
+        wanted = {*required(signature)}
+        # An option that is no weight by its name, such as a mask, is handed none.
+        odd = {p for p, n in placed.items() if n[1:2] == "_" and not (p in wanted or _is_weight(p))}
+        if wanted - placed.keys() or odd or (left and not star):
+            continue
+        if "state" in names and "c" in own:
             continue
         in_order = [placed[parameter] for parameter in single if parameter in placed] + left
         remarks = [] if in_order == names else [_BY_NAME]
@@ -445,8 +455,14 @@ def _arranged(
     return bound.args, bound.kwargs
 
 
+def _is_weight(name: str) -> bool:
+    return any(like.match(name) for like in _WEIGHT.values())
+
+
 def _by_name(parameters: list[str]) -> dict[str, str]:
-    """Which of the first three begin as x, h and c do: for x the first, for a state the last."""
+    """Which of the first three, weights apart, begin as x, h and c do: for x the first, for a state
+    the last."""
+    parameters = [name for name in parameters if not _is_weight(name)]
     own: dict[str, str] = {}
     for name, begins in BEGINS.items():
         found = [p for p in parameters[:3] if re.match(begins, p, re.IGNORECASE)]

@@ -154,6 +154,8 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> Report:
             return told("whole")
         if report.verdict == "swapped_return" and caller.named == "c h":
             report = told("c first")
+        if report.verdict in ("unrecognised", "variant") and caller.many:
+            report = told("many", caller.many)
         if report.verdict == "unrecognised" and has_norms(tried):
             report = told("normed")
         if handed and fit != sizes[0]:
@@ -264,7 +266,7 @@ def _with_its_weights(cell: Any, sizes: Sizes, dtype: torch.dtype) -> Report:
     of its own, as (Wx, Wh, b)."""
     for handed in bringing.with_weights(cell, sizes):
         report = _of(handed, sizes, None, dtype)
-        if _over(report):
+        if _over(report) and "one number for all units" not in report.headline:
             order = report.evidence.get("gate order", "i f g o")
             if order != "i f g o" and "w_ih" in signature_of(cell).parameters:
                 said = ", ".join(order.split())

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lstm_teach.checks.bringing import listed
-from lstm_teach.checks.cell.equations import OLD_C, OLD_H, RIGHT, Parts, draw, run, table
+from lstm_teach.checks.cell.equations import GATES, OLD_C, OLD_H, RIGHT, Parts, draw, run, table
 from lstm_teach.checks.cell.mistakes import FORMS, the_gates, told
 from lstm_teach.checks.cell.reading import LARGE, Eye, Failed, Lines
 from lstm_teach.checks.cell.sources import Layout, describe, find_layout, gathered, wrong_source
@@ -277,8 +277,13 @@ def _parts_off(seen: Tensor, limit: float) -> tuple[str, ...]:
 def _unreadable(eye: Eye, few: dict[str, Tensor], lines: Lines) -> Report:
     """The report where the lines of the gates are none."""
     if lines.looks_at_c:
+        zero = [bool((rows.abs() < 30 * eye.limit).all()) for rows in lines.h]
+        blind = "".join(gate for gate, true in zip(GATES, zero, strict=True) if true)
         if not _matters(eye, few, "h"):
             said = "the gates look at c, and the h that came in reaches none of them"
+            return told("cell_instead_of_h_in_gates", said)
+        if blind:
+            said = f"a gate looks at c, and the h that came in does not reach {the_gates(blind)}"
             return told("cell_instead_of_h_in_gates", said)
         late, crosses = lines.looks_at_c == "h", _crosses(eye, few)
         if late and crosses:

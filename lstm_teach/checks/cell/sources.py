@@ -264,6 +264,9 @@ def wrong_rows(layout: Layout) -> Finding | None:
 def wrong_biases(layout: Layout) -> Finding | None:
     """A bias that is misplaced, without effect, or taken twice."""
     used = {source.name for source in layout.used}
+    # Weights without effect, such as those of a head, have biases without effect beside them.
+    idle = [name for name in layout.eye.weights.keys() - used if not _BIAS.search(name)]
+    idle = [name for name in idle if not layout.biases.get(name)]
     counted: dict[tuple[str, str], list[str]] = {}
     for name, fed in layout.biases.items():
         if not _BIAS.search(name) or any(source.at is None for source in fed.values()):
@@ -273,7 +276,10 @@ def wrong_biases(layout: Layout) -> Finding | None:
             what = f"`{name}`" if one_gate else f"one part of `{name}`"
             return "wrong_bias_slice", f"{what} feeds {the_gates(''.join(fed))}"
         layer = f"{name.rpartition('.')[0]}."
-        beside = layer == "." or any(other.startswith(layer) for other in used)
+        layer = "" if layer == "." else layer
+        beside = any(n.startswith(layer) for n in used) and not any(
+            n.startswith(layer) for n in idle
+        )
         without = "".join(gate for gate in GATES if gate not in fed)
         if without and (not one_gate if fed else beside):
             counted.setdefault((without, "left out"), []).append(name)

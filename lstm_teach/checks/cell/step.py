@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import torch
@@ -17,8 +19,17 @@ State = tuple[Tensor, Tensor]
 _EXTRAS = "Your step does not return `h, c` and nothing else; nn.LSTMCell returns `(h, c)` alone."
 
 
+@dataclass
 class Step(Caller):
-    """Calls a learner's step."""
+    """Calls a learner's step.
+
+    Attributes:
+        places: which of the tensors of h's shape that come back are h and c, from the first call.
+        many: how many more than these two there are, in words; "" where there are none.
+    """
+
+    places: tuple[int, int] | None = None
+    many: str = ""
 
     def __call__(self, **given: Tensor) -> State | Report:
         """The step's h and c, ``[batch, hidden_size]`` each, or a report on what is wrong."""
@@ -40,29 +51,46 @@ class Step(Caller):
         both = (expected[0], 2 * expected[1])
         joined = [part for part in (result, *_parts(result)) if getattr(part, "shape", 0) == both]
         result = joined[0].chunk(2, -1) if joined else result
-        state = find_state(result, expected)
-        if state is None:
+        found = _candidates(result, expected)
+        if len(found) < 2:
             return no_state(result, expected)
+        if self.places is None:
+            twice = len(found) > 2 and torch.equal(found[0], found[1])  # an output that is h
+            self.places = _likeliest(found, (1, 2) if twice else (0, 1))
+            self.many = f"{len(found)} tensors" if len(found) > 2 + twice else ""
+        state = found[self.places[0]], found[self.places[1]]
         alone = isinstance(result, (tuple, list)) and len(result) == 2 and result[0] is state[0]
         if not alone and _EXTRAS not in self.remarks:
             self.remarks.append(_EXTRAS)
         return state
 
 
-def find_state(result: Any, expected: torch.Size) -> State | None:
-    """h and c in what a step returned: the first pair, beside an output, a cache or gates."""
+def _candidates(result: Any, expected: torch.Size) -> list[Tensor]:
+    """What a step returned of the shape of h and c, the outermost that stand together: beside an
+    output, a cache or gates; the two alone where they have their names."""
     beside: dict[Any, dict[str, Tensor]] = {}
     for (*where, last), part in tree_flatten_with_path(result)[0] if _parts(result) else ():
         if getattr(part, "shape", None) == expected:
             beside.setdefault((*where,), {})[str(getattr(last, "key", last))] = part
-    for parts in beside.values():
+    for _, parts in sorted(beside.items(), key=lambda item: len(item[0])):
         named = [part for b in "hc" for name, part in parts.items() if re.match(BEGINS[b], name)]
-        pair = named if len(named) == 2 else [*parts.values()]
-        if len(pair) > 2 and torch.equal(pair[0], pair[1]):
-            pair = pair[1:]  # an output that is h
-        if len(pair) > 1:
-            return pair[0], pair[1]
-    return None
+        found = named if len(named) == 2 else [*parts.values()]
+        if len(found) > 1:
+            return found
+    return []
+
+
+def _likeliest(found: list[Tensor], first: tuple[int, int]) -> tuple[int, int]:
+    """Which two of many tensors may be h and c, since h is a part of tanh(c); or those that stand
+    first."""
+    likely = [
+        (h, c)
+        for h, c in permutations(range(len(found)), 2)
+        if ((found[h] / found[c].tanh() > 0) & (found[h].abs() < found[c].tanh().abs())).all()
+    ]
+    if len(found) == 2 or first in likely:
+        return first
+    return max(likely, key=lambda pair: found[pair[1]].abs().sum(), default=first)
 
 
 def no_state(result: Any, expected: torch.Size) -> Report:

@@ -215,6 +215,19 @@ class NumPyCellThatNeverForgets(NumPyCell):
         return c_prev + it * cct
 
 
+@right
+class WithAHead(NumPyCell):
+    """What is read off h has no say in h."""
+
+    def __init__(self, n_x, n_a):
+        super().__init__(n_x, n_a)
+        self.parameters |= {"Wy": RANDOM.standard_normal((1, n_a)), "by": np.zeros((1, 1))}
+
+    def step(self, xt, a_prev, c_prev):
+        a, c, cache = super().step(xt, a_prev, c_prev)
+        return a, c, self.parameters["Wy"] @ a + self.parameters["by"], cache
+
+
 class ListOfArrays:
     """One sample at a time, the arrays in a list."""
 
