@@ -263,13 +263,14 @@ def _parts_off(seen: Tensor, limit: float) -> tuple[str, ...]:
         return bool(off.double().mean() < 0.05)
 
     off_line = write[:, None] + slope[:, None] * old - c
-    f, i_g = are(slope, 0, 1), are(write, 0, 1, -1)
+    f, written = are(slope, 0, 1), are(write, 0, 1, -1)
+    whole = are(o.nan_to_num(0.0) * squashed - h, 0)
     right = {
         "f": f and are(off_line, 0) and bool((slope < 0.5).any()),
-        "i*g": i_g,
-        "o": are(o, 0, 1),
-        "c": f and i_g and are(off_line.nan_to_num(torch.inf), 0),
-        "h": are(o.nan_to_num(0.0) * squashed - h, 0),
+        "i*g": written and bool((write < -0.5).any()),
+        "o": are(o, 0, 1) or not whole,
+        "c": f and written and are(off_line.nan_to_num(torch.inf), 0),
+        "h": whole,
     }
     return tuple(part for part, fine in right.items() if not fine)
 
