@@ -132,6 +132,50 @@ def test_a_wrong_backward_pass_is_told_by_its_first_wrong_gradient(slip, says):
         assert says in report.headline, report
 
 
+def test_a_backward_pass_need_not_give_the_gradient_of_x():
+    right = backward_with(None)
+    assert check_lstm(lstm_forward, backward=lambda dout, cache: right(dout, cache)[1:])
+
+
+def test_a_wrong_gradient_of_the_initial_state_is_told():
+    def lstm_backward(dout, cache):
+        dx, dh0, *others = backward_with(None)(dout, cache)
+        return dx, 2 * dh0, *others
+
+    report = check_lstm(lstm_forward, backward=lstm_backward)
+    assert report.headline == "the gradient of `h0` is wrong", report
+
+
+def test_a_backward_pass_for_one_sample_gets_the_gradient_of_one():
+    def one_forward(x, h0, Wx, Wh, b):
+        hs, cache = lstm_forward(x[None], h0[None], Wx, Wh, b)
+        return hs[0], cache
+
+    def one_backward(dout, cache):
+        dx, dh0, *others = backward_with(None)(dout[None], cache)
+        return dx[0], dh0[0], *others
+
+    assert check_lstm(one_forward, backward=one_backward)
+
+
+def test_a_backward_pass_may_read_what_the_object_has_kept():
+    class Kept:
+        def __init__(self):
+            self.Wx, self.Wh, self.b = np.eye(7, 12), np.eye(3, 12), np.zeros(12)
+
+        def forward(self, x):
+            h0 = np.zeros((len(x), 3))
+            hs, self.cache = lstm_forward(x, h0, self.Wx, self.Wh, self.b)
+            return hs
+
+        def backward(self, dout):
+            return backward_with(None)(dout, self.cache)
+
+    kept = Kept()
+    assert check_lstm(kept, 7, 3, backward=kept.backward)
+    assert np.array_equal(kept.Wx, np.eye(7, 12))
+
+
 class Changed(nn.Module):
     """An nn.LSTM, and then something else."""
 

@@ -196,7 +196,7 @@ def _exchanged(place: Place, node: ast.Call) -> Found:
 
 
 _RETURNED = {
-    "cell": "the pair (h, c) that a cell returns. Take it apart: `h, c = cell(x, (h, c))`",
+    "cell": "a pair (h, c), as a cell returns it. Take it apart: `h, c = cell(x, (h, c))`",
     "lstm": "all that nn.LSTM returns. Take it apart: `output, (h_n, c_n) = lstm(x)`",
 }
 

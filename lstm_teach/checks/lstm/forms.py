@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
@@ -230,7 +231,9 @@ def at(result: Any, path: Path) -> Tensor:
 
 def leaves(result: Any, *long: int) -> Iterator[tuple[Path, Tensor]]:
     """All floating point tensors and their paths; a list as long as time, or so `long`, is one."""
-    return ((path, at(result, path)) for path in _paths(result, long, ()))
+    for path in _paths(result, long, ()):
+        with suppress(RuntimeError, LookupError, AttributeError, TypeError):  # of a cache, say
+            yield path, at(result, path)
 
 
 def _paths(result: Any, long: tuple[int, ...], path: Path) -> Iterator[Path]:

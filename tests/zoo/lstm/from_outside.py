@@ -1,0 +1,258 @@
+"""Forms in which whole LSTMs are found in public: what they return, hold and are handed."""
+
+# ruff: noqa: NPY002 (as people write)
+
+import numpy as np
+import torch
+from torch import nn
+
+from lstm_teach import check_lstm
+from tests.zoo import examples_for
+
+example = examples_for(check_lstm)
+instance = examples_for(check_lstm, make=True)
+
+
+class _Own(nn.Module):
+    """Reads `[batch, seq_len, features]`."""
+
+    peeps = False
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.gates = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+        self.peep = nn.Parameter(torch.randn(3, hidden_size))
+        self.fc = nn.Linear(hidden_size, 2)
+
+    def step(self, xt, h, c):
+        i, f, g, o = self.gates(torch.cat([xt, h], 1)).chunk(4, 1)
+        looks = self.peep * self.peeps
+        new = (f + looks[0] * c).sigmoid() * c + (i + looks[1] * c).sigmoid() * g.tanh()
+        return (o + looks[2] * new).sigmoid() * new.tanh(), new
+
+    def walk(self, x, state):
+        h, c = state or (torch.zeros(len(x), self.hidden_size),) * 2
+        steps = []
+        for t in range(x.shape[1]):
+            h, c = self.step(x[:, t], h, c)
+            steps.append(h)
+        return torch.stack(steps, 1), (h, c)
+
+
+@example("ok", says="from `fc` on")
+class PredictionStepsAndState(_Own):
+    def forward(self, x, state=None):
+        steps, state = self.walk(x, state)
+        return self.fc(steps[:, -1]), steps, state
+
+
+@example("variant", says="peepholes")
+class PeepholesBehindAHead(_Own):
+    peeps = True
+
+    def forward(self, x, state=None):
+        steps, state = self.walk(x, state)
+        return self.fc(steps[:, -1]), state
+
+
+@example("cannot_check", says="does not read a sequence")
+class OneStepAlone(_Own):
+    def forward(self, x, state=None):
+        h, c = state or (x.new_zeros(*x.shape[:-1], self.hidden_size),) * 2
+        i, f, g, o = self.gates(torch.cat([x, h], -1)).chunk(4, -1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+example("cannot_check", says="does not read a sequence")(nn.LSTMCell)
+
+
+@example("cannot_check", says="no usual call gives h at every step")
+class AHeadOverFiveSteps(_Own):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.fc = nn.Linear(5 * hidden_size, 2)
+
+    def forward(self, x):
+        return self.fc(self.walk(x, None)[0].flatten(1))
+
+
+@example("cannot_check", says="check_layout(model, x)")
+class AHeadOverFiveStepsOfTorchs(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.lstm = nn.LSTM(input_size, hidden_size, batch_first=True)
+        self.fc = nn.Linear(5 * hidden_size, 2)
+
+    def forward(self, x):
+        return self.fc(self.lstm(x)[0].flatten(1))
+
+
+@example("steps_dropped", says="reads the last of x")
+class AlwaysTheLastStep(_Own):
+    def forward(self, x):
+        return self.walk(x[:, -1:].expand_as(x), None)[0]
+
+
+@instance(
+    "ok",
+    call=lambda net, x: torch.stack([net(x[:, b]) for b in range(x.shape[1])], 1),
+    says="from `fc` on",
+)
+class TagsOneSentence(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(7, 3)
+        self.fc = nn.Linear(3, 5)
+
+    def forward(self, sentence):
+        output, _ = self.lstm(sentence.view(len(sentence), 1, -1))
+        return self.fc(output.view(len(sentence), -1))
+
+
+@instance("ok", says="2 layers")
+class AListOfStates(nn.Module):
+    def __init__(self, input_size=7, hidden_size=3):
+        super().__init__()
+        sizes = [(input_size, hidden_size), (hidden_size, hidden_size)]
+        self.layers = nn.ModuleList(nn.LSTMCell(*each) for each in sizes)
+
+    def forward(self, x, states):
+        ends = []
+        for layer, state in zip(self.layers, states, strict=True):
+            steps = []
+            for xt in x:
+                state = layer(xt, state)
+                steps.append(state[0])
+            x = torch.stack(steps)
+            ends.append(state)
+        return x, ends
+
+
+@instance("ok", says="one number at each time step")
+class AWaveAndItsNextValue(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lower, self.upper = nn.LSTMCell(1, 11), nn.LSTMCell(11, 1)
+
+    def forward(self, waves):
+        one = two = None
+        values = []
+        for xt in waves.chunk(waves.shape[1], 1):
+            one = self.lower(xt, one)
+            two = self.upper(one[0], two)
+            values.append(two[0])
+        return torch.stack(values, 1).squeeze(2)
+
+
+@instance("ok")
+class KeepsItsStateBeside(nn.Module):
+    """Its state is no buffer, so it stays in float32 where the module goes to float64."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(7, 12))
+        self.u = nn.Parameter(torch.randn(3, 12))
+        self.b = nn.Parameter(torch.randn(12))
+        self.h = self.c = torch.zeros(3)
+
+    def forward(self, x):
+        self.h = self.c = torch.zeros(3)
+        steps = []
+        for xt in x:
+            i, f, g, o = (xt @ self.w + self.h @ self.u + self.b).chunk(4, -1)
+            self.c = f.sigmoid() * self.c + i.sigmoid() * g.tanh()
+            self.h = o.sigmoid() * self.c.tanh()
+            steps.append(self.h)
+        return torch.stack(steps)
+
+
+class _BothWays(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.there = nn.LSTMCell(input_size, hidden_size)
+        self.back = nn.LSTMCell(input_size, hidden_size)
+
+    def forward(self, x):
+        state, one, two = None, [], []
+        for xt in x:
+            state = self.there(xt, state)
+            one.append(state[0])
+        state = self.begins(state)
+        for xt in x.flip(0):
+            state = self.back(xt, self.goes_on(state))
+            two.insert(0, state[0])
+        return torch.cat([torch.stack(one), torch.stack(two)], 2)
+
+    def begins(self, _):
+        return None
+
+    def goes_on(self, state):
+        return state
+
+
+example("ok")(_BothWays)
+
+
+@example("state_not_carried", says="the backward direction starts each step from zeros")
+class ForgetsOnTheWayBack(_BothWays):
+    def goes_on(self, _):
+        return None
+
+
+@example("state_shared_across_layers", says="with which the forward one ended")
+class TurnsRound(_BothWays):
+    def begins(self, state):
+        return state
+
+
+@example("variant", says="joined at the end")
+class TwoStacks(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.there = nn.LSTM(input_size, hidden_size, 2)
+        self.back = nn.LSTM(input_size, hidden_size, 2)
+
+    def forward(self, x):
+        return torch.cat([self.there(x)[0], self.back(x.flip(0))[0].flip(0)], 2)
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+class _WithAHead:
+    """In NumPy; what it writes with, and the h it has kept, are not asked here."""
+
+    def __init__(self, input_size=5, hidden_size=4):
+        self.hidden_size = hidden_size
+        self.Wx = np.random.randn(input_size, 4 * hidden_size)
+        self.Wh = np.random.randn(hidden_size, 4 * hidden_size)
+        self.b = np.random.randn(4 * hidden_size)
+        self.kept, self.Wy = np.zeros((1, hidden_size)), np.random.randn(input_size, hidden_size)
+
+    def forward(self, x):
+        h = c = np.zeros((x.shape[1], self.hidden_size))
+        steps = []
+        for xt in x:
+            i, f, g, o = np.split(xt @ self.Wx + h @ self.Wh + self.b, 4, axis=1)
+            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            h = sigmoid(o) * np.tanh(c)
+            steps.append(h)
+        return np.stack(steps)
+
+
+instance("ok")(_WithAHead)
+
+
+@example("cannot_check", says="what each weight does could not be read")
+def the_output_gate_for_the_candidate(x, h, c, Wx, Wh, b):
+    steps = []
+    for xt in x:
+        i, f, _, o = np.split(xt @ Wx + h @ Wh + b, 4, axis=1)
+        i, f, o = sigmoid(i), sigmoid(f), sigmoid(o)
+        c = f * c + i * o * o
+        h = o * np.tanh(c)
+        steps.append(h)
+    return np.stack(steps), c
