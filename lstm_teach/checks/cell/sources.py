@@ -23,7 +23,7 @@ Finding = tuple[str, str]
 """A name in `WORDS`, and what the cell does, a sentence that begins with a small letter."""
 
 _BIAS = re.compile(r"(^|[._])b[^.]*$|bias[^.]*$", re.IGNORECASE)
-_MOST_BIASES = 24
+_MOST_BIASES, _MOST_BLOCKS = 24, 64
 _LAID: dict[tuple[int, ...], str] = {(0, 1, 2): "rows", (1, 0, 2): "interleaved"}
 """By the order of blocks, rows and columns in memory; any other is transposed."""
 
@@ -104,7 +104,8 @@ def _blocks(count: int, rows: int, width: int) -> Iterator[tuple[str, Tensor]]:
     """The places of blocks of rows among so many numbers, `[blocks, rows, width]`, in every order
     that the three axes may have in memory."""
     sizes = count // (rows * width), rows, width
-    for order in permutations(range(3)) if count % (rows * width) == 0 else ():
+    whole = count == sizes[0] * rows * width and sizes[0] <= _MOST_BLOCKS
+    for order in permutations(range(3)) if whole else ():
         at = torch.arange(count).view([sizes[axis] for axis in order])
         yield _LAID.get(order, "transposed"), at.permute([order.index(axis) for axis in range(3)])
 
