@@ -83,8 +83,8 @@ def check_cell(
             break
         torch.set_default_dtype(dtype)
         with torch.no_grad():
-            report = _of(cell, sizes, call, dtype)
-        if sizes is not _SQUARE and _over(report):
+            report, ran = _of(cell, sizes, call, dtype)
+        if sizes is not _SQUARE and (ran or _over(report)):
             return report
         if report.verdict == "missing_transpose" or "transposed" in report.evidence:
             said = "a weight is not transposed, so your cell runs only where it is square"
@@ -112,8 +112,9 @@ def _no_cell(cell: Any, call: Call) -> Report | None:
     return None
 
 
-def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> Report:
-    """Judge a function, a module, an object, a bound method, or what a class makes."""
+def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> tuple[Report, bool]:
+    """Judge a function, a module, an object, a bound method, or what a class makes; and whether it
+    ran as a step."""
     handed = _takes_weights(cell, call)
     usual = asked[0] or _TRIED[0], asked[1] or _TRIED[1]
     if isinstance(cell, type):
@@ -121,7 +122,7 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> Report:
             asked = usual
         cell = bringing.make(cell, *usual)
         if isinstance(cell, Report):
-            return cell
+            return cell, False
     sizes = [usual] if handed else [*bringing.likely_sizes(cell, *asked, call)]
     if handed and not any(asked):
         sizes += _written_sizes(cell)
@@ -137,9 +138,9 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> Report:
             way.dtype = dtype
         found = _find(ways, sizes, given, handed)
         if found is None:
-            return _with_its_weights(cell, sizes[0], dtype)
+            return _with_its_weights(cell, sizes[0], dtype), False
         if isinstance(found, Report):
-            return _why_not(found, cell, asked, ways, sizes, given)
+            return _why_not(found, cell, asked, ways, sizes, given), False
         caller, fit = found
         drawn = given(fit)
         few = {name: drawn.pop(name) for name in GIVEN[:3]}
@@ -151,20 +152,20 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> Report:
         eye = Eye(caller, weights, fit, handed, free=not any(asked))
         report = judge(eye, few, own)
         if report is MIXED and _in_other_axes(ways, [fit], given) == told("whole"):
-            return told("whole")
+            return told("whole"), True
         if report.verdict == "swapped_return" and caller.named == "c h":
             report = told("c first")
         if report.verdict in ("unrecognised", "variant") and caller.many:
             report = told("many", caller.many)
         if report.verdict == "unrecognised" and has_norms(tried):
-            report = told("normed")
+            report = told("with norms")
         if handed and fit != sizes[0]:
             caller.remarks.append(f"It works for hidden_size {fit[1]} only: it is written in it.")
         if report.ok and not caller.numpy and not caller.in_a_hurry():
             but = _untrainable(eye, tried, few)
             first = f"The numbers are right, but {but}\n" if but else ""
             report = replace(report, message=first + report.message)
-        return caller.report(report)
+        return caller.report(report), True
 
 
 def _ways(tried: Any, call: Call, handed: bool) -> list[Step]:
@@ -265,8 +266,8 @@ def _with_its_weights(cell: Any, sizes: Sizes, dtype: torch.dtype) -> Report:
     """The report on a function that does not take x, h and c: it may be handed weights in a layout
     of its own, as (Wx, Wh, b)."""
     for handed in bringing.with_weights(cell, sizes):
-        report = _of(handed, sizes, None, dtype)
-        if _over(report) and "one number for all units" not in report.headline:
+        report, ran = _of(handed, sizes, None, dtype)
+        if (ran or _over(report)) and "one number for all units" not in report.headline:
             order = report.evidence.get("gate order", "i f g o")
             if order != "i f g o" and "w_ih" in signature_of(cell).parameters:
                 said = ", ".join(order.split())

@@ -178,7 +178,7 @@ def a_function_with_some_arguments_set():
     return functools.partial(lambda weights, x, h, c: weights.step(x, h, c), NumPyCell(5, 4))
 
 
-@example("unrecognised", says="not from the h that came in")
+@example("unrecognised", says="not made from the h that came in")
 class HIsOverwrittenBeforeO(NumPyCell):
     def step(self, xt, a_prev, c_prev):
         _, c, _ = super().step(xt, a_prev, c_prev)
