@@ -150,11 +150,9 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> tuple[Report
             weights = {n: tensor for n, tensor in weights.items() if _feeds(tensor, caller, few)}
         own = {} if handed or tried is cell else bringing.on_the_cpu(owned(cell, call))
         eye = Eye(caller, weights, fit, handed, free=not any(asked))
-        report = judge(eye, few, own)
+        report = _judged(eye, few, own)
         if report is MIXED and _in_other_axes(ways, [fit], given) == told("whole"):
             return told("whole"), True
-        if report.verdict == "swapped_return" and caller.named == "c h":
-            report = told("c first")
         if report.verdict in ("unrecognised", "variant") and caller.many:
             report = told("many", caller.many)
         if report.verdict == "unrecognised" and has_norms(tried):
@@ -252,6 +250,20 @@ def _find(
     if unchanged:
         return unchanged
     return min(failed, key=lambda one: one[0])[1] if failed else None
+
+
+def _judged(eye: Eye, few: dict[str, Tensor], own: dict[str, Tensor]) -> Report:
+    """The verdict; once more with (c, h) for (h, c), where that is how it may read."""
+    report, caller = judge(eye, few, own), eye.caller
+    if report.verdict == "swapped_return" and caller.named == "c h":
+        said = "It takes c before h, and hands them back so."
+    elif report.headline.startswith("a state of c and h") and not (caller.named or eye.is_function):
+        caller.c_first, said = True, "It has the state as (c, h); PyTorch has (h, c)."
+    else:
+        return report
+    caller.places = caller.places and caller.places[::-1]
+    again = judge(eye, few, own)
+    return replace(again, message=f"{again.message}\n{said}") if again.ok else report
 
 
 def _feeds(tensor: Tensor, caller: Step, few: dict[str, Tensor]) -> bool:

@@ -25,10 +25,12 @@ class Step(Caller):
 
     Attributes:
         places: which of the tensors of h's shape that come back are h and c, from the first call.
+        c_first: whether (c, h) stands for (h, c), where the state comes in.
         many: how many more than these two there are, in words; "" where there are none.
     """
 
     places: tuple[int, int] | None = None
+    c_first: bool = False
     many: str = ""
 
     def __call__(self, **given: Tensor) -> State | Report:
@@ -45,6 +47,8 @@ class Step(Caller):
     def pair(self, **given: Tensor) -> State | Report:
         """As calling it, whatever numbers h and c hold."""
         expected = given["h"].shape
+        if self.c_first:
+            given |= {"h": given["c"], "c": given["h"]}
         result = self.raw(**given)
         if isinstance(result, Report):
             return result

@@ -288,7 +288,7 @@ class StateInOneTensor(TwoLinears):
         return torch.cat(super().forward(x, (h, c)), -1)
 
 
-@example("variant", says="a state of c and h")
+@right
 class StateAsCAndH(TwoLinears):
     def forward(self, x, state):
         c, h = state
@@ -341,7 +341,7 @@ example("ok", call=lambda net, x, h, c: (net.step(x, c, h)["out"], net.step(x, c
     Steps()
 )
 example("swapped_return", call=lambda net, x, h, c: [*net.step(x, c, h).values()])(Steps())
-made("variant", says="a state of c and h")(Steps)
+made("ok", says="c before h")(Steps)
 
 
 @example("ok", call=lambda f, x, h, c, w_ih, w_hh, b_ih, b_hh: f(x, h, c, (w_ih, w_hh, b_ih, b_hh)))
