@@ -7,6 +7,7 @@ from matplotlib.text import Text
 
 from lstm_teach.explorers.influence import POSITION, READS, InfluenceExplorer
 from lstm_teach.figures.drawing import Boxes
+from lstm_teach.figures.palette import LIGHT
 
 OWN, OTHER = "seq_len", "batch"
 SWEEP = [
@@ -34,12 +35,13 @@ def texts(explorer):
 
 
 def framed(explorer, color):
-    """The (left, bottom) corners of the cells that light up in a colour."""
+    """The (left, bottom) corners of the cells that light up in a colour, above the legend."""
     return [
         box[:2]
         for shape in explorer.drawing.shapes
         if isinstance(shape, Boxes) and shape.fill == shape.edge == color
         for box in shape.boxes
+        if box[1] > 40
     ]
 
 
@@ -81,7 +83,10 @@ def test_transposing_data_and_layer_together_shows_the_same_words(show):
 def test_the_first_sentence_is_not_praised_for_having_nothing_before_it(show):
     explorer = show(batch_first=False, sentence=0)
     assert "along the batch" in explorer.describe()
-    assert "output[0, 3] sees one word: the past of its sentence is missing" in texts(explorer)
+    shown = texts(explorer)
+    assert "output[0, 3] sees 1 position of its own sentence, 0 of others" in shown
+    title = shown["The layer walks along the batch, and PyTorch says nothing"]
+    assert title.get_color() == LIGHT[OTHER]
 
 
 def test_two_directions_see_the_whole_sentence(show):
@@ -91,7 +96,7 @@ def test_two_directions_see_the_whole_sentence(show):
 def bars(explorer):
     """How many bars stand below the words."""
     shapes = explorer.drawing.shapes
-    return sum(isinstance(s, Boxes) and s.edge == "none" and s.boxes[0][3] == 5 for s in shapes)
+    return sum(len(s.boxes) for s in shapes if isinstance(s, Boxes) and s.edge == "none")
 
 
 def test_the_last_step_of_two_directions_has_read_one_word_backward(show):
@@ -154,3 +159,9 @@ def test_it_has_three_faces(explorer):
     assert bundle["text/plain"] == explorer.describe()
     assert len(bundle["image/png"]) > 1000
     assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_its_own_words_are_no_proof_where_there_are_more_answers_than_sentences(explorer):
+    explorer.set(read="output[-1]", sentence=2)
+    assert "only its own sentence: rain is falling." in explorer.describe()
+    assert "but `output[-1]` takes the wrong axis" in explorer.describe()

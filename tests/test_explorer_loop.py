@@ -181,3 +181,8 @@ def test_the_explorer_has_three_faces(explorer):
     bundle = explorer._repr_mimebundle_()
     assert {"image/png", "text/plain"} < set(bundle)
     assert bundle["text/plain"] == explorer.describe()
+
+
+def test_the_previews_of_a_short_sentence_stay_in_it():
+    explorer = LoopExplorer(nn.LSTMCell(3, 2), "the film is good", torch.zeros(4, 3))
+    assert explorer.preview == ({"step": 4}, {"step": 4, "units": 2})

@@ -123,7 +123,7 @@ def test_what_is_in_work_has_given_nothing_yet(explorer):
     words = [t.get_text() for t in texts(explorer.figure())]
     assert not [each for each in words if "the first three features" in each]
     done = [each for each in explorer.drawing.shapes if isinstance(each, Words)]
-    steps = [each.text for each in done if each.parts[0][1] == "seq_len" and each.text.isdigit()]
+    steps = [each.text for each in done if each.color == "seq_len" and each.text.isdigit()]
     assert steps == [*map(str, range(10)), "0", "1", "2"]
 
 
@@ -143,12 +143,12 @@ def test_a_wave_has_one_box_in_work_in_each_layer(explorer):
     assert all(to_hex(t.get_color()) == "#ffffff" for t in found)
 
 
-def test_the_selected_box_shows_the_shapes_that_go_in_and_out(explorer):
+def test_every_row_shows_its_shape_and_the_sentence_what_goes_in_and_out(explorer):
     explorer.set(layer=0, t=1)
     words = [t.get_text() for t in texts(explorer.figure())]
-    assert "layer 0, t = 1: done" in words
-    assert words.count("hidden_size=30") == 4
-    assert words.count("input_size=100") == 1
+    assert words.count("input_size=100]") == 1
+    assert words.count("hidden_size=30]") == 1
+    assert words.count("hidden_size=20]") == 2  # h and c of the top layer, and output
     assert "has taken [3, 100] and given [3, 30]" in explorer.describe()
 
 

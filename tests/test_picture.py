@@ -57,7 +57,8 @@ def test_an_unrolled_lstm_shows_itself_in_words_that_give_no_shape_away():
 def test_a_loop_over_words_shows_itself():
     values = {name: torch.ones(2, 1) for name in "ifgoch"}
     assert repr(draw_loop("not small", values)) == (
-        "The loop over 'not small', 2 of 2 steps taken. The newest c: 1.0."
+        "Step 2 of 2 has read 'small'; the sentence is read. In unit 0, f = 1.00 of the old c "
+        "1.00 stays, i * g = 1.00 comes in: c = 1.00, and with o = 1.00, h = 1.00."
     )
 
 

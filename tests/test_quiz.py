@@ -217,3 +217,16 @@ def test_the_question_is_there_in_all_three_faces():
     assert str(list(question.input_shape)) in bundle["text/plain"]
     assert f"What is the shape of `{question.which}`?" in bundle["text/plain"]
     assert right_answer(question) not in bundle["text/plain"]
+
+
+def test_nothing_can_be_answered_on_the_page_with_the_result():
+    quiz = ShapeQuiz()
+    quiz.answer(right_answer(quiz.round))
+    for _ in quiz.rounds:
+        quiz.next()
+    assert quiz.words.startswith("The result.")
+    assert quiz.controls["answer"].disabled
+    assert quiz.controls["check"].disabled
+    quiz.next()
+    assert not quiz.controls["answer"].disabled
+    assert not quiz.controls["check"].disabled

@@ -1,4 +1,1 @@
-"""What lives in a notebook: controls, and the picture and sentence that follow them.
-
-To read: `picture`, `base`, then any explorer.
-"""
+"""Controls, and the picture and sentence that follow them: read `picture`, then any explorer."""

@@ -1,17 +1,17 @@
 """Curves that grow while a model trains."""
 
-from __future__ import annotations
-
+import math
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
-from ..figures.drawing import Drawing, Point
+from ..figures.drawing import Drawing, Lines, Point
 from ..figures.palette import AXES
 from .picture import Picture
 
 Curves = Mapping[str, Sequence[float]]
 LEFT, RIGHT, BOTTOM, TOP = 70, 740, 52, 318
-# The style, width and strength of each curve; the first is broad, so that others may lie on it.
-LOOKS = (("-", 8, 0.45), ("--", 2.5, 1), ("-.", 2.5, 1), (":", 3, 1))
+# The width, style and strength of each curve; the first is broad, so that others may lie on it.
+LOOKS = ((8, "-", 0.45), (2.5, "--", 1.0), (2.5, "-.", 1.0), (3, ":", 1.0))
 
 
 def draw_curves(accuracies: Curves, steps: int, chance: float = 0.5) -> Picture:
@@ -22,10 +22,10 @@ def draw_curves(accuracies: Curves, steps: int, chance: float = 0.5) -> Picture:
         steps: how many steps the whole training has.
         chance: the accuracy of guessing.
     """
-    ticks = {0.5: "50 %", 0.75: "75 %", 1.0: "100 %"}
-    drawing = _draw(accuracies, steps, "accuracy", 15, (0.3, 1.05), ticks, (chance, "chance"))
+    ticks = {0.25: "25 %", 0.5: "50 %", 0.75: "75 %", 1.0: "100 %"}
+    drawing = _draw(accuracies, steps, "accuracy", 15, ticks, (chance, "chance"))
     ends = [
-        f"{name} ends {'above' if sum(curve[-15:]) / len(curve[-15:]) > 0.95 else 'below'} 95 %"
+        f"{name} ends {'above' if fmean(curve[-15:]) > 0.95 else 'below'} 95 %"
         for name, curve in accuracies.items()
         if len(curve)
     ]
@@ -41,9 +41,8 @@ def draw_losses(losses: Curves, steps: int, guess: float, window: int = 5) -> Pi
         guess: the loss of a model that knows nothing.
         window: over how many steps to take the mean.
     """
-    top = max(guess * 1.1, 1)
-    ticks = {float(loss): str(loss) for loss in range(int(top) + 1)}
-    drawing = _draw(losses, steps, "loss", window, (0, top), ticks, (guess, "knows nothing"))
+    ticks = {float(loss): str(loss) for loss in range(math.ceil(max(guess, 1)) + 1)}
+    drawing = _draw(losses, steps, "loss", window, ticks, (guess, "knows nothing"))
     shown = [name for name, curve in losses.items() if len(curve)]
     return Picture(drawing, f"Loss, up to step {steps}: {'; '.join(shown) or 'no step yet'}.")
 
@@ -53,37 +52,35 @@ def _draw(
     steps: int,
     what: str,
     window: int,
-    limits: tuple[float, float],
     ticks: Mapping[float, str],
     level: tuple[float, str],
 ) -> Drawing:
     """Curves, each the mean of its last `window` values, and a level, with names at their ends."""
-    drawing, (low, high) = Drawing(1000, 340), limits
+    drawing, low, high = Drawing(1000, 340), min(ticks), max(ticks) * 1.05
 
     def at(step: float, value: float) -> Point:
         height = (min(max(value, low), high) - low) / (high - low)
         return LEFT + (RIGHT - LEFT) * step / steps, BOTTOM + (TOP - BOTTOM) * height
 
-    apart = next(n for k in range(9) for n in (10**k, 2 * 10**k, 5 * 10**k) if 6 * n >= steps)
-    heights = {at(0, value)[1]: words for value, words in ticks.items()}
-    places = {at(step, low)[0]: str(step) for step in range(0, steps + 1, apart)}
     drawing.lines([[(LEFT, TOP), (LEFT, BOTTOM), (RIGHT, BOTTOM)]], "ink")
-    drawing.lines([[(LEFT - 4, y), (LEFT, y)] for y in heights], "ink")
-    drawing.lines([[(x, BOTTOM - 4), (x, BOTTOM)] for x in places], "ink")
     drawing.label(14, TOP + 12, what)
     drawing.text((LEFT + RIGHT) / 2, 12, "step")
-    for y, words in heights.items():
-        drawing.text(LEFT - 8, y, words, align="right")
-    for x, words in places.items():
-        drawing.text(x, BOTTOM - 14, words)
+    for value, words in ticks.items():
+        x, y = at(0, value)
+        drawing.lines([[(x - 4, y), (x, y)]], "ink")
+        drawing.text(x - 8, y, words, align="right")
+    apart = next(n for k in range(9) for n in (10**k, 2 * 10**k, 5 * 10**k) if 6 * n >= steps)
+    for step in range(0, steps + 1, apart):
+        x, y = at(step, low)
+        drawing.lines([[(x, y - 4), (x, y)]], "ink")
+        drawing.text(x, y - 14, str(step))
     drawing.lines([[at(0, level[0]), at(steps, level[0])]], "muted")
     ends = [(at(steps, level[0])[::-1], level[1], "muted")]
     for (name, curve), axis, look in zip(curves.items(), AXES, LOOKS, strict=False):
-        parts = [curve[max(0, step - window) : step] for step in range(1, len(curve) + 1)]
-        points = [at(step, sum(part) / len(part)) for step, part in enumerate(parts)]
+        means = [fmean(curve[max(0, end - window) : end]) for end in range(1, len(curve) + 1)]
+        points = [at(step, mean) for step, mean in enumerate(means)]
         if points:
-            style, width, strength = look
-            drawing.lines([points], axis, style=style, width=width, strength=strength)
+            drawing.shapes.append(Lines([points], axis, *look))
             ends.append((points[-1][::-1], name, axis))
     height = 0.0
     for place, ((y, x), name, color) in enumerate(sorted(ends), 1):

@@ -1,19 +1,14 @@
 """One unit of an LSTM: move what goes into its gates, and see what it keeps and what it shows."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
-import ipywidgets as widgets
 import torch
 
 from ..cells import lstm_step
 from ..figures.drawing import Drawing
-from .base import Explorer, button, number
-from .picture import Picture
+from .picture import Explorer, Picture, button, number
 
 LATER = 10  # steps that are looked ahead
 GATES = {
@@ -52,95 +47,83 @@ class GateExplorer(Explorer):
         controls = {gate: number(f"into {gate}", sums[gate], -8, 8, 0.1) for gate in GATES}
         controls["c"] = number("old c", 1.5, -4, 4, 0.1)
         self.presets = {k: button(k, partial(self.set, **values)) for k, values in PRESETS.items()}
-        super().__init__(controls, widgets.HBox([*self.presets.values()]))
+        super().__init__(controls, *self.presets.values())
 
-    def look(self, **values: Any) -> Picture:
+    def look(self, c: float, **sums: float) -> Picture:
         """Run one step with these sums, and ten more with the same gates."""
-        old_c, sums = values["c"], {gate: values[gate] for gate in GATES}
         # The biases alone make the sums: x, h and all weights are zero.
-        zero, weights, bias = torch.zeros(1, 1), torch.zeros(4, 1), torch.tensor([*sums.values()])
-        steps, track = [], [old_c]
+        zero, weights = torch.zeros(1, 1), torch.zeros(4, 1)
+        bias, steps, memory = torch.tensor([sums[gate] for gate in GATES]), [], torch.tensor([[c]])
         for _ in range(LATER + 1):
-            c = torch.tensor([[track[-1]]])
-            steps.append(lstm_step(zero, zero, c, weights, weights, bias))
-            track.append(steps[-1].c.item())
+            steps.append(lstm_step(zero, zero, memory, weights, weights, bias))
+            memory = steps[-1].c
         new = {name: value.item() for name, value in steps[0]._asdict().items()}
-        kept, written, c, h = new["f"] * old_c, new["i"] * new["g"], new["c"], new["h"]
-        drawing = Drawing(1100, 430)
-        for x, title in TITLES.items():
-            drawing.label(x, 404, title, size=11, bold=True)
-        drawing.lines([[(x, 20), (x, 412)] for x in (360, 682, 862)])
-        _draw_gates(drawing, sums, new)
-        _draw_results(drawing, old_c, kept, written, c, h)
-        _draw_later(drawing, track[1:])
+        kept, written, track = new["f"] * c, new["i"] * new["g"], [step.c.item() for step in steps]
         # Adding 0.0 after rounding turns -0.0 into 0.0.
         return Picture(
-            drawing,
-            f"Of the old c {old_c:.2f}, `f * c` keeps {round(kept, 2) + 0.0:.2f}; `i * g` adds "
-            f"{round(written, 2) + 0.0:.2f}; the new `c` is {c:.2f}. Of tanh(c), `o` lets "
-            f"{100 * new['o']:.0f} % out: `h` is {h:.2f}. If the gates stay so, c is "
+            _draw(sums, c, new, track),
+            f"Of the old c {c:.2f}, `f * c` keeps {round(kept, 2) + 0.0:.2f}; `i * g` adds "
+            f"{round(written, 2) + 0.0:.2f}; the new `c` is {new['c']:.2f}. Of tanh(c), `o` lets "
+            f"{100 * new['o']:.0f} % out: `h` is {new['h']:.2f}. If the gates stay so, c is "
             f"{track[-1]:.2f} after {LATER} more steps.",
         )
 
 
-def _draw_gates(drawing: Drawing, sums: Mapping[str, float], new: Mapping[str, float]) -> None:
-    left, right = 95, 330
-    for row, (name, meaning) in enumerate(GATES.items()):
-        y = 322 - 82 * row
-        squash, low = ("tanh", -1) if name == "g" else ("sigmoid", 0)
-        formula = f"{name} = {squash}({sums[name]:.1f}) = {new[name]:.2f}"
-        drawing.label(20, y + 40, formula, size=9.5, bold=True, mono=True)
-        drawing.label(20, y - 17, meaning, size=8.5, color="muted")
-        zero = (left + right) / 2 if low else left
-        length = new[name] * (right - zero)
-        drawing.boxes([(left, y, right - left, 24)], "paper", "faint")
-        drawing.boxes([(zero + min(length, 0), y, abs(length), 24)], STRONG, STRONG)
-        drawing.lines([[(zero, y - 4), (zero, y + 28)]], "ink")
-        drawing.text(left - 8, y + 12, str(low), size=8.5, align="right", color="muted")
-        drawing.label(right + 6, y + 12, "1", size=8.5, color="muted")
-
-
-def _draw_scale(
-    drawing: Drawing, limit: float, left: float, right: float
-) -> Callable[[float], float]:
+def _scale(drawing: Drawing, limit: float, left: float, right: float) -> Callable[[float], float]:
     """Draw a vertical scale from -limit to limit; what is returned gives the height of a value."""
 
     def at(value: float) -> float:
         return FOOT + (TOP - FOOT) * (value / limit + 1) / 2
 
-    for tick in (-limit, -limit / 2, limit / 2, limit, 0):
-        y = at(tick)
-        drawing.lines([[(left, y), (right, y)]], "faint" if tick else "ink")
-        drawing.text(left - 5, y, f"{tick:g}", size=8.5, align="right", color="muted")
+    ticks = [limit, limit / 2, 0, -limit / 2, -limit]
+    drawing.lines([[(left, at(tick)), (right, at(tick))] for tick in ticks])
+    drawing.lines([[(left, at(0)), (right, at(0))]], "ink")
+    numbers = "\n".join(f"{tick:g}" for tick in ticks)
+    drawing.text(left - 5, TOP, numbers, "muted", (TOP - FOOT) / 4, size=8.5, align="right")
     return at
 
 
-def _draw_results(
-    drawing: Drawing, old: float, kept: float, written: float, new: float, h: float
-) -> None:
-    """What the new c is made of, and h of it: bars from one value to another."""
-    whole, scale = math.tanh(new), _draw_scale(drawing, 5, 405, 670)
-    of_h = _draw_scale(drawing, 1, 735, 850)
+def _draw(
+    sums: Mapping[str, float], old: float, new: Mapping[str, float], track: Sequence[float]
+) -> Drawing:
+    """The gates as bars, the bars that the new c is made of, those of h, and c in later steps."""
+    drawing, frames, bars = Drawing(1100, 430), [], []
+    for x, title in TITLES.items():
+        drawing.label(x, 404, title, size=11, bold=True)
+    drawing.lines([[(x, 20), (x, 412)] for x in (360, 682, 862)])
+    for row, (name, meaning) in enumerate(GATES.items()):
+        y, zero, long, squash = 322 - 82 * row, 95.0, 235 * new[name], "sigmoid"
+        if name == "g":
+            zero, long, squash = 212.5, long / 2, "tanh"
+        formula = f"{name} = {squash}({sums[name]:.1f}) = {new[name]:.2f}"
+        drawing.label(20, y + 40, formula, size=9.5, bold=True, mono=True)
+        drawing.label(20, y - 17, meaning, size=8.5, color="muted")
+        frames.append((95, y, 235, 24))
+        bars.append((zero + min(long, 0), y, abs(long), 24))
+    drawing.boxes(frames, "paper", "faint")
+    drawing.boxes(bars, STRONG, STRONG)
+    drawing.lines([[(212.5, 154), (212.5, 186)]], "ink")
+    drawing.text(87, 334, "0\n0\n-1\n0", "muted", 82, size=8.5, align="right")
+    drawing.text(339, 334, "1\n1\n1\n1", "muted", 82, size=8.5)
+    kept, c, whole = new["f"] * old, new["c"], math.tanh(new["c"])
+    of_c, of_h = _scale(drawing, 5, 405, 670), _scale(drawing, 1, 735, 850)
     for at, x, start, end, fill, edge, words in (
-        (scale, 417, 0, old, "paper", "ink", f"old c\n{old:+.2f}"),
-        (scale, 481, 0, kept, PALE, STRONG, f"f * c\n{kept:+.2f}"),
-        (scale, 545, kept, new, STRONG, STRONG, f"+ i * g\n{written:+.2f}"),
-        (scale, 609, 0, new, "ink", "ink", f"new c\n{new:+.2f}"),
+        (of_c, 417, 0, old, "paper", "ink", f"old c\n{old:+.2f}"),
+        (of_c, 481, 0, kept, PALE, STRONG, f"f * c\n{kept:+.2f}"),
+        (of_c, 545, kept, c, STRONG, STRONG, f"+ i * g\n{new['i'] * new['g']:+.2f}"),
+        (of_c, 609, 0, c, "ink", "ink", f"new c\n{c:+.2f}"),
         (of_h, 766, 0, whole, "paper", "ink", ""),
-        (of_h, 766, 0, h, STRONG, STRONG, f"tanh(c) {whole:+.2f}\nh {h:+.2f}"),
+        (of_h, 766, 0, new["h"], STRONG, STRONG, f"tanh(c) {whole:+.2f}\nh {new['h']:+.2f}"),
     ):
         low, high = sorted((at(start), at(end)))
         drawing.boxes([(x, low, 42, max(1, high - low))], fill, edge)
-        drawing.text(x + 21, FOOT - 16, words, below=20, size=9, bold=True, mono=True)
-    for x, y in ((523, scale(kept)), (587, scale(new))):
-        drawing.lines([[(x, y), (x + 22, y)]], "muted")
-
-
-def _draw_later(drawing: Drawing, track: Sequence[float]) -> None:
+        drawing.text(x + 21, FOOT - 16, words, below=20, bold=True, mono=True)
+    drawing.lines([[(x, of_c(y)), (x + 22, of_c(y))] for x, y in ((523, kept), (587, c))], "muted")
     limit = next(size for size in (2, 5, 10, 20) if size >= max(map(abs, track)))
-    at = _draw_scale(drawing, limit, 920, 1088)
+    at = _scale(drawing, limit, 920, 1088)
     points = [(920 + 165 * step / LATER, at(value)) for step, value in enumerate(track)]
     drawing.lines([points], STRONG, width=2.5)
     drawing.boxes([(x - 3, y - 3, 6, 6) for x, y in points], STRONG, STRONG)
     drawing.text(920, FOOT - 16, "now", size=8.5)
     drawing.text(1085, FOOT - 16, f"+{LATER} steps\n{track[-1]:+.2f}", size=8.5, align="right")
+    return drawing

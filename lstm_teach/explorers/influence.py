@@ -1,7 +1,5 @@
 """Which words reach one position of an output: the layout of a model, made visible."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -11,11 +9,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ..figures.cards import Grid
-from ..figures.drawing import Drawing, Style, count
-from ..figures.palette import STRONGEST
+from ..figures.drawing import Box, Drawing, Style, count
 from ..layouts import PAD, influence, lengths_of, word_grid
-from .base import Explorer, Traits, choice, constructor, number, refusal, switch
-from .picture import Picture
+from .picture import Explorer, Picture, Traits, choice, constructor, number, refusal, switch
 
 FEATURES, HIDDEN, HEIGHT = 16, 8, 480
 LAYOUTS = ("[batch, seq_len]", "[seq_len, batch]")
@@ -28,6 +24,10 @@ READS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "cat((h_n[-2], h_n[-1]), 1)": lambda output, h_n: torch.cat((h_n[-2], h_n[-1]), 1),
 }
 OWN, OTHER = "seq_len", "batch"
+WHOSE = {OWN: "own", OTHER: "other"}
+LIT = {kind: Style(kind, kind, width=2.5, size=8, bold=True, strength=0.2) for kind in WHOSE}
+DARK = Style(edge="faint", ink="muted", width=1, size=8)
+CHOSEN = Style("ink", "ink", "paper", width=2.8, size=7.5, bold=True, mono=True)
 WORDS: list[list[str]] = word_grid(batch_first=True).tolist()
 BATCH, SEQ_LEN = len(WORDS), len(WORDS[0])
 PLACES = [(row, step) for row in range(BATCH) for step in range(SEQ_LEN)]
@@ -79,14 +79,13 @@ class InfluenceExplorer(Explorer):
         """Only one position of output has a step to choose."""
         return {"step": {"disabled": values["read"] != POSITION}}
 
-    def look(self, **values: Any) -> Picture:
+    def look(
+        self, x_is: str, read: str, packed: bool, sentence: int, step: int, **options: Any
+    ) -> Picture:
         """Run the model once forward and once backward, and show what the gradient reaches."""
-        names = ("x_is", "read", "packed", "sentence", "step")
-        x_is, read, packed, sentence, step = (values.pop(name) for name in names)
-        lstm, axes = _lstm(**values), x_is.strip("[]").split(", ")
-        time = axes.index("seq_len")
-        x = _features() if time else _features().transpose(0, 1)
-        make = constructor(values, FEATURES, HIDDEN)
+        lstm, batch_first = _lstm(**options), x_is == LAYOUTS[0]
+        x = _features() if batch_first else _features().transpose(0, 1)
+        make = constructor(options, FEATURES, HIDDEN)
         call = f"output, (h_n, c_n) = lstm({'packed' if packed else 'x'})"
         code, model = f"{make}    {call}", f"The model: `{make}`, `{call}`."
         reader = _Reader(lstm, read, packed)
@@ -96,38 +95,40 @@ class InfluenceExplorer(Explorer):
         except (RuntimeError, IndexError) as error:
             why = f"A loud error is the better kind: it points at a line. {model}"
             return refusal(code, error, why, HEIGHT)
-        at: tuple[int, ...] = (sentence, step) if time else (step, sentence)
-        made, result, left = "output", f"output[{at[0]}, {at[1]}]", axes
-        places, chosen = PLACES, (sentence, step)
-        if read != POSITION:
+        if read == POSITION:
+            at: tuple[int, ...] = (sentence, step) if batch_first else (step, sentence)
+            made, result, places, chosen = "output", f"output{[*at]}", PLACES, (sentence, step)
+        else:
             at, made, result = (sentence,), f"answer = {read}", f"answer[{sentence}]"
-            # The axis of x that is left when the last step is read.
-            first = read == "output[:, -1]" or (lstm.batch_first and read != "output[-1]")
-            left = axes[:1] if first else axes[1:]
             # As many answers as sentences stand where each ends.
-            ends = shape[0] == BATCH
-            places = [(n, SEQ_LEN - 1) if ends else (0, n) for n in range(shape[0])]
+            places = [(n, SEQ_LEN - 1) if shape[0] == BATCH else (0, n) for n in range(shape[0])]
             chosen = places[sentence]
         width = HIDDEN if lstm.bidirectional else shape[-1]
         halves = [slice(start, start + width) for start in range(0, shape[-1], width)]
         parts = [influence(reader, x, (*at, half)) for half in halves]
-        parts = [part if time else part.t() for part in parts]
-        reach = torch.stack([*parts]).sum(0), *parts
-        title, words, right = _say(sentence, read, result, reach, lstm.batch_first == bool(time))
+        parts = [part if batch_first else part.t() for part in parts]
+        fits = read == POSITION or shape[0] == BATCH  # an answer for each sentence
+        along_time = lstm.batch_first == batch_first
+        title, words, right = _say(sentence, read, result, parts, along_time, fits)
         drawing = Drawing(1100, HEIGHT)
-        drawing.label(20, 460, code, size=10, mono=True)
-        drawing.label(20, 430, title, size=14, bold=True, color=OWN if right else OTHER)
-        drawing.shape(20, 402, made, shape, [*left, "features"], size=10)
-        grid, one = Grid(159.5, 362.5, 97, -28, 83, 21), Style("ink", "ink", "paper", width=2.8)
+        drawing.label(20, 464, code, size=10, mono=True)
+        drawing.label(20, 436, title, size=12, bold=True, color=OWN if right else OTHER)
+        drawing.shape(20, 392, made, shape, _axes(shape))
+        grid = Grid(159.5, 362.5, 97, -28, 83, 21)
         cells = dict.fromkeys(places, ("", Style(edge="muted", width=1)))
-        cells[chosen] = (result, one._replace(size=7.5, bold=True, mono=True))
+        cells[chosen] = (result, CHOSEN)
         drawing.cells({grid.box(*at): cell for at, cell in cells.items()})
         if len(places) == SEQ_LEN:
             many = f"{SEQ_LEN} answers for {BATCH} sentences"
             drawing.label(118, 334.5, many, size=10, bold=True, color=OTHER)
-        drawing.shape(20, 264, "x", x.shape, [*axes, "features"], size=10)
-        _draw_words(drawing, sentence, reach)
+        drawing.shape(20, 264, "x", x.shape, _axes(x.shape))
+        _draw_words(drawing, sentence, parts)
         return Picture(drawing, f"{words} {model}")
+
+
+def _axes(shape: Sequence[int]) -> list[str]:
+    """What the axes of a shape stand for, which their sizes tell."""
+    return [{BATCH: "batch", SEQ_LEN: "seq_len"}[size] for size in shape[:-1]] + ["features"]
 
 
 @cache
@@ -148,88 +149,60 @@ def _lstm(**options: Any) -> nn.LSTM:
 
 
 def _say(
-    sentence: int, read: str, result: str, reach: Sequence[Tensor], along_time: bool
+    sentence: int, read: str, result: str, parts: Sequence[Tensor], along_time: bool, fits: bool
 ) -> tuple[str, str, bool]:
     """The title of the picture, the sentence or two, and whether the words are the right ones."""
-    total, *parts = reach
-    places = total.nonzero().tolist()
+    places = torch.stack([*parts]).sum(0).nonzero().tolist()
     own = [WORDS[row][step] for row, step in places if row == sentence]
     others = [WORDS[row][step] for row, step in places if row != sentence]
-    words = [word for word in own if word != PAD]
-    pads = count(len(own) - len(words), "pad") if len(own) > len(words) else ""
-    named = " ".join(words) + (f" and {pads}" if pads else "")
-    start = f"`{result}`, meant for sentence {sentence}, sees "
     walk = "The layer walks along time"
     if not along_time:
         walk = "The layer walks along the batch, and PyTorch says nothing"
+    seen = f"{count(len(own), 'position')} of its own sentence, {len(others)} of others"
+    walk += f", but `{read}` takes the wrong axis" * (along_time and bool(others or not fits))
+    title = f"{result} sees {seen}\n{walk.replace('`', '')}"
+    named, pads = " ".join(word for word in own if word != PAD), own.count(PAD)
+    named += f" and {count(pads, 'pad')}" * bool(pads)
     if others:
-        whose = "ANOTHER sentence" if len(others) == 1 else "OTHER sentences"
-        title = f"{result} sees {count(len(others), 'word')} of {whose}"
-        if along_time:
-            walk += f", but `{read}` takes the wrong axis"
-        positions = f"{count(len(others), 'position')} of other sentences ({' '.join(others)})"
         mine = f"{len(own)} of its own{f' ({named})' if own else ''}"
-        return title, f"{start}{positions} and {mine}. {walk}.", False
-    if not own:
-        title = f"{result} sees no word: pad_packed_sequence has filled in zeros"
-        said = f"{start}no word: it is zero, filled in by `pad_packed_sequence`."
-        return title, said, along_time
-    title, halves = f"{result} sees {count(len(words), 'word')} of its own sentence", ""
-    if pads:
-        title += f", and {pads}"
-    if len(parts) == 2:
-        forward, backward = (count(int(half.count_nonzero()), "step") for half in parts)
-        halves = f" Its first half, forward, sees {forward}; its second, backward, {backward}."
-    if not along_time:
-        title = f"{result} sees one word: the past of its sentence is missing"
-        walk += f", with sentence {sentence} as its first step"
-    return title, f"{start}only its own sentence: {named}.{halves} {walk}.", along_time
+        positions = f"{count(len(others), 'position')} of other sentences ({' '.join(others)})"
+        seen = f"{positions} and {mine}."
+    elif own:
+        seen = f"only its own sentence: {named}."
+        walk += f", with sentence {sentence} as its first step" * (not along_time)
+        if len(parts) == 2:
+            forward, backward = (count(int(half.count_nonzero()), "step") for half in parts)
+            seen += f" Its first half, forward, sees {forward}; its second, backward, {backward}."
+    else:
+        seen = "no word: it is zero, filled in by `pad_packed_sequence`."
+    walks = f" {walk}." * bool(places)
+    words = f"`{result}`, meant for sentence {sentence}, sees {seen}{walks}"
+    return title, words, along_time and fits and not others
 
 
-def _draw_words(drawing: Drawing, sentence: int, reach: Sequence[Tensor]) -> None:
-    """The words as a table, one sentence a row; those lit up that reach the result.
-
-    Such a word is bold, framed and filled, with a bar below it that is longer the stronger it is,
-    or a bar for each half of the result; words of other sentences have the batch's colour.
-    """
+def _draw_words(drawing: Drawing, sentence: int, parts: Sequence[Tensor]) -> None:
+    """The words as a table, one sentence a row; those lit up that reach the result."""
     grid = Grid(159.5, 184, 97, -60, 83, 36)
-    for row in range(BATCH):
-        y = grid.centre(row, 0)[1]
-        drawing.label(20, y, f"sentence {row}", color=OTHER, bold=True)
-        if row == sentence:
-            drawing.label(20, y - 16, "its own", size=8, color=OWN)
+    names = "\n".join(f"sentence {row}" for row in range(BATCH))
+    drawing.label(20, grid.y, names, below=60, color=OTHER, bold=True)
+    drawing.label(20, grid.centre(sentence, 0)[1] - 16, "its own", size=8, color=OWN)
     for step in range(SEQ_LEN):
         drawing.text(grid.centre(0, step)[0], 238, f"t = {step}", size=8.5, color=OWN, bold=True)
-    # From 0 to 1, the small ones raised so that they are seen.
-    levels, *bars = ((each / each.max().clamp(min=1e-30)) ** 0.35 for each in reach)
-    cells, dark = {}, Style(edge="faint", ink="muted", width=1, size=8)
-    for at in PLACES:
-        word, level, box = WORDS[at[0]][at[1]], float(levels[at]), grid.box(*at)
-        cells[box] = (word, dark)
-        if level:
-            kind = OWN if at[0] == sentence else OTHER
-            lit = Style(kind, kind, width=2.5, size=8, bold=True, strength=STRONGEST * level)
-            lit = lit._replace(ink="paper", strength=1) if level == 1 else lit
-            cells[box] = ("pad" if word == PAD else word, lit)
-        for place, part in enumerate(bars):
-            if part[at]:
-                long = max(3, 61 * float(part[at]))
-                drawing.boxes([(box[0], box[1] - 9 - 8 * place, long, 5)], kind, "none")
+    cells = {grid.box(*at): (WORDS[at[0]][at[1]], DARK) for at in PLACES}
+    bars: dict[str, list[Box]] = {OWN: [], OTHER: []}
+    for place, part in enumerate(parts):
+        # From 0 to 1, the small ones raised so that they are seen.
+        lengths = (part / part.max()) ** 0.35
+        for row, step in part.nonzero().tolist():
+            kind = OWN if row == sentence else OTHER
+            box, word = grid.box(row, step), WORDS[row][step]
+            cells[box] = ("pad" if word == PAD else word, LIT[kind])
+            length = max(3, 61 * lengths[row, step].item())
+            bars[kind].append((box[0], box[1] - 9 - 8 * place, length, 5))
     drawing.cells(cells)
-    # Arrows in the gaps between the words that reach the result, towards the strongest.
-    arrows, end = [], divmod(int(levels.argmax()), SEQ_LEN)
-    for row, step in (at for at in PLACES if levels[at]):
-        x, y, wide, _ = grid.box(row, step)
-        down = ((x + wide - 10, y - 1), (x + wide - 10, y - 23))
-        right = grid.across(row, step, step + 1)
-        for near, gap in (((row, step + 1), right), ((row + 1, step), down)):
-            if near in PLACES and levels[near]:
-                arrows.append(gap if near <= end else gap[::-1])
-    drawing.arrows(arrows, width=2.8)
-    reaching = {"reaches it, own sentence": OWN, "reaches it, other sentence": OTHER}
-    looks = [("", words, Style(f"pale {k}", k, width=2.5)) for words, k in reaching.items()]
-    x = drawing.legend(118, *looks, ("", "does not reach it", dark))
-    longer = (
-        "upper bar: forward half, lower: backward" if len(bars) == 2 else "longer bar: stronger"
-    )
-    drawing.label(x, 18, longer)
+    for kind, boxes in bars.items():
+        drawing.boxes(boxes, kind, "none")
+    looks = [("", f"reaches it, {whose} sentence", LIT[k]) for k, whose in WHOSE.items()]
+    x = drawing.legend(118, *looks, ("", "does not reach it", DARK))
+    longer = {1: "longer bar: stronger", 2: "upper bar: forward half, lower: backward"}
+    drawing.label(x, 18, longer[len(parts)])

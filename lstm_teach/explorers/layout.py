@@ -1,12 +1,9 @@
 """Which words an index, a transpose or a view takes out of a batch of sentences."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import product
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,8 +12,7 @@ from ..figures.cards import Grid
 from ..figures.drawing import Drawing, Point, Style
 from ..figures.palette import axis_kind
 from ..layouts import Words, word_grid
-from .base import PANEL, Explorer, choice, number, refusal
-from .picture import Picture
+from .picture import PANEL, Explorer, Picture, choice, number, refusal
 
 HEIGHT = 430
 # What is taken, and the code that says so with `i` and the two sizes put in.
@@ -51,34 +47,33 @@ class LayoutExplorer(Explorer):
         }
         super().__init__(controls)
 
-    def look(self, **values: Any) -> Picture:
+    def look(self, batch_first: bool, take: str, i: int) -> Picture:
         """Take the words and show where they stood."""
-        x = word_grid(batch_first=values["batch_first"])
-        axes = ("batch", "seq_len") if values["batch_first"] else ("seq_len", "batch")
-        (template, take), i = TAKES[values["take"]], values["i"]
+        x, (template, taking) = word_grid(batch_first=batch_first), TAKES[take]
+        axes = ("batch", "seq_len") if batch_first else ("seq_len", "batch")
         code = template.format(i, *x.shape)
         places = Words(torch.arange(x.ids.numel()).reshape(x.shape), x.vocabulary)
         try:
-            result, taken = take(x, i), torch.isin(places.ids, take(places, i).ids)
+            result, taken = taking(x, i), torch.isin(places.ids, taking(places, i).ids)
         except IndexError as error:
             why = f"`{code}` indexes an axis of x, {list(x.shape)}, that has fewer places: "
             why += "it is not the axis that you have in mind."
             return refusal(code, error, why, HEIGHT)
-        left, said = _say(values["take"], axes, result)
+        left, said = _say(take, axes, result)
         drawing = Drawing(1100, HEIGHT)
         _draw_words(drawing, (40, 390), "x", x, axes, taken)
         corner = (320, 390) if x.shape[0] > x.shape[1] else (40, 240)
-        _draw_words(drawing, corner, code, result, left)
-        legend = [(str(n), f"sentence {n}", look) for n, look in enumerate(SENTENCES)]
-        drawing.legend(680, *legend)
-        start = f"x is {list(x.shape)}, [{axes[0]}, {axes[1]}]. `{code}` "
+        every = torch.ones_like(torch.atleast_2d(result.ids))
+        _draw_words(drawing, corner, code, result, left, every)
+        drawing.legend(680, *((str(n), f"sentence {n}", look) for n, look in enumerate(SENTENCES)))
         blocks = "".join(
             f'<pre style="margin:0;font-size:12px"><b>{html.escape(name)}</b>\n'
             f"{html.escape(str(shown))}</pre>"
             for name, shown in (("x", x), (code, result))
         )
         details = f'<div style="{PANEL};display:flex;gap:48px;flex-wrap:wrap">{blocks}</div>'
-        return Picture(drawing, start + said, details)
+        words = f"x is {list(x.shape)}, [{axes[0]}, {axes[1]}]. `{code}` {said}"
+        return Picture(drawing, words, details)
 
 
 @cache
@@ -92,8 +87,7 @@ def _say(take: str, axes: tuple[str, str], result: Words) -> tuple[Sequence[str]
     """The axes of what came out, and what it is in words."""
     row = " ".join(result.tolist() if result.ids.dim() == 1 else result[0].tolist())
     if take == TAKE[2]:
-        swapped = f"swaps the axes and every word keeps its sentence. Row 0 is now: {row}."
-        return axes[::-1], swapped
+        return axes[::-1], f"swaps the axes and every word keeps its sentence. Row 0 is now: {row}."
     if take == TAKE[3]:
         return ("mixed", "mixed"), (
             f"has the shape {list(result.shape)} that `transpose` gives, but it cuts the "
@@ -105,37 +99,29 @@ def _say(take: str, axes: tuple[str, str], result: Words) -> tuple[Sequence[str]
 
 
 def _draw_words(
-    drawing: Drawing,
-    corner: Point,
-    name: str,
-    words: Words,
-    axes: Sequence[str],
-    taken: Tensor | None = None,
+    drawing: Drawing, corner: Point, name: str, words: Words, axes: Sequence[str], taken: Tensor
 ) -> None:
     """A table of words under the name and shape of its tensor, those framed that are taken."""
-    left, top = corner
-    numbers = torch.atleast_2d(words.ids).tolist()
-    rows, columns = range(len(numbers)), range(len(numbers[0]))
+    (left, top), rows = corner, torch.atleast_2d(words.ids).tolist()
     pitch = 27 if len(rows) <= 3 or top > 300 else 19
     grid = Grid(left + 37, top - 16.5 - pitch / 2, 77, -pitch, 74, pitch - 3)
-    drawing.shape(left, top + 22, name, words.shape, axes, size=10)
-    for column in columns:
+    drawing.shape(left, top + 22, name, words.shape, axes)
+    for column in range(len(rows[0])):
         x = grid.centre(0, column)[0]
         drawing.text(x, top - 7, str(column), axis_kind(axes[-1]), size=8, mono=True)
-    for row in rows if len(axes) == 2 else ():
-        y = grid.centre(row, 0)[1]
-        drawing.text(left - 12, y, str(row), axis_kind(axes[0]), size=8, mono=True)
-    cells, marks, framed = {}, [], taken is not None and not taken.all()
-    for at in product(rows, columns):
-        number = numbers[at[0]][at[1]]
-        sentence, lit = sentence_of(number), taken is None or bool(taken[at])
+    if len(axes) == 2:
+        numbers = "\n".join(map(str, range(len(rows))))
+        drawing.text(left - 12, grid.y, numbers, axis_kind(axes[0]), pitch, size=8, mono=True)
+    cells, marks = {}, []
+    for at in product(range(len(rows)), range(len(rows[0]))):
+        number = rows[at[0]][at[1]]
+        sentence, lit = sentence_of(number), bool(taken[at])
         look = Style("paper", "faint") if sentence < 0 else SENTENCES[sentence]
         look = look._replace(ink="ink" if lit else "muted", width=1, size=6.6, bold=lit)
-        look = look._replace(edge="ink", width=3.3) if lit and framed else look
+        if lit and not taken.all():
+            look = look._replace(edge="ink", width=3.3)
         cells[grid.box(*at)] = (words.vocabulary[number], look)
-        if sentence >= 0:
-            x, y = grid.centre(*at)
-            marks.append((x - 33.5, y, str(sentence), "muted"))
+        marks += [(grid.centre(*at), str(sentence))] * (sentence >= 0)
     drawing.cells(cells)
-    for mark in marks:
-        drawing.text(*mark, size=6.5, mono=True)
+    for (x, y), mark in marks:
+        drawing.text(x - 33.5, y, mark, "muted", size=6.5, mono=True)

@@ -1,13 +1,10 @@
 """The loop over time, one step at a press: what the cell computes at every word."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
-import ipywidgets as widgets
 import torch
 from torch import Tensor, nn
 
@@ -16,8 +13,7 @@ from ..figures.cards import LATER, Grid
 from ..figures.drawing import Box, Cell, Drawing, Style, count
 from ..figures.palette import STRONGEST
 from ..words import SENTENCES
-from .base import Explorer, Traits, both_ways, choice, number
-from .picture import Picture
+from .picture import Explorer, Picture, Traits, both_ways, choice, number
 
 FEATURES, HIDDEN = 16, 8
 LEFT, MOST_WORDS, MOST_UNITS = 200, 12, 8
@@ -31,9 +27,9 @@ STRIPS = {
 }
 STRIP, GAP, FOOT = 92, 9, 34
 HEIGHT = FOOT + (STRIP + GAP) * len(STRIPS) + 150
-SHADES = 12
+SHADES = 8
 NUMBER = Style(edge="faint", width=1, size=7.5, bold=True, mono=True)
-TO_COME = Style(edge="faint", line=":", width=1)
+TIME, CELL = Style("pale seq_len", "seq_len"), Style("pale features")
 
 
 class LoopExplorer(Explorer):
@@ -52,8 +48,6 @@ class LoopExplorer(Explorer):
         TypeError: the cell is no nn.LSTMCell.
         ValueError: x has not one row for each word.
     """
-
-    preview = ({"step": 4}, {"step": 10, "units": 8})
 
     def __init__(
         self,
@@ -75,32 +69,34 @@ class LoopExplorer(Explorer):
                 f"x has {len(x)} steps and the sentence {length} words: the cell reads one row of "
                 "x at each word."
             )
-        self._trace = cache(self._run)
+        self._trace, most = cache(self._run), min(MOST_UNITS, self._cell.hidden_size)
+        self.preview = ({"step": min(4, length)}, {"step": length, "units": most})
         controls: dict[str, Any] = {}
         if len(sentences) > 1:
             named = [(" ".join(each.split()[:2]) + " …", each) for each in sentences]
             controls["sentence"] = choice("sentence", named)
             controls["sentence"].layout.width = "100%"
         controls["step"] = number("steps taken", min(3, length), 0, length)
-        if (hidden := self._cell.hidden_size) > 1:
-            controls["units"] = number("units shown", min(3, hidden), 1, min(MOST_UNITS, hidden))
-            controls["first"] = number("first unit", 0, 0, hidden - 1)
+        if most > 1:
+            controls["units"] = number("units shown", min(3, most), 1, most)
+            controls["first"] = number("first unit", 0, 0, self._cell.hidden_size - 1)
         self.previous, self.next = both_ways(controls["step"], "step")
-        super().__init__(controls, widgets.HBox([self.previous, self.next]))
+        super().__init__(controls, self.previous, self.next)
 
     def follow(self, moved: str, values: dict[str, Any]) -> Traits:
         """There are as many steps as the sentence has words."""
         return {"step": {"max": len(values.get("sentence", self._sentence).split())}}
 
-    def look(self, **values: Any) -> Picture:
+    def look(self, step: int, sentence: str = "", units: int = 1, first: int = 0) -> Picture:
         """Trace the cell over the sentence, and show the first steps of it."""
-        sentence = values.get("sentence", self._sentence)
-        words, traced, hidden = sentence.split(), self._trace(sentence), self._cell.hidden_size
-        step, units = min(values["step"], len(words)), values.get("units", 1)
-        first = min(values.get("first", 0), hidden - units)
+        sentence = sentence or self._sentence
+        words, traced = sentence.split(), self._trace(sentence)
+        step, first = min(step, len(words)), min(first, self._cell.hidden_size - units)
         shown = {name: getattr(traced, name)[:, 0, first : first + units] for name in STRIPS}
-        said = _words(words, shown, step, first, hidden)
-        return Picture(_draw_loop(words, shown, step, first), said)
+        rows = f"{units} of {self._cell.hidden_size} units {'is' if units == 1 else 'are'} shown."
+        return Picture(
+            _draw(words, shown, step, first), f"{_say(words, shown, step, first)} {rows}"
+        )
 
     @torch.no_grad()
     def _run(self, sentence: str) -> Trace:
@@ -112,13 +108,9 @@ class LoopExplorer(Explorer):
 
 def _vectors(words: Sequence[str], width: int) -> Tensor:
     """A random vector for each word, the same one wherever the word stands, `[seq_len, width]`."""
-    dice = torch.Generator().manual_seed(2)
-    known = " ".join(SENTENCES).split()
-    table = dict(zip(known, torch.randn(len(known), width, generator=dice), strict=True))
-    for word in words:
-        if word not in table:
-            table[word] = torch.randn(width, generator=dice)
-    return torch.stack([table[word] for word in words])
+    dice, known = torch.Generator().manual_seed(2), " ".join([*SENTENCES, *words]).split()
+    table = torch.randn(len(known), width, generator=dice)
+    return table[[known.index(word) for word in words]]
 
 
 @torch.no_grad()
@@ -133,22 +125,20 @@ def _default_cell() -> nn.LSTMCell:
     return cell
 
 
-def _words(words: list[str], shown: dict[str, Tensor], step: int, first: int, hidden: int) -> str:
-    units = shown["c"].shape[1]
-    rows = f"{units} of {hidden} units {'is' if units == 1 else 'are'} shown."
+def _say(words: Sequence[str], values: Mapping[str, Tensor], step: int, first: int = 0) -> str:
+    """What the newest step has computed in the first unit."""
     if not step:
-        return f"No step yet: `h` and `c` are zeros. The first word will be {words[0]!r}. {rows}"
-    at = step - 1
-    numbers = {name: values[at, 0].item() for name, values in shown.items()}
-    old = shown["c"][at - 1, 0].item() if at else 0.0
+        return f"No step yet: `h` and `c` are zeros. The first word will be {words[0]!r}."
+    at, left = step - 1, len(words) - step
+    numbers = {name: each[at, 0].item() for name, each in values.items()}
+    old = values["c"][at - 1, 0].item() if at else 0.0
     written = round(numbers["i"] * numbers["g"], 2) + 0.0  # adding 0.0 turns -0.0 into 0.0
-    left = len(words) - step
     coming = f"{count(left, 'word')} to come" if left else "the sentence is read"
     return (
         f"Step {step} of {len(words)} has read {words[at]!r}; {coming}. In unit {first}, f = "
         f"{numbers['f']:.2f} of the old c {old:.2f} stays, i * g = "
         f"{written:.2f} comes in: c = {numbers['c']:.2f}, and with o = "
-        f"{numbers['o']:.2f}, h = {numbers['h']:.2f}. {rows}"
+        f"{numbers['o']:.2f}, h = {numbers['h']:.2f}."
     )
 
 
@@ -164,76 +154,56 @@ def draw_loop(
     """
     words = words.split() if isinstance(words, str) else words
     step = len(words) if step is None else step
-    newest = [f"{value:.1f}" for value in values["c"][step - 1, :3].tolist()] if step else ["0"]
-    more = ", …" if values["c"].shape[1] > 3 else ""
-    said = (
-        f"The loop over {' '.join(words)!r}, {step} of {len(words)} steps taken. "
-        f"The newest c: {', '.join(newest)}{more}."
-    )
-    return Picture(_draw_loop(words, values, step), said)
+    return Picture(_draw(words, values, step), _say(words, values, step))
 
 
-def _draw_loop(
-    words: Sequence[str], values: Mapping[str, Tensor], step: int, first: int = 0
-) -> Drawing:
+def _draw(words: Sequence[str], values: Mapping[str, Tensor], step: int, first: int = 0) -> Drawing:
     """Words go up into the cell; under each stand the numbers of its step, up to `step`.
 
     Six heat maps have a row for each unit from `first` on and a column for each step, the newest
     written out. Of more than twelve words, those around `step` are drawn.
     """
-    drawing = Drawing(1100, HEIGHT)
+    drawing, units = Drawing(1100, HEIGHT), values["c"].shape[1]
     start = max(0, min(step - MOST_WORDS // 2, len(words) - MOST_WORDS))
-    shown = {t: words[t] for t in range(len(words))[start : start + MOST_WORDS]}
+    shown = range(len(words))[start : start + MOST_WORDS]
     pitch = min(84.0, 880 / len(shown))
     # Column t is that of step t, wherever the first one is that is shown.
     row = Grid(LEFT + pitch * (0.5 - start), HEIGHT - 71, pitch, 50, pitch - 14, 30)
-    _draw_row(drawing, row, shown, step)
-    drawing.label(20, 20, "a dash marks a minus", size=8, color="muted")
     cells: dict[Box, Cell] = {}
-    dashes, units = [], values["c"].shape[1]
+    arrows = [row.arrow((0, t - 1), (0, t)) for t in shown if t <= step]
+    for t in shown:
+        drawing.text(row.centre(0, t)[0], 20, f"t = {t}", "seq_len", size=8.5, bold=True)
+        word = words[t] if len(words[t]) <= 11 else words[t][:10] + "…"
+        for place, (written, look) in enumerate(((word, TIME), ("cell", CELL), ("h", TIME)), -1):
+            if t == step - 1:
+                look = look._replace(width=3.4, bold=True)
+            look = (look if t < step else LATER)._replace(size=min(9, row.width / len(written)))
+            if t < step or place < 1:
+                cells[row.box(place, t)] = (written, look)
+        arrows += [row.arrow((-1, t), (0, t)), row.arrow((0, t), (1, t))] * (t < step)
+    drawing.cells(cells)
+    drawing.arrows(arrows)
+    for place, name in enumerate(("xt", "cell(xt, [h, c])", "h"), -1):
+        drawing.label(20, row.centre(place, 0)[1], name, size=9.5, bold=True, mono=True)
+    if step in shown:
+        drawing.text(*row.centre(0.48, step - 0.5), "h, c", size=8, mono=True)
+    drawing.label(20, 20, "a dash marks a minus", size=8, color="muted")
+    cells, dashes = {}, []
     for place, (name, meaning) in enumerate(reversed(STRIPS.items())):
         top, high = FOOT + (STRIP + GAP) * place + STRIP, STRIP / units
         grid = replace(row, y=top - high / 2, row=-high, width=row.column - 10, height=high)
         drawing.label(20, top - 14, name, size=13, bold=True, mono=True)
         drawing.label(20, top - 38, meaning, size=8.5, color="muted")
-        for unit in range(units):
-            number, y = f"{'unit ' * (units <= 3)}{first + unit}", grid.centre(unit, 0)[1]
-            drawing.text(LEFT - 4, y, number, "muted", size=7.5, align="right")
+        numbers = [f"{'unit ' * (units <= 3)}{first + unit}" for unit in range(units)]
+        drawing.text(LEFT - 4, grid.y, "\n".join(numbers), "muted", high, size=7.5, align="right")
         strongest = max(1.0, values[name].abs().max().item())
-        for t in shown:
-            if t >= step:
-                cells[(*grid.box(units - 1, t)[:3], STRIP)] = ("", TO_COME)
-                continue
+        for t in shown[: max(0, step - start)]:
             for unit, value in enumerate(values[name][t].tolist()):
                 level = round(abs(value) / strongest * SHADES) / SHADES * STRONGEST
                 shade = NUMBER._replace(fill="features" if value >= 0 else "batch", strength=level)
                 newest, (x, y) = t == step - 1, grid.centre(unit, t)
-                cells[grid.box(unit, t)] = (f"{value:+.2f}" if newest else "", shade)
-                dashes += [[(x - 5, y), (x + 5, y)]] if value < 0 and not newest else []
+                cells[grid.box(unit, t)] = (f"{value:+.2f}" * newest, shade)
+                dashes += [[(x - 5, y), (x + 5, y)]] * (value < 0 and not newest)
     drawing.cells(cells)
     drawing.lines(dashes, "ink", width=2)
     return drawing
-
-
-def _draw_row(drawing: Drawing, row: Grid, words: Mapping[int, str], step: int) -> None:
-    """Words at the bottom, the cell above each, and its h on top: done, newest, and to come."""
-    cells: dict[Box, Cell] = {}
-    arrows = [row.across(0, t - 1, t) for t in words if t <= step]
-    for t, word in words.items():
-        drawing.text(row.centre(0, t)[0], 20, f"t = {t}", "seq_len", size=8.5, bold=True)
-        time, cell = (Style("pale seq_len", "seq_len"), Style("pale features"))
-        if t == step - 1:
-            time, cell = (each._replace(width=3.4, bold=True) for each in (time, cell))
-        short = word if len(word) <= 11 else word[:10] + "…"
-        look = (time if t < step else LATER)._replace(size=min(9, row.width / len(short)))
-        cells[row.box(-1, t)] = (short, look)
-        cells[row.box(0, t)] = ("cell", cell if t < step else LATER)
-        if t < step:
-            cells[row.box(1, t)] = ("h", time)
-            arrows += [row.up(-1, t), row.up(0, t)]
-    drawing.cells(cells)
-    drawing.arrows(arrows)
-    for place, name in enumerate(("xt", "cell(xt, [h, c])", "h"), -1):
-        drawing.label(20, row.centre(place, 0)[1], name, size=9.5, bold=True, mono=True)
-    if step in words:
-        drawing.text(*row.centre(0.48, step - 0.5), "h, c", size=8, mono=True)

@@ -1,10 +1,7 @@
 """What is the shape of h_n here? Rounds from easy to hard, the mistake named, the score kept."""
 
-from __future__ import annotations
-
 import random
 import textwrap
-import warnings
 from typing import Any, NamedTuple
 
 import ipywidgets as widgets
@@ -17,8 +14,8 @@ from ..figures.drawing import Drawing, Style
 from ..figures.unrolled import draw_unrolled
 from ..language import translated
 from ..shapes import predict_shapes
-from .base import button
-from .picture import Picture
+from .picture import Picture, button, constructor
+from .shape import ZeroLSTM
 
 # What is asked about, and the arguments that make it harder than the round before.
 LEVELS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -40,11 +37,6 @@ class Round(NamedTuple):
     input_shape: tuple[int, ...]
     which: str
 
-    @property
-    def code(self) -> str:
-        """The constructor call."""
-        return f"nn.LSTM({', '.join(f'{name}={value}' for name, value in self.arguments.items())})"
-
 
 class ShapeQuiz(Picture):
     """Rounds of one question each: type a shape, and a wrong one is told its mistake.
@@ -62,23 +54,17 @@ class ShapeQuiz(Picture):
         """Draw the questions and show the first."""
         chosen = random.Random(seed)
         self.rounds = [_draw(chosen, which, harder) for which, harder in LEVELS]
-        field = widgets.Text(
-            description=translated("shape"),
-            placeholder=translated("such as 10, 3, 20"),
-            continuous_update=False,
-        )
+        field = widgets.Text(placeholder=translated("such as 10, 3, 20"), continuous_update=False)
+        field.description = translated("shape")
         check = button("Check", lambda: self.answer(field.value))
         self.controls = {"answer": field, "check": check, "next": button("Next", self.next)}
-        self._begin()
+        self.number = 0
+        # What was typed at each question, and whether it was right.
+        self._tries: list[dict[str, bool]] = [{} for _ in self.rounds]
         super().__init__(*self._question())
         self.widget = widgets.VBox([widgets.HBox([*self.controls.values()]), self.widget])
         self.widget.add_class("lstm-quiz")
         field.observe(lambda change: change["new"] and self.answer(change["new"]), "value")
-
-    def _begin(self) -> None:
-        self.number = 0
-        # What was typed at each question, and whether it was right.
-        self._tries: list[dict[str, bool]] = [{} for _ in self.rounds]
 
     @property
     def round(self) -> Round:
@@ -93,50 +79,48 @@ class ShapeQuiz(Picture):
     def answer(self, text: str) -> Report:
         """Judge an answer to the question asked now, show the verdict, and keep the score."""
         question, tries = self.round, self._tries[self.number]
-        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-            # PyTorch says once that projections run without oneDNN; no shape depends on it.
-            warnings.simplefilter("ignore")
-            lstm = nn.LSTM(**question.arguments)
-            # The field and the button tell the same answer twice, which is one try.
-            reveal = bool(tries.keys() - {text})
-            report = check_shape(text, lstm, question.input_shape, question.which, reveal)
-            done = any(tries.values()) or len(tries) > 1
-            if (report.ok or "given" in report.evidence) and not done:
-                tries[text] = report.ok
-            drawing, words = self._question()
-            if report.ok:
-                drawing = draw_unrolled(lstm, torch.zeros(question.input_shape))
-                words = self._score()
+        lstm = ZeroLSTM(**question.arguments)
+        # The field and the button tell the same answer twice, which is one try.
+        reveal = bool(tries.keys() - {text})
+        report = check_shape(text, lstm, question.input_shape, question.which, reveal)
+        done = any(tries.values()) or len(tries) > 1
+        if (report.ok or "given" in report.evidence) and not done:
+            tries[text] = report.ok
+        drawing, words = self._question()
+        if report.ok:
+            drawing = draw_unrolled(lstm, torch.zeros(question.input_shape))
+            words = self._score()
         self.update(drawing, words, report._repr_html_())
         return report
 
     def next(self) -> None:
         """Go on to the next question; after the last one to the result, and then start again."""
-        if self.number == len(self.rounds) - 1 and any(self._tries):
+        ended = self.number == len(self.rounds) - 1 and any(self._tries)
+        self.controls["answer"].disabled = self.controls["check"].disabled = ended
+        if ended:
             self.update(*self._result())
-            self._begin()
-            self.number = -1
+            self.number, self._tries = -1, [{} for _ in self.rounds]
             return
         self.number = (self.number + 1) % len(self.rounds)
         self.controls["answer"].value = ""
         self.update(*self._question())
 
     def _question(self) -> tuple[Drawing, str]:
-        which, number = self.round.which, f"Question {self.number + 1} of {len(self.rounds)}"
+        arguments, input_shape, which = self.round
+        code, shape = constructor(arguments).removeprefix("lstm = "), str([*input_shape])
+        number = f"Question {self.number + 1} of {len(self.rounds)}"
         drawing, style = Drawing(1100, 140), Style(size=9.5, mono=True)
         drawing.label(24, 120, number, size=10)
-        code = "\n".join(textwrap.wrap(self.round.code, 60))
         for x, width, words, below in (
-            (24, 176, str(list(self.round.input_shape)), "input"),
-            (256, 588, code, ""),
+            (24, 176, shape, "input"),
+            (256, 588, "\n".join(textwrap.wrap(code, 60)), ""),
             (900, 176, "[ ? ]", which),
         ):
             drawing.cells({(x, 42, width, 56): (words, style)})
             drawing.text(x + width / 2, 22, below, size=11, bold=True)
         drawing.arrows([((200, 70), (256, 70)), ((844, 70), (900, 70))])
-        given = f"`{self.round.code}` on an input of shape `{list(self.round.input_shape)}`"
-        words = f"{number}: {given}. What is the shape of `{which}`? {self._score()}"
-        return drawing, words
+        given = f"`{code}` on an input of shape `{shape}`"
+        return drawing, f"{number}: {given}. What is the shape of `{which}`? {self._score()}"
 
     def _result(self) -> tuple[Drawing, str]:
         """Every question with how it went."""
@@ -144,12 +128,11 @@ class ShapeQuiz(Picture):
         marks = {(): "left out", (True,): "✓ first try", (False, True): "✓ second try"}
         drawing.label(24, 120, self._score(), size=11, bold=True)
         for place, (question, tries) in enumerate(zip(self.rounds, self._tries, strict=True)):
-            mark = marks.get((*tries.values(),), "✗ missed")
-            style = Style("pale features" if any(tries.values()) else "paper", bold=True)
-            words = f"{place + 1}. {question.which}\n{mark}"
+            went = (*tries.values(),)
+            missed += [str(place + 1)] * (went != (True,))
+            words = f"{place + 1}. {question.which}\n{marks.get(went, '✗ missed')}"
+            style = Style("pale features" if any(went) else "paper", bold=True)
             drawing.cells({(24 + 132 * place, 42, 120, 56): (words, style)})
-            if mark != marks[True,]:
-                missed.append(str(place + 1))
         look = f"Look again at {', '.join(missed)}." if missed else "Nothing was missed."
         return drawing, f"The result. {self._score()} {look} Next starts again."
 
@@ -160,14 +143,13 @@ class ShapeQuiz(Picture):
 def _draw(chosen: random.Random, which: str, harder: tuple[str, ...]) -> Round:
     """A question whose answer has no size twice, so that a mixed-up axis shows."""
     seq_len, batch, input_size, hidden_size = chosen.sample(range(5, 30), 4)
-    values: dict[str, Any] = {"num_layers": chosen.choice([2, 3, 4]), "bidirectional": True}
-    values |= {"batch_first": True, "proj_size": chosen.choice([1, 2, 3])}
+    layers, proj_size = chosen.choice([2, 3, 4]), chosen.choice([1, 2, 3])
+    values = {"num_layers": layers, "proj_size": proj_size}
     arguments = {"input_size": input_size, "hidden_size": hidden_size}
-    arguments |= {name: values[name] for name in harder if name in values}
+    arguments |= {name: values.get(name, True) for name in harder if name != "unbatched"}
     shape: tuple[int, ...] = (batch, seq_len) if "batch_first" in harder else (seq_len, batch)
-    if "unbatched" in harder:
-        shape = (seq_len,)
-    question = Round(arguments, (*shape, input_size), which)
-    lstm = nn.LSTM(**arguments, device="meta")
-    answer = getattr(predict_shapes(lstm, question.input_shape), which)
-    return question if len(set(answer)) == len(answer) else _draw(chosen, which, harder)
+    shape = (*([seq_len] if "unbatched" in harder else shape), input_size)
+    answer = getattr(predict_shapes(nn.LSTM(**arguments, device="meta"), shape), which)
+    if len(set(answer)) < len(answer):
+        return _draw(chosen, which, harder)
+    return Round(arguments, shape, which)

@@ -1,9 +1,6 @@
 """Which shape comes out of nn.LSTM: move a control and see."""
 
-from __future__ import annotations
-
 import html
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,10 +9,9 @@ from torch import Tensor, nn
 
 from ..figures.drawing import count
 from ..figures.palette import axis_kind, css
-from ..figures.unrolled import HEIGHT, draw_unrolled
+from ..figures.unrolled import HEIGHT, draw_unrolled, run
 from ..shapes import Shape, parameter_shapes, predict_shapes
-from .base import PANEL, Explorer, constructor, number, refusal, switch
-from .picture import Picture
+from .picture import PANEL, Explorer, Picture, constructor, number, refusal, switch
 
 
 class ShapeExplorer(Explorer):
@@ -36,25 +32,21 @@ class ShapeExplorer(Explorer):
         switches = ("bidirectional", "batch_first", "unbatched")
         super().__init__(controls | {name: switch(name) for name in switches})
 
-    def look(self, **values: Any) -> Picture:
+    def look(self, seq_len: int, batch: int, unbatched: bool, **options: Any) -> Picture:
         """Build the nn.LSTM, run it, and show what came out."""
-        seq_len, batch, unbatched = (values.pop(name) for name in ("seq_len", "batch", "unbatched"))
-        code = constructor(values)
+        code = constructor(options)
         try:
-            lstm = _Zeros(**values)
+            lstm = ZeroLSTM(**options)
         except ValueError as error:
             why = (
                 "The projection is there to make h smaller: lower proj_size, or raise hidden_size "
+                "above it."
             )
-            why += "above it."
             panel = f'<div style="{PANEL}"><pre>{html.escape(code)}</pre></div>'
             return refusal(code, error, why, HEIGHT, panel)
         leading = [batch, seq_len] if lstm.batch_first else [seq_len, batch]
         x = torch.zeros(*([seq_len] if unbatched else leading), lstm.input_size)
-        with torch.inference_mode(), warnings.catch_warnings():
-            # PyTorch says once that projections run without oneDNN; no shape depends on it.
-            warnings.simplefilter("ignore")
-            output, (h_n, c_n) = lstm(x)
+        output, (h_n, c_n) = run(lstm, x)
         names, named = predict_shapes(lstm, x.shape), parameter_shapes(lstm)
         code += f"\noutput, (h_n, c_n) = lstm(torch.randn({', '.join(map(str, x.shape))}))"
         tensors = [
@@ -84,10 +76,11 @@ class ShapeExplorer(Explorer):
         return Picture(draw_unrolled(lstm, x, (output, (h_n, c_n))), words, details)
 
 
-class _Zeros(nn.LSTM):
+class ZeroLSTM(nn.LSTM):
     """An nn.LSTM full of zeros: no shape depends on its weights, and drawing them takes long."""
 
     def reset_parameters(self) -> None:
+        """Fill the weights with zeros."""
         for weight in self.parameters():
             nn.init.zeros_(weight)
 

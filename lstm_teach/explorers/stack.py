@@ -1,26 +1,22 @@
 """A stack of cells computed one box at a time, in three orders."""
 
-from __future__ import annotations
-
-from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import lru_cache
+from itertools import product
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..cells import State
-from ..figures.cards import LATER, Cards
+from ..figures.cards import LATER, Cards, Place
 from ..figures.drawing import Arrow, Drawing, Style
-from .base import Explorer, Traits, both_ways, choice, number
-from .picture import Picture
+from .picture import Explorer, Picture, Traits, both_ways, choice, number
 
 SIZES = (100, 30, 20, 10)
 SEQ_LEN, BATCH = 10, 3
-Place = tuple[int, int]  # layer, time step
-Turns = list[list[Place]]  # the boxes of each turn, in the order of computation
+Turns = list[list[Place]]  # the boxes (layer, time step) of each turn, as they are computed
 
 # The turns of so many layers. A wave front is every box that can run: those on one diagonal, from
 # the lower right up.
@@ -64,14 +60,14 @@ def _needs(place: Place) -> dict[Place, str]:
     return {place: read for place, read in reads.items() if min(place) >= 0}
 
 
+@torch.no_grad()
 def _run(layers: int, turns: Turns) -> dict[Place, State]:
     """Really run the boxes of some turns, in that order; each one's h and c."""
     cells, x = _model(layers)
     states: dict[Place, State] = {}
-    with torch.no_grad():
-        for layer, t in (place for turn in turns for place in turn):
-            below = states[layer - 1, t][0] if layer else x[t]
-            states[layer, t] = cells[layer](below, states.get((layer, t - 1)))
+    for layer, t in (place for turn in turns for place in turn):
+        below = states[layer - 1, t][0] if layer else x[t]
+        states[layer, t] = cells[layer](below, states.get((layer, t - 1)))
     return states
 
 
@@ -79,8 +75,8 @@ def _run(layers: int, turns: Turns) -> dict[Place, State]:
 def _orders_agree(layers: int) -> bool:
     """Whether the three orders end with the same numbers in every box."""
     first, *others = (_run(layers, order(layers)) for order in ORDERS.values())
-    pairs = ((state, other[at]) for other in others for at, state in first.items())
-    return all(torch.equal(torch.cat(mine), torch.cat(yours)) for mine, yours in pairs)
+    both = ((torch.cat(first[at]), torch.cat(other[at])) for other in others for at in first)
+    return all(torch.equal(mine, yours) for mine, yours in both)
 
 
 class StackExplorer(Explorer):
@@ -114,41 +110,32 @@ class StackExplorer(Explorer):
             "t": {"value": t},
         }
 
-    def look(self, **values: Any) -> Picture:
+    def look(self, cells: int, order: str, step: int, layer: int, t: int) -> Picture:
         """Run the boxes that are done, and show where that leaves the others."""
-        layers, order = values["cells"], values["order"]
-        turns = ORDERS[order](layers)
-        done = min(values["step"], len(turns))
-        states, work = _run(layers, turns[:done]), [*turns, []][done]
-        numbers = {place: turn for turn, places in enumerate(turns, 1) for place in places}
-        looks = {place: _look(place, states, work) for place in numbers}
-        selected = (min(values["layer"], layers - 1), values["t"])
-        words = (
-            f"{order.capitalize()}, {done} of {len(turns)} turns done. "
-            f"In work, turn {done + 1}: {'; '.join(map(_name, work))}."
-        )
+        turns, selected = ORDERS[order](cells), (min(layer, cells - 1), t)
+        done = min(step, len(turns))
+        states, work = _run(cells, turns[:done]), [*turns, []][done]
+        begun = enumerate(turns[: done + 1], 1)
+        numbers = {place: str(turn) for turn, places in begun for place in places}
+        looks = {}
+        for place in (place for places in turns for place in places):
+            waits = any(need not in states for need in _needs(place))
+            looks[place] = Look.WAITING if waits else Look.READY
+            if place in states or place in work:
+                looks[place] = Look.DONE if place in states else Look.WORK
+        working = f"In work, turn {done + 1}: {'; '.join(map(_name, work))}."
+        words = f"{order.capitalize()}, {done} of {len(turns)} turns done. {working}"
         if not work:
-            words = (
-                f"{order.capitalize()}: all {layers * SEQ_LEN} boxes are done in {done} turns. "
-                f"The same numbers in all three orders: {_orders_agree(layers)}."
-            )
+            same = f"The same numbers in all three orders: {_orders_agree(cells)}."
+            words = f"{order.capitalize()}: all {len(looks)} boxes are done in {done} turns. {same}"
         words += f" {_about(selected, looks[selected], states)}"
         if ready := [_name(place) for place, look in looks.items() if look is Look.READY]:
             words += f" Could run too: {'; '.join(ready)}."
-        drawing = Drawing(1100, 510)
-        _draw_stack(drawing, looks, numbers, selected)
-        _write_notes(drawing, selected, looks[selected])
-        return Picture(drawing, words)
+        return Picture(_draw(looks, numbers, selected), words)
 
 
 def _name(place: Place) -> str:
     return f"layer {place[0]}, t = {place[1]}"
-
-
-def _look(place: Place, done: Collection[Place], work: Collection[Place]) -> Look:
-    if place in done or place in work:
-        return Look.DONE if place in done else Look.WORK
-    return Look.READY if all(need in done for need in _needs(place)) else Look.WAITING
 
 
 def _about(place: Place, look: Look, states: Mapping[Place, State]) -> str:
@@ -168,69 +155,39 @@ def _about(place: Place, look: Look, states: Mapping[Place, State]) -> str:
     return f"{box} waits for {' and '.join(lacking)}."
 
 
-def _draw_stack(
-    drawing: Drawing, looks: Mapping[Place, Look], numbers: Mapping[Place, int], selected: Place
-) -> None:
-    """Each box as far as it has come, a frame around the selected one, and what the looks mean."""
+def _draw(looks: Mapping[Place, Look], numbers: Mapping[Place, str], selected: Place) -> Drawing:
+    """Each box as far as it has come, what the selected one reads and gives, and all shapes."""
     done = {place for place, look in looks.items() if look is Look.DONE}
-    layers = len(looks) // SEQ_LEN
+    drawing, layers = Drawing(1100, 510), len(looks) // SEQ_LEN
     cards = Cards(drawing, (156, 56, 582, 444), SEQ_LEN, layers, BATCH)
-    _draw_arrows(cards, done, selected)
+    # h goes up, and h and c go to the right; those that come from -1 are the input and the zeros.
+    arrows: dict[str, list[Arrow]] = {"faint": [], "ink": []}
+    for n, t in product(range(-1, layers), range(-1, SEQ_LEN)):
+        ends = [(n + 1, t)] * (t >= 0) + [(n, t + 1)] * (n >= 0)
+        color = "ink" if min(n, t) < 0 or (n, t) in done else "faint"
+        arrows[color] += [cards.arrow((n, t), end) for end in ends]
+    for color, alike in arrows.items():
+        drawing.arrows(alike, color)
     cards.edges("[t]", [t for t in range(SEQ_LEN) if (layers - 1, t) in done])
-    cells = {}
-    for place, look in looks.items():
-        number = str(numbers[place]) if look in (Look.DONE, Look.WORK) else ""
-        cells[place] = (look.mark + number, look.style)
+    cells = {at: (look.mark + numbers.get(at, ""), look.style) for at, look in looks.items()}
     for layer in range(layers):
         end = Look.DONE if (layer, SEQ_LEN - 1) in done else Look.WAITING
         cells[layer, SEQ_LEN] = ("h, c", end.style)
         drawing.text(*cards.centre(layer, -1), "0, 0", "muted", size=8, mono=True)
         cards.name(layer, f"layer {layer}", "layers")
     cards.draw(cells)
+    for row in range(-1, layers + 1):
+        name = {-1: "input[t]", layers: "output[t]"}.get(row, "h, c")
+        sizes = (BATCH, SIZES[min(row + 1, layers)])
+        axes = ("batch", "input_size" if row < 0 else "hidden_size")
+        drawing.shape(800, cards.centre(row, 0)[1], name, sizes, axes)
+    layer, t = selected
     frame = Style("none", width=2.8)
-    x, y, width, height = cards.box(*selected)
-    reach = (width + cards.behind[0] + 10, height + cards.behind[1] + 10)
-    drawing.cells({(x - 5, y - 5, *reach): ("", frame)})
+    x, y, width, height = cards.box(layer, t)
+    drawing.cells({(x - 5, y - 5, width + 17, height + 18): ("", frame)})
+    labels = {(layer - 0.47, t + 0.18): "h" if layer else "x", (layer + 0.53, t + 0.18): "h"}
+    for at, words in labels.items():
+        drawing.text(*cards.centre(*at), words, size=8, bold=True, mono=True)
     legend = [(look.mark, look.words, look.style) for look in Look]
     drawing.legend(128, *legend, ("", "selected", frame))
-
-
-def _draw_arrows(cards: Cards, done: Collection[Place], selected: Place) -> None:
-    """h up and (h, c) to the right: in ink once the value exists, bold at the selected box.
-
-    An arrow goes by the box that it comes from; those at -1 are the input and the zeros.
-    """
-    (layer, t), steps = selected, range(-1, SEQ_LEN)
-    kinds: dict[tuple[str, int], list[Arrow]] = defaultdict(list)
-    for n in range(-1, cards.lanes):
-        ups = {(n, k): cards.up(n, k) for k in steps[1:]}
-        rights = {(n, k): cards.across(n, k, k + 1) for k in steps if n >= 0}
-        for arrows, before in ((ups, (layer - 1, t)), (rights, (layer, t - 1))):
-            for place, arrow in arrows.items():
-                color = "ink" if min(place) < 0 or place in done else "faint"
-                kinds[color, 3 if place in (selected, before) else 1].append(arrow)
-    for look, alike in sorted(kinds.items()):
-        cards.drawing.arrows(alike, *look)
-    for n, name in ((layer - 1, "h" if layer else "x"), (layer, "h")):
-        x, y = cards.centre(n + 0.53, t)
-        cards.drawing.label(x + 6, y, name, bold=True, mono=True)
-    for column in (t - 0.44, t + 0.56):
-        x, y = cards.centre(layer, column)
-        cards.drawing.text(x, y - 33, "h, c", size=8, bold=True, mono=True)
-
-
-def _write_notes(drawing: Drawing, place: Place, look: Look) -> None:
-    """The shapes that go into the selected box and come out."""
-    (layer, t), y = place, drawing.height - 60
-    below = f"h of layer {layer - 1}" if layer else f"the words at t = {t}"
-    before = f"h and c of t = {t - 1}" if t else "zeros, the start"
-    read, state = ("input", SIZES[layer], "input_size"), ("hc", SIZES[layer + 1], "hidden_size")
-    notes = {f"from below: {below}": read, f"from the left: {before}": state}
-    notes["out: h goes up, (h, c) goes right"] = state
-    drawing.label(824, y, f"{_name(place)}: {look.words}", bold=True)
-    for words, (names, size, axis) in notes.items():
-        y -= 28
-        drawing.label(824, y, words, bold=True)
-        for name in [names] if names == "input" else names:
-            y -= 20
-            drawing.shape(836, y, name, (BATCH, size), ("batch", axis), size=8.5)
+    return drawing

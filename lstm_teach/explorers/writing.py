@@ -1,11 +1,8 @@
 """What a trained model writes, and what one of its units does meanwhile."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +10,7 @@ from torch import Tensor, nn
 from ..cells import Trace, trace
 from ..figures.drawing import Drawing
 from ..writing import Writer, encode, to_torch, write
-from .base import PANEL, Explorer, choice, number
-from .picture import Picture
+from .picture import PANEL, Explorer, Picture, choice, number
 
 LENGTH = 239  # with the symbol to start from, three full rows
 SHOWN = {
@@ -60,11 +56,9 @@ class WritingExplorer(Explorer):
         }
         super().__init__(controls)
 
-    def look(self, **values: Any) -> Picture:
+    def look(self, temperature: float, seed: int, unit: int, show: str) -> Picture:
         """Let the model write, and read the unit's values off a trace over what it wrote."""
-        unit, show = values["unit"], values["show"]
-        temperature, seed = round(values["temperature"], 1), values["seed"]
-        text, steps = self._written(temperature, seed)
+        text, steps = self._written(round(temperature, 1), seed)
         numbers = getattr(steps, show)[-1, :, 0, unit].tolist()
         drawn = f"temperature {temperature:.1f}, seed {seed}"
         title = f"{SHOWN[show]}, of unit {unit}   ({drawn})"
@@ -92,15 +86,13 @@ def draw_written(text: str, values: Sequence[float], title: str) -> Drawing:
     drawing = Drawing(1100, 44 + rows * ROW)
     scale, head = max([1.0, *map(abs, values)]), drawing.height - 18
     drawing.label(LEFT, head, title, size=11, bold=True)
-    drawing.label(570, head, "bar up: above 0", color=ABOVE, bold=True)
-    if min(values, default=0) < 0:
-        drawing.label(705, head, "bar down: below 0", color=BELOW, bold=True)
-    shaded = "shaded: over half of a full bar"
-    drawing.text(1080, head, shaded, "muted", align="right", bold=True)
+    legend = {570: ("bar up: above 0", ABOVE), 705: ("bar down: below 0", BELOW)}
+    legend[858] = ("shaded: over half of a full bar", "muted")
+    for x, (words, color) in legend.items():
+        drawing.label(x, head, words, color=color, bold=True)
     for row in range(rows):
         part, zero = slice(row * PER_ROW, (row + 1) * PER_ROW), drawing.height - 98 - row * ROW
-        shown = text[part].replace("\n", "↵")
-        letters = "".join(each if each.isprintable() else "□" for each in shown)
+        shown = (c if c.isprintable() else "□" for c in text[part].replace("\n", "↵"))
         bars = [(LEFT + k * ADVANCE, value / scale) for k, value in enumerate(values[part])]
         for side, sign in ((ABOVE, 1), (BELOW, -1)):
             mine = [(x, height) for x, height in bars if height * sign > 0]
@@ -110,5 +102,5 @@ def draw_written(text: str, values: Sequence[float], title: str) -> Drawing:
             drawing.boxes(boxes, side, "none")
         drawing.lines([[(LEFT, zero), (LEFT + PER_ROW * ADVANCE, zero)]])
         drawing.text(LEFT - 8, zero, "0", "muted", size=8, align="right")
-        drawing.label(LEFT, zero + 42, letters, size=SIZE, mono=True, advance=ADVANCE)
+        drawing.label(LEFT, zero + 42, "".join(shown), size=SIZE, mono=True, advance=ADVANCE)
     return drawing

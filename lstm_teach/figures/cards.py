@@ -1,7 +1,5 @@
 """Cells in rows and columns, and stacks of cards in them: time to the right, layers up."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -46,19 +44,13 @@ class Grid:
         x, y = self.centre(row, column)
         return x - self.width / 2, y - self.height / 2, self.width, self.height
 
-    def up(self, row: float, column: float) -> Arrow:
-        """The arrow from a cell to the one above it."""
-        (x, low), (_, high) = self.centre(row, column), self.centre(row + 1, column)
-        reach = self.height / 2 + 1
-        return (x, low + reach + self.behind[1]), (x, high - reach)
-
-    def across(self, row: float, start: float, end: float) -> Arrow:
-        """The arrow from one column to another in the same row."""
-        (x0, y), (x1, _) = self.centre(row, start), self.centre(row, end)
-        reach, behind = self.width / 2 + 1, self.behind[0]
-        if end > start:
-            return (x0 + reach + behind, y), (x1 - reach, y)
-        return (x0 - reach, y), (x1 + reach + behind, y)
+    def arrow(self, start: Place, end: Place) -> Arrow:
+        """The arrow from the edge of a cell to that of another one in its row or column."""
+        (x0, y0), (x1, y1), (back, up) = self.centre(*start), self.centre(*end), self.behind
+        right, rise = (x1 > x0) - (x1 < x0), (y1 > y0) - (y1 < y0)
+        width, height = right * (self.width / 2 + 1), rise * (self.height / 2 + 1)
+        tail = (x0 + width + back * (right > 0), y0 + height + up * (rise > 0))
+        return tail, (x1 - width + back * (right < 0), y1 - height + up * (rise < 0))
 
 
 class Cards(Grid):
@@ -97,11 +89,9 @@ class Cards(Grid):
         self.drawing.text(x, y, words, color=color, align="right", bold=True, mono=color == "ink")
 
     def edges(self, index: str, finished: Sequence[int] | None = None) -> None:
-        """Input and output: the lowest and the highest row, with their names and step numbers.
+        """Input and output, named ``input[t]`` by an index ``[t]``: the lowest and the highest row.
 
-        Args:
-            index: how one step is indexed, such as ``[t]``.
-            finished: the columns whose output there is; all of them where it is left out.
+        Where `finished` is given, only these columns have an output.
         """
         there = Style("pale seq_len", "seq_len", "seq_len", mono=True)
         done = self.columns if finished is None else finished

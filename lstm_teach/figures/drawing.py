@@ -5,11 +5,9 @@ are pixels from the lower left corner, colours are names of the palette, and the
 in points at 100 pixels to the inch.
 """
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -19,6 +17,7 @@ Point = tuple[float, float]
 Arrow = tuple[Point, Point]
 Box = tuple[float, float, float, float]  # left, bottom, width, height
 NONE = "none"
+LETTER = 8  # pixels from one letter of a shape to the next, at 9.57 points
 DASHES = {"-": (), "--": (5.0, 3.0), "-.": (6.0, 2.5, 1.5, 2.5), ":": (1.5, 2.5)}
 
 
@@ -65,24 +64,20 @@ class Lines(NamedTuple):
 
 
 class Words(NamedTuple):
-    """Words centred on y, in parts of one colour each; `align` says which end stands at x.
+    """Words of one colour, centred on y; `align` says which end stands at x.
 
     `advance` is how far each letter moves on, where letters have to stand in columns.
     """
 
     x: float
     y: float
-    parts: Sequence[tuple[str, str]]
+    text: str
+    color: str = "ink"
     size: float = 9
     align: str = "center"
     bold: bool = False
     mono: bool = False
     advance: float | None = None
-
-    @property
-    def text(self) -> str:
-        """The words of all parts."""
-        return "".join(words for words, _ in self.parts)
 
 
 Shape = Boxes | Lines | Words
@@ -99,7 +94,7 @@ class Drawing:
 
     def boxes(self, boxes: Sequence[Box], fill: str, edge: str = "ink", **look: Any) -> None:
         """Draw rectangles that all look alike."""
-        self._add(boxes, Boxes(boxes, fill, edge, **look))
+        self.shapes += [Boxes(boxes, fill, edge, **look)] * bool(boxes)
 
     def cells(self, cells: Mapping[Box, Cell], behind: Sequence[Point] = ()) -> None:
         """Draw rectangles with words in their middle, each as often as `behind` has places."""
@@ -118,41 +113,42 @@ class Drawing:
 
     def lines(self, paths: Sequence[Sequence[Point]], color: str = "faint", **look: Any) -> None:
         """Draw lines through points."""
-        self._add(paths, Lines(paths, color, **look))
+        self.shapes += [Lines(paths, color, **look)] * bool(paths)
 
-    def arrows(self, arrows: Sequence[Arrow], color: str = "ink", width: float = 1) -> None:
+    def arrows(self, arrows: Sequence[Arrow], color: str = "ink") -> None:
         """Draw straight arrows, each from its first point to its second."""
         paths = []
         for (x0, y0), (x1, y1) in arrows:
-            head = (4 + width) / math.dist((x0, y0), (x1, y1))
+            head = 5 / math.dist((x0, y0), (x1, y1))
             dx, dy = (x1 - x0) * head, (y1 - y0) * head
             left = (x1 - dx - dy / 2, y1 - dy + dx / 2)
             right = (x1 - dx + dy / 2, y1 - dy - dx / 2)
             paths += [[(x0, y0), (x1, y1)], [left, (x1, y1), right]]
-        self.lines(paths, color, width=width)
+        self.lines(paths, color)
 
     def text(
         self, x: float, y: float, words: str, color: str = "ink", below: float = 17, **look: Any
     ) -> None:
         """Write words of one colour, centred on a point; each line so far below the one before."""
         for place, line in enumerate(words.split("\n")):
-            self._add(line, Words(x, y - place * below, ((line, color),), **look))
+            self.shapes += [Words(x, y - place * below, line, color, **look)] * bool(line)
 
     def label(self, x: float, y: float, words: str, **look: Any) -> None:
         """Write words of one colour that begin at x."""
         self.text(x, y, words, align="left", **look)
 
     def shape(
-        self, x: float, y: float, name: str, sizes: Sequence[int], axes: Sequence[str], **look: Any
+        self, x: float, y: float, name: str, sizes: Sequence[int], axes: Sequence[str], dy: int = 0
     ) -> None:
-        """Write a tensor's name and shape, ``output [seq_len=10, batch=3]``, axes in colour."""
-        parts = [(f"{name} [", "ink")]
-        for axis, length in zip(axes, sizes, strict=True):
-            parts += [(f"{axis}={length}", axis_kind(axis)), (", ", "ink")]
-        parts[-1] = ("]", "ink")
-        self.shapes.append(
-            Words(x, y, parts, bold=True, mono=True, **{"size": 9.5, "align": "left", **look})
-        )
+        """Write a tensor's name and shape, ``output [seq_len=10, batch=3]``, axes in colour.
+
+        Where `dy` is given, each axis has a line of its own, so far below the one before.
+        """
+        named = ", @".join(f"{axis}={size}" for axis, size in zip(axes, sizes, strict=True))
+        colors = ["ink", *map(axis_kind, axes)]
+        for part, color in zip(f"{name} @[{named}]".split("@"), colors, strict=True):
+            self.label(x, y, part, color=color, size=9.57, bold=True, mono=True, advance=LETTER)
+            x, y = x + LETTER * len(part) * (not dy), y - dy
 
     def legend(self, x: float, *entries: tuple[str, str, Style]) -> float:
         """Cells side by side at the foot, each with its mark and its meaning, until an x."""
@@ -161,10 +157,6 @@ class Drawing:
             self.label(x + 33, 18, meaning)
             x += 62 + 6.6 * len(meaning)
         return x
-
-    def _add(self, drawn: Sized, shape: Shape) -> None:
-        if len(drawn):
-            self.shapes.append(shape)
 
 
 def count(number: int, thing: str) -> str:

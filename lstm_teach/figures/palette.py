@@ -66,8 +66,5 @@ def axis_kind(name: str) -> str:
 
     Sizes of vectors (input_size, hidden_size, proj_size and their multiples) are all "features".
     """
-    if name in ("seq_len", "time"):
-        return "seq_len"
-    if name == "batch":
-        return "batch"
-    return "layers" if "num_layers" in name else "features"
+    kinds = {"seq_len": "seq_len", "time": "seq_len", "batch": "batch"}
+    return kinds.get(name, "layers" if "num_layers" in name else "features")

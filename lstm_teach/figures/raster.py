@@ -1,13 +1,6 @@
-"""A drawing in matplotlib, and its PNG.
-
-A Figure without an Axes: a drawing has no scales.
-"""
-
-from __future__ import annotations
+"""A drawing as a matplotlib Figure without an Axes, for it has no scales, and as a PNG."""
 
 import io
-from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -24,110 +17,56 @@ from .drawing import DASHES, NONE, Boxes, Drawing, Shape, Words
 from .palette import LIGHT
 
 DPI = 100
-CAPTION = 26  # pixels
 MONO = "DejaVu Sans Mono"
-MONO_ADVANCE = 0.602  # width of one character of MONO, in units of the font size
+LETTERS = get_font(findfont(MONO)).get_charmap()
 
 
-def figure(drawing: Drawing, dpi: float = DPI) -> Figure:
-    """The drawing as a matplotlib Figure, with a canvas of its own and no global state."""
-    size = drawing.width / DPI, drawing.height / DPI
-    sheet = Figure(size, dpi=dpi, facecolor=LIGHT["paper"])
+def figure(*drawings: Drawing) -> Figure:
+    """Drawings below one another as a Figure, with a canvas of its own and no global state."""
+    width, height = drawings[0].width, sum(drawing.height for drawing in drawings)
+    sheet = Figure((width / DPI, height / DPI), dpi=DPI, facecolor=LIGHT["paper"])
     FigureCanvasAgg(sheet)
     # IPython shows nothing for a figure that has neither axes nor lines.
     sheet.lines.append(Line2D([], []))
-    pixels = Affine2D().scale(1 / drawing.width, 1 / drawing.height) + sheet.transFigure
-    for shape in drawing.shapes:
-        for artist in _artists(shape, dpi):
-            artist.set_transform(pixels)
-            sheet.add_artist(artist)
+    pixels = Affine2D().scale(1 / width, 1 / height) + sheet.transFigure
+    for drawing in drawings:
+        height -= drawing.height
+        place = Affine2D().translate(0, height) + pixels
+        for shape in drawing.shapes:
+            sheet.add_artist(_artist(shape)).set(transform=place, zorder=1)
     return sheet
 
 
-def _artists(shape: Shape, dpi: float) -> Sequence[PolyCollection | LineCollection | Text]:
+def _artist(shape: Shape) -> PolyCollection | LineCollection | Text:
     if isinstance(shape, Words):
-        return _texts(shape, dpi)
+        return _text(shape)
     dashes = [length / shape.width for length in DASHES[shape.style]]
-    pen: dict[str, Any] = {"linestyles": (0, dashes) if dashes else "-"}
-    pen["linewidths"] = shape.width * 72 / DPI
+    pen: dict[str, Any] = {"linestyles": (0, dashes or None), "linewidths": shape.width * 72 / DPI}
     if isinstance(shape, Boxes):
         moved = [(x + a, y + b, w, h) for a, b in shape.shifts for x, y, w, h in shape.boxes]
         corners = [((x, y), (x + w, y), (x + w, y + h), (x, y + h)) for x, y, w, h in moved]
         fill = NONE if shape.fill == NONE else to_rgba(LIGHT[shape.fill], shape.strength)
         edge = NONE if shape.edge == NONE else LIGHT[shape.edge]
-        return [PolyCollection(corners, facecolors=fill, edgecolors=edge, **pen)]
+        return PolyCollection(corners, facecolors=fill, edgecolors=edge, **pen)
     color = to_rgba(LIGHT[shape.color], shape.strength)
-    return [LineCollection([*shape.paths], colors=[color], **pen)]
+    return LineCollection([*shape.paths], colors=[color], **pen)
 
 
-def _texts(shape: Words, dpi: float) -> list[Text]:
-    """One Text for each part; only words in MONO have several, for their width is known."""
-    look: dict[str, Any] = {
-        "fontsize": shape.size,
-        "fontweight": "bold" if shape.bold else "normal",
-        "fontfamily": MONO if shape.mono else "DejaVu Sans",
-        "va": "center",
-        "parse_math": False,
-    }
-    x, align, advance = shape.x, shape.align, 0.0
-    if len(shape.parts) > 1:
-        # The renderer sets every character of MONO a whole number of pixels wide.
-        advance = round(MONO_ADVANCE * shape.size * dpi / 72) * DPI / dpi
-        x -= {"left": 0, "center": 0.5, "right": 1}[align] * advance * len(shape.text)
-        align = "left"
-    drawn = []
-    for words, color in shape.parts:
-        known = "".join(c if c.isascii() or ord(c) in _letters() else "□" for c in words)
-        drawn.append(Text(x, shape.y, known, color=LIGHT[color], ha=align, **look))
-        x += advance * len(words)
-    return drawn
+def _text(shape: Words) -> Text:
+    known = "".join(c if c.isascii() or ord(c) in LETTERS else "□" for c in shape.text)
+    text = Text(shape.x, shape.y, known, color=LIGHT[shape.color], ha=shape.align, va="center")
+    text.set(fontsize=shape.size, fontweight="bold" if shape.bold else "normal", parse_math=False)
+    text.set_fontfamily(MONO if shape.mono else "DejaVu Sans")
+    return text
 
 
-@cache
-def _letters() -> frozenset[int]:
-    """The characters that the font has."""
-    return frozenset(get_font(findfont(MONO)).get_charmap())
-
-
-def png(drawing: Drawing) -> bytes:
-    """The picture as PNG bytes."""
-    return _encoded(_pixels(drawing))
-
-
-def contact_sheet(pictures: Sequence[tuple[str, Drawing]]) -> bytes:
-    """Up to three pictures of one size under their captions as one PNG: the others half as large.
-
-    Args:
-        pictures: each with its caption; the first stands above the others.
-    """
-    first, *others = [_captioned(*each, 1 if n == 0 else 2) for n, each in enumerate(pictures)]
-    sheet = Image.new(
-        "RGB", (first.width, first.height + max((p.height for p in others), default=0)), "white"
-    )
-    sheet.paste(first)
-    for place, picture in enumerate(others):
-        sheet.paste(picture, (place * picture.width, first.height))
-    return _encoded(sheet)
-
-
-def _captioned(caption: str, drawing: Drawing, part: int) -> Image.Image:
-    """The picture as large as one over `part`, under a caption that is as large as ever."""
-    low, high = drawing.height, CAPTION * part
-    sheet = Drawing(drawing.width, low + high, shapes=[*drawing.shapes])
-    sheet.boxes([(0, low, drawing.width, high)], "panel", "none")
-    sheet.label(20 * part, low + high / 2, caption, size=8.5 * part)
-    return _pixels(sheet, DPI / part)
-
-
-def _pixels(drawing: Drawing, dpi: float = DPI) -> Image.Image:
-    canvas = FigureCanvasAgg(figure(drawing, dpi))
+def png(*drawings: Drawing) -> bytes:
+    """Drawings below one another as PNG bytes."""
+    canvas = FigureCanvasAgg(figure(*drawings))
     canvas.draw()
-    size = canvas.get_width_height()
-    return Image.frombuffer("RGBA", size, canvas.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
-
-
-def _encoded(image: Image.Image) -> bytes:
-    """PNG bytes in few colours, a third of the size: a notebook carries them."""
-    buffer = io.BytesIO()
-    image.quantize(256, dither=Image.Dither.NONE).save(buffer, "PNG")
-    return buffer.getvalue()
+    size, pixels = canvas.get_width_height(), canvas.buffer_rgba()
+    image = Image.frombuffer("RGBA", size, pixels, "raw", "RGBA", 0, 1).convert("RGB")
+    file = io.BytesIO()
+    # In few colours it has a third of the size: a notebook carries it.
+    image.quantize(256, dither=Image.Dither.NONE).save(file, "PNG")
+    return file.getvalue()

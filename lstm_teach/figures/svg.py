@@ -1,7 +1,5 @@
 """A drawing as inline SVG: words as words, colours as the variables of the page's theme."""
 
-from __future__ import annotations
-
 import html
 
 from .drawing import DASHES, NONE, Boxes, Drawing, Lines, Shape, Words
@@ -28,19 +26,15 @@ def _drawn(shape: Shape, height: float) -> str:
         return _words(shape, height)
     if isinstance(shape, Lines):
         paths = ("L".join(f"{x:.1f} {height - y:.1f}" for x, y in path) for path in shape.paths)
-        look = f'fill="none"{_pen(shape.color, shape)}{_strength("stroke", shape)}'
+        look = f'fill="none"{_pen(shape.color, shape)} stroke-opacity="{shape.strength:.3g}"'
         return f'<path d="M{"M".join(paths)}" {look}/>'
     sizes = {(w, h) for _, _, w, h in shape.boxes}
     sides = {(w, h): f"h{w:.1f}v{-h:.1f}h{-w:.1f}z" for w, h in sizes}
     d = "".join(f"M{x:.1f} {height - y:.1f}{sides[w, h]}" for x, y, w, h in shape.boxes)
     fill = NONE if shape.fill == NONE else css(shape.fill)
-    look = f'd="{d}" fill="{fill}"{_strength("fill", shape)}{_pen(shape.edge, shape)}'
+    look = f'd="{d}" fill="{fill}" fill-opacity="{shape.strength:.3g}"{_pen(shape.edge, shape)}'
     moves = (f' transform="translate({x:.1f} {-y:.1f})"' * any((x, y)) for x, y in shape.shifts)
     return "".join(f"<path {look}{move}/>" for move in moves)
-
-
-def _strength(what: str, shape: Boxes | Lines) -> str:
-    return f' {what}-opacity="{shape.strength:.3g}"' if shape.strength < 1 else ""
 
 
 def _pen(color: str, shape: Boxes | Lines) -> str:
@@ -63,12 +57,6 @@ def _words(shape: Words, height: float) -> str:
         look += ' class="lstm-mono"'
     if shape.advance:
         look += f' textLength="{shape.advance * len(shape.text):g}"'
-    if len(shape.parts) == 1:
-        ((words, color),) = shape.parts
-        return f"<text {look}{_ink(color)}>{html.escape(words)}</text>"
-    spans = (f"<tspan{_ink(color)}>{html.escape(words)}</tspan>" for words, color in shape.parts)
-    return f"<text {look}>{''.join(spans)}</text>"
-
-
-def _ink(color: str) -> str:
-    return "" if color == "ink" else f' fill="{css(color)}"'
+    if shape.color != "ink":
+        look += f' fill="{css(shape.color)}"'
+    return f"<text {look}>{html.escape(shape.text)}</text>"

@@ -1,8 +1,7 @@
 """The one picture: time runs to the right, layers go up, the batch lies in depth."""
 
-from __future__ import annotations
-
-from itertools import pairwise
+import warnings
+from itertools import pairwise, product
 
 import torch
 from torch import Tensor, nn
@@ -10,18 +9,26 @@ from torch import Tensor, nn
 from ..shapes import predict_shapes
 from .cards import Cards
 from .drawing import Drawing, Style, count
-from .palette import axis_kind
 
 HEIGHT = 560
 NOTES = """every layer, where it ends
-c_n stands where h_n stands
-number on a card: its index in h_n"""
+c_n: the same places, and c there
+number on a card: its index in h_n
+arrows up: h
+arrows along time: h and c"""
 ONE_SAMPLE = "\n\nno batch axis: one sample, one card"
+Results = tuple[Tensor, tuple[Tensor, Tensor]]
 
 
-def draw_unrolled(
-    lstm: nn.LSTM, x: Tensor, results: tuple[Tensor, tuple[Tensor, Tensor]] | None = None
-) -> Drawing:
+def run(lstm: nn.LSTM, x: Tensor) -> Results:
+    """What an nn.LSTM returns for x, without gradients."""
+    with torch.inference_mode(), warnings.catch_warnings():
+        # PyTorch says once that projections run without oneDNN; no shape depends on it.
+        warnings.simplefilter("ignore")
+        return lstm(x)
+
+
+def draw_unrolled(lstm: nn.LSTM, x: Tensor, results: Results | None = None) -> Drawing:
     """Draw an nn.LSTM unrolled over its input, with the shapes that it returns.
 
     Args:
@@ -33,8 +40,7 @@ def draw_unrolled(
         A drawing in which output is the top edge, and h_n and c_n are the edge where each
         direction ends: the right one, and for a backward direction the left one.
     """
-    with torch.no_grad():
-        output, (h_n, c_n) = results or lstm(x)
+    output, (h_n, c_n) = results or run(lstm, x)
     names = predict_shapes(lstm, x.shape)
     time = 1 if lstm.batch_first and x.dim() == 3 else 0
     directions = 2 if lstm.bidirectional else 1
@@ -50,51 +56,39 @@ def draw_unrolled(
     _draw_lanes(cards, directions)
     cards.edges("[:, t]" if time else "[t]")
     _draw_ends(cards, directions)
-    middle = cards.centre(0, (len(cards.steps) - 1) / 2)[0]
-    bottom, top = cards.box(-1, 0)[1] - 20, cards.box(lanes, 0)[1] + cards.height + 38
-    drawing.shape(middle, bottom, "input", x.shape, names.input.names, align="center")
-    drawing.shape(middle, top, "output", output.shape, names.output.names, align="center")
-    y = HEIGHT - 120
-    for name, state in {"h_n": h_n, "c_n": c_n}.items():
-        drawing.label(838, y, name, size=10, bold=True, mono=True)
-        axes = getattr(names, name).names
-        sizes = [f"{axis}={length}" for axis, length in zip(axes, state.shape, strict=True)]
-        for axis, line in zip(axes, f"[{',@ '.join(sizes)}]".split("@"), strict=True):
-            y -= 17
-            drawing.label(838, y, line, color=axis_kind(axis), bold=True, mono=True)
-        y -= 34
+    (left, bottom, _, _), top = cards.box(-1, 0), cards.box(lanes, 0)[1] + cards.height
+    drawing.shape(left, bottom - 20, "input", x.shape, names.input.names)
+    drawing.shape(left, top + 38, "output", output.shape, names.output.names)
+    for y, name, state in ((440, "h_n", h_n), (340, "c_n", c_n)):
+        drawing.shape(838, y, name, state.shape, getattr(names, name).names, dy=17)
     place = "the right edge" if directions == 1 else "the right and left edge"
-    drawing.label(838, y, f"{place}:", bold=True)
-    drawing.label(838, y - 17, NOTES + ONE_SAMPLE * (batch is None))
+    drawing.label(838, 240, f"{place}:", bold=True)
+    drawing.label(838, 223, NOTES + ONE_SAMPLE * (batch is None))
     return drawing
 
 
 def _draw_lanes(cards: Cards, directions: int) -> None:
     """The boxes of every layer and direction, and the arrows in, between and out of them."""
-    drawing, last, panel = cards.drawing, len(cards.steps), "paper"
-    for low in range(0, cards.lanes, directions):
+    drawing, last = cards.drawing, len(cards.steps)
+    for layer, low in enumerate(range(0, cards.lanes, directions)):
         if directions == 2:
-            (x, y, _, _), panel = cards.box(low, -1), "panel"
-            right, top = cards.box(low + 1, last)[0] + cards.width + 26, cards.box(low + 1, 0)[1]
-            size = right - x + 8, top + cards.height - y + 15
-            drawing.boxes([(x - 8, y - 7, *size)], panel, "faint")
-        layer = low // directions
+            (x, y, _, _), (right, top, width, height) = cards.box(low, -1), cards.box(low + 1, last)
+            size = (right + width - x + 34, top + height - y + 15)
+            drawing.boxes([(x - 8, y - 7, *size)], "panel", "faint")
         cards.name(low + (directions - 1) / 2, f"layer {layer}", "layers")
-    climbs = range(-1, cards.lanes, directions)
-    drawing.arrows([cards.up(row, column) for column in cards.columns for row in climbs])
+    climbs = product(range(-1, cards.lanes, directions), cards.columns)
+    drawing.arrows([cards.arrow((row, column), (row + 1, column)) for row, column in climbs])
     steps = []
     for lane in range(cards.lanes):
         order = range(-1, last + 1)[:: -1 if lane % directions else 1]
-        steps += [cards.across(lane, *pair) for pair in pairwise(order)]
+        steps += [cards.arrow((lane, start), (lane, end)) for start, end in pairwise(order)]
     drawing.arrows(steps)
     empty = ("", Style(edge="muted"))
     cards.draw({(lane, t): empty for lane in range(cards.lanes) for t in cards.columns})
     if None in cards.steps:
         for row in range(-1, cards.lanes + 1):
-            x, y = cards.centre(row, cards.steps.index(None))
-            behind = panel if row in range(cards.lanes) else "paper"
-            drawing.boxes([(x - 13, y - 9, 26, 18)], behind, "none")
-            drawing.text(x, y, "…", size=13, color="muted", bold=True)
+            middle = cards.centre(row, cards.steps.index(None))
+            drawing.text(*middle, "…", "muted", size=13, bold=True)
 
 
 def _draw_ends(cards: Cards, directions: int) -> None:
@@ -108,8 +102,8 @@ def _draw_ends(cards: Cards, directions: int) -> None:
     meanings = ["same"] if directions == 1 else ["first half", "second half"]
     for lane, meaning in enumerate(meanings, top - directions):
         side, align, column = (1, "left", last - 1) if ends[lane] > 0 else (-1, "right", 0)
-        reach = side * (cards.width / 2 + (cards.behind[0] if side > 0 else 0) + 2)
         (x, low), (start, high) = (cards.centre(*at) for at in ((lane, ends[lane]), (top, column)))
+        reach = side * (cards.width / 2 + 2) + cards.behind[0] * (side > 0)
         start, turn = start + reach, x + reach + side * 7
         path = [(start, high), (turn, high), (turn, low), (x + reach, low)]
         cards.drawing.lines([path], "ink", width=2)

@@ -22,7 +22,7 @@ from lstm_teach import (
     ShapeExplorer,
     StackExplorer,
 )
-from lstm_teach.explorers.base import Explorer
+from lstm_teach.explorers.picture import Explorer
 
 GOAL = 0.6
 ROUNDS = 15
