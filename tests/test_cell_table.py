@@ -139,8 +139,8 @@ SLIPS = [
     ("`b_hh` is left out", (" + b_hh", "")),
     ("`b_ih` is left out", (" + b_ih", "")),
     ("Both biases are left out", (" + b_ih", ""), (" + b_hh", "")),
-    ("`b_ih` is added twice, `b_hh` never", (" + b_hh", " + b_ih")),
-    ("`b_hh` is added twice, `b_ih` never", (" + b_ih", " + b_hh")),
+    ("`b_ih` is added twice, `b_hh` is left out", (" + b_hh", " + b_ih")),
+    ("`b_ih` is left out, `b_hh` is added twice", (" + b_ih", " + b_hh")),
     ("Both biases are added twice", (" + b_ih", " + 2 * b_ih + b_hh")),
     ("`b_ih` is added twice", (" + b_ih", " + 2 * b_ih")),
     # Activations.
@@ -179,7 +179,7 @@ SLIPS = [
         "There is no transpose of `w_hh`",
         ("h @ w_hh.T", "torch.cat([h @ block for block in w_hh.chunk(4)], dim=1)"),
     ),
-    ("reshaped only: `w_hh`", ("w_hh.T", "w_hh.reshape(w_hh.shape[::-1])")),
+    ("There is no transpose of `w_hh`", ("w_hh.T", "w_hh.reshape(w_hh.shape[::-1])")),
 ]  # fmt: skip
 
 
@@ -208,12 +208,12 @@ def with_rows(source, names):
 
 PARAMETERS = {
     "the weights and biases": ("w_ih", "w_hh", "b_ih", "b_hh"),
-    "the weights (but not the biases)": ("w_ih", "w_hh"),
+    "the rows of `w_ih` and `w_hh`": ("w_ih", "w_hh"),
     "the rows of `w_ih`": ("w_ih",),
     "the rows of `w_hh`": ("w_hh",),
     "the rows of `w_ih` and `b_ih`": ("w_ih", "b_ih"),
     "the rows of `w_hh` and `b_hh`": ("w_hh", "b_hh"),
-    "both biases": ("b_ih", "b_hh"),
+    "the rows of `b_ih` and `b_hh`": ("b_ih", "b_hh"),
     "the rows of `b_ih`": ("b_ih",),
     "the rows of `b_hh`": ("b_hh",),
 }
@@ -249,7 +249,10 @@ def test_another_order_is_told(order):
 def test_biases_in_another_order_are_told():
     report = check_cell(with_rows("ifog", ("b_ih", "b_hh")))
     assert report.verdict == "wrong_bias_slice"
-    assert "the gates i, f, g, o take both biases of i, f, o, g" in str(report).lower()
+    assert (
+        "the gates i, f, g, o take the rows of `b_ih` and `b_hh` of i, f, o, g"
+        in str(report).lower()
+    )
 
 
 @pytest.mark.parametrize(("k", "gate"), list(enumerate("ifgo")))

@@ -134,23 +134,19 @@ def test_nn_lstmcell_is_right(module):
     assert check_cell(nn.LSTMCell).ok
 
 
-def test_two_mistakes_are_both_told():
+def test_of_two_mistakes_the_parts_are_told():
     report = check_cell(step_with({"h": "o * c", "g": "sigmoid(z_g)"}))
     assert report.verdict == "unrecognised"
-    assert "two mistakes at once" in report.headline
-    assert "without a tanh" in report.headline
-    assert "the candidate g goes through sigmoid" in report.headline
+    assert report.headline == "i*g and h are off"
 
 
 def test_an_unknown_mistake_says_which_gate_is_off():
     report = check_cell(step_with({"f": "sigmoid(1.3 * z_f)"}))
     assert report.verdict == "unrecognised"
     assert "for the gate f, what is taken of `w_ih` is no block" in report.headline
-    assert report.evidence["c differs by"] > 1e-3
     report = check_cell(step_with({"o": "sigmoid(z_o) ** 2"}))
     assert report.headline == "o is off"
     assert (report.evidence["o"], report.evidence["f"]) == ("off", "right")
-    assert report.evidence["c differs by"] < 1e-6
 
 
 def test_a_check_takes_well_under_a_second():

@@ -49,7 +49,7 @@ NOT_FOR_READERS = re.compile(
             r"\{start\}|`\{result\}`, meant|(swaps|has the shape) .*Row 0|takes \{kind",
             r"Make it `torch.zeros\(\{0\}\)`.*\{rest|\{zeros\}",
             r"\{as_one\}|Your input has 2 axes, .* sentence \{rest|\* num_dir|last alone$",
-            r"(Previous|Next) \{what|as asked$|input weights recurrent|reshaped only:$",
+            r"(Previous|Next) \{what|as asked$",
             r"there is no transpose of$| ?input to conv$",
             r", or make the module",
             r"\[lane\[|t \+ 1 if|lambda ",

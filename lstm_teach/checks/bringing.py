@@ -1,18 +1,7 @@
 """Code as it is: finding what a learner brought, its weights, and how it wants to be called.
 
-    unwrapped(code)              what stands behind torch.compile, DataParallel or a bound forward
-    make(cls, 5, 4)              an instance of a class, however it calls its two sizes; or a Report
-    with to_try(code) as code:   a copy of it in float64, or the thing itself, put back afterwards
-    owned(code, call)            {name: tensor}: parameters, plain tensors and NumPy arrays, also in
-                                 dicts, lists, closures; each shares its memory with the code
-    redraw(weights, sizes, 5)    other values for them, in place
-    with_weights(code, (5, 4))   a function that is handed its weights, with weights
-    likely_sizes(code, None, 4)  (input_size, hidden_size) worth a try
-    callers(code, call, ["x h c", "x state"])   every way to call it, the likeliest first
-
-A `Caller` is the one thing that runs a learner's code. `caller.raw(x=..., h=..., c=...)` gives what
-came back as tensors with the batch in rows, or a Report. A caller for a whole LSTM names what it
-has: `callers(lstm, None, ["x"])`.
+A `Caller` is the one thing that runs a learner's code: `callers` gives every way to call it that
+its signature allows. `owned` finds its weights wherever they are kept; each shares its memory.
 """
 
 from __future__ import annotations
@@ -27,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain, product
+from itertools import product
 from typing import Any
 
 import torch
@@ -112,26 +101,22 @@ def needed(code: Any) -> int:
 
 
 def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
-    """An instance of a learner's class, or a report on why there is none.
-
-    Args:
-        cls: a class that takes two sizes, in any order where their names tell it.
-        input_size: the size of x.
-        hidden_size: the size of h and c.
-    """
+    """An instance of a learner's class, which takes two sizes, in any order where their names tell
+    it; or a report on why there is none."""
     signature = signature_of(cls)
     single = [p for p in signature.parameters.values() if not p.kind.name.startswith("VAR")]
     hidden = [p.name for p in single if _HIDDEN.match(p.name)][:1]
     inputs = [p.name for p in single if _INPUT.match(p.name) and p.name not in hidden][:1]
-    wanted = required(signature)
-    others = {name: value for name, value in _OTHER_ARGUMENTS.items() if name in wanted}
-    ways: list[Any] = [((input_size, hidden_size), others), ((), {})]
-    if inputs and hidden:
-        ways = [((), {inputs[0]: input_size, hidden[0]: hidden_size, **others}), *ways]
-    for args, kwargs in ways:
+    named = dict(zip((*inputs, *hidden), (input_size, hidden_size), strict=False))
+    others = {n: value for n, value in _OTHER_ARGUMENTS.items() if n in required(signature)}
+    told = bool(inputs and hidden)
+    ways: list[Any] = [((), {**named, **others})] if told else []
+    for args, kwargs in [*ways, ((input_size, hidden_size), others), ((), {})]:
         with suppress(TypeError):
             signature.bind(*args, **kwargs)
-            return run_in_time(cls, *args, **kwargs)
+            made = run_in_time(cls, *args, **kwargs)
+            if told or not args or not isinstance(made, Report) or made.verdict != "raises":
+                return made
     name = getattr(cls, "__name__", "YourClass")
     return Report(
         "cannot_check",
@@ -148,8 +133,9 @@ def with_weights(function: Any, sizes: Sizes) -> Iterator[Callable[..., Any]]:
     part_of = {n: part for n in names for part, like in _WEIGHT.items() if like.match(n)}
     if not {"x", "h"} <= {*part_of.values()}:
         return
-    others = [p for p in signature.parameters.values() if p.name not in part_of]
-    kept = signature.replace(parameters=others)
+    kept = signature.replace(
+        parameters=[p for p in signature.parameters.values() if p.name not in part_of]
+    )
 
     def handed(*args: Any, **kwargs: Any) -> Any:
         weights = {name: kwargs.pop(name) for name in part_of}
@@ -157,11 +143,10 @@ def with_weights(function: Any, sizes: Sizes) -> Iterator[Callable[..., Any]]:
 
     shapes = {"x": (4 * sizes[1], sizes[0]), "h": (4 * sizes[1], sizes[1]), "b": (4 * sizes[1],)}
     likely = bool({"np", "numpy"} & {*function.__code__.co_names})  # then they are turned, mostly
-    for numpy, turned in product((likely, not likely), (likely, not likely)):
-        tensors = {
-            n: torch.ones(shapes[part][:: 1 - 2 * turned]).double() for n, part in part_of.items()
-        }
-        run = partial(handed, **{n: t.numpy() if numpy else t for n, t in tensors.items()})
+    for numpy, turned in product((likely, not likely), repeat=2):
+        weights = {n: torch.ones(shapes[part]).double() for n, part in part_of.items()}
+        weights = {n: t.mT.clone() if turned and t.dim() > 1 else t for n, t in weights.items()}
+        run = partial(handed, **{n: t.numpy() if numpy else t for n, t in weights.items()})
         run.__signature__ = kept  # type: ignore[attr-defined]
         yield run
 
@@ -201,7 +186,7 @@ def owned(*code: Any) -> dict[str, Tensor]:
     """Every weight of what a learner brought, by its dotted name; each shares its memory."""
     return {
         name: value.detach() if isinstance(value, Tensor) else torch.from_numpy(value)
-        for name, value in _weights(code)
+        for name, value in _inside(code)
     }
 
 
@@ -212,49 +197,60 @@ def on_the_cpu(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def speaks_numpy(*code: Any) -> bool:
     """Whether all the weights that the code owns are NumPy arrays, and there are some."""
-    values = [value for _, value in _weights(code)]
+    values = [value for _, value in _inside(code)]
     return bool(values) and not any(isinstance(value, Tensor) for value in values)
 
 
-def _weights(code: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+def _inside(code: tuple[Any, ...]) -> list[tuple[str, Any]]:
+    """The floating point tensors and arrays in code that are no buffers, each once, by name."""
     seen: set[int] = set()
-    return chain.from_iterable(_inside(one, "", seen, _DEPTH) for one in code)
+
+    def look(value: Any, name: str, depth: int) -> Iterator[tuple[str, Any]]:
+        if id(value) in seen or depth < 0:
+            return
+        seen.add(id(value))
+        if isinstance(value, Tensor):
+            as_weight = isinstance(value, nn.Parameter) or value.dim() > 0
+            if value.is_floating_point() and not is_lazy(value) and as_weight:
+                yield name, value
+        elif hasattr(value, "__array_interface__"):
+            if value.dtype.kind == "f" and value.ndim and value.flags.writeable:
+                yield name, value
+        else:
+            if isinstance(value, nn.Module):
+                seen.update(id(buffer) for buffer in value.buffers())
+            for key, part in _parts(value).items():
+                yield from look(part, f"{name}.{key}".strip("."), depth - 1)
+
+    return [found for one in code for found in look(one, "", _DEPTH)]
 
 
-def _inside(value: Any, name: str, seen: set[int], depth: int) -> Iterator[tuple[str, Any]]:
-    """The floating point tensors and arrays in a value that are no buffers, each once."""
-    if id(value) in seen or depth < 0:
-        return
-    seen.add(id(value))
-    inner: Mapping[Any, Any] = {}
-    if isinstance(value, Tensor):
-        as_weight = isinstance(value, nn.Parameter) or value.dim() > 0
-        if value.is_floating_point() and not is_lazy(value) and as_weight:
-            yield name, value
-    elif hasattr(value, "__array_interface__"):
-        if value.dtype.kind == "f" and value.ndim and value.flags.writeable:
-            yield name, value
-    elif isinstance(value, nn.Module):
-        seen |= {id(buffer) for buffer in value.buffers()}
-        inner = dict(value.named_parameters())
+def _parts(value: Any) -> Mapping[Any, Any]:
+    """What stands in an object, a container or a function, by name."""
+    if isinstance(value, nn.Module):
+        parts: dict[str, Any] = dict(value.named_parameters())
         for path, part in value.named_modules():
             for own, kept in vars(part).items():
                 if own not in ("_parameters", "_buffers", "_modules") and "hook" not in own:
-                    inner[f"{path}.{own}".lstrip(".")] = kept
-    elif isinstance(value, (dict, list, tuple)):
-        inner = value if isinstance(value, dict) else dict(enumerate(value))
-    elif isinstance(value, types.MethodType):
-        inner = {"": value.__self__}
-    elif isinstance(value, partial):
+                    parts[f"{path}.{own}".lstrip(".")] = kept
+        return parts
+    if isinstance(value, (dict, list, tuple)):
+        return value if isinstance(value, dict) else dict(enumerate(value))
+    if isinstance(value, types.MethodType):
+        return {"": value.__self__}
+    if isinstance(value, partial):
         names = signature_of(value.func).parameters
-        inner = {**dict(zip(names, value.args, strict=False)), **value.keywords, "": value.func}
-    elif isinstance(value, types.FunctionType):
-        used = inspect.getclosurevars(value)
-        inner = {**used.globals, **used.nonlocals}
-    elif hasattr(value, "__dict__") and not isinstance(value, (type, types.ModuleType)):
-        inner = vars(value)
-    for key, part in inner.items():
-        yield from _inside(part, f"{name}.{key}".strip("."), seen, depth - 1)
+        return {**dict(zip(names, value.args, strict=False)), **value.keywords, "": value.func}
+    if isinstance(value, types.FunctionType):
+        globals_ = {name: value.__globals__.get(name) for name in _names(value.__code__)}
+        return {**globals_, **inspect.getclosurevars(value).nonlocals}
+    return {} if isinstance(value, (type, types.ModuleType)) else getattr(value, "__dict__", {})
+
+
+def _names(code: types.CodeType) -> set[str]:
+    """The globals that code may use, also in the comprehensions and functions inside it."""
+    inner = (const for const in code.co_consts if isinstance(const, types.CodeType))
+    return {*code.co_names}.union(*map(_names, inner))
 
 
 def normals(seed: int) -> Any:
@@ -312,19 +308,13 @@ def attribute(code: Any, pattern: re.Pattern[str]) -> int | None:
 
 @dataclass
 class Caller:
-    """Calls a learner's code.
+    """Calls a learner's `code`, its arguments handed over by `arrange` in this `dtype`.
 
-    Attributes:
-        code: what the learner wrote; its name stands in reports.
-        arrange: how its arguments are handed over.
-        numpy: whether it is given NumPy arrays.
-        axes: "rows" for a batch first, "columns" for a batch last; for one sample at a time "one"
-            without an axis for it, "column" with one that stands last, "list" for Python's lists.
-        remarks: what else is worth saying, whatever the verdict.
-        named: "h c" or "c h", the order of the arguments that are called so; "" where none are.
-        dtype: what the floating point tensors are cast to.
-        spent: seconds spent in the learner's code so far.
-        changed_inputs: names of the arguments that a call changed in place.
+    It may be given `numpy` arrays, and other `axes` than "rows", a batch first: "columns" for a
+    batch last; for one sample at a time "one" without an axis for it, "column" with one that stands
+    last, "list" for Python's lists. `named` is "h c" or "c h", the order of the arguments that are
+    called so. Whatever the verdict, the `remarks` are worth saying, and the arguments that a call
+    changed in place. `spent` is the seconds in the learner's code so far.
     """
 
     code: Callable[..., Any]
@@ -341,7 +331,7 @@ class Caller:
         """What the learner's code returns, as tensors with a batch first; or a report."""
         tensors = {name: tensor.to(self.dtype, copy=True) for name, tensor in given.items()}
         if self.axes == "columns":
-            tensors |= {n: t.mT.contiguous() for n, t in tensors.items() if n in ("x", "h", "c")}
+            tensors |= {n: t.mT.contiguous() for n, t in tensors.items() if n in BEGINS}
         before = {name: t.clone() for name, t in tensors.items()}
         things = {n: t.numpy() if self.numpy else t for n, t in tensors.items()}
 
@@ -355,20 +345,18 @@ class Caller:
         for name, tensor in tensors.items():
             if tensor.shape != before[name].shape or not torch.equal(tensor, before[name]):
                 self.changed_inputs[name] = None
-        return tree_map(partial(_tensor, self.axes == "columns"), result)
+        return result
 
     def _call(self, things: dict[str, Any]) -> Any:
         torch.set_default_dtype(self.dtype)
-        if self.axes not in _ALONE:
-            args, kwargs = self.arrange(things)
-            return self.code(*args, **kwargs)
-        lay, results = _ALONE[self.axes], []
-        for k in range(len(things["x"])):
-            sample = {n: lay(t[k]) if n in ("x", "h", "c") else t for n, t in things.items()}
-            args, kwargs = self.arrange(sample)
-            result = self.code(*args, **kwargs)
-            results.append(tree_map(_vector, result, is_leaf=_of_numbers))
-        return tree_map(lambda *parts: _stacked(parts, self.axes == "column"), *results)
+        (_, lay), results = _AXES[self.axes], []
+        for k in range(len(things["x"])) if lay else [...]:
+            given = {n: lay(t[k]) if lay and n in BEGINS else t for n, t in things.items()}
+            args, kwargs = self.arrange(given)
+            is_leaf = _of_numbers if lay else None
+            back = partial(_tensor, self.axes)
+            results.append(tree_map(back, self.code(*args, **kwargs), is_leaf=is_leaf))
+        return tree_map(_stacked, *results) if lay else results[0]
 
     def in_a_hurry(self) -> bool:
         """Whether the learner's code is so slow that the rest of the check is left out."""
@@ -403,10 +391,10 @@ def callers(
     taken = partial(call, code) if call else code
     ways = [*_ways(signature_of(taken.forward if isinstance(taken, nn.Module) else taken), forms)]
     numpy = speaks_numpy(code, call)
-    for in_numpy, (axes, said) in product((numpy, not numpy), _AXES.items()):
+    for in_numpy, (axes, (said, _)) in product((numpy, not numpy), _AXES.items()):
         for way, remarks, named in ways:
-            more = [*said, *([_IN_NUMPY] if in_numpy else [])]
-            yield Caller(taken, way, in_numpy, axes, [*remarks, *more], named)
+            every = [*remarks, said, _IN_NUMPY if in_numpy else ""]
+            yield Caller(taken, way, in_numpy, axes, [*filter(None, every)], named)
 
 
 def _ways(
@@ -416,55 +404,70 @@ def _ways(
     begins so; what is left goes in order. A state is a pair, then one tensor."""
     kinds = {name: p.kind.name for name, p in signature.parameters.items()}
     single = [name for name, kind in kinds.items() if not kind.startswith("VAR")]
-    wanted = {*required(signature)}
     star = next((name for name, kind in kinds.items() if kind.startswith("VAR")), "")
-    own = _by_name(single)
     known = [form.split() for form in forms]
-    own |= {name: name for names in known for name in names if name in single}
+    own = {name: name for names in known for name in names if name in single} | _by_name(single)
     if not {"h", "c"} <= own.keys():  # one of them alone may be the pair
         own = {name: parameter for name, parameter in own.items() if name not in "hc"}
     free = [parameter for parameter in single if parameter not in own.values()]
-
-    def arranged(placed: dict[str, str], left: list[str], state: Callable[..., Any]) -> Way:
-        def way(given: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-            things = dict(given)
-            if {"h", "c"} <= given.keys():
-                things["state"] = state(given["h"], given["c"])
-            bound = signature.bind_partial()
-            bound.arguments |= {parameter: things[name] for parameter, name in placed.items()}
-            rest = {name: things[name] for name in left}
-            if left:
-                in_order = kinds[star] == "VAR_POSITIONAL"
-                bound.arguments[star] = (*rest.values(),) if in_order else rest
-            return bound.args, bound.kwargs
-
-        return way
-
     for names in known:
         rest = [name for name in names if name not in own]
         placed = {own[name]: name for name in names if name in own}
         placed |= zip(free, rest, strict=False)
         left = rest[len(free) :]
-        if not wanted <= placed.keys() or (left and not star) or ("c" in own and "state" in names):
+        wanted = {*required(signature)}
+        # An option that is no weight by its name, such as a mask, is handed none.
+        odd = {p for p, n in placed.items() if n[1:2] == "_" and not (p in wanted or _is_weight(p))}
+        if wanted - placed.keys() or odd or (left and not star):
+            continue
+        if "state" in names and "c" in own:
             continue
         in_order = [placed[parameter] for parameter in single if parameter in placed] + left
-        by_name = [] if in_order == names else [_BY_NAME]
-        named = ""
-        if "state" not in names and {"h", "c"} <= own.keys():
-            named = " ".join(sorted("hc", key=lambda name: single.index(own[name])))
-        for said, state in _STATES.items():
-            if not said or "state" in names:
-                yield arranged(placed, left, state), [*filter(None, [said]), *by_name], named
+        remarks = [] if in_order == names else [_BY_NAME]
+        if "state" in names:
+            for said, state in _STATES.items():
+                yield (
+                    partial(_arranged, signature, placed, {star: left}, state),
+                    [said, *remarks],
+                    "",
+                )
+        else:
+            both = sorted("hc", key=lambda name: single.index(own[name])) if "c" in own else []
+            yield partial(_arranged, signature, placed, {star: left}, None), remarks, " ".join(both)
+
+
+def _arranged(
+    signature: inspect.Signature,
+    placed: dict[str, str],
+    starred: dict[str, list[str]],
+    joined: Callable[[Any, Any], Any] | None,
+    given: dict[str, Any],
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What is given by name as arguments: by parameter, and what a star takes."""
+    things = {**given, "state": joined(given["h"], given["c"])} if joined else given
+    bound = signature.bind_partial()
+    bound.arguments |= {parameter: things[name] for parameter, name in placed.items()}
+    for star, names in starred.items():
+        if names:
+            by_name = signature.parameters[star].kind is inspect.Parameter.VAR_KEYWORD
+            rest = {name: things[name] for name in names}
+            bound.arguments[star] = rest if by_name else (*rest.values(),)
+    return bound.args, bound.kwargs
+
+
+def _is_weight(name: str) -> bool:
+    return any(like.match(name) for like in _WEIGHT.values())
 
 
 def _by_name(parameters: list[str]) -> dict[str, str]:
-    """Which of the first three begin as x, h and c do."""
-    return {
-        name: parameter
-        for parameter in parameters[2::-1]
-        for name, begins in BEGINS.items()
-        if re.match(begins, parameter, re.IGNORECASE)
-    }
+    """Which of the first three, weights apart, begin as x, h and c do: for x the first, for a state
+    the last."""
+    parameters = [name for name in parameters if not _is_weight(name)]
+    own: dict[str, str] = {}
+    for name, begins in BEGINS.items():
+        found = [p for p in parameters[:3] if re.match(begins, p, re.IGNORECASE)]
+        own |= {name: found[0 if name == "x" else -1]} if found else {}
+    return own
 
 
 def likely_call(signature: inspect.Signature) -> str:
@@ -486,29 +489,26 @@ _STATES: dict[str, Callable[[Any, Any], Any]] = {
     "": lambda h, c: (h, c),
     "Your code has the state as one tensor, h and c side by side.": _joined,
 }
-_ALONE: dict[str, Callable[[Any], Any]] = {
-    "one": lambda sample: sample,
-    "column": lambda sample: sample[:, None],
-    "list": lambda sample: sample.tolist(),
+_AXES: dict[str, tuple[str, Callable[[Any], Any] | None]] = {
+    # What to say, and how one sample at a time is handed over.
+    "rows": ("", None),
+    "columns": (
+        "Your code has the samples as columns, `[features, batch]`; PyTorch has them as rows.",
+        None,
+    ),
+    "one": (
+        "Your code takes one sample without a batch axis; the check called it for each.",
+        lambda sample: sample,
+    ),
+    "column": (
+        "Your code takes one sample, a column `[features, 1]`; the check called it for each.",
+        lambda sample: sample[:, None],
+    ),
+    "list": (
+        "Your code takes one sample as a list; PyTorch cannot train what Python computes.",
+        lambda sample: sample.tolist(),
+    ),
 }
-_COLUMNS = "Your code has the samples as columns, `[features, batch]`; PyTorch has them as rows."
-_AXES = {
-    "rows": [],
-    "columns": [_COLUMNS],
-    "one": ["Your code takes one sample without a batch axis; the check called it for each."],
-    "column": [
-        "Your code takes one sample, a column `[features, 1]`; the check called it for each."
-    ],
-    "list": ["Your code takes one sample as a list; PyTorch cannot train what Python computes."],
-}
-
-
-def _tensor(upright: bool, part: Any) -> Any:
-    """An array as a tensor; a copy, for the cell may keep what it returned."""
-    if not hasattr(part, "__array__"):
-        return part
-    part = torch.as_tensor(part).clone()
-    return part.mT if upright and part.dim() == 2 else part
 
 
 def _of_numbers(part: Any) -> bool:
@@ -518,17 +518,21 @@ def _of_numbers(part: Any) -> bool:
     )
 
 
-def _vector(part: Any) -> Any:
-    return torch.stack([*map(torch.as_tensor, part)]) if _of_numbers(part) and part else part
+def _tensor(axes: str, part: Any) -> Any:
+    """An array as a tensor; a copy, for the cell may keep what it returned."""
+    if not (hasattr(part, "__array__") or (_of_numbers(part) and part)):
+        return part
+    part = torch.stack([*map(torch.as_tensor, part)]) if type(part) is list else part
+    part = torch.as_tensor(part).clone()
+    if axes == "column" and part.shape[1:] == (1,):
+        return part[:, 0]
+    return part.mT if axes == "columns" and part.dim() == 2 else part
 
 
-def _stacked(parts: tuple[Any, ...], column: bool) -> Any:
+def _stacked(*parts: Any) -> Any:
     """The results for single samples as one for all."""
-    tensors = [torch.as_tensor(part) for part in parts if hasattr(part, "__array__")]
-    alike = len(tensors) == len(parts) and len({tensor.shape for tensor in tensors}) == 1
-    if alike and column and tensors[0].shape[1:] == (1,):
-        return torch.cat(tensors, 1).mT
-    return torch.stack(tensors) if alike else parts[0]
+    alike = len({getattr(part, "shape", None) for part in parts}) == 1
+    return torch.stack(parts) if alike and isinstance(parts[0], Tensor) else parts[0]
 
 
 def listed(names: Iterable[str]) -> str:

@@ -3,6 +3,7 @@ behind h, such as a linear layer, since what that reads is h."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -12,12 +13,18 @@ from torch import Tensor, nn
 
 from lstm_teach.checks.bringing import signature_of
 
-_NORMS = nn.LayerNorm, nn.GroupNorm, nn.modules.batchnorm._BatchNorm
+_NORM = re.compile(r".*(layer|batch|group|instance|rms)_?norm", re.IGNORECASE)
+
+
+def _is_norm(part: nn.Module) -> bool:
+    """Whether it normalises, by the name of its class, which may be the learner's own."""
+    return bool(_NORM.match(getattr(part, "original_name", type(part).__name__)))
 
 
 def has_norms(code: Any) -> bool:
     """Whether it is a module with norms."""
-    return isinstance(code, nn.Module) and any(isinstance(p, _NORMS) for p in code.modules())
+    parts = code.named_modules() if isinstance(code, nn.Module) else ()
+    return any(name and _is_norm(part) for name, part in parts)
 
 
 @contextmanager
@@ -28,7 +35,7 @@ def passed_by(code: Any, norms: bool) -> Iterator[dict[str, nn.Module]]:
     cells = [part for part in parts.values() if isinstance(part, (nn.LSTM, nn.LSTMCell))]
     found = {}
     for name, part in parts.items():
-        passed = isinstance(part, nn.Embedding) or (norms and isinstance(part, _NORMS))
+        passed = isinstance(part, nn.Embedding) or (norms and bool(name) and _is_norm(part))
         if isinstance(part, nn.Linear) and cells and name:
             in_front = part.in_features not in (cells[0].input_size, cells[-1].hidden_size)
             passed = in_front and part.out_features == cells[0].input_size

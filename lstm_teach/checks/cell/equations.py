@@ -57,19 +57,8 @@ def solved(changed: Parts, known: dict[str, Any]) -> tuple[Tensor, Tensor]:
 
 
 def run(given: Mapping[str, Tensor], changed: Parts, order: str = GATES) -> tuple[Tensor, Tensor]:
-    """One step of the LSTM with some of its equations changed.
-
-    Args:
-        given: x, h, c ``[batch, ...]`` and the four weights, by name.
-        changed: the equations that differ from `RIGHT`; none gives nn.LSTMCell's step.
-        order: the gates of the four blocks of rows.
-
-    Returns:
-        What that cell returns: h and c, ``[batch, hidden_size]`` each, where it is right.
-
-    Raises:
-        NameError: an equation has what only `table` knows.
-    """
+    """h and c of a step, from x, h, c and the four weights by name, with some of the equations of
+    `RIGHT` changed; the blocks of rows are for the gates in this order."""
     x, h, c, w_ih, w_hh, b_ih, b_hh = (given[name] for name in GIVEN)
     known = {"x": x, "h_0": h, "c_0": c}
     for letter, weight in {"W": w_ih, "U": w_hh, "b": b_ih, "d": b_hh}.items():
@@ -87,11 +76,8 @@ def draw(
     largest_c: float = 1.5,
     weights: bool = True,
 ) -> dict[str, Tensor]:
-    """A random state and, if wanted, large random weights for `run`, in float64.
-
-    With weights as small as PyTorch's own initial ones several wrong cells agree with a right
-    one to rounding.
-    """
+    """A random state and, if wanted, weights for `run`, in float64: large ones, for with those as
+    small as PyTorch's several wrong cells agree with a right one to rounding."""
     normal = normals(seed)
     # A wide layer sums many products; this keeps its gates from being shut or open for good.
     scale = min(1.0, 3.0 / (input_size + hidden_size) ** 0.5)

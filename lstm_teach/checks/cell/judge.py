@@ -1,27 +1,33 @@
-"""The verdict on a cell that runs: its form, then its sums, then where they come from."""
+"""The verdict on a cell that runs: its form, then its lines, then where they come from.
+
+Far from zero every gate is open or shut, so a cell is a table of 16 rows, whatever its weights. Its
+form is the edit of the equations whose table is what is seen there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 
 import torch
 from torch import Tensor, nn
 
 from lstm_teach.checks.bringing import listed
-from lstm_teach.checks.cell.equations import draw, run
-from lstm_teach.checks.cell.forms import Form, find_form
+from lstm_teach.checks.cell.equations import GATES, OLD_C, OLD_H, RIGHT, Parts, draw, run, table
 from lstm_teach.checks.cell.mistakes import FORMS, the_gates, told
 from lstm_teach.checks.cell.reading import LARGE, Eye, Failed, Lines
 from lstm_teach.checks.cell.sources import Layout, describe, find_layout, gathered, wrong_source
 from lstm_teach.checks.cell.step import State
+from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
 
 MIXED = told("mixed")
 _PARTS = ("f", "i*g", "o", "c", "h")
+_MADE = {"i": "i*g", "g": "i*g", "first": "h", "second": "c"}
 _OLD_H = next(mistake for mistake in FORMS if mistake.how == {"c": "f * h_0 + i * g"})
-Seen = list[tuple[dict[str, Tensor], State]]
-"""What a function was given, and what came back."""
+_FEW = 24
 
 
 def agrees(state: State | Report, expected: State) -> bool:
@@ -37,7 +43,7 @@ def agrees(state: State | Report, expected: State) -> bool:
     )
 
 
-def judge(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor] | None = None) -> Report:
+def judge(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report:
     """The verdict on a cell that runs on these few samples.
 
     Args:
@@ -52,32 +58,41 @@ def judge(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor] | None = N
         return state
     eye.exact = eye.caller.dtype == state[0].dtype == torch.float64
     try:
-        return _of_function(eye, few) if eye.is_function else _of_module(eye, few, own or {})
+        return _compared(eye, few) if eye.is_function else _read(eye, few, own)
     except Failed as failed:
-        report: Report = failed.args[0]
-        return report
+        why: Report = failed.args[0]
+        return why
 
 
-def _of_function(eye: Eye, few: dict[str, Tensor]) -> Report:
-    """The verdict on a function: its weights are known, so it is compared first."""
-    seen = _draws(eye)
-    wrong = [one for one in seen if not fits({}, [one])]
+def _compared(eye: Eye, few: dict[str, Tensor]) -> Report:
+    """The verdict on a function: its weights are known, so the equations give its numbers."""
+    seen: list[tuple[dict[str, Tensor], State]] = []
+    others = [(2, (3, 6), 1.5), (3, (4, 4), LARGE)] if eye.free else []
+    for seed, sizes, largest in ((1, eye.sizes, 1.5), (4, eye.sizes, LARGE), *others):
+        drawn = draw(seed, 3, *sizes, largest)
+        state = None if seen and eye.caller.in_a_hurry() else eye.caller(**drawn)
+        if isinstance(state, tuple):
+            seen.append((drawn, state))
+    wrong = [(given, state) for given, state in seen if not agrees(state, run(given, {}))]
     if not wrong:
         said = "h and c are nn.LSTMCell's, on random weights and states of several sizes."
-        broken = None if eye.caller.in_a_hurry() else _alone(eye, few)
-        return Report("ok", said) if broken is None else broken
+        return (
+            Report("ok", said) if eye.caller.in_a_hurry() else _alone(eye, few, Report("ok", said))
+        )
     pairs = [
         (own.double(), right)
         for given, state in wrong
         for own, right in zip(state, run(given, {}), strict=True)
     ]
-    known = next((mistake for mistake in FORMS if fits(mistake.how, wrong)), None)
-    if known is not None:
-        report = told(known)
-    elif all(((own - right).abs() < 0.02 * (1 + right.abs())).all() for own, right in pairs):
-        report = told("rounded")
+    for mistake in FORMS:
+        if all(agrees(state, run(given, mistake.how)) for given, state in wrong):
+            report = told(mistake)
+            break
     else:
-        report = unknown(("h", "c")) if eye.caller.in_a_hurry() else _of_module(eye, few, {})
+        if all(((own - right).abs() < 0.02 * (1 + right.abs())).all() for own, right in pairs):
+            report = told("rounded")
+        else:
+            report = _off(_PARTS[-2:]) if eye.caller.in_a_hurry() else _read(eye, few, {})
     evidence = {
         f"{name} differs by": (own - right).abs().max().item()
         for name, (own, right) in zip("hc", pairs, strict=False)
@@ -85,24 +100,7 @@ def _of_function(eye: Eye, few: dict[str, Tensor]) -> Report:
     return replace(report, evidence={**report.evidence, **evidence})
 
 
-def _draws(eye: Eye) -> Seen:
-    """A function on several sizes; the first is the one that is known to run."""
-    others = [(2, (3, 6), 1.5), (3, (4, 4), LARGE)] if eye.free else []
-    seen: Seen = []
-    for seed, sizes, largest in ((1, eye.sizes, 1.5), (4, eye.sizes, LARGE), *others):
-        drawn = draw(seed, 3, *sizes, largest)
-        state = None if seen and eye.caller.in_a_hurry() else eye.caller(**drawn)
-        if isinstance(state, tuple):
-            seen.append((drawn, state))
-    return seen
-
-
-def fits(changed: Mapping[str, str], seen: Seen) -> bool:
-    """Whether a function with these equations changed gives what was seen, in every draw."""
-    return all(agrees(state, run(given, changed)) for given, state in seen)
-
-
-def _of_module(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report:
+def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report:
     """The verdict from what can be read off a cell: its form, its lines, their sources."""
     state, again = (eye.caller(**few, **eye.handed) for _ in range(2))
     if isinstance(state, Report):
@@ -114,15 +112,15 @@ def _of_module(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> R
         return MIXED
     if not _matters(eye, few, "x"):
         return told("reach", "x never reaches the gates")
-    form = find_form(eye)
-    if form is not None and not form.inside:
-        return _formed(eye, few, form)
+    form = _wrong_form(eye, few)
+    if form is not None and not form[1]:
+        return form[0]
     lines = eye.lines()
     readable = not (lines.looks_at_c or lines.bent or lines.unread())
     layout = find_layout(eye, lines) if readable else Layout(eye, lines)
     shown = wrong_source(layout) if readable else None
     if form is not None and not shown:
-        return _formed(eye, few, form)
+        return form[0]
     if not readable:
         return _unreadable(eye, few, lines)
     if shown:
@@ -133,10 +131,7 @@ def _of_module(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> R
     if ((one - zero) * LARGE + zero - large).abs().max() > 1.0:
         return told("clipped c", f"{large.abs().max():.3g}")
     if eye.is_function:
-        return unknown(("h", "c"))
-    broken = _alone(eye, few)
-    if broken is not None:
-        return broken
+        return _off(_PARTS[-2:])
     evidence = {"gate order": " ".join(layout.order)} if layout.order else {}
     columns = sorted({source.name for source in layout.used if source.laid == "transposed"})
     evidence |= {"transposed": ", ".join(columns)} if columns else {}
@@ -144,26 +139,8 @@ def _of_module(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> R
         "With random parameters and states, f, i, g and o read off its behaviour fit an LSTM's "
         f"equations.\n{describe(layout)}"
     )
-    return Report("ok", message, evidence, lstm=_as_torch(layout, few, own))
-
-
-def _formed(eye: Eye, few: dict[str, Tensor], form: Form) -> Report:
-    """The report on a cell that has not an LSTM's form."""
-    if not eye.weights:  # few rows of a table are seen then
-        return told("undrawn")
-    if form.mistake is None:
-        crosses = {"o", "h"} >= {*form.off} and _crosses(eye, few)
-        return told("layer norm of c") if crosses else unknown(form.off)
-    if form.mistake == _OLD_H and _matters(eye, few, "c"):
-        return told("exchanged")
-    off = form.off
-    if not isinstance(form.mistake, str):
-        made = {"i": "i*g", "g": "i*g", "first": "h", "second": "c"}
-        changed = form.mistake.how if form.mistake.verdict != "variant" else ()
-        off = tuple(made.get(part, part) for part in changed)
-    report = told(form.mistake, form.seen, dict.fromkeys(off, "off"))
-    also = f"\nFrom outside this looks the same: {form.alike}."
-    return replace(report, message=report.message + also) if form.alike else report
+    right = Report("ok", message, evidence, lstm=_as_torch(layout, few, own))
+    return _alone(eye, few, right)
 
 
 def _as_torch(layout: Layout, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> nn.LSTM | None:
@@ -181,25 +158,144 @@ def _as_torch(layout: Layout, few: dict[str, Tensor], own: Mapping[str, Tensor])
     return lstm
 
 
+@cache
+def _tables() -> list[tuple[Mistake, Tensor]]:
+    right, tabled = table({}), []
+    for mistake in FORMS:
+        with suppress(NameError):  # it looks at x or at weights
+            tabled.append((mistake, table(mistake.how)))
+    return [(mistake, rows) for mistake, rows in tabled if not torch.equal(rows, right)]
+
+
+def _wrong_form(eye: Eye, few: dict[str, Tensor]) -> tuple[Report, bool] | None:
+    """The report on a cell that has not an LSTM's form, far from zero; None where it has.
+
+    Beside it whether its rows all stand in an LSTM's table, as where some gates go together.
+    """
+    for scale in (60.0, 400.0, 12.0, 1e7):
+        seen = eye.far_rows(scale)
+        if len(seen) >= _FEW:
+            break
+    else:
+        raise Failed(told("restless"))
+    limit = 30 * eye.limit if eye.exact else 2e-2
+    if _same(seen, table({}), limit):
+        return None
+    if not eye.weights:  # few rows of a table are seen then
+        return told("undrawn"), False
+    fit = [mistake for mistake, rows in _tables() if _same(seen, rows, limit)]
+    if fit:
+        near = torch.cdist(seen, table({}), p=torch.inf).amin(1) < limit
+        inside = bool(near.double().mean() > 0.95)
+        if fit[0] == _OLD_H and _matters(eye, few, "c"):
+            return told("exchanged"), inside
+        changed = fit[0].how if fit[0].verdict != "variant" else ()
+        report = told(fit[0], evidence={_MADE.get(part, part): "off" for part in changed})
+        if len(fit) == 2:  # more of them would tell nobody anything
+            also = f"\nFrom outside this looks the same: {fit[1].headline}."
+            report = replace(report, message=report.message + also)
+        return report, inside
+    off = _parts_off(seen, limit)
+    for name, said, how in _measured(seen, limit):
+        if how is None or _same(seen, table(how), limit):
+            return told(name, said, dict.fromkeys(off, "off")), False
+    crosses = {"o", "h"} >= {*off} and _crosses(eye, few)
+    return (told("layer norm of c") if crosses else _off(off)), False
+
+
+def _same(seen: Tensor, rows: Tensor, limit: float) -> bool:
+    """Whether what is seen are rows of this table, and nearly all of its rows are seen."""
+    some = torch.cdist(seen[:: 1 + len(seen) // _FEW], rows, p=torch.inf)
+    if len(seen) < _FEW or (some.amin(1) < limit).double().mean() < 0.7:
+        return False
+    far = torch.cdist(seen, rows, p=torch.inf)
+    in_table = (far.amin(1) < limit).double().mean() > 0.95
+    return bool(in_table and (far.amin(0) < limit).double().mean() >= 0.85)
+
+
+def _measured(seen: Tensor, limit: float) -> Iterator[tuple[str, str, Parts | None]]:
+    """Other cells with a number of their own, which is measured: its name, what to say, the edit
+    that it should be, None where what was seen is enough."""
+    h, c = seen.unflatten(1, (len(OLD_C), 2)).unbind(-1)
+    old = torch.tensor(OLD_C, dtype=seen.dtype)
+
+    def near(values: Tensor, others: Tensor | float) -> Tensor:
+        return (values - others).abs() < limit
+
+    if near(h, h[:, :1]).all() and (near(c, c[:, :1]).all() or near(c, old).all()):
+        yield ("gru" if near(h, OLD_H).any() else "rnn"), "", None
+        return
+    most = c.abs().max().item()
+    yield "clipped c", f"{most:.3g}", {"c": f"clip({RIGHT['c']}, {-most}, {most})"}
+    slope = (c[:, 1] - c[:, 0]) / OLD_C[1]
+    if not near((c[:, 2] - c[:, 0]) / OLD_C[2], slope).all():
+        return
+    shut = h[near(h, h[:, :1]).all(1)]
+    kept_h = shut.abs().median().item() / OLD_H if len(shut) else 0.0
+    low, high = slope.min().item(), slope.max().item()
+    if 0.01 < kept_h < 0.99 or low > 0.01:
+        kept = [k for k, part in (("h", kept_h), ("c", low)) if 0.01 < part < 0.99]
+        how = {"first": f"h + {kept_h} * (h_0 - h)", "second": f"c + {low} * (c_0 - c)"}
+        yield "zoneout", " and the old ".join(kept), how
+    if high < 0.999:
+        yield "time decay", f"{high:.3g}", {"c": f"{high} * f * c_0 + i * g"}
+    said = "something is added to f after its sigmoid"
+    yield "forget_bias_after_sigmoid", said, {"f": f"sigmoid(z_f).add({low})"}
+    ends = (((slope - low).abs() < 1e-3) | ((slope - high).abs() < 1e-3)).double().mean()
+    inside = ((slope > 0.01) & (slope < 0.99)).double().mean()
+    if inside > 0.9 and ends > 0.95 and abs(low + high - 1) < 1e-2:
+        yield "clipped gates", f"{low:.2g} and {high:.2g}", None
+    elif inside > 0.3 and ends < 0.7:
+        yield "layer norm", "", None
+
+
+def _parts_off(seen: Tensor, limit: float) -> tuple[str, ...]:
+    """Which parts of a cell are not an LSTM's."""
+    h, c = seen.unflatten(1, (len(OLD_C), 2)).unbind(-1)
+    old = torch.tensor(OLD_C, dtype=seen.dtype)
+    write = c[:, 0]
+    slope = ((c[:, 1] - write) / OLD_C[1]).where(c.abs().amax(1) < 500, torch.nan)
+    squashed = torch.tanh(c.clamp(-50, 50))
+    o = (h / squashed.where(squashed.abs() > 1e-2, torch.nan)).nanmedian(1, keepdim=True).values
+
+    def are(values: Tensor, *allowed: float) -> bool:
+        off = (values.unsqueeze(-1) - torch.tensor(allowed).double()).abs().amin(-1) >= limit
+        return bool(off.double().mean() < 0.05)
+
+    off_line = write[:, None] + slope[:, None] * old - c
+    f, written = are(slope, 0, 1), are(write, 0, 1, -1)
+    whole = are(o.nan_to_num(0.0) * squashed - h, 0)
+    right = {
+        "f": f and are(off_line, 0) and bool((slope < 0.5).any()),
+        "i*g": written and bool((write < -0.5).any()),
+        "o": are(o, 0, 1) or not whole,
+        "c": f and written and are(off_line.nan_to_num(torch.inf), 0),
+        "h": whole,
+    }
+    return tuple(part for part, fine in right.items() if not fine)
+
+
 def _unreadable(eye: Eye, few: dict[str, Tensor], lines: Lines) -> Report:
     """The report where the lines of the gates are none."""
-    # i and g come back as their product only.
-    parts = {"f": "f", "i*g": "ig", "o": "o"}
-    off = [part for part, gates in parts.items() if {*gates} & {*lines.bent}]
-    evidence = {part: "off" if part in off else "right" for part in parts}
     if lines.looks_at_c:
+        zero = [bool((rows.abs() < 30 * eye.limit).all()) for rows in lines.h]
+        blind = "".join(gate for gate, true in zip(GATES, zero, strict=True) if true)
         if not _matters(eye, few, "h"):
             said = "the gates look at c, and the h that came in reaches none of them"
             return told("cell_instead_of_h_in_gates", said)
-        late = lines.looks_at_c == "h"
-        if late and _overwritten(eye, few):
+        if blind:
+            said = f"a gate looks at c, and the h that came in does not reach {the_gates(blind)}"
+            return told("cell_instead_of_h_in_gates", said)
+        late, crosses = lines.looks_at_c == "h", _crosses(eye, few)
+        if late and crosses:
             return told("late")
-        where = ", o in particular" if late else ""
-        return told("full peephole" if _crosses(eye, few) else "peephole", where)
+        return told("full peephole" if crosses else "peephole", ", o in particular" if late else "")
+    if lines.bent and not lines.hard:
+        # i and g come back as their product only.
+        parts = {"f": "f", "i*g": "ig", "o": "o"}
+        return _off([part for part, gates in parts.items() if {*gates} & {*lines.bent}], "bent")
     if lines.hard:
-        return told("hard_sigmoid", "the sigmoid is made of straight lines", evidence)
-    if lines.bent:
-        return told("bent", _are(off), evidence)
+        return told("hard_sigmoid", "the sigmoid is made of straight lines")
     return told("unread", the_gates(lines.unread()).capitalize())
 
 
@@ -207,17 +303,6 @@ def _matters(eye: Eye, few: dict[str, Tensor], name: str) -> bool:
     """Whether x, h or c changes what comes back."""
     both = [eye.step(**{**few, name: sign * few[name]}) for sign in (1, -1)]
     return not all(eye.same(one, other) for one, other in zip(*both, strict=True))
-
-
-def _overwritten(eye: Eye, few: dict[str, Tensor]) -> bool:
-    """Whether the old h reaches the new one through the new c alone."""
-    other = {**few, "h": -few["h"]}
-    write, kept = (
-        eye.step(**{**other, "c": torch.full_like(few["c"], value)})[1] for value in (0, 1)
-    )
-    h, c = eye.step(**few)
-    same_c = {**other, "c": (c - write) / (kept - write)}
-    return eye.same(eye.step(**same_c)[0], h, 1e3)
 
 
 def _crosses(eye: Eye, few: dict[str, Tensor]) -> bool:
@@ -228,22 +313,18 @@ def _crosses(eye: Eye, few: dict[str, Tensor]) -> bool:
     return not all(eye.same(one[:, 1:], other[:, 1:]) for one, other in pairs)
 
 
-def _alone(eye: Eye, few: dict[str, Tensor]) -> Report | None:
-    """The report on a cell that is right until the batch is a single sample."""
+def _alone(eye: Eye, few: dict[str, Tensor], right: Report) -> Report:
+    """The report that a cell is right, but where a batch of a single sample breaks it."""
     whole = eye.caller(**few, **eye.handed)
     alone = eye.caller(**{name: tensor[:1] for name, tensor in few.items()}, **eye.handed)
     if isinstance(whole, Report) or agrees(alone, (whole[0][:1], whole[1][:1])):
-        return None
+        return right
     found = f"It says: {alone.message}" if isinstance(alone, Report) else "The numbers are wrong."
     return told("squeeze_batch_of_one", "a batch of one sample breaks it", found=found)
 
 
-def unknown(off: tuple[str, ...]) -> Report:
+def _off(off: Sequence[str], name: str = "off") -> Report:
     """The report on a cell that no known mistake explains: which of its parts are off."""
     off = off or ("h", "c")
     evidence = {part: "off" if part in off else "right" for part in _PARTS}
-    return told("off", _are(off), evidence)
-
-
-def _are(off: Sequence[str]) -> str:
-    return f"{listed(off)} {'is' if len(off) == 1 else 'are'}"
+    return told(name, f"{listed(off)} {'is' if len(off) == 1 else 'are'}", evidence)

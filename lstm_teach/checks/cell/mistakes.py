@@ -59,17 +59,6 @@ WORDS: dict[str, Mistake] = {
 """The words for each verdict, and for what is told by more than the equations, by name."""
 
 
-def both(one: Mistake, two: Mistake) -> Mistake:
-    """Two forms at once."""
-    return Mistake(
-        one.verdict if one.verdict == two.verdict else "unrecognised",
-        f"two mistakes at once: {one.headline}; and {two.headline}",
-        f"{one.why}\n{two.why}",
-        f"{one.fix}. And: {two.fix}",
-        {**one.how, **two.how},
-    )
-
-
 def told(
     mistake: str | Mistake,
     seen: str = "",

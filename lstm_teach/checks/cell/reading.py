@@ -9,7 +9,7 @@ line in x and h, whose slopes are the weights.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -35,21 +35,18 @@ class Failed(Exception):
 class Lines:
     """The four gates as straight lines in x and h, of the units and columns looked at.
 
-    Attributes:
-        x: slopes in x, ``[4, units, columns of x]``; NaN where a gate of a unit is unreadable.
-        h: slopes in h, ``[4, units, columns of h]``.
-        b: the sums at x = h = 0, ``[4, units]``.
-        bent: the gates that are no straight lines.
-        hard: whether gates are exactly 0 or 1 near zero.
-        looks_at_c: what is not straight in the old c: "c" or "h"; "" for nothing.
+    The slopes are `x` and `h`, `[4, units, columns]`, the sums at x = h = 0 `b`, `[4, units]`; NaN
+    where a gate of a unit is unreadable. The `bent` gates are no straight lines, some are `hard`,
+    exactly 0 or 1; the cell `looks_at_c` where the new "c" or "h" is not what such gates make of
+    the old c.
     """
 
     x: Tensor
     h: Tensor
     b: Tensor
     bent: str
-    hard: bool = False
-    looks_at_c: str = ""
+    hard: bool
+    looks_at_c: str
 
     def unread(self) -> str:
         """The gates of which no unit could be read."""
@@ -65,17 +62,16 @@ class Eye:
         weights: everything that it owns, by name; a function's are handed over in each call.
         sizes: input_size and hidden_size.
         is_function: whether the weights are handed over.
-        exact: whether it computes in float64.
         free: whether other sizes may be tried, where the weights are handed over.
+        exact: whether it computes in float64.
     """
 
     caller: Step
     weights: Mapping[str, Tensor]
     sizes: Sizes
-    is_function: bool = False
+    is_function: bool
+    free: bool
     exact: bool = True
-    free: bool = True
-    _away: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list)
 
     @property
     def limit(self) -> float:
@@ -88,14 +84,15 @@ class Eye:
         return self.weights if self.is_function else {}
 
     @cached_property
+    def columns(self) -> tuple[Tensor, Tensor]:
+        """The features of x and the units of h looked at: all, or some of many."""
+        x, h = (torch.linspace(0, n - 1, n if n <= _MOST else _MOST // 2) for n in self.sizes)
+        return x.long(), h.long()
+
+    @property
     def units(self) -> Tensor:
         """The hidden units looked at."""
-        return _some(self.sizes[1])
-
-    @cached_property
-    def columns(self) -> tuple[Tensor, Tensor]:
-        """The features of x and the units of h looked at."""
-        return _some(self.sizes[0]), self.units
+        return self.columns[1]
 
     def same(self, one: Tensor, other: Tensor, times: float = 1.0) -> bool:
         """Whether two readings are equal to the accuracy; what cannot be read is no difference."""
@@ -158,7 +155,7 @@ class Eye:
         places = 0.9 * torch.cat([_zeros(1, k + m), torch.eye(k + m).double(), between])
         x, h = (_zeros(len(places), size) for size in self.sizes)
         x[:, self.columns[0]], h[:, self.columns[1]] = places.split((k, m), 1)
-        self._find_away()
+        self._away = self._ways_out()
         z, value, write, looks = self._sums(x, h)
         slopes = (z[:, 1:-_BETWEEN] - z[:, :1]) / 0.9
         straight = (z[:, :1] + places @ slopes)[:, -_BETWEEN:]
@@ -168,13 +165,10 @@ class Eye:
         f_and_o = value[1::2]
         hard = bool(((f_and_o == 0) | (f_and_o == 1)).any())
         hard |= bool((write[-_BETWEEN:] == 0).double().mean() > 0.05)
-        finite = value.isfinite().all(2).all(1)
-        bent = "".join(
-            gate
-            for gate, missed, fine in zip(GATES, off, finite, strict=True)
-            if hard or missed > 20 * self.limit or (gate in "fo" and not fine)
-        )
-        return Lines(slopes[:, :k].mT, slopes[:, k:].mT, z[:, 0], bent, hard, looks)
+        off[1::2] += (~f_and_o.isfinite()).any(2).any(1)
+        bent = [hard or missed > 20 * self.limit for missed in off]
+        named = "".join(gate for gate, true in zip(GATES, bent, strict=True) if true)
+        return Lines(slopes[:, :k].mT, slopes[:, k:].mT, z[:, 0], named, hard, looks)
 
     def offsets(self) -> Tensor:
         """The sums of the gates at x = h = 0, ``[4, units]``, with the weights as they are."""
@@ -192,10 +186,10 @@ class Eye:
         new_h, new_c = self.step(x.repeat(3, 1), h.repeat(3, 1), old)
         (_, h1, h2), (w, n1, n2) = new_h[:, units].chunk(3), new_c[:, units].chunk(3)
         f = (n1 - w) / plus[:, units]
-        looks = "" if self.same(w + f * minus[:, units], n2, 10) else "c"
         o = torch.where(n1.abs() > n2.abs(), h1 / torch.tanh(n1), h2 / torch.tanh(n2))
+        clear = (n1.abs() > 1e-2) & (n2.abs() > 1e-2)
+        looks = "" if self.same(w + f * minus[:, units], n2, 10) else "c"
         for seen, new in ((h1, n1), (h2, n2)):
-            clear = (n1.abs() > 1e-2) & (n2.abs() > 1e-2)
             if not looks and not self.same((o * torch.tanh(new))[clear], seen[clear], 10):
                 looks = "h"
         z_i = torch.full_like(w, torch.nan)
@@ -207,7 +201,7 @@ class Eye:
         sums = torch.stack([z_i, torch.logit(f), torch.atanh(g), torch.logit(o)])
         return sums, torch.stack([i, f, g, o]), w, looks
 
-    def _find_away(self) -> None:
+    def _ways_out(self) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Ways out along x on which g of a unit is 1 or -1 all along, and its i is still seen.
 
         Each with the units that it serves, and by how much it changes the sum of their i.
@@ -215,28 +209,22 @@ class Eye:
         input_size, hidden_size = self.sizes
         count = 4 if input_size == 1 else 16
         scales = (20.0, 60.0, 150.0) if self.exact else (8.0, 14.0, 24.0)
-        lowest = -550.0 if self.exact else -80.0
+        lowest, steady = (-550.0, 1e-11) if self.exact else (-80.0, 1e-4)
         d = normals(90)(count, input_size) / 2 / (input_size / sum(self.sizes)) ** 0.5
         d = torch.cat([sign * scale * d for scale in scales for sign in (1, -1)])
         none = _zeros(3 * len(d), hidden_size)
-        out = torch.cat([d, 2 * d, 3 * d])
-        w = self.step(out, none, none)[1][:, self.units].abs()
+        w = self.step(torch.cat([d, 2 * d, 3 * d]), none, none)[1][:, self.units].abs()
         one, two, three = torch.logit(w).chunk(3)
         bent = (one + three - 2 * two).abs()
-        seen = (one < 5) & (three < 5) & (three > lowest) & (bent < (1e-11 if self.exact else 1e-4))
-        left = torch.ones(len(self.units), dtype=torch.bool)
-        self._away = []
+        seen = (one < 5) & (three < 5) & (three > lowest) & (bent < steady)
+        left, away = torch.ones(len(self.units), dtype=torch.bool), []
         while (seen & left).any():
             best = int((seen & left).sum(1).argmax())
             served = seen[best] & left
-            self._away.append((3 * d[best], served, 3 * (two - one)[best]))
+            away.append((3 * d[best], served, 3 * (two - one)[best]))
             left &= ~served
+        return away
 
 
 def _zeros(*shape: int) -> Tensor:
     return torch.zeros(*shape, dtype=torch.float64)
-
-
-def _some(size: int) -> Tensor:
-    """All places, or some of many."""
-    return torch.linspace(0, size - 1, size if size <= _MOST else _MOST // 2).long()

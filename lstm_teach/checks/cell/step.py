@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten_with_path
 
-from lstm_teach.checks.bringing import BEGINS, Caller
+from lstm_teach.checks.bringing import BEGINS, Caller, listed
 from lstm_teach.checks.cell.mistakes import told
 from lstm_teach.checks.report import Report
 
@@ -23,10 +24,14 @@ class Step(Caller):
     """Calls a learner's step.
 
     Attributes:
-        c_first: whether (c, h) stands for (h, c), where the state comes in and where it goes out.
+        places: which of the tensors of h's shape that come back are h and c, from the first call.
+        c_first: whether (c, h) stands for (h, c), where the state comes in.
+        many: how many more than these two there are, in words; "" where there are none.
     """
 
-    c_first: tuple[bool, bool] = (False, False)
+    places: tuple[int, int] | None = None
+    c_first: bool = False
+    many: str = ""
 
     def __call__(self, **given: Tensor) -> State | Report:
         """The step's h and c, ``[batch, hidden_size]`` each, or a report on what is wrong."""
@@ -42,36 +47,54 @@ class Step(Caller):
     def pair(self, **given: Tensor) -> State | Report:
         """As calling it, whatever numbers h and c hold."""
         expected = given["h"].shape
-        if self.c_first[0]:
+        if self.c_first:
             given |= {"h": given["c"], "c": given["h"]}
         result = self.raw(**given)
         if isinstance(result, Report):
             return result
-        if getattr(result, "shape", ()) == (expected[0], 2 * expected[1]):
-            result = result.chunk(2, -1)
-        state = find_state(result, expected)
-        if state is None:
+        both = (expected[0], 2 * expected[1])
+        joined = [part for part in (result, *_parts(result)) if getattr(part, "shape", 0) == both]
+        result = joined[0].chunk(2, -1) if joined else result
+        found = _candidates(result, expected)
+        if len(found) < 2:
             return no_state(result, expected)
+        if self.places is None:
+            twice = len(found) > 2 and torch.equal(found[0], found[1])  # an output that is h
+            self.places = _likeliest(found, (1, 2) if twice else (0, 1))
+            self.many = f"{len(found)} tensors" if len(found) > 2 + twice else ""
+        state = found[self.places[0]], found[self.places[1]]
         alone = isinstance(result, (tuple, list)) and len(result) == 2 and result[0] is state[0]
         if not alone and _EXTRAS not in self.remarks:
             self.remarks.append(_EXTRAS)
-        return state[::-1] if self.c_first[1] else state
+        return state
 
 
-def find_state(result: Any, expected: torch.Size) -> State | None:
-    """h and c in what a step returned: the first pair, beside an output, a cache or gates."""
+def _candidates(result: Any, expected: torch.Size) -> list[Tensor]:
+    """What a step returned of the shape of h and c, the outermost that stand together: beside an
+    output, a cache or gates; the two alone where they have their names."""
     beside: dict[Any, dict[str, Tensor]] = {}
     for (*where, last), part in tree_flatten_with_path(result)[0] if _parts(result) else ():
         if getattr(part, "shape", None) == expected:
             beside.setdefault((*where,), {})[str(getattr(last, "key", last))] = part
-    for parts in beside.values():
+    for _, parts in sorted(beside.items(), key=lambda item: len(item[0])):
         named = [part for b in "hc" for name, part in parts.items() if re.match(BEGINS[b], name)]
-        pair = named if len(named) == 2 else [*parts.values()]
-        if len(pair) > 2 and torch.equal(pair[0], pair[1]):
-            pair = pair[1:]  # an output that is h
-        if len(pair) > 1:
-            return pair[0], pair[1]
-    return None
+        found = named if len(named) == 2 else [*parts.values()]
+        if len(found) > 1:
+            return found
+    return []
+
+
+def _likeliest(found: list[Tensor], first: tuple[int, int]) -> tuple[int, int]:
+    """Which two of many tensors may be h and c, since h is a part of tanh(c); or those that stand
+    first."""
+    likely = [
+        (h, c)
+        for h, c in permutations(range(len(found)), 2)
+        if ((found[h] / found[c].tanh() > 0) & (found[h].abs() < found[c].tanh().abs())).all()
+    ]
+    if len(found) == 2 or first in likely:
+        return first
+    return max(likely, key=lambda pair: found[pair[1]].abs().sum(), default=first)
 
 
 def no_state(result: Any, expected: torch.Size) -> Report:
@@ -90,20 +113,14 @@ def no_state(result: Any, expected: torch.Size) -> Report:
     shapes = [None if part is None else getattr(part, "shape", "") for part in parts]
     hint = next((hint for shape, hint in hints.items() if shape in shapes), "")
     hint = hint or "Write `return h, c` at its end."
-    return told("no_state", result=_described(result), shape=f"{list(expected)}", hint=hint)
+    seen = [f"`{[*s]}`" if s else "None" if s is None else "no tensor" for s in shapes]
+    what = f"one tensor of shape {seen[0]}"
+    if not isinstance(result, Tensor):
+        what = f"a {type(result).__name__} of {listed(seen[1:]) or 'nothing'}"
+    return told("no_state", result=what, shape=f"{list(expected)}", hint=hint)
 
 
 def _parts(result: Any) -> list[Any]:
     if isinstance(result, dict):
         return [*result.values()]
     return [*result] if isinstance(result, (tuple, list)) else []
-
-
-def _described(result: Any) -> str:
-    """What a step returned, in words: types and shapes, no values."""
-    if isinstance(result, Tensor):
-        return f"one tensor of shape `{list(result.shape)}`"
-    if isinstance(result, (tuple, list)):
-        kind = type(result).__name__
-        return f"a {kind} of {len(result)}: ({', '.join(map(_described, result))})"
-    return "None" if result is None else f"a `{type(result).__name__}`"

@@ -178,7 +178,7 @@ def a_function_with_some_arguments_set():
     return functools.partial(lambda weights, x, h, c: weights.step(x, h, c), NumPyCell(5, 4))
 
 
-@example("unrecognised", says="not from the h that came in")
+@example("unrecognised", says="not made from the h that came in")
 class HIsOverwrittenBeforeO(NumPyCell):
     def step(self, xt, a_prev, c_prev):
         _, c, _ = super().step(xt, a_prev, c_prev)
@@ -213,6 +213,19 @@ class NumPyCellThatSubtracts(NumPyCell):
 class NumPyCellThatNeverForgets(NumPyCell):
     def new_c(self, ft, it, cct, c_prev):
         return c_prev + it * cct
+
+
+@right
+class WithAHead(NumPyCell):
+    """What is read off h has no say in h."""
+
+    def __init__(self, n_x, n_a):
+        super().__init__(n_x, n_a)
+        self.parameters |= {"Wy": RANDOM.standard_normal((1, n_a)), "by": np.zeros((1, 1))}
+
+    def step(self, xt, a_prev, c_prev):
+        a, c, cache = super().step(xt, a_prev, c_prev)
+        return a, c, self.parameters["Wy"] @ a + self.parameters["by"], cache
 
 
 class ListOfArrays:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
-from tests.zoo.cell.right import TwoLinears, chunked, module, right
+from lstm_teach import check_cell
+from tests.zoo import examples_for
+from tests.zoo.cell.right import TwoLinears, chunked, example, module, right
+
+made = examples_for(check_cell, make=True)
 
 
 @module
@@ -111,3 +116,122 @@ class AnOutputBesideTheState(TwoLinears):
     def forward(self, x, hidden):
         h, c = super().forward(x, hidden)
         return h, (h.clone(), c)
+
+
+@module
+class CallsItsXH(TwoLinears):
+    """The h of a layer is the x of the next."""
+
+    def forward(self, h, hx, cx):
+        return super().forward(h, (hx, cx))
+
+
+@module
+class OneTensorOfStateBesideAnOutput(TwoLinears):
+    def forward(self, x, state):
+        h, c = super().forward(x, state.chunk(2, 1))
+        return h, torch.cat([h, c], 1)
+
+
+@example("cannot_check", says="Give the check an instance")
+class WantsItsOptions(TwoLinears):
+    def __init__(self, options, input_size):
+        super().__init__(input_size, options.hidden_size)
+
+
+class OneUnit:
+    """Weights that are numbers, as where a book computes one unit by hand."""
+
+    def __init__(self):
+        self.w = [torch.tensor(0.1 * k) for k in range(12)]
+
+    def step(self, x, h, c):
+        w = self.w
+        i, f, g, o = (x * w[k] + h * w[k + 4] + w[k + 8] for k in range(4))
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+made("cannot_check", says="input_size=")(OneUnit)
+
+
+@made("ok", call=lambda net, x, h, c: net.update(x, (h, c)))
+def without_a_forward():
+    class Updates(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell = TwoLinears(5, 4)
+
+        def update(self, x, state, extra=None, more=None):
+            return self.cell(x, state)
+
+    return Updates()
+
+
+def gates_of(x, h, c, *weights):
+    """All that a step makes."""
+    w_ih, w_hh, b_ih, b_hh = weights
+    i, f, g, o = (x @ w_ih.T + h @ w_hh.T + b_ih + b_hh).chunk(4, 1)
+    i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+    c = f * c + i * g
+    return i, f, g, o, c, o * c.tanh()
+
+
+@right
+def gates_before_c_and_h(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    return gates_of(x, h, c, w_ih, w_hh, b_ih, b_hh)
+
+
+@right
+def o_between_h_and_c(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    *_, o, c, h = gates_of(x, h, c, w_ih, w_hh, b_ih, b_hh)
+    return h, o, c
+
+
+@right
+def a_cache_first(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    i, f, _, _, c, h = gates_of(x, h, c, w_ih, w_hh, b_ih, b_hh)
+    return {"i": i, "f": f}, h, c
+
+
+@example("stale_c")
+def h_from_the_old_c_before_an_o(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    _, _, _, o, new, _ = gates_of(x, h, c, w_ih, w_hh, b_ih, b_hh)
+    return o * c.tanh(), new, o
+
+
+@example("cannot_check", says="which of what comes back are h and c")
+def gates_before_a_wrong_c(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    i, f, g, o, new, _ = gates_of(x, h, c, w_ih, w_hh, b_ih, b_hh)
+    c = new + 0.3 * g.sin()
+    return i, f, o, c, o * c.tanh()
+
+
+@right
+def weights_between(prev_h, W_hh, x, W_xh, b, prev_c):
+    return chunked(x, prev_h, prev_c, W_xh, W_hh, b, 0 * b)
+
+
+@right
+def an_option_behind_the_weights(x, hc_prev, Wx, Wh, b, mask=None):
+    h, c = chunked(x, *hc_prev, Wx, Wh, b, 0 * b)
+    return (h, c) if mask is None else (h * mask, c * mask)
+
+
+@example("cannot_check", says="call=")
+def four_weights_in_a_list(x, h, c, Wx, Wh, b):
+    i, f, g, o = (x @ Wx[k] + h @ Wh[k] + b[k] for k in range(4))
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+@made("ok")
+def weights_within_a_comprehension():
+    w, b = torch.randn(4, 9, 4), torch.randn(4, 4)
+
+    def step(x, h, c):
+        i, f, g, o = (torch.cat([x, h], 1) @ w[k] + b[k] for k in range(4))
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+    return step

@@ -76,12 +76,42 @@ class LayerNormedC(Another):
         return o * self.norm_c(c).tanh(), c
 
 
-@example("variant", says="`norm` and `norm_c`, its numbers are nn.LSTMCell's")
+@example("variant", says="one with norms")
 class LayerNormedCReturned(Another):
     def forward(self, x, state):
         i, f, g, o = self.norm(self.x2h(x) + self.h2h(state[0])).chunk(4, 1)
         c = self.norm_c(f.sigmoid() * state[1] + i.sigmoid() * g.tanh())
         return o.sigmoid() * c.tanh(), c
+
+
+class LayerNorm(nn.Module):
+    """One of one's own."""
+
+    def forward(self, z):
+        return (z - z.mean(1, keepdim=True)) / (z.std(1, keepdim=True) + 1e-5)
+
+
+@example("variant", says="one with norms")
+class NormedByItsOwn(Another):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.norm, self.norm_c = LayerNorm(), LayerNorm()
+
+    def forward(self, x, state):
+        i, f, g, o = self.norm(self.x2h(x) + self.h2h(state[0])).chunk(4, 1)
+        c = self.norm_c(f.sigmoid() * state[1] + i.sigmoid() * g.tanh())
+        return o.sigmoid() * c.tanh(), c
+
+
+@example("variant", says="h mixes the units of c")
+class ALayerBehindH(Another):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.behind = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, state):
+        h, c = step(*self.gates(x, state[0]), state[1])
+        return self.behind(h), c
 
 
 @example("cannot_check", says="x of shape `[batch, input_size, height, width]`")

@@ -183,6 +183,16 @@ class GatesFromCFused(Fused):
         return o * c.tanh(), c
 
 
+@example("cell_instead_of_h_in_gates", says="does not reach the gate g")
+class OneGateFromC(Cell):
+    def forward(self, x, state):
+        h, c = state
+        i, f, _, o = self.gates(x, h)
+        _, _, g, _ = self.gates(x, c)
+        c = f * c + i * g
+        return o * c.tanh(), c
+
+
 @example("hard_sigmoid")
 def keras_hard_sigmoid(x, h, c, w_ih, w_hh, b_ih, b_hh):
     def hard(z):
