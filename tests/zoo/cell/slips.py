@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from lstm_teach import check_cell
+from tests.zoo import examples_for
 from tests.zoo.cell.right import example
 from tests.zoo.cell.wrong import Cell, Fused, gates
 
@@ -283,5 +285,21 @@ class Squeezes(Fused):
         h, c = state
         z = (self.x2h(x) + self.h2h(h)).squeeze()
         i, f, g, o = z.chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+@examples_for(check_cell)("raises", says="`chunk(4, dim=1)`")
+class CutsAlongTheBatch(nn.Module):
+    """It runs for a single sample, and nn.LSTMCell's place is in a batch."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(4 * hidden_size, input_size))
+        self.u = nn.Parameter(torch.randn(4 * hidden_size, hidden_size))
+
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = (x @ self.w.T + h @ self.u.T).chunk(4)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
         return o.sigmoid() * c.tanh(), c
