@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from lstm_teach.checks.last_state import check_last_state
+from lstm_teach.checks.layout import check_last_state
 
 X = torch.randn(3, 10, 16, generator=torch.Generator().manual_seed(0))
 LENGTHS = torch.tensor([8, 10, 4])

@@ -10,6 +10,6 @@ Read `check` first, then in the order of a run: `words` (what is said, from `mis
 (what is said of what is right).
 """
 
-from lstm_teach.checks.layout.check import check_layout
+from lstm_teach.checks.layout.check import check_last_state, check_layout
 
-__all__ = ["check_layout"]
+__all__ = ["check_last_state", "check_layout"]

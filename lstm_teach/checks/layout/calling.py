@@ -32,15 +32,17 @@ def usual_call(model: nn.Module, x: Any, lengths: Tensor | None) -> Callable[[An
     Raises:
         CannotTell: it wants more.
     """
-    single = [p for p in parameters_of(model) if not p.kind.name.startswith("VAR")]
+    # A layer of torch's takes x alone.
+    taken = {} if isinstance(model, nn.RNNBase) else signature_of(model.forward).parameters
+    single = [p for p in taken.values() if not p.kind.name.startswith("VAR")]
     by_name = isinstance(x, Mapping) and {*x} <= {p.name for p in single}
-    taken = len(x) if isinstance(x, (tuple, list)) and 1 < len(x) <= len(single) else 1
-    rest = [p for p in single if p.name not in x] if by_name else single[taken:]
+    count = len(x) if isinstance(x, (tuple, list)) and 1 < len(x) <= len(single) else 1
+    rest = [p for p in single if p.name not in x] if by_name else single[count:]
     wanted = [p.name for p in rest if p.default is p.empty]
     handed: dict[str, Tensor] = {}
     if lengths is not None and not isinstance(x, PackedSequence):
         takers = [p.name for p in rest if "len" in p.name.lower() or "sizes" in p.name.lower()]
-        handed = dict.fromkeys((takers or (wanted if len(wanted) == 1 else []))[:1], lengths)
+        handed = dict.fromkeys((takers or wanted * (len(wanted) == 1))[:1], lengths)
     missing = " and ".join(f"`{name}`" for name in wanted if name not in handed)
     if missing:
         name = type(model).__name__
@@ -51,16 +53,9 @@ def usual_call(model: nn.Module, x: Any, lengths: Tensor | None) -> Callable[[An
         more = {name: one.clone() for name, one in handed.items()}
         if by_name:
             return model(**value, **more)
-        return model(*(value if taken > 1 else (value,)), **more)
+        return model(*(value if count > 1 else (value,)), **more)
 
     return run
-
-
-def parameters_of(model: nn.Module) -> list[inspect.Parameter]:
-    """What a model's forward takes; nothing of a layer of torch's, which takes x alone."""
-    if isinstance(model, nn.RNNBase):
-        return []
-    return list(signature_of(model.forward).parameters.values())
 
 
 def first_run(begin: Callable[[], Any], model: nn.Module) -> None:
@@ -75,16 +70,17 @@ def first_run(begin: Callable[[], Any], model: nn.Module) -> None:
 
     forward.__name__ = f"{type(model).__name__}.forward"  # the learner's, for a report
     report = run_in_time(forward, seconds=LONGEST_FORWARD, made_up=False)
-    is_open = any(p.kind.name.startswith("VAR") for p in parameters_of(model))
-    error = report.message.partition("\n")[0] if isinstance(report, Report) else ""
-    if is_open and error.startswith("`TypeError") and "required" in error:
-        raise CannotTell(told("takes_anything", error=error))
+    if not isinstance(report, Report):
+        return
+    error = report.message.partition("\n")[0]
+    kinds = [p.kind for p in signature_of(model.forward).parameters.values()]
     start = next((name for name in _STARTS if callable(getattr(model, name, None))), None)
-    if isinstance(report, Report) and report.verdict == "raises" and start:
+    if inspect.Parameter.VAR_POSITIONAL in kinds and "required positional" in error:
+        raise CannotTell(told("takes_anything", error=error))
+    if report.verdict == "raises" and start:
         wanted = told("wants_its_start", start=start)
         report = replace(wanted, message=f"{report.message}\n{wanted.message}")
-    if isinstance(report, Report):
-        raise CannotTell(report)
+    raise CannotTell(report)
 
 
 def output_tensors(

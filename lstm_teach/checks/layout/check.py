@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 from lstm_teach.checks.bringing import unwrapped
 from lstm_teach.checks.layout import saying
 from lstm_teach.checks.layout.calling import first_run, usual_call
-from lstm_teach.checks.layout.given import Axes, Given, tensors_in
+from lstm_teach.checks.layout.given import Given, named, tensors_in
 from lstm_teach.checks.layout.mistakes import first_that_fits, holes
 from lstm_teach.checks.layout.tables import Tables
 from lstm_teach.checks.layout.words import CannotTell, told
@@ -23,7 +23,6 @@ from lstm_teach.checks.running import default_device, leaves_no_trace
 from lstm_teach.undisturbed import undisturbed
 
 Names = Sequence[str | None]
-Judge = Callable[[Tables], Report]
 
 
 @leaves_no_trace
@@ -60,22 +59,46 @@ def check_layout(
         A report: "ok", a mistake's name, "raises", "not_attempted" for a stub, "cannot_check" with
         what to give instead, or "unrecognised" with the sentence that says what is off.
     """
-    axes = input_axes, output_axes
-    return examine(report_on, model, x, axes, lengths, call, causal)
+    return _examine(model, x, input_axes, output_axes, lengths, call, causal)
 
 
-def report_on(t: Tables) -> Report:
-    """The report on what was measured."""
-    found, seen, open_ = first_that_fits(t), saying.evidence(t), saying.not_checked(t)
-    if found is None:
-        return Report("ok", saying.praise(t), seen, open_)
-    name, walk, more = found
-    report = told(name, seen, open_, **holes(t, walk) | more)
-    return report if report.judged else replace(report, not_checked=())
+@leaves_no_trace
+def check_last_state(
+    model: nn.Module,
+    x: Any,
+    lengths: Any = None,
+    input_axes: Names = ("batch", "time"),
+    call: Callable[[Any, Any], Any] | None = None,
+) -> Report:
+    """Judge the layout of a classifier first, and then which state it reads out.
+
+    Right is the h where a sample really ends, and with two directions where each of them does: it
+    is asked of the gradients at what leaves the recurrent layer, so it does not matter what the
+    model does before the layer and after it.
+
+    Args:
+        model: any module with a recurrent layer that gives one answer a sample, [batch, ...].
+        x: a batch as the model takes it, see `check_layout`.
+        lengths: the real number of time steps of each sample, [batch]; None for no pads.
+        input_axes: the axes of x.
+        call: how to run the model where x alone does not do.
+
+    Returns:
+        The report of `check_layout` where that is not "ok"; else "ok" or "unrecognised", or
+        "cannot_check" where no gradient tells what is read.
+    """
+    return _examine(model, x, input_axes, ("batch",), lengths, call, of_ends=True)
 
 
-def examine(
-    judge: Judge, model: Any, x: Any, axes: Any, lengths: Any, call: Any, causal: bool = False
+def _examine(
+    model: Any,
+    x: Any,
+    input_axes: Any,
+    output_axes: Any,
+    lengths: Any,
+    call: Any,
+    causal: bool = False,
+    of_ends: bool = False,
 ) -> Report:
     """Measure a model on x and judge it while it is lent, or say why that cannot be."""
     default, model = default_device(), unwrapped(model)
@@ -84,31 +107,35 @@ def examine(
     try:
         _refuse(model, x, call)
         taken = _lengths(lengths)
-        own, said = Axes(axes[0], "input_axes"), Axes(axes[1], "output_axes")
-        if "batch" in own.names and "batch" not in said.names:
+        own, said = named(input_axes, "input_axes"), named(output_axes, "output_axes")
+        if "batch" in own and "batch" not in said:
             raise CannotTell(told("no_batch_comes_out"))
         run = call or usual_call(model, x, taken)
         with undisturbed(model) as rewind, here:
             _waken(model)
-            t = Tables(model, Given(x, own, taken, model), said, run, there, rewind, causal)
-            t.is_usual = run is not call
+            t = Tables(model, Given(x, own, taken, model), said, run, there, rewind)
+            t.causal, t.of_ends = causal, of_ends
             first_run(t.begin, model)
-            _vary(t)
-            return judge(t)
+            try:
+                t.go_on()
+            except (Exception, SystemExit) as error:
+                if isinstance(error, CannotTell):
+                    raise
+                message = f"{type(error).__name__}: {error}"
+                raise CannotTell(told("no_other_x", error=message)) from error
+            return _report_on(t)
     except CannotTell as error:
         report: Report = error.args[0]
         return report
 
 
-def _vary(t: Tables) -> None:
-    """Run the model on other samples; on those of the sequence alone where it refuses the rest."""
-    try:
-        t.go_on()
-    except (RuntimeError, ValueError, TypeError, LookupError, AssertionError, SystemExit) as error:
-        if not t.given.leave_what_is_beside():
-            message = f"{type(error).__name__}: {error}"
-            raise CannotTell(told("no_other_x", error=message)) from error
-        _vary(t)
+def _report_on(t: Tables) -> Report:
+    found, seen, open_ = first_that_fits(t), saying.evidence(t), saying.not_checked(t)
+    if found is None:
+        return Report("ok", saying.praise(t), seen, open_)
+    name, walk, more = found
+    report = told(name, seen, open_, **holes(t, walk) | more)
+    return report if report.judged else replace(report, not_checked=())
 
 
 def _waken(model: nn.Module) -> None:
@@ -137,6 +164,8 @@ def _refuse(model: Any, x: Any, call: Any) -> None:
         raise CannotTell(told("no_module", model=f"{model!r:.40}"))
     if any(nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
         raise CannotTell(told("lazy"))
+    if any("quantized" in type(one).__module__ for one in model.modules()):
+        raise CannotTell(told("quantised"))
     if call is not None and not callable(call):
         raise CannotTell(told("no_function"))
     if type(x) is list and len({len(one) for one in x if torch.is_tensor(one) and one.dim()}) > 1:

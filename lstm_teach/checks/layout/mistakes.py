@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.layout.tables import Tables, Walk, any_of, follows, most, places
+from lstm_teach.checks.layout.tables import Tables, Walk, any_of, most, places
 from lstm_teach.checks.layout.words import said
 
 Found = tuple[str, Walk | None, dict[str, Any]] | None
@@ -24,26 +24,20 @@ def holes(t: Tables, walk: Walk | None) -> dict[str, Any]:
     """What fills the holes that many entries have."""
     given, flat = t.given, t.given.main.dim() == 2
     found: dict[str, Any] = {"x": given, "batch": given.batch, "time": given.time}
-    found |= {"output": t.output, "shape": t.shape, "ends": said("end_of_any")}
-    attends = any(isinstance(module, nn.MultiheadAttention) for module in t.model.modules())
-    found["leaving"] = said("leave_the_batch" + "_and_attend" * attends)
+    found |= {"output": t.called(), "shape": t.shape, "at": given.at("time")}
+    found |= {"flag": ", batch_first=True" * given.is_batch_first, "ends": said("end_of_any")}
     if walk is None:
         return found
-    call = walk.call
-    found |= {"layer": walk.name, "steps": walk.steps, "cols": walk.cols}
-    found |= {"made": call.kind if call.name == call.kind else f"{call.name} = {call.kind}"}
+    call, name = walk.call, walk.name
+    found |= {"layer": name, "steps": walk.steps, "cols": walk.cols, "count": len(walk.calls)}
+    found |= {"made": call.kind if name == call.kind else f"{name} = {call.kind}"}
     found |= {"top": "torch.cat((h_n[-2], h_n[-1]), dim=1)" if call.directions == 2 else "h_n[-1]"}
-    found |= {"last": "out[:, -1]" if call.batch_first else "out[-1]"}
-    found |= {"flag": ", batch_first=True" * given.axes.is_batch_first, "at": given.axes.at("time")}
     found |= {"place": int(call.batch_first), "width": 1 if flat else given.main.shape[-1]}
     found |= {"given": "x.unsqueeze(-1)" if flat else "x"}
-    met, found["wide"] = sum(c.inputs.numel() for c in walk.calls), call.module.input_size
-    is_x = met == given.main.numel() or found["wide"] == found["width"]
-    kind = "x_as_it_is" if is_x else "features_as_they_are"
-    kind = kind if given.main.is_floating_point() else "tokens_as_they_are"
-    end = "both" if call.directions == 2 else "all" if call.packed is None else "packed"
-    ends = said(f"end_of_{'a_loop' if call.is_cell else end}", **found)
-    return found | {"as_it_is": said(kind, **found), "ends": ends}
+    is_x = sum(one.inputs.numel() for one in walk.calls) == given.main.numel()
+    kind = "x_as_it_is" if is_x and given.main.is_floating_point() else "features_as_they_are"
+    end = "end_of_a_loop" if call.is_cell else "end_of_all"
+    return found | {"as_it_is": said(kind, **found), "ends": said(end, **found)}
 
 
 # ---- what a layer walks along -----------------------------------------------------------------
@@ -54,33 +48,35 @@ def one_long_sequence(t: Tables) -> Found:
     walk = t.badly_fed
     if walk is None or not t.mixes or walk.cols != 1 or most(walk.samples, -1) > 1:
         return None
-    found = holes(t, walk)
+    fix = "one_time_step_a_sample"
     if walk.call.is_cell:
-        fix = said("all_samples_at_once")
+        fix = "all_samples_at_once"
     elif "time" in t.given.lead:
-        fix = found["as_it_is"]
-    else:
-        fix = said("one_time_step_a_sample", **found)
-    return "one_long_sequence", walk, {"fix": fix}
+        fix = "{as_it_is}"
+    found = holes(t, walk)
+    return "one_long_sequence", walk, {"fix": found["as_it_is"] if "{" in fix else said(fix, **found)}
 
 
 def walks_along_the_batch(t: Tables) -> Found:
     """Each step of a layer is one sample and nothing else."""
-    walk, axes = t.badly_fed, t.given.axes
+    walk, given = t.badly_fed, t.given
     if walk is None:
         return None
     step, apart = walk.samples.any(1), [most(walk.times.any(axis), 1) <= 1 for axis in (0, 1)]
-    folded = t.mixes and "time" in t.given.lead and any(apart)
+    folded = t.mixes and "time" in given.lead and any(apart)
     if most(step, 1) > 1 or (most(step, 0) > 1 and not folded):
         return None
-    how = "turned" if walk.call.batch_first == axes.is_batch_first else "made"
-    how = how if walk.call.packed is None else "packed"
-    first = "batch" if axes.is_batch_first == (how == "turned") else "time"
-    cause = f"{how}_{first}_first" if len(walk.calls) == 1 else "in_a_loop"
-    fix = said(cause, "fix", **holes(t, walk))
-    is_one = len(walk.calls) == 1 and walk.call.packed is None
-    if is_one and t.steps is None:
-        last = "out[:, -1]" if axes.is_batch_first else "out[-1]"
+    found, call, is_one = holes(t, walk), walk.call, len(walk.calls) == 1
+    cause = "made_batch_first" if call.batch_first else "made_time_first"
+    if not is_one:
+        cause = "in_a_loop"
+    elif call.packed is not None:
+        cause = "packed"
+    elif call.batch_first == given.is_batch_first:
+        cause = "swapped_before"
+    fix = said(cause, "fix", **found)
+    if is_one and call.packed is None and t.steps is None:
+        last = "out[:, -1]" if given.is_batch_first else "out[-1]"
         fix = said("and_the_last_step", fix=fix, last=last)
     return "walks_along_the_batch", walk, {"because": said(cause), "fix": fix}
 
@@ -91,9 +87,15 @@ def loops_along_the_batch(t: Tables) -> Found:
         moved, times = t.moved_by(t.by_time, one.name), t.given.times
         axes = [axis for axis, size in enumerate(moved.shape[1:]) if size == t.given.time]
         is_last = not axes and int(any_of(moved, 1).sum()) == 1
-        if is_last or any(follows(moved, axis, times) for axis in axes):
+        if is_last or any(_follows(moved, axis, times) for axis in axes):
             return "loops_along_the_batch", None, {}
     return None
+
+
+def _follows(moved: Tensor, axis: int, looked: list[int]) -> bool:
+    """Whether each run changed, [runs, *shape], one place along an axis, that looked at."""
+    changes = [places(any_of(one.movedim(axis, 0), 1)) for one in moved]
+    return changes == [[place] for place in looked]
 
 
 def never_walks(t: Tables) -> Found:
@@ -110,12 +112,12 @@ def never_walks(t: Tables) -> Found:
     if int(met.sum()) < 2 or max(w.crowd[1] for w in alike) > 1:
         return None
     found = holes(t, walk) | {"count": len(alike)}
-    way, fix = "as_features" if most(walk.times, -1) > 1 else "as_columns", found["as_it_is"]
-    if len(alike) > 1:
-        way = "in_calls_of_their_own"
-        line = "h, c = cell(xt, (h, c))" if walk.call.is_cell else "out, state = layer(xt, state)"
-        fix = said(way, "fix", line=line)
-    return "never_walks", walk, {"how": said(way, **found), "fix": fix}
+    if len(alike) == 1:
+        how = said("in_one_step", **found)
+        return "never_walks", walk, {"how": how, "fix": found["as_it_is"]}
+    line = "h, c = cell(xt, (h, c))" if walk.call.is_cell else "out, state = layer(xt, state)"
+    how, fix = (said("in_calls_of_their_own", part, **found, line=line) for part in ("why", "fix"))
+    return "never_walks", walk, {"how": how, "fix": fix}
 
 
 # ---- what a view cuts, and what is mixed else -------------------------------------------------
@@ -124,23 +126,20 @@ def never_walks(t: Tables) -> Found:
 def batch_comes_out_elsewhere(t: Tables) -> Found:
     """No output has the batch where it was said to be: one sample reaches all of it and no other
     any, or the batch stands, unmixed, on another axis, as it does in no h_n."""
-    samples, place = t.given.samples, t.said.at("batch")
+    samples, answer = t.given.samples, t.answer
     for one in t.answers if t.bad_walk is None else ():
         # beside another answer it counts if it is the last: that of sample 0 may be one to draw
-        is_left = one is t.answer or (one in t.unjudged and one.reaching == [len(samples) - 1])
+        is_left = one is answer or (one in t.unjudged and one.reaching == [len(samples) - 1])
         if one.owners is None and is_left and len(one.reaching) == 1 < len(samples):
             walk, shape = next(reversed(t.walks), None), [*t.outputs[one.name].shape]
             found = {"output": t.called(one.name), "shape": shape}
             return "one_sample_is_left", walk, found | {"sample": samples[one.reaching[0]]}
-    if t.answer is None or t.owners is not None or t.bad_walk is not None:
+    if answer is None or answer.is_said or answer.axis is None or t.bad_walk is not None:
         return None
     states = {c.taps[key][0].shape for c in t.asked.calls for key in "hc" if key in c.taps}
-    has_states = any(output.shape in states for output in t.outputs.values())
-    is_there = t.shape[place : place + 1] == [t.given.batch]
-    for axis, size in enumerate(() if has_states or is_there else t.shape):
-        if size == t.given.batch and follows(t.answer.moved, axis, samples):
-            return "comes_out_swapped", None, {"axis": axis, "place": place}
-    return None
+    if any(output.shape in states for output in t.outputs.values()):
+        return None
+    return "comes_out_swapped", None, {"axis": answer.axis, "place": t.said.index("batch")}
 
 
 def cut_on_the_way(t: Tables) -> Found:
@@ -155,53 +154,58 @@ def cut_on_the_way(t: Tables) -> Found:
         if bad is None and (steps.any(1) & ~walk.owners.T).any():
             # a sum over the batch reads one step of all columns
             is_sum = most(steps.any(2), 1) == 1 and bool(steps.any(1).all())
-            return ("steps_cut", walk, {}) if not is_sum and _is_cut(steps, walk.ends - 1) else None
+            inside = steps & (torch.arange(walk.steps)[:, None] != walk.ends - 1)
+            return ("steps_cut", walk, {}) if not is_sum and _is_cut(steps, inside) else None
         if (states.any(1) & ~walk.owners.T).any():
-            is_cut = walk.call.rows > 1 and _is_cut(states, walk.ends - 1)
+            is_cut = walk.call.rows > 1 and _is_cut(states, states)
             return ("state_cut", walk, {}) if is_cut else None
     return None
 
 
-def _is_cut(parts: Tensor, last: Tensor) -> bool:
-    """Whether what is read for the samples, [samples, places, cols], are different pieces,
-    and not whole columns that change places: then each is read in one column, and there at the
-    same places as the others, or at several, or where it ends."""
-    inside = parts & (torch.arange(parts.shape[1])[:, None] != last)
-    alike = len(parts.any(2).unique(dim=0)) == 1
-    by_chance = any(p.sum() == 1 and q.any() for p, q in zip(parts, inside, strict=True))
-    is_moved = most(parts.any(1), 1) == 1 and (alike or not by_chance)
-    return len(parts.flatten(1).unique(dim=0)) > 1 and not is_moved
+def _is_cut(parts: Tensor, inside: Tensor) -> bool:
+    """Whether what is read for the samples, [samples, places, cols], lies at different places: in
+    several columns, or at one place that is not the end. Else whole columns change places."""
+    alone = (parts.flatten(1).sum(1) == 1) & inside.flatten(1).any(1)
+    differ = len(parts.any(2).unique(dim=0)) > 1
+    return differ and (most(parts.any(1), 1) > 1 or bool(alone.any()))
 
 
-def numbers_dealt_out(t: Tables) -> Found:
-    """Every number that enters comes from one sample: the rows of x are only dealt out anew. Or
-    numbers come in that belong to one time step each, and those of a time step go to several steps
-    of the layer, where they stand beside others: x itself, or all over the layer's way."""
-    walk = t.badly_fed if t.mixes else next(iter(t.walks), None)
-    if walk is None or walk.crowd[not t.mixes] > 1:
+def samples_dealt_out(t: Tables) -> Found:
+    """Every number that enters comes from one sample: the rows of x are only dealt out anew."""
+    walk = t.badly_fed
+    if walk is None or not t.mixes or walk.crowd[0] > 1:
         return None
-    alike = torch.equal(walk.samples, walk.samples[:1].expand_as(walk.samples))
-    if t.mixes and alike and walk.cols == t.given.batch:
+    if walk.cols == t.given.batch and bool((walk.samples == walk.samples[:1]).all()):
         return None  # whole samples stand beside one another, and no view does that
-    if not t.mixes:
-        # of a sequence that was cut from flat frames, each holds a time step for several steps
-        again = (walk.times.sum(0) > 1).any(0)
-        is_cut = walk.steps == t.given.time and not walk.times.any(0).all()
-        if is_cut and 2 * int(again.sum()) > len(again):
-            at = t.given.axes.at("time")
-            other = at + 1 if at + 1 < t.given.main.dim() else at - 1
-            return "frames_dealt_out", walk, {"other": other}
-        met = [walk.steps_of(n) for n in range(len(t.given.times))]
-        spread = all(steps and 2 * (steps[-1] - steps[0]) >= walk.steps > 1 for steps in met)
-        is_x = sum(call.inputs.numel() for call in walk.calls) == t.given.main.numel()
-        # of as many steps as time steps, each that shares one has numbers of several
-        beside = most(walk.times, -1) > 1 or (is_x and walk.steps == t.given.time)
-        split = most(walk.times.any(1), 0) > 1 and beside
-        if not split or not (spread or is_x) or t.in_step(walk):
-            return None
+    return "samples_dealt_out", walk, {"turned": _turned(t, walk)}
+
+
+def _turned(t: Tables, walk: Walk) -> str:
+    """x, with its axes as a layer wants them."""
     found = holes(t, walk)
-    turned = said("not_turned" if found["place"] == found["at"] else "turned", **found)
-    return f"{'samples' if t.mixes else 'steps'}_dealt_out", walk, {"turned": turned}
+    if walk.cols not in (1, t.given.batch) and not t.mixes:
+        at, axes = t.given.at("time"), t.given.main.dim()
+        return said("joined", **found, other=at + 1 if at + 1 < axes else at - 1)
+    return said("not_turned" if found["place"] == found["at"] else "turned", **found)
+
+
+def steps_dealt_out(t: Tables) -> Found:
+    """Numbers come in that belong to one time step each, and those of a time step go to several
+    steps of the layer, where they stand beside others: x itself, or all over the layer's way."""
+    walk = next(iter(t.walks), None)
+    if t.mixes or walk is None or walk.crowd[1] > 1 or t.in_step(walk):
+        return None
+    # of a sequence that was cut from flat frames, each holds a time step for several steps
+    again = (walk.times.sum(0) > 1).any(0)
+    as_many = walk.steps == t.given.time
+    is_cut = as_many and not walk.times.any(0).all() and 2 * int(again.sum()) > len(again)
+    met = [walk.steps_of(n) for n in range(len(t.given.times))]
+    spread = all(steps and 2 * (steps[-1] - steps[0]) >= walk.steps > 1 for steps in met)
+    is_x = sum(call.inputs.numel() for call in walk.calls) == t.given.main.numel()
+    # of as many steps as time steps, each that shares one has numbers of several
+    beside = most(walk.times, -1) > 1 or (is_x and as_many)
+    split = most(walk.times.any(1), 0) > 1 and beside and (spread or is_x)
+    return ("steps_dealt_out", walk, {"turned": _turned(t, walk)}) if is_cut or split else None
 
 
 def steps_read_elsewhere(t: Tables) -> Found:
@@ -210,7 +214,7 @@ def steps_read_elsewhere(t: Tables) -> Found:
     for step in (0, last) if steps is not None and t.given.times[-1] == last else ():
         own = ((owners == t.given.longest) & (steps == step)).flatten().nonzero()
         for number in (own[0], own[-1]):
-            mask = torch.zeros(owners.numel()).index_fill(0, number, 1).reshape(owners.shape)
+            mask = torch.zeros(steps.numel()).index_fill(0, number, 1).reshape(steps.shape)
             for walk, read in zip(t.walks, t.reads_of(mask), strict=False):
                 at = places(read.steps.any(1))
                 is_turned = walk.steps_of(0) == [last] and walk.steps_of(-1) == [0]
@@ -238,44 +242,32 @@ def mixed_else(t: Tables) -> Found:
 # ---- which part of a walk an answer reads -----------------------------------------------------
 
 
-def lengths_of_others(t: Tables) -> Found:
-    """It was packed with the right lengths, and a sample not with its own."""
-    lengths = t.given.lengths
-    if lengths is None:
-        return None
-    for walk in t.walks:
-        if walk.call.packed is None or not torch.equal(walk.ends.sort()[0], lengths.sort()[0]):
-            continue
-        for sample, cols in zip(t.given.samples, walk.samples.any(0).T, strict=True):
-            real, packed = int(lengths[sample]), walk.ends[cols].tolist()
-            if len(packed) == 1 and packed != [real]:
-                found = {"sample": sample, "real": real, "packed": packed[0]}
-                return "lengths_of_others", walk, found
-    return None
-
-
 def read_behind_the_end(t: Tables) -> Found:
-    """Of a short sample, what is read lies behind its end, or before it with pads on the left."""
+    """Of a short sample, what is read lies behind its end, or before it with pads on the left; or
+    it was packed with the length of another."""
     given = t.given
     if given.lengths is None or given.time < 3 or t.answer is None or not t.sample_reads:
         return None
-    short = [k for k, sample in enumerate(given.samples) if given.lengths[sample] < given.time]
-    real = [int(given.lengths[given.samples[k]]) for k in short]
-    for number, walk in enumerate(t.walks if short else ()):
-        steps = [places(t.sample_reads[k][number].ways[0].any(1)) for k in short]
-        name = "pads_read"
+    lengths = [int(given.lengths[sample]) for sample in given.samples]
+    short = [k for k, length in enumerate(lengths) if length < given.time]
+    for number, walk in enumerate(t.walks):
+        steps = [places(reads[number].ways[0].any(1)) for reads in t.sample_reads]
+        name, wrong = "pads_read", [k for k in short if steps[k] and steps[k][0] >= lengths[k]]
         if given.pads_left:
             name = "read_before_the_end"
-            is_behind = walk.steps == given.time and steps == [[length - 1] for length in real]
+            wrong = [k for k in short if steps[k] == [lengths[k] - 1]]
         elif walk.call.packed is not None:
             name = "zeros_read"
-            is_behind = bool(t.answer.reaching) and not {*short} & {*t.answer.reaching}
-        else:
-            pairs = zip(steps, real, strict=True)
-            is_behind = t.in_step(walk) and all(read and read[0] >= end for read, end in pairs)
-        if is_behind:
+            wrong = short if t.answer.reaching and not {*short} & {*t.answer.reaching} else []
+            if not wrong and walk.ends.sort()[0].equal(given.lengths.sort()[0]):
+                name = "lengths_of_others"
+                owned = [walk.ends[cols].tolist() for cols in walk.samples.any(0).T]
+                wrong = [k for k, own in enumerate(owned) if len(own) == 1 and own != [lengths[k]]]
+        elif not t.in_step(walk):
+            wrong = []
+        if wrong and (name == "lengths_of_others" or len(wrong) == len(short)):
             end = ("end_of_a_direction", "end_of_two_directions")[walk.call.directions - 1]
-            found = {"sample": given.samples[short[0]], "real": real[0]}
+            found = {"sample": given.samples[wrong[0]], "real": lengths[wrong[0]]}
             return name, walk, found | {"own_end": said(end, **holes(t, walk))}
     return None
 
@@ -307,7 +299,7 @@ def part_of_a_walk_read(t: Tables) -> Found:
 
 def steps_see_too_much(t: Tables) -> Found:
     """Steps read a way back that begins in the pads, or one sees a later step that it must not."""
-    if t.reads_pads is not None and t.steps is not None and t.given.lengths is not None:
+    if t.reads_pads is not None and t.steps is not None:
         sample, walk = t.reads_pads
         if walk.call.directions == 2 and walk.call.module.bias:  # else zeros leave it at zero
             return "pads_reach_steps", walk, {"sample": sample}
@@ -320,7 +312,7 @@ def steps_see_too_much(t: Tables) -> Found:
 # ---- what keeps it from being judged ----------------------------------------------------------
 
 
-def no_prediction(t: Tables) -> Found:
+def nothing_to_judge(t: Tables) -> Found:
     """There is no answer for each sample, and no layer to look into."""
     return ("no_prediction", None, {}) if t.mixes or not (t.outputs or t.walks) else None
 
@@ -339,18 +331,88 @@ def undecided(t: Tables) -> Found:
     return (name, None, {"example": t.given.example(batch=4, time=7)}) if name else None
 
 
+# ---- where a classifier reads its layer -------------------------------------------------------
+
+ENDS = ["the last step", "step 0"]
+"""Where each direction of a layer ends, in words."""
+
+
+def not_read_at_the_end(t: Tables) -> Found:
+    """An answer a sample is read elsewhere than where its layer ends."""
+    rows = [one for one in t.answers if one.is_said and one.name in t.floats]
+    if len(rows) != 1 or len(t.shape) > 2:
+        return "no_rows", None, {}
+    if not t.sample_reads or not t.walks:
+        return "gradients_end", None, {}
+    if not t.read:
+        return "no_layer_read", None, {}
+    if not _uses_readout(t):
+        return "readout_unused", None, {}
+    walk, found = t.walks[t.read[0]], ends_read(t)
+    if any(reads[number].c for reads, number in zip(t.sample_reads, t.read, strict=True)):
+        return "reads_c", walk, {}
+    if all(one == ENDS[: walk.call.directions] for one in found):
+        return None
+    return "not_the_end", walk, {"read": steps_read(found)}
+
+
+def _uses_readout(t: Tables) -> bool:
+    """Whether the answer depends on the weights of a linear layer `readout`; True without one."""
+    layer, output = getattr(t.model, "readout", None), t.asked.outputs[t.name]
+    weights = [p for p in layer.parameters() if p.requires_grad] if layer is not None else []
+    if not weights or not output.requires_grad:
+        return True
+    found = torch.autograd.grad(output.sum(), weights, retain_graph=True, allow_unused=True)
+    return any(one is not None for one in found)
+
+
+def ends_read(t: Tables) -> list[list[str]]:
+    """For each looked-at sample what is read of each direction of the last walk that it reads, in
+    words; one of `ENDS` where it is read where it ends, and if it is, of a state that a loop
+    changes by hand, since it reads earlier steps through that."""
+    given, found = t.given, []
+    for sample, reads, number in zip(given.samples, t.sample_reads, t.read, strict=True):
+        walk, ways = t.walks[number], []
+        is_whole = walk.call.packed is not None or t.in_step(walk)
+        lengths = given.lengths if is_whole and not given.pads_left else None
+        for direction, way in enumerate(reads[number].ways):
+            ends = walk.ends[way.any(0)] if lengths is None else lengths[[sample]]
+            steps = places(way.any(1))
+            text = f"steps {', '.join(map(str, steps))}" if steps else ""
+            end = {0} if direction else {*(ends - 1).tolist()}
+            if steps and ({*steps} == end or (walk.by_hand and {*steps} >= end)):
+                text = ENDS[direction]
+            elif len(steps) == 1:
+                text = f"step {steps[0]} alone"
+            elif steps and len(steps) == steps[-1] - steps[0] + 1:
+                text = f"steps {steps[0]} to {steps[-1]}"
+            ways.append(text)
+        found.append(ways)
+    return found
+
+
+def steps_read(found: list[list[str]]) -> str:
+    """What the answers of the looked-at samples read of a walk, in words."""
+    named = []
+    for name, texts in zip(("forward", "backward"), zip(*found, strict=True), strict=False):
+        kinds = {*texts} - {""}
+        text = kinds.pop() if len(kinds) == 1 else "steps that differ between samples"
+        named += [text if len(found[0]) == 1 else f"{text} ({name})"] if any(texts) else []
+    return " and ".join(named)
+
+
 RULES = (
     one_long_sequence,
     walks_along_the_batch,
     loops_along_the_batch,
     cut_on_the_way,
-    numbers_dealt_out,
+    samples_dealt_out,
     mixed_else,
-    no_prediction,  # from here on samples keep apart
+    nothing_to_judge,  # from here on samples keep apart
     batch_comes_out_elsewhere,
     never_walks,
+    steps_dealt_out,
     steps_read_elsewhere,
-    lengths_of_others,
     read_behind_the_end,
     part_of_a_walk_read,
     steps_see_too_much,
@@ -362,4 +424,5 @@ def first_that_fits(t: Tables) -> Found:
     """What the first rule that fits the tables has found."""
     if t.is_dead:
         return "nothing_matters", None, {}
-    return next(filter(None, (rule(t) for rule in RULES)), None)
+    rules = (*RULES, not_read_at_the_end) if t.of_ends else RULES
+    return next(filter(None, (rule(t) for rule in rules)), None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import compress, pairwise
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.autograd import grad
 
 from lstm_teach.checks.layout.calling import output_tensors
-from lstm_teach.checks.layout.given import Axes, Given
+from lstm_teach.checks.layout.given import Given
 from lstm_teach.checks.layout.record import Call, recording
 from lstm_teach.checks.layout.words import CannotTell, told
 from lstm_teach.layouts import weights_like
@@ -45,9 +45,12 @@ class Walk:
 
     Attributes:
         calls: the calls of which it is made; each goes on with the state of the one before.
+        call: the first of them.
         samples: [steps, cols, samples]: which samples of x reach which inputs.
         times: [steps, cols, times]: which time steps of x do.
         states: [rows, cols, samples]: which samples reach the states handed in.
+        owners: [cols, samples]: which samples reach a column at all.
+        ends: the number of real steps of each column.
         crowd: the most samples, and the most time steps, that reach a single number.
     """
 
@@ -55,16 +58,13 @@ class Walk:
         """Look at what each run has changed of what the calls met."""
         looked = ("inputs", by_sample), ("inputs", by_time), ("states", by_sample)
         numbers = [_met(calls, part, runs) for part, runs in looked]
-        self.calls, self.crowd = calls, [most(one, 0) for one in numbers]
+        self.calls, self.call, self.name = calls, calls[0], calls[0].name
+        self.crowd = [most(one, 0) for one in numbers]
         self.samples, self.times, self.states = (one.any(-1).movedim(0, -1) for one in numbers)
-
-    call = property(lambda self: self.calls[0])
-    name = property(lambda self: self.call.name)
-    steps = property(lambda self: self.samples.shape[0])
-    cols = property(lambda self: self.samples.shape[1])
-    ends = property(lambda self: torch.stack([call.ends for call in self.calls]).sum(0))
-    owners = property(lambda self: self.samples.any(0) | self.states.any(0))
-    by_hand = property(lambda self: any(call.by_hand for call in self.calls[1:]))
+        self.steps, self.cols = self.samples.shape[:2]
+        self.owners = self.samples.any(0) | self.states.any(0)
+        self.ends = torch.stack([call.ends for call in calls]).sum(0)
+        self.by_hand = any(call.by_hand for call in calls[1:])
 
     def steps_of(self, time: int) -> list[int]:
         """The steps that one of the looked-at time steps of x reaches."""
@@ -72,23 +72,11 @@ class Walk:
 
     @property
     def heading(self) -> int:
-        """Whether time steps of x come to its steps in order: 1, or -1 from the last; else 0.
-
-        Asked of each column, which may be a window.
-        """
-        met, counted = self.times.any(0), self.times.int()
-        if not met.any():
-            return 0
-        first, last = counted.argmax(0), self.steps - 1 - counted.flip(0).argmax(0)
-        wide = 2 * (last - first) > self.steps
-        if (met & wide & (last - first >= counted.sum(0))).any():
-            return 0  # a time step comes again after others
-        ways = {
-            (later > earlier) - (later < earlier)
-            for column, is_met in zip((first + last).tolist(), met.tolist(), strict=True)
-            for earlier, later in pairwise(compress(column, is_met))
-        }
-        return sum(ways) if len(ways - {0}) == 1 else 0
+        """Whether time steps of x come to its steps in order: 1, or -1 from the last; else 0."""
+        met = [self.steps_of(time) for time in range(self.times.shape[-1])]
+        middles = [steps[0] + steps[-1] for steps in met if steps]
+        ways = {(later > earlier) - (later < earlier) for earlier, later in pairwise(middles)}
+        return ways.pop() if len(ways) == 1 else 0
 
 
 class Read:
@@ -112,78 +100,73 @@ class Read:
             self.c |= (call.place, "c") in marks and bool(kept[-1].any())
             state = torch.stack([torch.zeros_like(self.state), *kept]).any(0)
             self.state |= state
-            halves = marks[call.place, "output"].chunk(walk.call.directions, -1)
+            halves = marks[call.place, "output"].chunk(call.directions, -1)
             step = torch.arange(len(halves[0]))[:, None]
             ends = step == call.ends - 1, step == 0
             ways = zip(halves, ends, state[-len(halves) :], strict=False)
             parts.append(torch.stack([half.any(-1) | end & row for half, end, row in ways]))
         self.ways = torch.cat(parts, 1)
+        self.steps = self.output.any(-1)
+        self.is_any = bool(self.output.any() or self.state.any())
 
-    steps = property(lambda self: self.output.any(-1))
-    is_any = property(lambda self: bool(self.output.any() or self.state.any()))
 
-
-@dataclass(eq=False)
 class Answer:
     """A tensor that came out.
 
     Attributes:
         name: how the learner reaches it behind `output`.
-        is_said: whether its axes are as the caller said.
-        samples: the looked-at samples of x.
-        batch: how many samples x has.
-        moved: [samples, *shape]: which of its numbers each of these changes.
+        moved: [samples, *shape]: which of its numbers each looked-at sample changes.
         owners: [*shape], whose sample each of its numbers is; None where nobody knows its axes.
         steps: [*shape], which time step each of them is; None where there are not as many as in x.
+        axis: where its samples stand; None where nobody knows, and of flat rows.
+        reached: [samples, rows]: whose numbers each of the samples changes.
+        foreign: the same without its own; where nobody knows whose they are, the numbers that two
+            samples change.
+        reaching: which of the looked-at samples change anything.
+        is_said: whether its axes are as the caller said.
     """
 
-    name: str
-    is_said: bool
-    samples: list[int]
-    batch: int
-    moved: Tensor
-    owners: Tensor | None = None
-    steps: Tensor | None = None
+    def __init__(
+        self,
+        name: str,
+        moved: Tensor,
+        given: Given,
+        owners: Tensor | None = None,
+        steps: Tensor | None = None,
+        axis: int | None = None,
+    ) -> None:
+        """Count whose numbers each sample changes."""
+        self.name, self.moved, self.owners = name, moved, owners
+        self.steps, self.axis, self.is_said = steps, axis, False
+        self.reached = torch.zeros(len(given.samples), given.batch, dtype=torch.bool)
+        for row, one in zip(self.reached, moved, strict=True):
+            row[[] if owners is None else owners[one]] = True
+        own = torch.arange(given.batch) == torch.tensor(given.samples)[:, None]
+        shared = (moved & (moved.sum(0) > 1))[..., None].flatten(1)
+        self.foreign = shared if owners is None else self.reached & ~own
+        self.reaching = places(any_of(moved, 1))
+        self.is_reordered = bool((self.reached.sum(1) == 1).all())
 
-    mixes = property(lambda self: bool(self.foreign.any()))
-    reaching = property(lambda self: places(any_of(self.moved, 1)))
-    is_reordered = property(lambda self: bool((self.reached.sum(1) == 1).all()))
-
-    @cached_property
-    def reached(self) -> Tensor:
-        """[samples, rows]: whose numbers each of the samples changes, as far as it is known."""
-        found = torch.zeros(len(self.samples), self.batch, dtype=torch.bool)
-        for row, moved in zip(found, self.moved, strict=True):
-            row[[] if self.owners is None else self.owners[moved]] = True
-        return found
-
-    @cached_property
-    def foreign(self) -> Tensor:
-        """The same without its own; where nobody knows, the numbers that two samples change."""
-        if self.owners is None:
-            return (self.moved & (self.moved.sum(0) > 1))[..., None].flatten(1)
-        return self.reached & (torch.arange(self.batch) != torch.tensor(self.samples)[:, None])
+    @property
+    def mixes(self) -> bool:
+        """Whether samples reach one another's numbers."""
+        return bool(self.foreign.any())
 
 
 class Tables:
     """Everything that is measured on one x; much of it computed when first asked for."""
 
     def __init__(
-        self, model: Any, given: Given, said: Axes, call: Any, there: Any, rewind: Any, causal: bool
+        self, model: Any, given: Given, said: list[str], call: Any, there: Any, rewind: Any
     ) -> None:
         """Keep what is to be run, where it is at home; `begin` and `go_on` run it."""
-        self.model, self.given, self.said, self.causal = model, given, said, causal
-        self._call, self._there, self._rewind, self._cuts = call, there, rewind, False
-        # A quantised layer takes one scale for the batch, so all samples move a little.
-        self.is_quantised = any("quantized" in type(one).__module__ for one in model.modules())
-        self.has_batch, self.is_usual = "batch" in given.lead, True
+        self.model, self.given, self.said = model, given, said
+        self._call, self._there, self._rewind = call, there, rewind
+        self.has_batch, self.state_is_kept = "batch" in given.lead, False
 
     def begin(self) -> Any:
         """Run the model on x as it is; what it returns."""
-        self.base = self.run(self.given.value)
-        self.outputs = self.base.outputs
-        outputs = self.outputs.items()
-        self.floats = [name for name, o in outputs if o.is_floating_point() and o.numel()]
+        self.base = self._run(self.given.value)
         return self.base.returned
 
     def go_on(self) -> None:
@@ -192,28 +175,31 @@ class Tables:
         Raises:
             CannotTell: two runs on one x differ.
         """
-        given, x = self.given, self.given.value
-        self.second = self.run(x, state=False)
-        self.state_is_kept = _differ(self.second, self.base)
-        if self.state_is_kept and _differ(third := self.run(x), self.base):
-            if _differ(third, self.second):
+        given = self.given
+        self.state_is_kept = _differ(self._run(given.value, state=False), self.base)
+        if self.state_is_kept:
+            again, self.base = self.base, self._run(given.value)
+            if _differ(self.base, again):
                 raise CannotTell(told("random"))
-            self.base, self.state_is_kept = third, False  # the first call sets something up
-        self.by_time = [self.run(given.altered(time=time)) for time in given.times]
-        self.by_sample, self.later = [], []
-        for sample in given.samples:
-            self.by_sample.append(self.run(given.altered(sample=sample)))
-            if self.state_is_kept:
-                self.later.append(self.run(x, state=False))
+        self.by_time = [self._run(given.altered(time=time)) for time in given.times]
+        self.by_sample = [self._run(given.altered(sample=sample)) for sample in given.samples]
 
-    def run(self, value: Any, ask: bool = False, state: bool = True) -> Run:
-        """Run the model once; with `state` False it goes on with the state it has kept."""
+    def _run(self, value: Any, ask: bool = False, state: bool = True) -> Run:
+        """Run the model once; where it keeps a state, what comes out of its next call on x counts
+        as well. With `state` False it goes on with what it has kept."""
         self._rewind(state)
-        with recording(self.model, ask, self._cuts) as calls, torch.set_grad_enabled(ask):
-            with self._there:
-                returned = self._call(self.model, self.given.handed(value))
-            found = output_tensors(returned, self.said.names, self.given.batch)
-        outputs = {name: o if ask else o.detach().clone() for name, o in found}
+        outputs: dict[str, Tensor] = {}
+        with recording(self.model, ask) as calls, torch.set_grad_enabled(ask), self._there:
+            returned = self._call(self.model, self.given.handed(value))
+            found = [("", returned)]
+            if self.state_is_kept and not ask:
+                kept = len(calls)
+                later = self._call(self.model, self.given.handed(self.given.value))
+                found.append((" of the next call", later))
+                del calls[kept:]
+        for when, result in found:
+            tensors = output_tensors(result, self.said, self.given.batch)
+            outputs |= {name + when: o if ask else o.detach().clone() for name, o in tensors}
         return Run(returned, outputs, calls)
 
     # ---- what enters the layers --------------------------------------------------------------
@@ -253,70 +239,65 @@ class Tables:
     # ---- what comes out ----------------------------------------------------------------------
 
     @cached_property
-    def answers(self) -> list[Answer]:
-        """Everything that comes out, floats first, and of these where the caller said."""
-        names = [name for name, o in self.outputs.items() if o.numel() and self.has_batch]
-        names.sort(key=lambda name: (name not in self.floats, name not in self.said_names))
-        return [*map(self._answer, names)]
-
-    def moved_by(self, runs: list[Run], name: str, base: Run | None = None) -> Tensor:
-        """[runs, *shape]: which numbers of an output each run changed."""
-        before = (base or self.base).outputs[name]
-        least = 0.1 if self.is_quantised else _FAINT
-        return changed([run.outputs[name] for run in runs], before, least=least)
-
-    def _answer(self, name: str) -> Answer:
-        """An output, with its numbers where the caller said, or flat in one of the two orders.
-
-        Beside one that is as the caller said, its batch is any axis of that size. Mixed samples are
-        certain only of floats with more axes, of which the first or the one that was said fits.
-        """
-        moved, shape = self.moved_by(self.by_sample, name), self.outputs[name].shape
-        if self.later:
-            moved |= self.moved_by(self.later, name, self.second)
-        batch, time, place = self.given.batch, self.given.time, self.said.at("batch")
-        is_said, is_certain = name in self.said_names, name in self.floats or not self.floats
-        found: list[tuple[Tensor | None, Tensor | None]] = [(None, None)]
-        if is_said:
-            at = self.said.at("time")
-            is_timed = "time" in self.said.names and "time" in self.given.lead and shape[at] == time
-            steps = position(shape, at) if is_timed else None
-            found = [(position(shape, place), steps)]
-            if "time" not in self.said.names and shape[:2] == (batch, batch):
-                found.append((position(shape, 1), None))  # it may be an h_n, or a list
-        elif len(shape) > 1 and shape[0] == batch * time:
-            row = position(shape, 0)
-            found = [(row // time, row % time), (row % batch, row // batch)]
-        elif self.said_names & {*(self.floats or self.outputs)}:
-            axes = [axis for axis, size in enumerate(shape) if size == batch]
-            found = [(position(shape, axis), None) for axis in axes] or found
-            is_odd = len(shape) < 2 or shape == (batch, batch) or not {0, place} & {*axes}
-            is_certain = is_certain and not is_odd
-        known = name, is_said, self.given.samples, batch, moved
-        answers = [Answer(*known, *pair) for pair in found]
-        answer = min(answers, key=lambda one: int(one.foreign.sum()))
-        if answer.mixes and not is_certain:
-            answer = Answer(*known)
-        if answer.is_reordered and self._order_is_returned(answer.reached):
-            answer.foreign = torch.zeros_like(answer.reached)
-        return answer
-
-    def _order_is_returned(self, reached: Tensor) -> bool:
-        """Whether the model also hands out the order in which the rows are."""
-        rows, samples = reached.int().argmax(1), torch.tensor(self.given.samples)
-        orders = [o for o in self.outputs.values() if o.shape == (self.given.batch,)]
-        pairs = [(rows, samples), (samples, rows)]
-        return any(torch.equal(o[at].cpu(), to) for o in orders for at, to in pairs)
+    def outputs(self) -> dict[str, Tensor]:
+        """Every tensor that came out and is not empty, floats first, by name."""
+        found = [(name, output) for name, output in self.base.outputs.items() if output.numel()]
+        return dict(sorted(found, key=lambda one: not one[1].is_floating_point()))
 
     @cached_property
-    def said_names(self) -> set[str]:
-        """The outputs that have their axes as the caller said; of a square one, such as attention
+    def floats(self) -> list[str]:
+        """The names of those that hold floats."""
+        return [name for name, output in self.outputs.items() if output.is_floating_point()]
+
+    @cached_property
+    def answers(self) -> list[Answer]:
+        """Everything that comes out, floats first, and of these what is as the caller said."""
+        found = [self._answer(name) for name in self.outputs if self.has_batch]
+        return sorted(found, key=lambda one: (one.name not in self.floats, not one.is_said))
+
+    def moved_by(self, runs: list[Run], name: str) -> Tensor:
+        """[runs, *shape]: which numbers of an output each run changed."""
+        return changed([run.outputs[name] for run in runs], self.base.outputs[name])
+
+    def _answer(self, name: str) -> Answer:
+        """An output with its samples on the axis that the caller said, else on any of that size, or
+        flat in one of two orders: where they mix least.
+
+        Mixed samples are certain of floats that are as the caller said, or flat.
+        """
+        moved, shape = self.moved_by(self.by_sample, name), self.outputs[name].shape
+        given, batch, time = self.given, self.given.batch, self.given.time
+        is_said, place = self._is_said(name), self.said.index("batch")
+        steps = None
+        if is_said and {"time"} <= {*self.said} & {*given.lead}:
+            at = self.said.index("time")
+            steps = position(shape, at) if shape[at] == time else None
+        is_flat = not is_said and len(shape) > 1 and shape[0] == batch * time
+        if is_flat:
+            row = position(shape, 0)
+            pairs = (row // time, row % time), (row % batch, row // batch)
+            found = [Answer(name, moved, given, *pair) for pair in pairs]
+        else:
+            axes = [axis for axis, size in enumerate(shape) if size == batch]
+            axes.sort(key=lambda axis: axis != place)
+            found = [Answer(name, moved, given, position(shape, a), steps, a) for a in axes]
+        least = min(found, key=lambda one: int(one.foreign.sum()), default=None)
+        is_certain = (is_said or is_flat) and (name in self.floats or not self.floats)
+        if least is None or (least.mixes and not is_certain):
+            return Answer(name, moved, given)
+        least.is_said = is_said
+        orders = (o.flatten().tolist() for o in self.outputs.values() if o.shape == (batch,))
+        if least.is_reordered and any(sorted(order) == [*range(batch)] for order in orders):
+            least.foreign = torch.zeros_like(least.reached)  # the model hands out their order
+        return least
+
+    def _is_said(self, name: str) -> bool:
+        """Whether an output has its axes as the caller said; of a square one, such as attention
         weights over the batch, nobody can tell, unless there is no other."""
-        place, batch, axes = self.said.at("batch"), self.given.batch, len(self.said.names)
-        shapes = {name: tuple(output.shape) for name, output in self.outputs.items()}
-        fitting = {one for one in shapes.values() if len(one) >= axes and one[place] == batch}
-        unclear = {(batch, batch)} if fitting != {(batch, batch)} else set()
-        return {name for name, shape in shapes.items() if shape in fitting - unclear}
+        place, batch = self.said.index("batch"), self.given.batch
+        shapes = {one: tuple(output.shape) for one, output in self.outputs.items()}
+        fitting = {s for s in shapes.values() if len(s) >= len(self.said) and s[place] == batch}
+        return shapes[name] in (fitting - {(batch, batch)} or fitting)
 
     @cached_property
     def answer(self) -> Answer | None:
@@ -341,14 +322,29 @@ class Tables:
         rest = [one for one in self.answers if one.reaching and one not in self.judged]
         return [one for one in rest if one.moved[0].numel() > 1]
 
-    name = property(lambda self: self.answer.name if self.answer else [*self.floats, ""][0])
-    output = property(lambda self: self.called(self.name))
-    shape = property(lambda self: [*self.outputs[self.name].shape] if self.outputs else [])
-    owners = property(lambda self: self.answer.owners if self.answer is not None else None)
-    steps = property(lambda self: self.answer.steps if self.answer is not None else None)
+    @property
+    def name(self) -> str:
+        """The name of the output that speaks for the model."""
+        return self.answer.name if self.answer else [*self.floats, ""][0]
 
-    def called(self, name: str) -> str:
-        """What an output is called."""
+    @property
+    def shape(self) -> list[int]:
+        """Its shape."""
+        return [*self.outputs[self.name].shape] if self.outputs else []
+
+    @property
+    def owners(self) -> Tensor | None:
+        """Whose its numbers are."""
+        return self.answer.owners if self.answer is not None else None
+
+    @property
+    def steps(self) -> Tensor | None:
+        """Which steps they are."""
+        return self.answer.steps if self.answer is not None else None
+
+    def called(self, name: str | None = None) -> str:
+        """What an output is called, or the one that speaks for the model."""
+        name = self.name if name is None else name
         return f"`output{name}`" if name else "the output"
 
     @property
@@ -380,16 +376,10 @@ class Tables:
         """A run with a graph to ask; one of nothing where the model cannot be run so."""
         nothing = Run(None, {}, [])
         try:
-            run = self.run(self.given.value, ask=True)
+            run = self._run(self.given.value, ask=True)
         except Exception:
             return nothing
         return run if len(run.calls) == len(self.base.calls) else nothing
-
-    def cut_all_states(self) -> None:
-        """Ask again, and let nothing be read through a state that was changed by hand."""
-        self._cuts = True
-        for name in ("asked", "sample_reads", "read", "reads_pads", "all_reads"):
-            self.__dict__.pop(name, None)
 
     def reads(self, parts: list[Tensor]) -> list[Read]:
         """What tensors of the asked run read of each walk; nothing where no gradient comes."""
@@ -465,15 +455,13 @@ def _met(calls: list[Call], part: str, runs: list[Run]) -> Tensor:
 
 
 def _differ(one: Run, other: Run) -> bool:
-    pairs = zip(one.outputs.values(), other.outputs.values(), strict=False)
+    pairs = [(one.outputs[name], o) for name, o in other.outputs.items() if name in one.outputs]
     return any(a.shape != b.shape or bool(changed([a], b, rounding=0).any()) for a, b in pairs)
 
 
-def changed(
-    after: list[Tensor], before: Tensor, rounding: float = _ROUNDING, least: float = _FAINT
-) -> Tensor:
+def changed(after: list[Tensor], before: Tensor, rounding: float = _ROUNDING) -> Tensor:
     """[runs, *shape]: which numbers of a tensor runs have changed by more than rounding, and by
-    more than the least part of the largest change.
+    more than a faint part of the largest change.
 
     A number counts where both are finite, and not where a run has no place for it.
     """
@@ -484,19 +472,13 @@ def changed(
         one[both] = (new[both] - before[both]).abs() if is_number else new[both] != before[both]
     by = by.nan_to_num(0, 0, 0)
     tiny = rounding * min(1.0, largest(before.float().abs().nan_to_num(0, 0, 0)))
-    return by > max(least * largest(by), tiny)
+    return by > max(_FAINT * largest(by), tiny)
 
 
 def position(shape: tuple[int, ...], axis: int) -> Tensor:
     """[*shape]: the place of each number along an axis."""
     sizes = [size if one == axis else 1 for one, size in enumerate(shape)]
     return torch.arange(shape[axis]).reshape(sizes).expand(shape)
-
-
-def follows(moved: Tensor, axis: int, looked: list[int]) -> bool:
-    """Whether each run changed, [runs, *shape], one place along an axis, that looked at."""
-    changes = [places(any_of(one.movedim(axis, 0), 1)) for one in moved]
-    return changes == [[place] for place in looked]
 
 
 def any_of(marks: Tensor, kept: int) -> Tensor:
