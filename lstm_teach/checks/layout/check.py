@@ -111,9 +111,14 @@ def _examine(
         if "batch" in own and "batch" not in said:
             raise CannotTell(told("no_batch_comes_out"))
         run = call or usual_call(model, x, taken)
+
+        def run_there(model: Any, value: Any) -> Any:
+            with there:
+                return run(model, value)
+
         with undisturbed(model) as rewind, here:
             _waken(model)
-            t = Tables(model, Given(x, own, taken, model), said, run, there, rewind)
+            t = Tables(Given(x, own, taken, model), said, model, run_there, rewind)
             t.causal, t.of_ends = causal, of_ends
             first_run(t.begin, model)
             try:

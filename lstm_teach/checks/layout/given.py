@@ -32,15 +32,13 @@ class Given:
     """x with its axes by name.
 
     Attributes:
-        value: x as it was given: a tensor, or tensors in a dictionary or a tuple.
-        main: the first of them that has all the axes, and the most.
+        value, main: x as it was given, and the tensor of it that has all the axes, and the most.
         lengths: the real lengths of padded samples, [batch], or None.
         lead: the axes "batch" and "time", as far as x has them.
         batch, time: the number of samples and of time steps; 1 where x has no such axis.
         samples, times: a few of each to look at.
         pads: which frames the lengths leave out, [batch, time].
         pads_left: whether these stand before what is real.
-        looks_padded: whether samples end in blank frames, and there are no lengths.
     """
 
     def __init__(self, x: Any, axes: list[str], lengths: Tensor | None, model: nn.Module) -> None:
@@ -50,9 +48,13 @@ class Given:
             CannotTell: x or its lengths have other sizes, or its frames are all alike.
         """
         self.axes, self.lead = axes, [name for name in ("batch", "time") if name in axes]
-        self.packed = x if isinstance(x, PackedSequence) else None
-        if self.packed is not None:
-            x, lengths = pad_packed_sequence(self.packed, self.is_batch_first)
+        self.at = {
+            name: axes.index(name) if name in axes else len(axes) for name in ("batch", "time")
+        }
+        self.is_batch_first = self.at["batch"] < self.at["time"]
+        self._packed = x if isinstance(x, PackedSequence) else None
+        if self._packed is not None:
+            x, lengths = pad_packed_sequence(self._packed, self.is_batch_first)
         self.value, self.lengths = x, lengths
         fitting = [t for t in tensors_in(x) if t.dim() >= len(axes) and t.numel()]
         telling = [t for t in fitting if t.is_floating_point() or ((t != 0) & (t != 1)).any()]
@@ -69,18 +71,13 @@ class Given:
         for tensor in telling or fitting:
             own = [axis for axis, size in enumerate(tensor.shape) if size == self.batch]
             if self._canonical(tensor).shape[: len(lead)] == lead:
-                self._others[id(tensor)] = [*map(self.at, self.lead)], self._other(tensor)
+                self._others[id(tensor)] = [self.at[n] for n in self.lead], self._other(tensor)
             elif len(own) == 1 and "batch" in axes:
                 self._beside[id(tensor)] = own, tensor.roll(1, own[0]).movedim(own[0], 0)
-
-    @property
-    def is_batch_first(self) -> bool:
-        """Whether the batch comes before time."""
-        return self.at("batch") < self.at("time")
-
-    def at(self, name: str) -> int:
-        """The axis of x of a name; behind all others where it has none."""
-        return self.axes.index(name) if name in self.axes else len(self.axes)
+        every = tree_flatten_with_path(x)[0]
+        varied = {*self._others, *self._beside}
+        same = [(at, t) for at, t in every if isinstance(t, Tensor) and id(t) not in varied]
+        self.unvaried = ", ".join(f"`x{keystr(at)}` {list(t.shape)}" for at, t in same)
 
     def _look_at_lengths(self, model: nn.Module) -> None:
         lengths, place = self.lengths, torch.arange(self.time)
@@ -99,23 +96,13 @@ class Given:
         behind, before = place >= short, place < self.time - short
         self.pads_left = bool(self._blank[before].all() and not self._blank[behind].all())
         self.pads = before if self.pads_left else behind
-        self.longest, shortest = int(short.argmax()), int(short.argmin())
-        # neighbours show a `view`
-        self.samples = self._looked_at("batch", self.batch, 1, shortest, self.longest)
+        self.longest = int(short.argmax())
         late = self.time - real if self.pads_left else 0
-        self.times = [late + time for time in self._looked_at("time", real)]
-
-    def _looked_at(self, name: str, size: int, *more: int) -> list[int]:
-        looked = {0, size // 2, size - 1, *more} & set(range(size))
-        return sorted(looked) if name in self.lead else []
-
-    @property
-    def unvaried(self) -> list[str]:
-        """The tensors of x that are the same in every run, by the keys that reach them."""
-        every = tree_flatten_with_path(self.value)[0]
-        varied = {*self._others, *self._beside}
-        same = [(at, t) for at, t in every if isinstance(t, Tensor) and id(t) not in varied]
-        return [f"`x{keystr(at)}` {list(t.shape)}" for at, t in same]
+        # neighbours show a `view`
+        samples = {0, 1, self.batch // 2, self.batch - 1, int(short.argmin()), self.longest}
+        times = {late, late + real // 2, late + real - 1}
+        self.samples = sorted(samples & {*range(self.batch)}) if "batch" in self.lead else []
+        self.times = sorted(times) if "time" in self.lead else []
 
     def __str__(self) -> str:
         """The shape of x with the names of its axes: ``[batch=4, time=7, 6]``."""
@@ -125,7 +112,7 @@ class Given:
 
     def _canonical(self, tensor: Tensor) -> Tensor:
         """A tensor of x as [batch, time, ...], as far as it has these axes."""
-        return tensor.movedim([*map(self.at, self.lead)], [*range(len(self.lead))])
+        return tensor.movedim([self.at[name] for name in self.lead], [*range(len(self.lead))])
 
     def _other(self, tensor: Tensor) -> Tensor:
         """Another tensor that differs in every frame that is real, of real frames that x holds.
@@ -141,7 +128,7 @@ class Given:
                 step = 1 + torch.arange(len(place), device=place.device) % (len(pool) - 1)
                 frames[real] = pool[(place + step) % len(pool)]
                 return frames.to(tensor.dtype).reshape(rows.shape)
-        raise CannotTell(told("all_the_same", example=self.example()))
+        raise CannotTell(told("all_the_same"))
 
     def altered(self, sample: int | None = None, time: int | None = None) -> Any:
         """x in which one sample, or one time step of all samples, is another."""
@@ -161,20 +148,10 @@ class Given:
 
     def handed(self, value: Any) -> Any:
         """A copy to hand to the model, packed again where x was packed."""
-        if self.packed is not None:
-            is_sorted = self.packed.sorted_indices is None
+        if self._packed is not None:
+            is_sorted = self._packed.sorted_indices is None
             return pack_padded_sequence(value, self.lengths, self.is_batch_first, is_sorted)
         return tree_map(lambda one: one.clone() if isinstance(one, Tensor) else one, value)
-
-    def example(self, **sizes: int) -> str:
-        """The line that makes another x of this shape, or of these sizes."""
-        shape = list(self.main.shape)
-        for name in {*sizes} & {*self.lead}:
-            shape[self.at(name)] = sizes[name]
-        numbers = ", ".join(map(str, shape))
-        if self.main.is_floating_point():
-            return f"`x = torch.randn({numbers})`"
-        return f"`x = torch.randint(1, {max(3, int(self.main.max()) + 1)}, ({numbers}))`"
 
 
 def tensors_in(value: Any) -> list[Tensor]:

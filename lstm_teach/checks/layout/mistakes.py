@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from lstm_teach.checks.layout.tables import Tables, Walk, any_of, most, places
+from lstm_teach.checks.layout.tables import Read, Tables, Walk, any_of, most, places
 from lstm_teach.checks.layout.words import said
 
 Found = tuple[str, Walk | None, dict[str, Any]] | None
@@ -24,12 +24,12 @@ def holes(t: Tables, walk: Walk | None) -> dict[str, Any]:
     """What fills the holes that many entries have."""
     given, flat = t.given, t.given.main.dim() == 2
     found: dict[str, Any] = {"x": given, "batch": given.batch, "time": given.time}
-    found |= {"output": t.called(), "shape": t.shape, "at": given.at("time")}
+    found |= {"output": t.answer, "shape": t.answer.shape, "at": given.at["time"]}
     found |= {"flag": ", batch_first=True" * given.is_batch_first, "ends": said("end_of_any")}
     if walk is None:
         return found
     call, name = walk.call, walk.name
-    found |= {"layer": name, "steps": walk.steps, "cols": walk.cols, "count": len(walk.calls)}
+    found |= {"layer": name, "steps": walk.steps, "cols": walk.cols}
     found |= {"made": call.kind if name == call.kind else f"{name} = {call.kind}"}
     found |= {"top": "torch.cat((h_n[-2], h_n[-1]), dim=1)" if call.directions == 2 else "h_n[-1]"}
     found |= {"place": int(call.batch_first), "width": 1 if flat else given.main.shape[-1]}
@@ -48,13 +48,13 @@ def one_long_sequence(t: Tables) -> Found:
     walk = t.badly_fed
     if walk is None or not t.mixes or walk.cols != 1 or most(walk.samples, -1) > 1:
         return None
-    fix = "one_time_step_a_sample"
-    if walk.call.is_cell:
-        fix = "all_samples_at_once"
-    elif "time" in t.given.lead:
-        fix = "{as_it_is}"
     found = holes(t, walk)
-    return "one_long_sequence", walk, {"fix": found["as_it_is"] if "{" in fix else said(fix, **found)}
+    fix = said("one_time_step_a_sample", **found)
+    if walk.call.is_cell:
+        fix = said("all_samples_at_once")
+    elif "time" in t.given.lead:
+        fix = found["as_it_is"]
+    return "one_long_sequence", walk, {"fix": fix}
 
 
 def walks_along_the_batch(t: Tables) -> Found:
@@ -75,7 +75,7 @@ def walks_along_the_batch(t: Tables) -> Found:
     elif call.batch_first == given.is_batch_first:
         cause = "swapped_before"
     fix = said(cause, "fix", **found)
-    if is_one and call.packed is None and t.steps is None:
+    if is_one and call.packed is None and t.answer.steps is None:
         last = "out[:, -1]" if given.is_batch_first else "out[-1]"
         fix = said("and_the_last_step", fix=fix, last=last)
     return "walks_along_the_batch", walk, {"because": said(cause), "fix": fix}
@@ -129,15 +129,14 @@ def batch_comes_out_elsewhere(t: Tables) -> Found:
     samples, answer = t.given.samples, t.answer
     for one in t.answers if t.bad_walk is None else ():
         # beside another answer it counts if it is the last: that of sample 0 may be one to draw
-        is_left = one is answer or (one in t.unjudged and one.reaching == [len(samples) - 1])
+        is_left = one is answer or one.reaching == [len(samples) - 1]
         if one.owners is None and is_left and len(one.reaching) == 1 < len(samples):
-            walk, shape = next(reversed(t.walks), None), [*t.outputs[one.name].shape]
-            found = {"output": t.called(one.name), "shape": shape}
-            return "one_sample_is_left", walk, found | {"sample": samples[one.reaching[0]]}
-    if answer is None or answer.is_said or answer.axis is None or t.bad_walk is not None:
+            found = {"output": one, "shape": one.shape, "sample": samples[one.reaching[0]]}
+            return "one_sample_is_left", next(reversed(t.walks), None), found
+    if answer.is_said or answer.axis is None or t.bad_walk is not None:
         return None
-    states = {c.taps[key][0].shape for c in t.asked.calls for key in "hc" if key in c.taps}
-    if any(output.shape in states for output in t.outputs.values()):
+    states = [[*c.taps[key][0].shape] for c in t.asked.calls for key in "hc" if key in c.taps]
+    if any(one.shape in states for one in t.answers):
         return None
     return "comes_out_swapped", None, {"axis": answer.axis, "place": t.said.index("batch")}
 
@@ -146,7 +145,7 @@ def cut_on_the_way(t: Tables) -> Found:
     """Pieces of a final state, or steps, go to wrong samples: on the way into the bad walk, or out
     of the model."""
     bad = t.bad_walk
-    reads = t.sample_reads if bad is None else t.entry_reads(bad)
+    reads = t.sample_reads if bad is None else _entry_reads(t, bad)
     earlier = t.walks if bad is None else t.walks[: t.walks.index(bad)]
     for number, walk in reversed(list(enumerate(earlier if reads and t.mixes else ()))):
         states = torch.stack([of_sample[number].state for of_sample in reads])
@@ -160,6 +159,17 @@ def cut_on_the_way(t: Tables) -> Found:
             is_cut = walk.call.rows > 1 and _is_cut(states, states)
             return ("state_cut", walk, {}) if is_cut else None
     return None
+
+
+def _entry_reads(t: Tables, walk: Walk) -> list[list[Read]]:
+    """What enters a walk for each looked-at sample reads of the walks, [samples][walks]."""
+    if not t.asked.calls or walk.cols != t.given.batch:
+        return []
+    call = t.asked.calls[walk.call.place]
+    states = [one.reshape(-1, walk.cols, one.shape[-1]) for one in call.entered[1:]]
+    parts = [call.walked(call.entered[0], call.packed), *states]
+    found = [t.reads([part[:, sample] for part in parts]) for sample in t.given.samples]
+    return found if all(found) else []
 
 
 def _is_cut(parts: Tensor, inside: Tensor) -> bool:
@@ -184,7 +194,7 @@ def _turned(t: Tables, walk: Walk) -> str:
     """x, with its axes as a layer wants them."""
     found = holes(t, walk)
     if walk.cols not in (1, t.given.batch) and not t.mixes:
-        at, axes = t.given.at("time"), t.given.main.dim()
+        at, axes = t.given.at["time"], t.given.main.dim()
         return said("joined", **found, other=at + 1 if at + 1 < axes else at - 1)
     return said("not_turned" if found["place"] == found["at"] else "turned", **found)
 
@@ -193,14 +203,13 @@ def steps_dealt_out(t: Tables) -> Found:
     """Numbers come in that belong to one time step each, and those of a time step go to several
     steps of the layer, where they stand beside others: x itself, or all over the layer's way."""
     walk = next(iter(t.walks), None)
-    if t.mixes or walk is None or walk.crowd[1] > 1 or t.in_step(walk):
+    if t.mixes or walk is None or walk.crowd[1] > 1 or walk.in_step:
         return None
     # of a sequence that was cut from flat frames, each holds a time step for several steps
     again = (walk.times.sum(0) > 1).any(0)
     as_many = walk.steps == t.given.time
     is_cut = as_many and not walk.times.any(0).all() and 2 * int(again.sum()) > len(again)
-    met = [walk.steps_of(n) for n in range(len(t.given.times))]
-    spread = all(steps and 2 * (steps[-1] - steps[0]) >= walk.steps > 1 for steps in met)
+    spread = all(met and 2 * (met[-1] - met[0]) >= walk.steps > 1 for met in walk.met)
     is_x = sum(call.inputs.numel() for call in walk.calls) == t.given.main.numel()
     # of as many steps as time steps, each that shares one has numbers of several
     beside = most(walk.times, -1) > 1 or (is_x and as_many)
@@ -210,29 +219,29 @@ def steps_dealt_out(t: Tables) -> Found:
 
 def steps_read_elsewhere(t: Tables) -> Found:
     """The first or the last step of an answer reads a layer far from where it holds this time."""
-    last, owners, steps = t.given.time - 1, t.owners, t.steps
+    last, owners, steps = t.given.time - 1, t.answer.owners, t.answer.steps
     for step in (0, last) if steps is not None and t.given.times[-1] == last else ():
         own = ((owners == t.given.longest) & (steps == step)).flatten().nonzero()
         for number in (own[0], own[-1]):
             mask = torch.zeros(steps.numel()).index_fill(0, number, 1).reshape(steps.shape)
             for walk, read in zip(t.walks, t.reads_of(mask), strict=False):
                 at = places(read.steps.any(1))
-                is_turned = walk.steps_of(0) == [last] and walk.steps_of(-1) == [0]
+                is_turned = walk.met[0] == [last] and walk.met[-1] == [0]
                 time = last - sum(at) if is_turned else sum(at)
                 if len(at) == 1 and 2 * abs(time - step) >= walk.steps:
                     name = "not_turned_back" if is_turned else "steps_read_elsewhere"
-                    if is_turned or t.in_step(walk):
+                    if is_turned or walk.in_step:
                         return name, walk, {"step": step, "read": time}
     return None
 
 
 def mixed_else(t: Tables) -> Found:
     """Samples come into one another's inputs or answers, in a way without a name."""
-    if not t.mixes or not any(output.numel() > 1 for output in t.outputs.values()):
+    if not t.mixes or not any(one.moved[0].numel() > 1 for one in t.answers):
         return None
     if t.bad_walk is not None:
         return "mixed_before", t.bad_walk, {}
-    if t.answer is None or t.answer.owners is None:
+    if t.answer.owners is None:
         return "mixed_in_all", None, {}
     number, target = t.answer.foreign.nonzero()[0].tolist()
     name = "in_another_order" if t.answer.is_reordered else "mixed_after"
@@ -246,29 +255,28 @@ def read_behind_the_end(t: Tables) -> Found:
     """Of a short sample, what is read lies behind its end, or before it with pads on the left; or
     it was packed with the length of another."""
     given = t.given
-    if given.lengths is None or given.time < 3 or t.answer is None or not t.sample_reads:
+    if given.lengths is None or given.time < 3 or not t.sample_reads:
         return None
     lengths = [int(given.lengths[sample]) for sample in given.samples]
     short = [k for k, length in enumerate(lengths) if length < given.time]
+    silent = [k for k in short if k not in t.answer.reaching]
     for number, walk in enumerate(t.walks):
-        steps = [places(reads[number].ways[0].any(1)) for reads in t.sample_reads]
-        name, wrong = "pads_read", [k for k in short if steps[k] and steps[k][0] >= lengths[k]]
+        read = [places(reads[number].ways[0].any(1)) for reads in t.sample_reads]
+        name, is_packed = "pads_read", walk.call.packed is not None
+        wrong = [k for k in short if read[k] and read[k][0] >= lengths[k] and walk.in_step]
         if given.pads_left:
             name = "read_before_the_end"
-            wrong = [k for k in short if steps[k] == [lengths[k] - 1]]
-        elif walk.call.packed is not None:
-            name = "zeros_read"
-            wrong = short if t.answer.reaching and not {*short} & {*t.answer.reaching} else []
-            if not wrong and walk.ends.sort()[0].equal(given.lengths.sort()[0]):
-                name = "lengths_of_others"
-                owned = [walk.ends[cols].tolist() for cols in walk.samples.any(0).T]
-                wrong = [k for k, own in enumerate(owned) if len(own) == 1 and own != [lengths[k]]]
-        elif not t.in_step(walk):
-            wrong = []
-        if wrong and (name == "lengths_of_others" or len(wrong) == len(short)):
-            end = ("end_of_a_direction", "end_of_two_directions")[walk.call.directions - 1]
-            found = {"sample": given.samples[wrong[0]], "real": lengths[wrong[0]]}
-            return name, walk, found | {"own_end": said(end, **holes(t, walk))}
+            wrong = [k for k in short if read[k] == [lengths[k] - 1]]
+        elif is_packed and t.answer.reaching:
+            name, wrong = "zeros_read", silent
+        if wrong and wrong == short:
+            return name, walk, {"sample": given.samples[wrong[0]], "real": lengths[wrong[0]]}
+        if is_packed and walk.ends.sort()[0].equal(given.lengths.sort()[0]):
+            owned = [walk.ends[cols].tolist() for cols in walk.samples.any(0).T]
+            for k, own in enumerate(owned):
+                if len(own) == 1 and own != [lengths[k]]:
+                    found = {"sample": given.samples[k], "real": lengths[k]}
+                    return "lengths_of_others", walk, found
     return None
 
 
@@ -277,7 +285,7 @@ def part_of_a_walk_read(t: Tables) -> Found:
     or of one direction only the step at which it has seen one step; or one feature of each step."""
     for walk, read in zip(t.walks, t.all_reads, strict=False):
         rows = places(read.state.any(1))
-        is_flat = t.owners is None and t.shape[:1] == [len(rows) * t.given.batch]
+        is_flat = t.answer.owners is None and t.answer.shape[:1] == [len(rows) * t.given.batch]
         if is_flat and len(rows) > 1 and not read.output.any():
             return "layers_as_samples", walk, {}
         if read.state.any() and not read.ways.any():
@@ -299,14 +307,37 @@ def part_of_a_walk_read(t: Tables) -> Found:
 
 def steps_see_too_much(t: Tables) -> Found:
     """Steps read a way back that begins in the pads, or one sees a later step that it must not."""
-    if t.reads_pads is not None and t.steps is not None:
-        sample, walk = t.reads_pads
+    reads, later = reads_pads(t), sees_later(t)
+    if reads is not None and t.answer.steps is not None:
+        sample, walk = reads
         if walk.call.directions == 2 and walk.call.module.bias:  # else zeros leave it at zero
             return "pads_reach_steps", walk, {"sample": sample}
-    if t.causal and t.sees_later is not None:
-        early, late = t.sees_later
-        return "sees_the_answer", None, {"early": early, "late": late}
+    if t.causal and later is not None:
+        return "sees_the_answer", None, {"early": later[0], "late": later[1]}
     return None
+
+
+def reads_pads(t: Tables) -> tuple[int, Walk] | None:
+    """A sample whose answer reads what a walk has made of the pads behind it, and the walk."""
+    pads = t.given.pads & (not t.given.pads_left)
+    for sample, reads in zip(t.given.samples, t.sample_reads if pads.any() else (), strict=False):
+        for walk, read in zip(t.walks, reads, strict=True):
+            forward, *backward = read.ways.any(2)
+            is_read = (forward & pads[sample]).any() if walk.in_step else False
+            way_back = pads[sample].any() and any(way.any() for way in backward)
+            if walk.in_step and walk.call.packed is None and (is_read or way_back):
+                return sample, walk  # the way back begins in the pads
+    return None
+
+
+def sees_later(t: Tables) -> tuple[int, int] | None:
+    """A step of an answer and a later time step of x that reaches it, where there are any."""
+    steps = t.answer.steps
+    if steps is None:
+        return None
+    pairs = zip(t.moved_by(t.by_time, t.answer.name), t.given.times, strict=True)
+    first = [(int(steps[one].min()), late) for one, late in pairs if one.any()]
+    return next((pair for pair in reversed(first) if pair[0] < pair[1]), None)
 
 
 # ---- what keeps it from being judged ----------------------------------------------------------
@@ -314,51 +345,45 @@ def steps_see_too_much(t: Tables) -> Found:
 
 def nothing_to_judge(t: Tables) -> Found:
     """There is no answer for each sample, and no layer to look into."""
-    return ("no_prediction", None, {}) if t.mixes or not (t.outputs or t.walks) else None
+    return ("no_prediction", None, {}) if t.mixes or not (t.base.outputs or t.walks) else None
 
 
 def undecided(t: Tables) -> Found:
     """Mistakes hide in these sizes, or what is to be causal has no steps."""
-    lead, batch, time, name = t.given.lead, t.given.batch, t.given.time, ""
-    if len(lead) == 2 and batch == time:
-        name = "square"
-    elif "time" in lead and time < 3:
-        name = "few_steps"
-    elif "batch" in lead and batch < 2:
-        name = "few_samples"
-    elif t.causal and t.steps is None:
-        name = "no_steps"
-    return (name, None, {"example": t.given.example(batch=4, time=7)}) if name else None
+    lead, batch, time = t.given.lead, t.given.batch, t.given.time
+    if ("time" in lead and time < 3) or ("batch" in lead and (batch < 2 or batch == time)):
+        return "too_small", None, {}
+    return ("no_steps", None, {}) if t.causal and t.answer.steps is None else None
 
 
 # ---- where a classifier reads its layer -------------------------------------------------------
-
-ENDS = ["the last step", "step 0"]
-"""Where each direction of a layer ends, in words."""
 
 
 def not_read_at_the_end(t: Tables) -> Found:
     """An answer a sample is read elsewhere than where its layer ends."""
     rows = [one for one in t.answers if one.is_said and one.name in t.floats]
-    if len(rows) != 1 or len(t.shape) > 2:
+    if len(rows) != 1 or len(t.answer.shape) > 2:
         return "no_rows", None, {}
     if not t.sample_reads or not t.walks:
         return "gradients_end", None, {}
-    if not t.read:
-        return "no_layer_read", None, {}
     if not _uses_readout(t):
         return "readout_unused", None, {}
-    walk, found = t.walks[t.read[0]], ends_read(t)
-    if any(reads[number].c for reads, number in zip(t.sample_reads, t.read, strict=True)):
-        return "reads_c", walk, {}
-    if all(one == ENDS[: walk.call.directions] for one in found):
+    found = last_reads(t)
+    if not found:
+        return "no_layer_read", None, {}
+    if any(read.c for _, _, read in found):
+        return "reads_c", found[0][1], {}
+    missed = [one for one in found if not is_at_the_end(t, *one)]
+    if not missed:
         return None
-    return "not_the_end", walk, {"read": steps_read(found)}
+    sample, walk, read = missed[0]
+    steps = [places(way.any(1)) for way in read.ways]
+    return "not_the_end", walk, {"sample": sample, "read": " and ".join(map(str, steps))}
 
 
 def _uses_readout(t: Tables) -> bool:
     """Whether the answer depends on the weights of a linear layer `readout`; True without one."""
-    layer, output = getattr(t.model, "readout", None), t.asked.outputs[t.name]
+    layer, output = getattr(t.model, "readout", None), t.asked.outputs[t.answer.name]
     weights = [p for p in layer.parameters() if p.requires_grad] if layer is not None else []
     if not weights or not output.requires_grad:
         return True
@@ -366,39 +391,28 @@ def _uses_readout(t: Tables) -> bool:
     return any(one is not None for one in found)
 
 
-def ends_read(t: Tables) -> list[list[str]]:
-    """For each looked-at sample what is read of each direction of the last walk that it reads, in
-    words; one of `ENDS` where it is read where it ends, and if it is, of a state that a loop
-    changes by hand, since it reads earlier steps through that."""
-    given, found = t.given, []
-    for sample, reads, number in zip(given.samples, t.sample_reads, t.read, strict=True):
-        walk, ways = t.walks[number], []
-        is_whole = walk.call.packed is not None or t.in_step(walk)
-        lengths = given.lengths if is_whole and not given.pads_left else None
-        for direction, way in enumerate(reads[number].ways):
-            ends = walk.ends[way.any(0)] if lengths is None else lengths[[sample]]
-            steps = places(way.any(1))
-            text = f"steps {', '.join(map(str, steps))}" if steps else ""
-            end = {0} if direction else {*(ends - 1).tolist()}
-            if steps and ({*steps} == end or (walk.by_hand and {*steps} >= end)):
-                text = ENDS[direction]
-            elif len(steps) == 1:
-                text = f"step {steps[0]} alone"
-            elif steps and len(steps) == steps[-1] - steps[0] + 1:
-                text = f"steps {steps[0]} to {steps[-1]}"
-            ways.append(text)
-        found.append(ways)
-    return found
+def last_reads(t: Tables) -> list[tuple[int, Walk, Read]]:
+    """For each looked-at sample the last walk that its answer reads, and what of it: one that all
+    read, or one each where a layer is called for each; nothing where one reads none."""
+    read = [{n for n, one in enumerate(reads) if one.is_any} for reads in t.sample_reads]
+    common = set.intersection(*read) if read else set()
+    last = [max(common or some) for some in read] if all(read) else []
+    found = zip(t.given.samples, last, t.sample_reads, strict=False)
+    return [(sample, t.walks[number], reads[number]) for sample, number, reads in found]
 
 
-def steps_read(found: list[list[str]]) -> str:
-    """What the answers of the looked-at samples read of a walk, in words."""
-    named = []
-    for name, texts in zip(("forward", "backward"), zip(*found, strict=True), strict=False):
-        kinds = {*texts} - {""}
-        text = kinds.pop() if len(kinds) == 1 else "steps that differ between samples"
-        named += [text if len(found[0]) == 1 else f"{text} ({name})"] if any(texts) else []
-    return " and ".join(named)
+def is_at_the_end(t: Tables, sample: int, walk: Walk, read: Read) -> bool:
+    """Whether an answer reads a walk where each direction ends, and earlier steps at most through a
+    state that a loop changes by hand."""
+    is_whole = t.given.lengths is not None and (walk.call.packed is not None or walk.in_step)
+    for direction, way in enumerate(read.ways):
+        ends = walk.ends[way.any(0)]
+        if is_whole and not t.given.pads_left:
+            ends = t.given.lengths[[sample]]
+        steps, end = {*places(way.any(1))}, {0} if direction else {*(ends - 1).tolist()}
+        if not steps or (steps != end and not (walk.by_hand and steps >= end)):
+            return False
+    return True
 
 
 RULES = (

@@ -116,9 +116,7 @@ def recording(model: nn.Module, ask: bool = False) -> Iterator[list[Call]]:
             if threading.get_ident() != thread:
                 return original(self, *args, **kwargs)
             given = dict(zip(("input", "hx"), args, strict=False)) | kwargs
-            call = Call(
-                self, len(calls), names.get(id(self), ""), given["input"], given.get("hx")
-            )
+            call = Call(self, len(calls), names.get(id(self), ""), given["input"], given.get("hx"))
             own = {id(state) for state in handed.get(id(self), ())}
             call.by_hand = bool(own) and any(id(s) not in own for s in call.entered[1:])
             calls.append(call)

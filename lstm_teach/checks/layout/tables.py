@@ -7,10 +7,9 @@ by gradients at zeros added to what leaves each layer: which of its steps an ans
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -26,18 +25,11 @@ _FAINT = 1e-5
 _ROUNDING = 1e-11
 
 
-@dataclass
-class Run:
-    """One forward pass: what it returned, its tensors by name, and what the layers met."""
+class Run(NamedTuple):
+    """One forward pass: the tensors that came out, by name, and what the layers met."""
 
-    returned: Any
     outputs: dict[str, Tensor]
     calls: list[Call]
-
-    def like(self, call: Call) -> Call:
-        """Its own call at the place of another one; that one itself where it has none."""
-        own = self.calls[call.place] if call.place < len(self.calls) else call
-        return own if own.name == call.name else call
 
 
 class Walk:
@@ -45,18 +37,21 @@ class Walk:
 
     Attributes:
         calls: the calls of which it is made; each goes on with the state of the one before.
-        call: the first of them.
         samples: [steps, cols, samples]: which samples of x reach which inputs.
         times: [steps, cols, times]: which time steps of x do.
+        met: for each of the looked-at time steps of x, the steps that it reaches.
         states: [rows, cols, samples]: which samples reach the states handed in.
         owners: [cols, samples]: which samples reach a column at all.
         ends: the number of real steps of each column.
         crowd: the most samples, and the most time steps, that reach a single number.
+        by_hand: whether a loop changes the state between two calls.
+        in_step: whether its step t is time t of x, give or take the width of a convolution.
+        heading: whether time steps of x come in order: 1, or -1 from the last; else 0.
     """
 
-    def __init__(self, calls: list[Call], by_sample: list[Run], by_time: list[Run]) -> None:
+    def __init__(self, calls: list[Call], t: Tables) -> None:
         """Look at what each run has changed of what the calls met."""
-        looked = ("inputs", by_sample), ("inputs", by_time), ("states", by_sample)
+        looked = ("inputs", t.by_sample), ("inputs", t.by_time), ("states", t.by_sample)
         numbers = [_met(calls, part, runs) for part, runs in looked]
         self.calls, self.call, self.name = calls, calls[0], calls[0].name
         self.crowd = [most(one, 0) for one in numbers]
@@ -65,18 +60,13 @@ class Walk:
         self.owners = self.samples.any(0) | self.states.any(0)
         self.ends = torch.stack([call.ends for call in calls]).sum(0)
         self.by_hand = any(call.by_hand for call in calls[1:])
-
-    def steps_of(self, time: int) -> list[int]:
-        """The steps that one of the looked-at time steps of x reaches."""
-        return places(self.times[..., time].any(1))
-
-    @property
-    def heading(self) -> int:
-        """Whether time steps of x come to its steps in order: 1, or -1 from the last; else 0."""
-        met = [self.steps_of(time) for time in range(self.times.shape[-1])]
-        middles = [steps[0] + steps[-1] for steps in met if steps]
+        self.met = [places(one) for one in self.times.any(1).T]
+        narrow, time = min(6, t.given.time // 2), zip(t.given.times, self.met, strict=True)
+        near = all(at in steps and steps[-1] - steps[0] <= narrow for at, steps in time)
+        self.in_step = near and self.steps == t.given.time
+        middles = [steps[0] + steps[-1] for steps in self.met if steps]
         ways = {(later > earlier) - (later < earlier) for earlier, later in pairwise(middles)}
-        return ways.pop() if len(ways) == 1 else 0
+        self.heading = ways.pop() if len(ways) == 1 else 0
 
 
 class Read:
@@ -114,60 +104,66 @@ class Answer:
     """A tensor that came out.
 
     Attributes:
-        name: how the learner reaches it behind `output`.
+        name, shape: how the learner reaches it behind `output`, and its sizes.
         moved: [samples, *shape]: which of its numbers each looked-at sample changes.
         owners: [*shape], whose sample each of its numbers is; None where nobody knows its axes.
         steps: [*shape], which time step each of them is; None where there are not as many as in x.
         axis: where its samples stand; None where nobody knows, and of flat rows.
-        reached: [samples, rows]: whose numbers each of the samples changes.
-        foreign: the same without its own; where nobody knows whose they are, the numbers that two
-            samples change.
-        reaching: which of the looked-at samples change anything.
         is_said: whether its axes are as the caller said.
+        foreign: [samples, rows]: whose numbers each of the samples changes beside its own; where
+            nobody knows whose they are, the numbers that two samples change.
+        reaching: which of the looked-at samples change anything.
+        is_reordered: whether each of them changes one row.
     """
 
-    def __init__(
-        self,
-        name: str,
-        moved: Tensor,
-        given: Given,
-        owners: Tensor | None = None,
-        steps: Tensor | None = None,
-        axis: int | None = None,
-    ) -> None:
-        """Count whose numbers each sample changes."""
-        self.name, self.moved, self.owners = name, moved, owners
-        self.steps, self.axis, self.is_said = steps, axis, False
-        self.reached = torch.zeros(len(given.samples), given.batch, dtype=torch.bool)
-        for row, one in zip(self.reached, moved, strict=True):
-            row[[] if owners is None else owners[one]] = True
+    def __init__(self, name: str, moved: Tensor, given: Given, *known: Any) -> None:
+        """Count whose numbers each sample changes; known are the owners, the steps, the axis."""
+        self.name, self.moved, self.shape, self.is_said = name, moved, [*moved.shape[1:]], False
+        self.owners, self.steps, self.axis = known or (None, None, None)
+        reached = torch.zeros(len(given.samples), given.batch, dtype=torch.bool)
+        for row, one in zip(reached, moved, strict=True):
+            row[[] if self.owners is None else self.owners[one]] = True
         own = torch.arange(given.batch) == torch.tensor(given.samples)[:, None]
         shared = (moved & (moved.sum(0) > 1))[..., None].flatten(1)
-        self.foreign = shared if owners is None else self.reached & ~own
+        self.foreign = shared if self.owners is None else reached & ~own
         self.reaching = places(any_of(moved, 1))
-        self.is_reordered = bool((self.reached.sum(1) == 1).all())
+        self.is_reordered = bool((reached.sum(1) == 1).all())
 
     @property
     def mixes(self) -> bool:
         """Whether samples reach one another's numbers."""
         return bool(self.foreign.any())
 
+    def __str__(self) -> str:
+        """What it is called."""
+        return f"`output{self.name}`" if self.name else "the output"
+
 
 class Tables:
-    """Everything that is measured on one x; much of it computed when first asked for."""
+    """Everything that is measured on one x.
 
-    def __init__(
-        self, model: Any, given: Given, said: list[str], call: Any, there: Any, rewind: Any
-    ) -> None:
-        """Keep what is to be run, where it is at home; `begin` and `go_on` run it."""
-        self.model, self.given, self.said = model, given, said
-        self._call, self._there, self._rewind = call, there, rewind
-        self.has_batch, self.state_is_kept = "batch" in given.lead, False
+    Attributes:
+        walks: the walks of all recurrent layers, in the order in which they begin.
+        bad_walk: the first into which several samples come side by side: wrong before it.
+        badly_fed: the same, if its own input mixes samples, not only the state handed in.
+        answers: everything that comes out, floats first, and of these what is as the caller said.
+        answer: the one that speaks for the model: the first that surely mixes, or the first.
+        judged: those in which samples keep apart.
+        unjudged: the others that x reaches, but single numbers.
+        mixes: whether a sample reaches another sample's output, or all outputs depend on several.
+        state_is_kept: whether the next call goes on from what the model has kept.
+    """
+
+    def __init__(self, given: Given, said: list[str], model: Any, run: Any, rewind: Any) -> None:
+        """Keep what is to be run, and how."""
+        self.given, self.said, self.model = given, said, model
+        self._call, self._rewind, self.state_is_kept = run, rewind, False
+        self.causal = self.of_ends = False
 
     def begin(self) -> Any:
         """Run the model on x as it is; what it returns."""
-        self.base = self._run(self.given.value)
-        return self.base.returned
+        returned, self.base = self._run(self.given.value)
+        return returned
 
     def go_on(self) -> None:
         """Run it again, and with each looked-at sample and time step replaced.
@@ -175,38 +171,36 @@ class Tables:
         Raises:
             CannotTell: two runs on one x differ.
         """
-        given = self.given
-        self.state_is_kept = _differ(self._run(given.value, state=False), self.base)
+        given, first = self.given, self.base
+        self.state_is_kept = _differ(self._run(given.value, state=False)[1], first)
         if self.state_is_kept:
-            again, self.base = self.base, self._run(given.value)
-            if _differ(self.base, again):
+            self.base = self._run(given.value)[1]
+            if _differ(self.base, first):
                 raise CannotTell(told("random"))
-        self.by_time = [self._run(given.altered(time=time)) for time in given.times]
-        self.by_sample = [self._run(given.altered(sample=sample)) for sample in given.samples]
+        self.by_time = [self._run(given.altered(time=time))[1] for time in given.times]
+        self.by_sample = [self._run(given.altered(sample=one))[1] for one in given.samples]
+        self.walks = self._walks()
+        self.bad_walk = next((w for w in self.walks if most(w.owners, 1) > 1), None)
+        is_fed = self.bad_walk is not None and most(self.bad_walk.samples.any(0), 1) > 1
+        self.badly_fed = self.bad_walk if is_fed else None
+        self._answers()
 
-    def _run(self, value: Any, ask: bool = False, state: bool = True) -> Run:
+    def _run(self, value: Any, ask: bool = False, state: bool = True) -> tuple[Any, Run]:
         """Run the model once; where it keeps a state, what comes out of its next call on x counts
         as well. With `state` False it goes on with what it has kept."""
         self._rewind(state)
-        outputs: dict[str, Tensor] = {}
-        with recording(self.model, ask) as calls, torch.set_grad_enabled(ask), self._there:
-            returned = self._call(self.model, self.given.handed(value))
-            found = [("", returned)]
+        with recording(self.model, ask) as calls, torch.set_grad_enabled(ask):
+            returned = [self._call(self.model, self.given.handed(value))]
+            own = len(calls)
             if self.state_is_kept and not ask:
-                kept = len(calls)
-                later = self._call(self.model, self.given.handed(self.given.value))
-                found.append((" of the next call", later))
-                del calls[kept:]
-        for when, result in found:
-            tensors = output_tensors(result, self.said, self.given.batch)
-            outputs |= {name + when: o if ask else o.detach().clone() for name, o in tensors}
-        return Run(returned, outputs, calls)
+                returned.append(self._call(self.model, self.given.handed(self.given.value)))
+        outputs: dict[str, Tensor] = {}
+        for when, result in zip(("", " of the next call"), returned, strict=False):
+            found = output_tensors(result, self.said, self.given.batch)
+            outputs |= {name + when: o if ask else o.detach().clone() for name, o in found}
+        return returned[0], Run({name: o for name, o in outputs.items() if o.numel()}, calls[:own])
 
-    # ---- what enters the layers --------------------------------------------------------------
-
-    @cached_property
-    def walks(self) -> list[Walk]:
-        """The walks of all recurrent layers, in the order in which they begin."""
+    def _walks(self) -> list[Walk]:
         walks: list[list[Call]] = []
         for call in self.base.calls:
             own = next((w for w in reversed(walks) if w[0].module is call.module), [])
@@ -216,170 +210,82 @@ class Tables:
                 own.append(call)
             else:
                 walks.append([call])
-        return [Walk(calls, self.by_sample, self.by_time) for calls in walks]
-
-    @cached_property
-    def bad_walk(self) -> Walk | None:
-        """The first walk into which several samples come side by side: wrong before it."""
-        return next((w for w in self.walks if most(w.owners, 1) > 1), None)
-
-    @property
-    def badly_fed(self) -> Walk | None:
-        """The bad walk, if its own input mixes samples, not only the state handed in."""
-        walk = self.bad_walk
-        return walk if walk is not None and most(walk.samples.any(0), 1) > 1 else None
-
-    def in_step(self, walk: Walk) -> bool:
-        """Whether step t of the walk is time t of x, give or take the width of a convolution."""
-        met = [(t, walk.steps_of(n)) for n, t in enumerate(self.given.times)]
-        narrow = min(6, self.given.time // 2)
-        near = all(t in steps and max(steps) - min(steps) <= narrow for t, steps in met)
-        return walk.steps == self.given.time and near
+        return [Walk(calls, self) for calls in walks]
 
     # ---- what comes out ----------------------------------------------------------------------
 
-    @cached_property
-    def outputs(self) -> dict[str, Tensor]:
-        """Every tensor that came out and is not empty, floats first, by name."""
-        found = [(name, output) for name, output in self.base.outputs.items() if output.numel()]
-        return dict(sorted(found, key=lambda one: not one[1].is_floating_point()))
-
-    @cached_property
-    def floats(self) -> list[str]:
-        """The names of those that hold floats."""
-        return [name for name, output in self.outputs.items() if output.is_floating_point()]
-
-    @cached_property
-    def answers(self) -> list[Answer]:
-        """Everything that comes out, floats first, and of these what is as the caller said."""
-        found = [self._answer(name) for name in self.outputs if self.has_batch]
-        return sorted(found, key=lambda one: (one.name not in self.floats, not one.is_said))
-
-    def moved_by(self, runs: list[Run], name: str) -> Tensor:
-        """[runs, *shape]: which numbers of an output each run changed."""
-        return changed([run.outputs[name] for run in runs], self.base.outputs[name])
+    def _answers(self) -> None:
+        outputs, every = self.base.outputs, len(self.given.samples)
+        self.floats = [name for name, output in outputs.items() if output.is_floating_point()]
+        found = [self._answer(name) for name in outputs if "batch" in self.given.lead]
+        found.sort(key=lambda one: (one.name not in self.floats, not one.is_said))
+        known = [one for one in found if one.owners is not None]
+        # One that is reordered beside another is sorted by length and only used as a whole, such
+        # as a mean for a KL term.
+        mixing = [one for one in known if one.mixes and (one is known[0] or not one.is_reordered)]
+        apart = [one for one in found if not one.mixes and one.reaching]
+        speaking = [*mixing, *known, *apart]
+        silent = [Answer(name, self.moved_by(self.by_sample, name), self.given) for name in outputs]
+        nothing = Answer("", torch.zeros(every, 0, dtype=torch.bool), self.given)
+        self.answers, self.answer = found, [*speaking, *found, *silent, nothing][0]
+        self.judged = [o for o in apart if o.owners is not None or len(o.reaching) == every]
+        rest = [one for one in found if one.reaching and one not in self.judged]
+        self.unjudged = [one for one in rest if one.moved[0].numel() > 1]
+        self.mixes = self.answer.mixes if speaking else bool(found)
+        if not outputs:
+            self.mixes = self.bad_walk is not None
+        self.is_dead = bool(self.floats and found) and not any(
+            one.reaching for one in speaking[:1] or found
+        )
 
     def _answer(self, name: str) -> Answer:
         """An output with its samples on the axis that the caller said, else on any of that size, or
         flat in one of two orders: where they mix least.
 
-        Mixed samples are certain of floats that are as the caller said, or flat.
+        Mixed samples are certain of floats that are as the caller said, or flat; of a square one,
+        such as attention weights over the batch, nobody can tell, unless there is no other.
         """
-        moved, shape = self.moved_by(self.by_sample, name), self.outputs[name].shape
-        given, batch, time = self.given, self.given.batch, self.given.time
-        is_said, place = self._is_said(name), self.said.index("batch")
-        steps = None
-        if is_said and {"time"} <= {*self.said} & {*given.lead}:
+        outputs, given = self.base.outputs, self.given
+        moved, shape = self.moved_by(self.by_sample, name), outputs[name].shape
+        batch, time, place = given.batch, given.time, self.said.index("batch")
+        shapes = {tuple(output.shape) for output in outputs.values()}
+        fitting = {s for s in shapes if len(s) >= len(self.said) and s[place] == batch}
+        is_said, steps = tuple(shape) in (fitting - {(batch, batch)} or fitting), None
+        if is_said and "time" in self.said and "time" in given.lead:
             at = self.said.index("time")
             steps = position(shape, at) if shape[at] == time else None
+        axes = [axis for axis, size in enumerate(shape) if size == batch]
+        axes.sort(key=lambda axis: axis != place)
+        known: list[tuple[Any, ...]] = [(position(shape, axis), steps, axis) for axis in axes]
         is_flat = not is_said and len(shape) > 1 and shape[0] == batch * time
         if is_flat:
             row = position(shape, 0)
-            pairs = (row // time, row % time), (row % batch, row // batch)
-            found = [Answer(name, moved, given, *pair) for pair in pairs]
-        else:
-            axes = [axis for axis, size in enumerate(shape) if size == batch]
-            axes.sort(key=lambda axis: axis != place)
-            found = [Answer(name, moved, given, position(shape, a), steps, a) for a in axes]
+            known = [(row // time, row % time, None), (row % batch, row // batch, None)]
+        found = [Answer(name, moved, given, *one) for one in known]
         least = min(found, key=lambda one: int(one.foreign.sum()), default=None)
         is_certain = (is_said or is_flat) and (name in self.floats or not self.floats)
         if least is None or (least.mixes and not is_certain):
             return Answer(name, moved, given)
         least.is_said = is_said
-        orders = (o.flatten().tolist() for o in self.outputs.values() if o.shape == (batch,))
-        if least.is_reordered and any(sorted(order) == [*range(batch)] for order in orders):
-            least.foreign = torch.zeros_like(least.reached)  # the model hands out their order
+        orders = [sorted(o.flatten().tolist()) for o in outputs.values() if o.shape == (batch,)]
+        if least.is_reordered and [*range(batch)] in orders:  # the model hands out their order
+            least.foreign = torch.zeros_like(least.foreign)
         return least
 
-    def _is_said(self, name: str) -> bool:
-        """Whether an output has its axes as the caller said; of a square one, such as attention
-        weights over the batch, nobody can tell, unless there is no other."""
-        place, batch = self.said.index("batch"), self.given.batch
-        shapes = {one: tuple(output.shape) for one, output in self.outputs.items()}
-        fitting = {s for s in shapes.values() if len(s) >= len(self.said) and s[place] == batch}
-        return shapes[name] in (fitting - {(batch, batch)} or fitting)
-
-    @cached_property
-    def answer(self) -> Answer | None:
-        """The output that speaks for the model: the first that surely mixes, or the first."""
-        known = [one for one in self.answers if one.owners is not None]
-        # One that is reordered beside another is sorted by length and only used as a whole, such
-        # as a mean for a KL term.
-        mixing = [one for one in known if one.mixes and (one is known[0] or not one.is_reordered)]
-        apart = [one for one in self.answers if not one.mixes and one.reaching]
-        return next(iter([*mixing, *known, *apart]), None)
-
-    @property
-    def judged(self) -> list[Answer]:
-        """The outputs in which samples keep apart; those without owners, if all reach them."""
-        apart, every = [one for one in self.answers if not one.mixes], len(self.given.samples)
-        kept = [one for one in apart if one.owners is not None or len(one.reaching) == every]
-        return [one for one in kept if one.reaching or one is self.answer]
-
-    @property
-    def unjudged(self) -> list[Answer]:
-        """The other outputs that x reaches, but single numbers."""
-        rest = [one for one in self.answers if one.reaching and one not in self.judged]
-        return [one for one in rest if one.moved[0].numel() > 1]
-
-    @property
-    def name(self) -> str:
-        """The name of the output that speaks for the model."""
-        return self.answer.name if self.answer else [*self.floats, ""][0]
-
-    @property
-    def shape(self) -> list[int]:
-        """Its shape."""
-        return [*self.outputs[self.name].shape] if self.outputs else []
-
-    @property
-    def owners(self) -> Tensor | None:
-        """Whose its numbers are."""
-        return self.answer.owners if self.answer is not None else None
-
-    @property
-    def steps(self) -> Tensor | None:
-        """Which steps they are."""
-        return self.answer.steps if self.answer is not None else None
-
-    def called(self, name: str | None = None) -> str:
-        """What an output is called, or the one that speaks for the model."""
-        name = self.name if name is None else name
-        return f"`output{name}`" if name else "the output"
-
-    @property
-    def mixes(self) -> bool:
-        """Whether a sample reaches another sample's output, or all outputs depend on several."""
-        if not self.has_batch or not self.outputs:
-            return self.has_batch and self.bad_walk is not None
-        return self.answer is None or self.answer.mixes
-
-    @property
-    def is_dead(self) -> bool:
-        """Whether nothing that was replaced in x changed the output."""
-        speaking = [self.answer] if self.answer is not None else self.answers
-        return bool(self.floats and speaking) and not any(one.reaching for one in speaking)
-
-    @cached_property
-    def sees_later(self) -> tuple[int, int] | None:
-        """A step of an answer and a later time step of x that reaches it, where there are any."""
-        if self.steps is None:
-            return None
-        pairs = zip(self.moved_by(self.by_time, self.name), self.given.times, strict=True)
-        first = [(int(self.steps[one].min()), late) for one, late in pairs if one.any()]
-        return next((pair for pair in reversed(first) if pair[0] < pair[1]), None)
+    def moved_by(self, runs: list[Run], name: str) -> Tensor:
+        """[runs, *shape]: which numbers of an output each run changed."""
+        return changed([run.outputs[name] for run in runs], self.base.outputs[name])
 
     # ---- who reads what ----------------------------------------------------------------------
 
     @cached_property
     def asked(self) -> Run:
         """A run with a graph to ask; one of nothing where the model cannot be run so."""
-        nothing = Run(None, {}, [])
         try:
-            run = self._run(self.given.value, ask=True)
+            run = self._run(self.given.value, ask=True)[1]
         except Exception:
-            return nothing
-        return run if len(run.calls) == len(self.base.calls) else nothing
+            return Run({}, [])
+        return run if len(run.calls) == len(self.base.calls) else Run({}, [])
 
     def reads(self, parts: list[Tensor]) -> list[Read]:
         """What tensors of the asked run read of each walk; nothing where no gradient comes."""
@@ -400,46 +306,16 @@ class Tables:
 
     def reads_of(self, mask: Tensor) -> list[Read]:
         """What the marked numbers of the answer read of each walk."""
-        outputs = self.asked.outputs.items()
-        return self.reads([o * mask.to(o) for name, o in outputs if name == self.name])
+        output = self.asked.outputs.get(self.answer.name)
+        return [] if output is None else self.reads([output * mask.to(output)])
 
     @cached_property
     def sample_reads(self) -> list[list[Read]]:
         """What the answer of each looked-at sample reads, [samples][walks]; else nothing."""
-        samples = [] if self.owners is None else self.given.samples
-        found = [self.reads_of(self.owners == sample) for sample in samples]
+        owners = self.answer.owners
+        samples = [] if owners is None else self.given.samples
+        found = [self.reads_of(owners == sample) for sample in samples]
         return found if all(found) else []
-
-    @cached_property
-    def read(self) -> list[int]:
-        """The last walk that the answer of each looked-at sample reads: one that all read, or one
-        each where a layer is called for each; none where one reads none."""
-        found = [{n for n, one in enumerate(reads) if one.is_any} for reads in self.sample_reads]
-        common = set.intersection(*found) if found else set()
-        return [max(common or some) for some in found] if all(found) else []
-
-    def entry_reads(self, walk: Walk) -> list[list[Read]]:
-        """What enters a walk for each looked-at sample reads of the walks, [samples][walks]."""
-        if not self.asked.calls or walk.cols != self.given.batch:
-            return []
-        call = self.asked.calls[walk.call.place]
-        states = [one.reshape(-1, walk.cols, one.shape[-1]) for one in call.entered[1:]]
-        parts = [call.walked(call.entered[0], call.packed), *states]
-        found = [self.reads([part[:, sample] for part in parts]) for sample in self.given.samples]
-        return found if all(found) else []
-
-    @cached_property
-    def reads_pads(self) -> tuple[int, Walk] | None:
-        """A sample whose answer reads what a walk has made of the pads behind it, and the walk."""
-        pads = self.given.pads & (not self.given.pads_left)
-        walks = [n for n, w in enumerate(self.walks) if w.call.packed is None and self.in_step(w)]
-        reads = self.sample_reads if pads.any() else []
-        for sample, of_sample in zip(self.given.samples, reads, strict=False):
-            for number in walks if pads[sample].any() else ():
-                forward, *backward = of_sample[number].ways.any(2)
-                if (forward & pads[sample]).any() or any(way.any() for way in backward):
-                    return sample, self.walks[number]  # the way back begins in the pads
-        return None
 
     @cached_property
     def all_reads(self) -> list[Read]:
@@ -450,8 +326,12 @@ class Tables:
 
 def _met(calls: list[Call], part: str, runs: list[Run]) -> Tensor:
     """[runs, steps, cols, features]: what of the inputs or states of calls each run changed."""
-    after = [torch.cat([getattr(run.like(call), part) for call in calls]) for run in runs]
-    return changed(after, torch.cat([getattr(call, part) for call in calls]))
+    before, after = torch.cat([getattr(call, part) for call in calls]), []
+    for run in runs:
+        own = {(call.place, call.name): call for call in run.calls}
+        like = [own.get((call.place, call.name), call) for call in calls]
+        after.append(torch.cat([getattr(call, part) for call in like]))
+    return changed(after, before)
 
 
 def _differ(one: Run, other: Run) -> bool:
