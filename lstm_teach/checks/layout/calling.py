@@ -39,6 +39,8 @@ def usual_call(model: nn.Module, x: Any, lengths: Tensor | None) -> Callable[[An
     count = len(x) if isinstance(x, (tuple, list)) and 1 < len(x) <= len(single) else 1
     rest = [p for p in single if p.name not in x] if by_name else single[count:]
     wanted = [p.name for p in rest if p.default is p.empty]
+    if count > 1 and single[1].default is not single[1].empty:
+        raise CannotTell(told("one_or_several"))
     handed: dict[str, Tensor] = {}
     if lengths is not None and not isinstance(x, PackedSequence):
         takers = [p.name for p in rest if "len" in p.name.lower() or "sizes" in p.name.lower()]
@@ -97,7 +99,7 @@ def output_tensors(
     if isinstance(outputs, Tensor):
         return [(name, outputs)]
     if isinstance(outputs, PackedSequence):
-        return [(name, pad_packed_sequence(outputs, batch_first=axes[0] == "batch")[0])]
+        return [(name, pad_packed_sequence(outputs, batch_first=axes[:1] == ["batch"])[0])]
     if type(outputs) is list and len(outputs) > 1 and all(map(torch.is_tensor, outputs)):
         joined = _joined(outputs, axes, batch)
         if joined is not None:

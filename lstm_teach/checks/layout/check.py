@@ -107,7 +107,7 @@ def _examine(
     try:
         _refuse(model, x, call)
         taken = _lengths(lengths)
-        own, said = named(input_axes, "input_axes"), named(output_axes, "output_axes")
+        own, said = named(input_axes, "input_axes"), named(output_axes, "output_axes", least=0)
         if "batch" in own and "batch" not in said:
             raise CannotTell(told("no_batch_comes_out"))
         run = call or usual_call(model, x, taken)

@@ -14,7 +14,7 @@ from lstm_teach.checks.layout.words import CannotTell, told
 _OTHER_WORDS = {"seq_len": "time", "seq": "time", "batch_size": "batch"}
 
 
-def named(axes: Any, argument: str) -> list[str]:
+def named(axes: Any, argument: str, least: int = 1) -> list[str]:
     """The leading axes of a tensor as a person names them, ``("batch", None, "time")``; None is "".
 
     Raises:
@@ -23,7 +23,7 @@ def named(axes: Any, argument: str) -> list[str]:
     axes = [axes] if isinstance(axes, str) else axes
     if isinstance(axes, (tuple, list)) and all(isinstance(axis, str | None) for axis in axes):
         names = [_OTHER_WORDS.get(axis or "", axis or "") for axis in axes]
-        if max(map(names.count, ("batch", "time"))) == 1:
+        if least <= max(map(names.count, ("batch", "time"))) <= 1:
             return names
     raise CannotTell(told("no_axes", argument=argument, axes=repr(axes)))
 
@@ -71,9 +71,13 @@ class Given:
         for tensor in telling or fitting:
             own = [axis for axis, size in enumerate(tensor.shape) if size == self.batch]
             if self._canonical(tensor).shape[: len(lead)] == lead:
-                self._others[id(tensor)] = [self.at[n] for n in self.lead], self._other(tensor)
+                other = self._other(tensor)
+                if other is not None:
+                    self._others[id(tensor)] = [self.at[name] for name in self.lead], other
             elif len(own) == 1 and "batch" in axes:
                 self._beside[id(tensor)] = own, tensor.roll(1, own[0]).movedim(own[0], 0)
+        if not self._others:
+            raise CannotTell(told("all_the_same"))
         every = tree_flatten_with_path(x)[0]
         varied = {*self._others, *self._beside}
         same = [(at, t) for at, t in every if isinstance(t, Tensor) and id(t) not in varied]
@@ -114,8 +118,9 @@ class Given:
         """A tensor of x as [batch, time, ...], as far as it has these axes."""
         return tensor.movedim([self.at[name] for name in self.lead], [*range(len(self.lead))])
 
-    def _other(self, tensor: Tensor) -> Tensor:
-        """Another tensor that differs in every frame that is real, of real frames that x holds.
+    def _other(self, tensor: Tensor) -> Tensor | None:
+        """Another tensor that differs in every real frame, of real frames that x holds; None where
+        they are all alike.
 
         Blank frames stay as they are, since a model may count them.
         """
@@ -128,7 +133,7 @@ class Given:
                 step = 1 + torch.arange(len(place), device=place.device) % (len(pool) - 1)
                 frames[real] = pool[(place + step) % len(pool)]
                 return frames.to(tensor.dtype).reshape(rows.shape)
-        raise CannotTell(told("all_the_same"))
+        return None
 
     def altered(self, sample: int | None = None, time: int | None = None) -> Any:
         """x in which one sample, or one time step of all samples, is another."""

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lstm_teach.checks.layout.tables import Read, Tables, Walk, any_of, most, places
+from lstm_teach.checks.layout.tables import Answer, Read, Tables, Walk, any_of, most, places
 from lstm_teach.checks.layout.words import said
 
 Found = tuple[str, Walk | None, dict[str, Any]] | None
@@ -35,6 +35,7 @@ def holes(t: Tables, walk: Walk | None) -> dict[str, Any]:
     found |= {"place": int(call.batch_first), "width": 1 if flat else given.main.shape[-1]}
     found |= {"given": "x.unsqueeze(-1)" if flat else "x"}
     is_x = sum(one.inputs.numel() for one in walk.calls) == given.main.numel()
+    is_x &= given.main.dim() <= 3
     kind = "x_as_it_is" if is_x and given.main.is_floating_point() else "features_as_they_are"
     end = "end_of_a_loop" if call.is_cell else "end_of_all"
     return found | {"as_it_is": said(kind, **found), "ends": said(end, **found)}
@@ -53,7 +54,7 @@ def one_long_sequence(t: Tables) -> Found:
     if walk.call.is_cell:
         fix = said("all_samples_at_once")
     elif "time" in t.given.lead:
-        fix = found["as_it_is"]
+        fix = said("or_one_sequence", **found)
     return "one_long_sequence", walk, {"fix": fix}
 
 
@@ -173,11 +174,12 @@ def _entry_reads(t: Tables, walk: Walk) -> list[list[Read]]:
 
 
 def _is_cut(parts: Tensor, inside: Tensor) -> bool:
-    """Whether what is read for the samples, [samples, places, cols], lies at different places: in
-    several columns, or at one place that is not the end. Else whole columns change places."""
+    """Whether what is read for the samples, [samples, places, cols], are different pieces: in
+    several columns, or at different places inside. Else whole columns change places."""
+    if most(parts.any(1), 1) > 1:
+        return len(parts.flatten(1).unique(dim=0)) > 1
     alone = (parts.flatten(1).sum(1) == 1) & inside.flatten(1).any(1)
-    differ = len(parts.any(2).unique(dim=0)) > 1
-    return differ and (most(parts.any(1), 1) > 1 or bool(alone.any()))
+    return len(parts.any(2).unique(dim=0)) > 1 and bool(alone.any())
 
 
 def samples_dealt_out(t: Tables) -> Found:
@@ -196,6 +198,8 @@ def _turned(t: Tables, walk: Walk) -> str:
     if walk.cols not in (1, t.given.batch) and not t.mixes:
         at, axes = t.given.at["time"], t.given.main.dim()
         return said("joined", **found, other=at + 1 if at + 1 < axes else at - 1)
+    if "time" not in t.given.lead:
+        return said("as_one_step", **found)
     return said("not_turned" if found["place"] == found["at"] else "turned", **found)
 
 
@@ -218,20 +222,25 @@ def steps_dealt_out(t: Tables) -> Found:
 
 
 def steps_read_elsewhere(t: Tables) -> Found:
-    """The first or the last step of an answer reads a layer far from where it holds this time."""
+    """The first or the last step of an answer reads a layer far from where it holds this time, and
+    another one reads it elsewhere, so that it is no summary."""
     last, owners, steps = t.given.time - 1, t.answer.owners, t.answer.steps
-    for step in (0, last) if steps is not None and t.given.times[-1] == last else ():
+    if steps is None or t.given.times[-1] != last:
+        return None
+    read = {}
+    for step in (0, last // 2, last):
         own = ((owners == t.given.longest) & (steps == step)).flatten().nonzero()
-        for number in (own[0], own[-1]):
-            mask = torch.zeros(steps.numel()).index_fill(0, number, 1).reshape(steps.shape)
-            for walk, read in zip(t.walks, t.reads_of(mask), strict=False):
-                at = places(read.steps.any(1))
-                is_turned = walk.met[0] == [last] and walk.met[-1] == [0]
-                time = last - sum(at) if is_turned else sum(at)
-                if len(at) == 1 and 2 * abs(time - step) >= walk.steps:
-                    name = "not_turned_back" if is_turned else "steps_read_elsewhere"
-                    if is_turned or walk.in_step:
-                        return name, walk, {"step": step, "read": time}
+        for end in (0, -1):
+            mask = torch.zeros(steps.numel()).index_fill(0, own[end], 1).reshape(steps.shape)
+            read[step, end] = [places(one.steps.any(1)) for one in t.reads_of(mask)]
+    for (step, end), found in read.items():
+        for walk, at, middle in zip(t.walks, found, read[last // 2, end], strict=False):
+            is_turned = walk.met[0] == [last] and walk.met[-1] == [0]
+            time = last - sum(at) if is_turned else sum(at)
+            is_far = len(at) == 1 and at != middle and 2 * abs(time - step) >= walk.steps
+            if is_far and (is_turned or walk.in_step):
+                name = "not_turned_back" if is_turned else "steps_read_elsewhere"
+                return name, walk, {"step": step, "read": time}
     return None
 
 
@@ -361,12 +370,11 @@ def undecided(t: Tables) -> Found:
 
 def not_read_at_the_end(t: Tables) -> Found:
     """An answer a sample is read elsewhere than where its layer ends."""
-    rows = [one for one in t.answers if one.is_said and one.name in t.floats]
-    if len(rows) != 1 or len(t.answer.shape) > 2:
+    if len(t.answers) > 1 and (not t.answer.is_said or len(t.answer.shape) > 2):
         return "no_rows", None, {}
     if not t.sample_reads or not t.walks:
         return "gradients_end", None, {}
-    if not _uses_readout(t):
+    if not uses_readout(t, t.answer):
         return "readout_unused", None, {}
     found = last_reads(t)
     if not found:
@@ -381,11 +389,11 @@ def not_read_at_the_end(t: Tables) -> Found:
     return "not_the_end", walk, {"sample": sample, "read": " and ".join(map(str, steps))}
 
 
-def _uses_readout(t: Tables) -> bool:
-    """Whether the answer depends on the weights of a linear layer `readout`; True without one."""
-    layer, output = getattr(t.model, "readout", None), t.asked.outputs[t.answer.name]
+def uses_readout(t: Tables, answer: Answer) -> bool:
+    """Whether an answer depends on the weights of a linear layer `readout`; True without one."""
+    layer, output = getattr(t.model, "readout", None), t.asked.outputs.get(answer.name)
     weights = [p for p in layer.parameters() if p.requires_grad] if layer is not None else []
-    if not weights or not output.requires_grad:
+    if not weights or output is None or not output.requires_grad:
         return True
     found = torch.autograd.grad(output.sum(), weights, retain_graph=True, allow_unused=True)
     return any(one is not None for one in found)
@@ -438,5 +446,9 @@ def first_that_fits(t: Tables) -> Found:
     """What the first rule that fits the tables has found."""
     if t.is_dead:
         return "nothing_matters", None, {}
-    rules = (*RULES, not_read_at_the_end) if t.of_ends else RULES
-    return next(filter(None, (rule(t) for rule in rules)), None)
+    if not t.of_ends:
+        return next(filter(None, (rule(t) for rule in RULES)), None)
+    rows = [one for one in t.answers if one.is_said and len(one.shape) < 3]
+    if rows and not t.mixes:
+        t.answer = next((one for one in rows if uses_readout(t, one)), rows[0])
+    return next(filter(None, (rule(t) for rule in (*RULES, not_read_at_the_end))), None)

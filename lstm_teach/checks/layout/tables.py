@@ -110,6 +110,7 @@ class Answer:
         steps: [*shape], which time step each of them is; None where there are not as many as in x.
         axis: where its samples stand; None where nobody knows, and of flat rows.
         is_said: whether its axes are as the caller said.
+        is_open: whether samples seem to mix on an axis that may not be theirs.
         foreign: [samples, rows]: whose numbers each of the samples changes beside its own; where
             nobody knows whose they are, the numbers that two samples change.
         reaching: which of the looked-at samples change anything.
@@ -118,7 +119,8 @@ class Answer:
 
     def __init__(self, name: str, moved: Tensor, given: Given, *known: Any) -> None:
         """Count whose numbers each sample changes; known are the owners, the steps, the axis."""
-        self.name, self.moved, self.shape, self.is_said = name, moved, [*moved.shape[1:]], False
+        self.name, self.moved, self.shape = name, moved, [*moved.shape[1:]]
+        self.is_said = self.is_open = False
         self.owners, self.steps, self.axis = known or (None, None, None)
         reached = torch.zeros(len(given.samples), given.batch, dtype=torch.bool)
         for row, one in zip(reached, moved, strict=True):
@@ -228,7 +230,8 @@ class Tables:
         silent = [Answer(name, self.moved_by(self.by_sample, name), self.given) for name in outputs]
         nothing = Answer("", torch.zeros(every, 0, dtype=torch.bool), self.given)
         self.answers, self.answer = found, [*speaking, *found, *silent, nothing][0]
-        self.judged = [o for o in apart if o.owners is not None or len(o.reaching) == every]
+        certain = [one for one in apart if not one.is_open]
+        self.judged = [o for o in certain if o.owners is not None or len(o.reaching) == every]
         rest = [one for one in found if one.reaching and one not in self.judged]
         self.unjudged = [one for one in rest if one.moved[0].numel() > 1]
         self.mixes = self.answer.mixes if speaking else bool(found)
@@ -265,7 +268,9 @@ class Tables:
         least = min(found, key=lambda one: int(one.foreign.sum()), default=None)
         is_certain = (is_said or is_flat) and (name in self.floats or not self.floats)
         if least is None or (least.mixes and not is_certain):
-            return Answer(name, moved, given)
+            nobody = Answer(name, moved, given)
+            nobody.is_open = least is not None
+            return nobody
         least.is_said = is_said
         orders = [sorted(o.flatten().tolist()) for o in outputs.values() if o.shape == (batch,)]
         if least.is_reordered and [*range(batch)] in orders:  # the model hands out their order
