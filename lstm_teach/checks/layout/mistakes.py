@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lstm_teach.checks.layout.tables import Answer, Read, Tables, Walk, any_of, most, places
+from lstm_teach.checks.layout.tables import Answer, Read, Tables, Walk, most, places
 from lstm_teach.checks.layout.words import said
 
 Found = tuple[str, Walk | None, dict[str, Any]] | None
@@ -84,19 +84,15 @@ def walks_along_the_batch(t: Tables) -> Found:
 
 def loops_along_the_batch(t: Tables) -> Found:
     """No layer of torch's inside; samples reach one another, and no time step another's place."""
+    looked = [[time] for time in t.given.times]
     for one in t.answers if t.mixes and not t.walks and t.given.time > 2 else ():
-        moved, times = t.moved_by(t.by_time, one.name), t.given.times
-        axes = [axis for axis, size in enumerate(moved.shape[1:]) if size == t.given.time]
-        is_last = not axes and int(any_of(moved, 1).sum()) == 1
-        if is_last or any(_follows(moved, axis, times) for axis in axes):
+        moved = t.moved_by(t.by_time, one.name)
+        axes = [axis for axis, size in enumerate(one.shape) if size == t.given.time]
+        lines = [moved.movedim(axis + 1, 1)[..., None].flatten(2).any(2) for axis in axes]
+        is_last = not axes and sum(bool(by_one.any()) for by_one in moved) == 1
+        if is_last or looked in [[*map(places, line)] for line in lines]:
             return "loops_along_the_batch", None, {}
     return None
-
-
-def _follows(moved: Tensor, axis: int, looked: list[int]) -> bool:
-    """Whether each run changed, [runs, *shape], one place along an axis, that looked at."""
-    changes = [places(any_of(one.movedim(axis, 0), 1)) for one in moved]
-    return changes == [[place] for place in looked]
 
 
 def never_walks(t: Tables) -> Found:
@@ -328,14 +324,13 @@ def steps_see_too_much(t: Tables) -> Found:
 
 def reads_pads(t: Tables) -> tuple[int, Walk] | None:
     """A sample whose answer reads what a walk has made of the pads behind it, and the walk."""
-    pads = t.given.pads & (not t.given.pads_left)
-    for sample, reads in zip(t.given.samples, t.sample_reads if pads.any() else (), strict=False):
+    for sample, reads in zip(t.given.samples, t.sample_reads, strict=False):
+        pads = t.given.pads[sample] & (not t.given.pads_left)
         for walk, read in zip(t.walks, reads, strict=True):
-            forward, *backward = read.ways.any(2)
-            is_read = (forward & pads[sample]).any() if walk.in_step else False
-            way_back = pads[sample].any() and any(way.any() for way in backward)
-            if walk.in_step and walk.call.packed is None and (is_read or way_back):
-                return sample, walk  # the way back begins in the pads
+            if pads.any() and walk.in_step and walk.call.packed is None:
+                forward, *backward = read.ways.any(2)
+                if (forward & pads).any() or any(way.any() for way in backward):
+                    return sample, walk  # the way back begins in the pads
     return None
 
 
@@ -400,13 +395,12 @@ def uses_readout(t: Tables, answer: Answer) -> bool:
 
 
 def last_reads(t: Tables) -> list[tuple[int, Walk, Read]]:
-    """For each looked-at sample the last walk that its answer reads, and what of it: one that all
-    read, or one each where a layer is called for each; nothing where one reads none."""
-    read = [{n for n, one in enumerate(reads) if one.is_any} for reads in t.sample_reads]
-    common = set.intersection(*read) if read else set()
-    last = [max(common or some) for some in read] if all(read) else []
-    found = zip(t.given.samples, last, t.sample_reads, strict=False)
-    return [(sample, t.walks[number], reads[number]) for sample, number, reads in found]
+    """For each looked-at sample the last walk that its answer reads, and what of it."""
+    found = []
+    for sample, reads in zip(t.given.samples, t.sample_reads, strict=False):
+        pairs = zip(t.walks, reads, strict=True)
+        found += [(sample, walk, read) for walk, read in pairs if read.is_any][-1:]
+    return found if len(found) == len(t.given.samples) else []
 
 
 def is_at_the_end(t: Tables, sample: int, walk: Walk, read: Read) -> bool:

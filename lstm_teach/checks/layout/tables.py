@@ -128,7 +128,7 @@ class Answer:
         own = torch.arange(given.batch) == torch.tensor(given.samples)[:, None]
         shared = (moved & (moved.sum(0) > 1))[..., None].flatten(1)
         self.foreign = shared if self.owners is None else reached & ~own
-        self.reaching = places(any_of(moved, 1))
+        self.reaching = [number for number, one in enumerate(moved) if one.any()]
         self.is_reordered = bool((reached.sum(1) == 1).all())
 
     @property
@@ -364,11 +364,6 @@ def position(shape: tuple[int, ...], axis: int) -> Tensor:
     """[*shape]: the place of each number along an axis."""
     sizes = [size if one == axis else 1 for one, size in enumerate(shape)]
     return torch.arange(shape[axis]).reshape(sizes).expand(shape)
-
-
-def any_of(marks: Tensor, kept: int) -> Tensor:
-    """Whether any is marked along all but the first axes."""
-    return marks[..., None].flatten(kept).any(-1)
 
 
 def most(marks: Tensor, axis: int) -> int:
