@@ -191,6 +191,10 @@ def _praise(t: Tables) -> str:
     is_summary = bool(t.answers) and answer.steps is None and "time" not in t.said
     pads, later, read = reads_pads(t), sees_later(t), last_reads(t) if is_summary else []
     unused = [s for k, s in enumerate(given.samples) if t.answers and k not in answer.reaching]
+    apart = [one for one in t.answers if one.is_apart and (one.reaching or one is answer)]
+    rest = [one for one in t.answers if one.reaching and one.moved[0].numel() > 1]
+    rest = [one for one in rest if not one.is_apart]
+    rows = [] if answer.owners is None else answer.owners[..., None].flatten(1)[:2, 0].tolist()
     along = [walk for walk in t.walks if walk.heading]
     at_ends = all(is_at_the_end(t, *one) and one[1].steps > 1 for one in read)
     is_plain = read and at_ends and read[0][1].call.directions == 1 and not read[0][1].by_hand
@@ -198,25 +202,28 @@ def _praise(t: Tables) -> str:
         "sample_unused": unused,
         "pads_reach_answers": pads and is_summary,
         "nothing_came_out": has_batch and not t.answers,
-        "unjudged": t.unjudged,
+        "unjudged": rest,
         "no_such_time": answer.is_said and "time" in t.said and answer.steps is None,
-        "apart": t.judged,
+        "apart": apart,
         "along_time": along and along[0].heading > 0,
         "along_time_turned": along and along[0].heading < 0,
         "steps_read": is_plain,
         "none_later": answer.steps is not None and later is None,
         "later": later,
+        "flat": rows and answer.axis is None,
         "keeps_a_state": t.state_is_kept,
     }
-    holes = {
+    holes: dict[str, Any] = {
         "unused": unused[:1],
         "sample": pads and pads[0],
-        "named": _named(t.unjudged),
-        "where": "the output" if len(t.answers) == 1 else _named(t.judged),
+        "named": _named(rest),
+        "where": "the output" if len(t.answers) == 1 else _named(apart),
         "output": answer,
         "shape": answer.shape,
         "axis": given.at["time"],
         "layer": along[0].name if along else "",
+        "order": "batch, time" if rows and rows[0] == rows[-1] else "time, batch",
+        "reader": read[0][1].name if read else "",
     }
     found = [said(name, **holes) for name, is_true in sentences.items() if is_true]
     return " ".join(found) or said("no_doubt")

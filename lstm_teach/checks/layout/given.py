@@ -55,7 +55,8 @@ class Given:
         self._packed = x if isinstance(x, PackedSequence) else None
         if self._packed is not None:
             x, lengths = pad_packed_sequence(self._packed, self.is_batch_first)
-        self.value, self.lengths = x, lengths
+        self.value = x
+        self.lengths: Any = lengths
         fitting = [t for t in tensors_in(x) if t.dim() >= len(axes) and t.numel()]
         telling = [t for t in fitting if t.is_floating_point() or ((t != 0) & (t != 1)).any()]
         if not fitting:

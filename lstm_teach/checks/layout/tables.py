@@ -110,17 +110,16 @@ class Answer:
         steps: [*shape], which time step each of them is; None where there are not as many as in x.
         axis: where its samples stand; None where nobody knows, and of flat rows.
         is_said: whether its axes are as the caller said.
-        is_open: whether samples seem to mix on an axis that may not be theirs.
         foreign: [samples, rows]: whose numbers each of the samples changes beside its own; where
             nobody knows whose they are, the numbers that two samples change.
         reaching: which of the looked-at samples change anything.
+        is_apart: whether samples surely keep to themselves.
         is_reordered: whether each of them changes one row.
     """
 
     def __init__(self, name: str, moved: Tensor, given: Given, *known: Any) -> None:
         """Count whose numbers each sample changes; known are the owners, the steps, the axis."""
         self.name, self.moved, self.shape = name, moved, [*moved.shape[1:]]
-        self.is_said = self.is_open = False
         self.owners, self.steps, self.axis = known or (None, None, None)
         reached = torch.zeros(len(given.samples), given.batch, dtype=torch.bool)
         for row, one in zip(reached, moved, strict=True):
@@ -129,6 +128,8 @@ class Answer:
         shared = (moved & (moved.sum(0) > 1))[..., None].flatten(1)
         self.foreign = shared if self.owners is None else reached & ~own
         self.reaching = [number for number, one in enumerate(moved) if one.any()]
+        is_known = self.owners is not None or len(self.reaching) == len(moved)
+        self.is_apart, self.is_said = is_known and not self.mixes, False
         self.is_reordered = bool((reached.sum(1) == 1).all())
 
     @property
@@ -150,9 +151,8 @@ class Tables:
         badly_fed: the same, if its own input mixes samples, not only the state handed in.
         answers: everything that comes out, floats first, and of these what is as the caller said.
         answer: the one that speaks for the model: the first that surely mixes, or the first.
-        judged: those in which samples keep apart.
-        unjudged: the others that x reaches, but single numbers.
         mixes: whether a sample reaches another sample's output, or all outputs depend on several.
+        is_dead: whether nothing that was replaced in x changes it.
         state_is_kept: whether the next call goes on from what the model has kept.
     """
 
@@ -217,7 +217,7 @@ class Tables:
     # ---- what comes out ----------------------------------------------------------------------
 
     def _answers(self) -> None:
-        outputs, every = self.base.outputs, len(self.given.samples)
+        outputs, looked = self.base.outputs, len(self.given.samples)
         self.floats = [name for name, output in outputs.items() if output.is_floating_point()]
         found = [self._answer(name) for name in outputs if "batch" in self.given.lead]
         found.sort(key=lambda one: (one.name not in self.floats, not one.is_said))
@@ -226,20 +226,15 @@ class Tables:
         # as a mean for a KL term.
         mixing = [one for one in known if one.mixes and (one is known[0] or not one.is_reordered)]
         apart = [one for one in found if not one.mixes and one.reaching]
-        speaking = [*mixing, *known, *apart]
+        speaking = [*mixing, *known, *apart][:1]
         silent = [Answer(name, self.moved_by(self.by_sample, name), self.given) for name in outputs]
-        nothing = Answer("", torch.zeros(every, 0, dtype=torch.bool), self.given)
-        self.answers, self.answer = found, [*speaking, *found, *silent, nothing][0]
-        certain = [one for one in apart if not one.is_open]
-        self.judged = [o for o in certain if o.owners is not None or len(o.reaching) == every]
-        rest = [one for one in found if one.reaching and one not in self.judged]
-        self.unjudged = [one for one in rest if one.moved[0].numel() > 1]
+        silent.append(Answer("", torch.zeros(looked, 0, dtype=torch.bool), self.given))
+        self.answers, self.answer = found, [*speaking, *found, *silent][0]
         self.mixes = self.answer.mixes if speaking else bool(found)
         if not outputs:
             self.mixes = self.bad_walk is not None
-        self.is_dead = bool(self.floats and found) and not any(
-            one.reaching for one in speaking[:1] or found
-        )
+        heard = any(one.reaching for one in speaking or found)
+        self.is_dead = bool(self.floats and found) and not heard
 
     def _answer(self, name: str) -> Answer:
         """An output with its samples on the axis that the caller said, else on any of that size, or
@@ -268,9 +263,9 @@ class Tables:
         least = min(found, key=lambda one: int(one.foreign.sum()), default=None)
         is_certain = (is_said or is_flat) and (name in self.floats or not self.floats)
         if least is None or (least.mixes and not is_certain):
-            nobody = Answer(name, moved, given)
-            nobody.is_open = least is not None
-            return nobody
+            unknown = Answer(name, moved, given)
+            unknown.is_apart &= least is None
+            return unknown
         least.is_said = is_said
         orders = [sorted(o.flatten().tolist()) for o in outputs.values() if o.shape == (batch,)]
         if least.is_reordered and [*range(batch)] in orders:  # the model hands out their order
