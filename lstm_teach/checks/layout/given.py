@@ -75,7 +75,7 @@ class Given:
                 other = self._other(tensor)
                 if other is not None:
                     self._others[id(tensor)] = [self.at[name] for name in self.lead], other
-            elif len(own) == 1 and "batch" in axes:
+            elif len(own) == 1 and "batch" in axes and (tensor != tensor.roll(1, own[0])).any():
                 self._beside[id(tensor)] = own, tensor.roll(1, own[0]).movedim(own[0], 0)
         if not self._others:
             raise CannotTell(told("all_the_same"))
