@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -39,8 +38,6 @@ def usual_call(model: nn.Module, x: Any, lengths: Tensor | None) -> Callable[[An
     count = len(x) if isinstance(x, (tuple, list)) and 1 < len(x) <= len(single) else 1
     rest = [p for p in single if p.name not in x] if by_name else single[count:]
     wanted = [p.name for p in rest if p.default is p.empty]
-    if count > 1 and single[1].default is not single[1].empty:
-        raise CannotTell(told("one_or_several"))
     handed: dict[str, Tensor] = {}
     if lengths is not None and not isinstance(x, PackedSequence):
         takers = [p.name for p in rest if "len" in p.name.lower() or "sizes" in p.name.lower()]
@@ -60,8 +57,8 @@ def usual_call(model: nn.Module, x: Any, lengths: Tensor | None) -> Callable[[An
     return run
 
 
-def first_run(begin: Callable[[], Any], model: nn.Module) -> None:
-    """Run the model on x as it was given.
+def first_run(begin: Callable[[], Any], model: nn.Module, is_pair: bool) -> None:
+    """Run the model on x as it was given; a pair may be one argument of it or several.
 
     Raises:
         CannotTell: with the report on its exception, or that it is a stub.
@@ -75,10 +72,13 @@ def first_run(begin: Callable[[], Any], model: nn.Module) -> None:
     if not isinstance(report, Report):
         return
     error = report.message.partition("\n")[0]
-    kinds = [p.kind for p in signature_of(model.forward).parameters.values()]
+    parameters = signature_of(model.forward).parameters.values()
     start = next((name for name in _STARTS if callable(getattr(model, name, None))), None)
-    if inspect.Parameter.VAR_POSITIONAL in kinds and "required positional" in error:
+    is_open = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    if is_open and "required positional" in error:
         raise CannotTell(told("takes_anything", error=error))
+    if is_pair and any(p.default is not p.empty for p in parameters):
+        raise CannotTell(told("one_or_several", error=error))
     if report.verdict == "raises" and start:
         wanted = told("wants_its_start", start=start)
         report = replace(wanted, message=f"{report.message}\n{wanted.message}")
@@ -88,13 +88,11 @@ def first_run(begin: Callable[[], Any], model: nn.Module) -> None:
 def output_tensors(
     outputs: Any, axes: list[str], batch: int, name: str = ""
 ) -> list[tuple[str, Tensor]]:
-    """Every tensor that a model returned, with the name by which the learner reaches it.
+    """Every tensor that a model returned in tuples, lists, dictionaries and objects, with the name
+    by which the learner reaches it: ``[0]``, ``['logits']``.
 
-    Args:
-        outputs: a tensor, or tensors in tuples, lists, dictionaries and objects.
-        axes: the leading axes of the output, which say where a list's own axis goes.
-        batch: the number of samples, which tells a list of heads from a list of steps.
-        name: how the caller reaches this part: ``[0]``, ``['logits']``.
+    The leading axes of the output say where a list's own axis goes, and the number of samples tells
+    a list of heads from a list of steps.
     """
     if isinstance(outputs, Tensor):
         return [(name, outputs)]

@@ -17,7 +17,6 @@ from lstm_teach.checks.layout.given import Given, named, tensors_in
 from lstm_teach.checks.layout.mistakes import (
     first_that_fits,
     holes,
-    is_at_the_end,
     last_reads,
     reads_pads,
     sees_later,
@@ -65,7 +64,7 @@ def check_layout(
         A report: "ok", a mistake's name, "raises", "not_attempted" for a stub, "cannot_check" with
         what to give instead, or "unrecognised" with the sentence that says what is off.
     """
-    return _examine(model, x, input_axes, output_axes, lengths, call, causal)
+    return _examine(model, x, (input_axes, output_axes), lengths, call, causal, False)
 
 
 @leaves_no_trace
@@ -84,27 +83,17 @@ def check_last_state(
 
     Args:
         model: any module with a recurrent layer that gives one answer a sample, [batch, ...].
-        x: a batch as the model takes it, see `check_layout`.
-        lengths: the real number of time steps of each sample, [batch]; None for no pads.
-        input_axes: the axes of x.
-        call: how to run the model where x alone does not do.
+        x, lengths, input_axes, call: as `check_layout` takes them.
 
     Returns:
         The report of `check_layout` where that is not "ok"; else "ok" or "unrecognised", or
         "cannot_check" where no gradient tells what is read.
     """
-    return _examine(model, x, input_axes, ("batch",), lengths, call, of_ends=True)
+    return _examine(model, x, (input_axes, ("batch",)), lengths, call, False, True)
 
 
 def _examine(
-    model: Any,
-    x: Any,
-    input_axes: Any,
-    output_axes: Any,
-    lengths: Any,
-    call: Any,
-    causal: bool = False,
-    of_ends: bool = False,
+    model: Any, x: Any, axes: Any, lengths: Any, call: Any, causal: bool, of_ends: bool
 ) -> Report:
     """Measure a model on x and judge it while it is lent, or say why that cannot be."""
     default, model = default_device(), unwrapped(model)
@@ -113,7 +102,7 @@ def _examine(
     try:
         _refuse(model, x, call)
         taken = _lengths(lengths)
-        own, said = named(input_axes, "input_axes"), named(output_axes, "output_axes", least=0)
+        own, said = named(axes[0], "input_axes"), named(axes[1], "output_axes", least=0)
         if "batch" in own and "batch" not in said:
             raise CannotTell(told("no_batch_comes_out"))
         run = call or usual_call(model, x, taken)
@@ -126,7 +115,7 @@ def _examine(
             _waken(model)
             t = Tables(Given(x, own, taken, model), said, model, run_there, rewind)
             t.causal, t.of_ends = causal, of_ends
-            first_run(t.begin, model)
+            first_run(t.begin, model, is_pair=call is None and isinstance(x, tuple))
             try:
                 t.go_on()
             except (Exception, SystemExit) as error:
@@ -196,8 +185,8 @@ def _praise(t: Tables) -> str:
     rest = [one for one in rest if not one.is_apart]
     rows = [] if answer.owners is None else answer.owners[..., None].flatten(1)[:2, 0].tolist()
     along = [walk for walk in t.walks if walk.heading]
-    at_ends = all(is_at_the_end(t, *one) and one[1].steps > 1 for one in read)
-    is_plain = read and at_ends and read[0][1].call.directions == 1 and not read[0][1].by_hand
+    plain = [w for _, w, _, at_the_end in read if at_the_end and w.steps > 1 and not w.by_hand]
+    is_plain = read and len(plain) == len(read) and plain[0].call.directions == 1
     sentences = {
         "sample_unused": unused,
         "pads_reach_answers": pads and is_summary,
@@ -223,7 +212,7 @@ def _praise(t: Tables) -> str:
         "axis": given.at["time"],
         "layer": along[0].name if along else "",
         "order": "batch, time" if rows and rows[0] == rows[-1] else "time, batch",
-        "reader": read[0][1].name if read else "",
+        "reader": plain[0].name if plain else "",
     }
     found = [said(name, **holes) for name, is_true in sentences.items() if is_true]
     return " ".join(found) or said("no_doubt")
@@ -252,7 +241,7 @@ def _not_checked(t: Tables) -> tuple[str, ...]:
     given, has_batch = t.given, "batch" in t.given.lead
     scripted = any(isinstance(m, torch.jit.ScriptModule) for m in t.model.modules())
     is_apart = has_batch and not t.mixes
-    by_hand = [walk.name for _, walk, _ in last_reads(t) if walk.by_hand and t.of_ends]
+    by_hand = [walk.name for _, walk, *_ in last_reads(t) if walk.by_hand and t.of_ends]
     sentences = {
         "wiring": True,
         "scripted" if scripted else "no_layers": not t.walks,

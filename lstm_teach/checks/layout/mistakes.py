@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lstm_teach.checks.layout.tables import Answer, Read, Tables, Walk, most, places
 from lstm_teach.checks.layout.words import said
@@ -141,9 +141,12 @@ def batch_comes_out_elsewhere(t: Tables) -> Found:
 def cut_on_the_way(t: Tables) -> Found:
     """Pieces of a final state, or steps, go to wrong samples: on the way into the bad walk, or out
     of the model."""
-    bad = t.bad_walk
-    reads = t.sample_reads if bad is None else _entry_reads(t, bad)
-    earlier = t.walks if bad is None else t.walks[: t.walks.index(bad)]
+    bad, reads, earlier = t.bad_walk, t.sample_reads, t.walks
+    if bad is not None:
+        reads, earlier = [], t.walks[: t.walks.index(bad)]
+        entered = t.entering(bad) if bad.cols == t.given.batch else []
+        reads = [t.reads([part[:, sample] for part in entered]) for sample in t.given.samples]
+        reads = reads if all(reads) else []
     for number, walk in reversed(list(enumerate(earlier if reads and t.mixes else ()))):
         states = torch.stack([of_sample[number].state for of_sample in reads])
         steps = torch.stack([of_sample[number].steps for of_sample in reads])
@@ -156,17 +159,6 @@ def cut_on_the_way(t: Tables) -> Found:
             is_cut = walk.call.rows > 1 and _is_cut(states, states)
             return ("state_cut", walk, {}) if is_cut else None
     return None
-
-
-def _entry_reads(t: Tables, walk: Walk) -> list[list[Read]]:
-    """What enters a walk for each looked-at sample reads of the walks, [samples][walks]."""
-    if not t.asked.calls or walk.cols != t.given.batch:
-        return []
-    call = t.asked.calls[walk.call.place]
-    states = [one.reshape(-1, walk.cols, one.shape[-1]) for one in call.entered[1:]]
-    parts = [call.walked(call.entered[0], call.packed), *states]
-    found = [t.reads([part[:, sample] for part in parts]) for sample in t.given.samples]
-    return found if all(found) else []
 
 
 def _is_cut(parts: Tensor, inside: Tensor) -> bool:
@@ -241,16 +233,19 @@ def steps_read_elsewhere(t: Tables) -> Found:
 
 
 def mixed_else(t: Tables) -> Found:
-    """Samples come into one another's inputs or answers, in a way without a name."""
-    if not t.mixes or not any(one.moved[0].numel() > 1 for one in t.answers):
-        return None
-    if t.bad_walk is not None:
+    """Samples come into one another's inputs or answers, in a way without a name; or there is no
+    answer for each sample, and no layer to look into."""
+    is_number = not any(one.moved[0].numel() > 1 for one in t.answers)
+    if (t.mixes and is_number) or not (t.base.outputs or t.walks):
+        return "no_prediction", None, {}
+    if t.mixes and t.bad_walk is not None:
         return "mixed_before", t.bad_walk, {}
-    if t.answer.owners is None:
+    if t.mixes and t.answer.owners is None:
         return "mixed_in_all", None, {}
-    number, target = t.answer.foreign.nonzero()[0].tolist()
-    name = "in_another_order" if t.answer.is_reordered else "mixed_after"
-    return name, None, {"source": t.given.samples[number], "target": target}
+    for number, target in t.answer.foreign.nonzero().tolist() if t.mixes else ():
+        name = "in_another_order" if t.answer.is_reordered else "mixed_after"
+        return name, None, {"source": t.given.samples[number], "target": target}
+    return None
 
 
 # ---- which part of a walk an answer reads -----------------------------------------------------
@@ -344,14 +339,6 @@ def sees_later(t: Tables) -> tuple[int, int] | None:
     return next((pair for pair in reversed(first) if pair[0] < pair[1]), None)
 
 
-# ---- what keeps it from being judged ----------------------------------------------------------
-
-
-def nothing_to_judge(t: Tables) -> Found:
-    """There is no answer for each sample, and no layer to look into."""
-    return ("no_prediction", None, {}) if t.mixes or not (t.base.outputs or t.walks) else None
-
-
 def undecided(t: Tables) -> Found:
     """Mistakes hide in these sizes, or what is to be causal has no steps."""
     lead, batch, time = t.given.lead, t.given.batch, t.given.time
@@ -365,56 +352,51 @@ def undecided(t: Tables) -> Found:
 
 def not_read_at_the_end(t: Tables) -> Found:
     """An answer a sample is read elsewhere than where its layer ends."""
+    found = last_reads(t)
     if len(t.answers) > 1 and (not t.answer.is_said or len(t.answer.shape) > 2):
         return "no_rows", None, {}
     if not t.sample_reads or not t.walks:
         return "gradients_end", None, {}
     if not uses_readout(t, t.answer):
         return "readout_unused", None, {}
-    found = last_reads(t)
     if not found:
         return "no_layer_read", None, {}
-    if any(read.c for _, _, read in found):
-        return "reads_c", found[0][1], {}
-    missed = [one for one in found if not is_at_the_end(t, *one)]
-    if not missed:
-        return None
-    sample, walk, read = missed[0]
-    steps = [places(way.any(1)) for way in read.ways]
-    return "not_the_end", walk, {"sample": sample, "read": " and ".join(map(str, steps))}
+    for sample, walk, read, is_at_the_end in found:
+        if read.c:
+            return "reads_c", walk, {}
+        if not is_at_the_end:
+            steps = " and ".join(str(places(way.any(1))) for way in read.ways)
+            return "not_the_end", walk, {"sample": sample, "read": steps}
+    return None
 
 
 def uses_readout(t: Tables, answer: Answer) -> bool:
     """Whether an answer depends on the weights of a linear layer `readout`; True without one."""
     layer, output = getattr(t.model, "readout", None), t.asked.outputs.get(answer.name)
-    weights = [p for p in layer.parameters() if p.requires_grad] if layer is not None else []
+    weights = [*layer.parameters()] if isinstance(layer, nn.Linear) else []
+    weights = [weight for weight in weights if weight.requires_grad]
     if not weights or output is None or not output.requires_grad:
         return True
     found = torch.autograd.grad(output.sum(), weights, retain_graph=True, allow_unused=True)
     return any(one is not None for one in found)
 
 
-def last_reads(t: Tables) -> list[tuple[int, Walk, Read]]:
-    """For each looked-at sample the last walk that its answer reads, and what of it."""
-    found = []
-    for sample, reads in zip(t.given.samples, t.sample_reads, strict=False):
+def last_reads(t: Tables) -> list[tuple[int, Walk, Read, bool]]:
+    """For each looked-at sample the last walk that its answer reads, what of it, and whether that
+    is where each direction ends (and earlier steps at most through a state that a loop changes)."""
+    found, given = [], t.given
+    for sample, reads in zip(given.samples, t.sample_reads, strict=False):
         pairs = zip(t.walks, reads, strict=True)
-        found += [(sample, walk, read) for walk, read in pairs if read.is_any][-1:]
-    return found if len(found) == len(t.given.samples) else []
-
-
-def is_at_the_end(t: Tables, sample: int, walk: Walk, read: Read) -> bool:
-    """Whether an answer reads a walk where each direction ends, and earlier steps at most through a
-    state that a loop changes by hand."""
-    is_whole = t.given.lengths is not None and (walk.call.packed is not None or walk.in_step)
-    for direction, way in enumerate(read.ways):
-        ends = walk.ends[way.any(0)]
-        if is_whole and not t.given.pads_left:
-            ends = t.given.lengths[[sample]]
-        steps, end = {*places(way.any(1))}, {0} if direction else {*(ends - 1).tolist()}
-        if not steps or (steps != end and not (walk.by_hand and steps >= end)):
-            return False
-    return True
+        for walk, read in [pair for pair in pairs if pair[1].is_any][-1:]:
+            is_whole = walk.call.packed is not None or walk.in_step
+            is_told = given.lengths is not None and is_whole and not given.pads_left
+            at_the_end = True
+            for direction, way in enumerate(read.ways):
+                ends = given.lengths[[sample]] if is_told else walk.ends[way.any(0)]
+                steps, end = {*places(way.any(1))}, {0} if direction else {*(ends - 1).tolist()}
+                at_the_end &= bool(steps) and (steps == end or (walk.by_hand and steps >= end))
+            found.append((sample, walk, read, at_the_end))
+    return found if len(found) == len(given.samples) else []
 
 
 RULES = (
@@ -423,8 +405,7 @@ RULES = (
     loops_along_the_batch,
     cut_on_the_way,
     samples_dealt_out,
-    mixed_else,
-    nothing_to_judge,  # from here on samples keep apart
+    mixed_else,  # from here on samples keep apart
     batch_comes_out_elsewhere,
     never_walks,
     steps_dealt_out,
@@ -440,9 +421,8 @@ def first_that_fits(t: Tables) -> Found:
     """What the first rule that fits the tables has found."""
     if t.is_dead:
         return "nothing_matters", None, {}
-    if not t.of_ends:
-        return next(filter(None, (rule(t) for rule in RULES)), None)
     rows = [one for one in t.answers if one.is_said and len(one.shape) < 3]
-    if rows and not t.mixes:
-        t.answer = next((one for one in rows if uses_readout(t, one)), rows[0])
-    return next(filter(None, (rule(t) for rule in (*RULES, not_read_at_the_end))), None)
+    if t.of_ends and not t.mixes:
+        t.answer = next((one for one in rows if uses_readout(t, one)), t.answer)
+    rules = (*RULES, not_read_at_the_end) if t.of_ends else RULES
+    return next(filter(None, (rule(t) for rule in rules)), None)

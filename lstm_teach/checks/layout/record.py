@@ -27,6 +27,7 @@ class Call:
         packed: the packed input, where it was packed.
         entered: the input and the states as they came in, with their gradients.
         inputs: [steps, cols, features] as the layer walks it.
+        ends: the number of real steps of each column.
         states: the states handed in, h above c: [rows, cols, features], no rows without any.
         by_hand: whether another state came in than the one that its last call gave.
         taps: zeros that were added to what left the layer ("output", "h", "c"), to ask who reads
@@ -49,17 +50,13 @@ class Call:
         self.entered = [given if self.packed is None else self.packed.data, *tensors_in(hx)]
         self.inputs = self.walked(self.entered[0].detach(), self.packed).clone()
         cols, widest = self.inputs.shape[1], module.hidden_size
+        self.ends = torch.full((cols,), len(self.inputs))
+        if self.packed is not None:
+            self.ends = pad_packed_sequence(self.packed)[1]
         rows = [state.detach().reshape(-1, cols, state.shape[-1]) for state in self.entered[1:]]
         # h is narrower than c where there is a projection
         wide = [nn.functional.pad(row, (0, widest - row.shape[-1])) for row in rows]
         self.states = torch.cat((self.inputs.new_zeros(0, cols, widest), *wide))
-
-    @property
-    def ends(self) -> Tensor:
-        """The number of real steps of each column."""
-        if self.packed is not None:
-            return pad_packed_sequence(self.packed)[1]
-        return torch.full((self.inputs.shape[1],), len(self.inputs))
 
     def walked(self, tensor: Tensor, packed: PackedSequence | None = None) -> Tensor:
         """What goes into or out of the layer as [steps, cols, features], the order it walks."""
