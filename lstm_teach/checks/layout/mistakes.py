@@ -38,7 +38,14 @@ def holes(t: Tables, walk: Walk | None) -> dict[str, Any]:
     is_x &= given.main.dim() <= 3
     kind = "x_as_it_is" if is_x and given.main.is_floating_point() else "features_as_they_are"
     end = "end_of_a_loop" if call.is_cell else "end_of_all"
-    return found | {"as_it_is": said(kind, **found), "ends": said(end, **found)}
+    turned = "not_turned" if found["place"] == found["at"] else "turned"
+    if "time" not in given.lead:
+        turned = "as_one_step"
+    elif walk.cols not in (1, given.batch) and not t.mixes:
+        turned = "joined"
+    found |= {"other": found["at"] + (1 if found["at"] + 1 < given.main.dim() else -1)}
+    found |= {"as_it_is": said(kind, **found), "ends": said(end, **found)}
+    return found | {"turned": said(turned, **found)}
 
 
 # ---- what a layer walks along -----------------------------------------------------------------
@@ -130,12 +137,13 @@ def batch_comes_out_elsewhere(t: Tables) -> Found:
         if one.owners is None and is_left and len(one.reaching) == 1 < len(samples):
             found = {"output": one, "shape": one.shape, "sample": samples[one.reaching[0]]}
             return "one_sample_is_left", next(reversed(t.walks), None), found
-    if answer.is_said or answer.axis is None or t.bad_walk is not None:
+    place = t.said.index("batch") if t.answers else None
+    if answer.axis in (None, place) or t.bad_walk is not None:
         return None
     states = [[*c.taps[key][0].shape] for c in t.asked.calls for key in "hc" if key in c.taps]
-    if any(one.shape in states for one in t.answers):
+    if answer.is_said or any(one.shape in states for one in t.answers):
         return None
-    return "comes_out_swapped", None, {"axis": answer.axis, "place": t.said.index("batch")}
+    return "comes_out_swapped", None, {"axis": answer.axis, "place": place}
 
 
 def cut_on_the_way(t: Tables) -> Found:
@@ -177,18 +185,7 @@ def samples_dealt_out(t: Tables) -> Found:
         return None
     if walk.cols == t.given.batch and bool((walk.samples == walk.samples[:1]).all()):
         return None  # whole samples stand beside one another, and no view does that
-    return "samples_dealt_out", walk, {"turned": _turned(t, walk)}
-
-
-def _turned(t: Tables, walk: Walk) -> str:
-    """x, with its axes as a layer wants them."""
-    found = holes(t, walk)
-    if walk.cols not in (1, t.given.batch) and not t.mixes:
-        at, axes = t.given.at["time"], t.given.main.dim()
-        return said("joined", **found, other=at + 1 if at + 1 < axes else at - 1)
-    if "time" not in t.given.lead:
-        return said("as_one_step", **found)
-    return said("not_turned" if found["place"] == found["at"] else "turned", **found)
+    return "samples_dealt_out", walk, {}
 
 
 def steps_dealt_out(t: Tables) -> Found:
@@ -206,7 +203,7 @@ def steps_dealt_out(t: Tables) -> Found:
     # of as many steps as time steps, each that shares one has numbers of several
     beside = most(walk.times, -1) > 1 or (is_x and as_many)
     split = most(walk.times.any(1), 0) > 1 and beside and (spread or is_x)
-    return ("steps_dealt_out", walk, {"turned": _turned(t, walk)}) if is_cut or split else None
+    return ("steps_dealt_out", walk, {}) if is_cut or split else None
 
 
 def steps_read_elsewhere(t: Tables) -> Found:

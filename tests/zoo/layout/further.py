@@ -374,3 +374,12 @@ def rows_of_a_table_two_and_two():
     return case(
         Net(body, gru=nn.GRU(IN, H, batch_first=True)), torch.randn(6, IN), input_axes=("batch",)
     )
+
+
+@example("ok")
+def one_number_a_sample_where_steps_were_said():
+    def body(self, x):
+        return self.fc(self.gru(x)[1][-1]).squeeze(-1)
+
+    model = Net(body, gru=nn.GRU(IN, H, batch_first=True), fc=nn.Linear(H, 1))
+    return case(model, features(), **TAGGER)
