@@ -50,7 +50,7 @@ class Call:
         self.entered = [given if self.packed is None else self.packed.data, *tensors_in(hx)]
         self.inputs = self.walked(self.entered[0].detach(), self.packed).clone()
         cols, widest = self.inputs.shape[1], module.hidden_size
-        self.ends = torch.full((cols,), len(self.inputs))
+        self.ends = torch.full((cols,), len(self.inputs), device="cpu")
         if self.packed is not None:
             self.ends = pad_packed_sequence(self.packed)[1]
         rows = [state.detach().reshape(-1, cols, state.shape[-1]) for state in self.entered[1:]]
