@@ -118,11 +118,12 @@ def _examine(
             first_run(t.begin, model, is_pair=call is None and isinstance(x, tuple))
             try:
                 t.go_on()
+            except CannotTell:
+                raise
             except (Exception, SystemExit) as error:
-                if isinstance(error, CannotTell):
-                    raise
                 message = f"{type(error).__name__}: {error}"
                 raise CannotTell(told("no_other_x", error=message)) from error
+            t.look()
             return _report_on(t)
     except CannotTell as error:
         report: Report = error.args[0]

@@ -30,7 +30,7 @@ def holes(t: Tables, walk: Walk | None) -> dict[str, Any]:
         return found
     call, name = walk.call, walk.name
     found |= {"layer": name, "steps": walk.steps, "cols": walk.cols}
-    found |= {"made": call.kind if name == call.kind else f"{name} = {call.kind}"}
+    found["made"] = call.kind if name == call.kind else f"{name} = {call.kind}"
     found |= {"top": "torch.cat((h_n[-2], h_n[-1]), dim=1)" if call.directions == 2 else "h_n[-1]"}
     found |= {"place": int(call.batch_first), "width": 1 if flat else given.main.shape[-1]}
     found |= {"given": "x.unsqueeze(-1)" if flat else "x"}

@@ -157,7 +157,7 @@ class Tables:
     """
 
     def __init__(self, given: Given, said: list[str], model: Any, run: Any, rewind: Any) -> None:
-        """Keep what is to be run, and how."""
+        """Keep what is to be run, and how; `begin`, `go_on` and `look` measure it."""
         self.given, self.said, self.model = given, said, model
         self._call, self._rewind, self.state_is_kept = run, rewind, False
         self.causal = self.of_ends = False
@@ -181,6 +181,9 @@ class Tables:
                 raise CannotTell(told("random"))
         self.by_time = [self._run(given.altered(time=time))[1] for time in given.times]
         self.by_sample = [self._run(given.altered(sample=one))[1] for one in given.samples]
+
+    def look(self) -> None:
+        """Compare the runs: what has changed at each layer, and of all that comes out."""
         self.walks = self._walks()
         self.bad_walk = next((w for w in self.walks if most(w.owners, 1) > 1), None)
         is_fed = self.bad_walk is not None and most(self.bad_walk.samples.any(0), 1) > 1
@@ -192,15 +195,14 @@ class Tables:
         as well. With `state` False it goes on with what it has kept."""
         self._rewind(state)
         with recording(self.model, ask) as calls, torch.set_grad_enabled(ask):
-            returned = [self._call(self.model, self.given.handed(value))]
-            own = len(calls)
+            returned = self._call(self.model, self.given.handed(value))
+            found, own = output_tensors(returned, self.said, self.given.batch), len(calls)
+            outputs = {name: o if ask else o.detach().clone() for name, o in found if o.numel()}
             if self.state_is_kept and not ask:
-                returned.append(self._call(self.model, self.given.handed(self.given.value)))
-        outputs: dict[str, Tensor] = {}
-        for when, result in zip(("", " of the next call"), returned, strict=False):
-            found = output_tensors(result, self.said, self.given.batch)
-            outputs |= {name + when: o if ask else o.detach().clone() for name, o in found}
-        return returned[0], Run({name: o for name, o in outputs.items() if o.numel()}, calls[:own])
+                later = self._call(self.model, self.given.handed(self.given.value))
+                found = output_tensors(later, self.said, self.given.batch)
+                outputs |= {f"{name} of the next call": o.clone() for name, o in found}
+        return returned, Run(outputs, calls[:own])
 
     def _walks(self) -> list[Walk]:
         walks: list[list[Call]] = []
