@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from lstm_teach.checks.last_state import check_last_state
+from lstm_teach.checks.layout import check_last_state
 
 X = torch.randn(3, 10, 16, generator=torch.Generator().manual_seed(0))
 LENGTHS = torch.tensor([8, 10, 4])
@@ -150,7 +150,7 @@ def test_c_is_not_h():
 
 def test_a_mean_over_the_steps_is_told_what_it_reads():
     report = check_last_state(Classifier(lambda m, x, _: m.readout(m.lstm(x)[0].mean(1))), X)
-    assert "each answer reads steps 0 to 9 of `self.lstm`" in report.message
+    assert "reads the steps [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] of `self.lstm`" in report.message
     assert any("`check_layout` judges it" in sentence for sentence in report.not_checked)
 
 

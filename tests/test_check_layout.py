@@ -309,7 +309,7 @@ class Laid(nn.Module):
         (
             Laid(nn.LSTM, batch_first=True, bidirectional=True),
             None,
-            "take `torch.cat((h_n[-2], h_n[-1]), dim=1)`, where each direction ends.",
+            "take `torch.cat((h_n[-2], h_n[-1]), dim=1)`, where each sample ends.",
         ),
     ],
 )

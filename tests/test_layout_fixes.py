@@ -106,13 +106,13 @@ MENDS = {
         "time_batch_swapped",
         f"self.lstm = nn.LSTM(6, 8, batch_first=True); {FC}",
         "out, _ = self.lstm(«x.transpose(0, 1)»)\nreturn self.fc(«out[:, -1]»)",
-        (0, 3),
+        (0, -1),
     ),
     "a transpose too many, time first": Mend(
         "time_batch_swapped",
         f"self.lstm = nn.LSTM(6, 8); {FC}",
         "out, _ = self.lstm(«x.transpose(0, 1)»)\nreturn self.fc(«out[:, -1]»)",
-        (0, 3),
+        (0, -1),
         TIME_FIRST,
     ),
     "a loop over the batch": Mend(
@@ -241,7 +241,7 @@ MENDS = {
         "last_step_wrong_axis",
         f"self.lstm = nn.LSTM(6, 8); {FC}",
         "out, (h_n, _) = self.lstm(x.transpose(0, 1))\nreturn self.fc(«out[:, -1]»)",
-        (1,),
+        (0,),
     ),
     "the last feature": Mend(
         "last_step_wrong_axis",
@@ -292,8 +292,8 @@ MENDS = {
     "pads read": Mend(
         "padded_last_step",
         f"self.lstm = nn.LSTM(6, 8, batch_first=True); {FC}",
-        "out, _ = self.lstm(x)\nreturn self.fc(«out[:, -1]»)",
-        (-1,),
+        "out, (h_n, _) = self.lstm(«x»)\nreturn self.fc(«out[:, -1]»)",
+        (0, 1),
         {"lengths": LENGTHS},
         padded(),
     ),

@@ -6,10 +6,9 @@ which rows; gradients show what the output reads. Each known mistake is a rule o
 
 Read `check` first, then in the order of a run: `words` (what is said, from `mistakes.txt`), `given`
 (axes by name, x and what stands for it), `calling` (how a model is run, and what it returns),
-`record` (what the layers meet), `tables` (what reaches what), `mistakes` (the rules), `saying`
-(what is said of what is right).
+`record` (what the layers meet), `tables` (what reaches what), `mistakes` (the rules).
 """
 
-from lstm_teach.checks.layout.check import check_layout
+from lstm_teach.checks.layout.check import check_last_state, check_layout
 
-__all__ = ["check_layout"]
+__all__ = ["check_last_state", "check_layout"]

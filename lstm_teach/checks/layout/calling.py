@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -32,15 +31,17 @@ def usual_call(model: nn.Module, x: Any, lengths: Tensor | None) -> Callable[[An
     Raises:
         CannotTell: it wants more.
     """
-    single = [p for p in parameters_of(model) if not p.kind.name.startswith("VAR")]
+    # A layer of torch's takes x alone.
+    taken = {} if isinstance(model, nn.RNNBase) else signature_of(model.forward).parameters
+    single = [p for p in taken.values() if not p.kind.name.startswith("VAR")]
     by_name = isinstance(x, Mapping) and {*x} <= {p.name for p in single}
-    taken = len(x) if isinstance(x, (tuple, list)) and 1 < len(x) <= len(single) else 1
-    rest = [p for p in single if p.name not in x] if by_name else single[taken:]
+    count = len(x) if isinstance(x, (tuple, list)) and 1 < len(x) <= len(single) else 1
+    rest = [p for p in single if p.name not in x] if by_name else single[count:]
     wanted = [p.name for p in rest if p.default is p.empty]
     handed: dict[str, Tensor] = {}
     if lengths is not None and not isinstance(x, PackedSequence):
         takers = [p.name for p in rest if "len" in p.name.lower() or "sizes" in p.name.lower()]
-        handed = dict.fromkeys((takers or (wanted if len(wanted) == 1 else []))[:1], lengths)
+        handed = dict.fromkeys((takers or wanted * (len(wanted) == 1))[:1], lengths)
     missing = " and ".join(f"`{name}`" for name in wanted if name not in handed)
     if missing:
         name = type(model).__name__
@@ -51,20 +52,13 @@ def usual_call(model: nn.Module, x: Any, lengths: Tensor | None) -> Callable[[An
         more = {name: one.clone() for name, one in handed.items()}
         if by_name:
             return model(**value, **more)
-        return model(*(value if taken > 1 else (value,)), **more)
+        return model(*(value if count > 1 else (value,)), **more)
 
     return run
 
 
-def parameters_of(model: nn.Module) -> list[inspect.Parameter]:
-    """What a model's forward takes; nothing of a layer of torch's, which takes x alone."""
-    if isinstance(model, nn.RNNBase):
-        return []
-    return list(signature_of(model.forward).parameters.values())
-
-
-def first_run(begin: Callable[[], Any], model: nn.Module) -> None:
-    """Run the model on x as it was given.
+def first_run(begin: Callable[[], Any], model: nn.Module, is_pair: bool) -> None:
+    """Run the model on x as it was given; a pair may be one argument of it or several.
 
     Raises:
         CannotTell: with the report on its exception, or that it is a stub.
@@ -75,33 +69,35 @@ def first_run(begin: Callable[[], Any], model: nn.Module) -> None:
 
     forward.__name__ = f"{type(model).__name__}.forward"  # the learner's, for a report
     report = run_in_time(forward, seconds=LONGEST_FORWARD, made_up=False)
-    is_open = any(p.kind.name.startswith("VAR") for p in parameters_of(model))
-    error = report.message.partition("\n")[0] if isinstance(report, Report) else ""
-    if is_open and error.startswith("`TypeError") and "required" in error:
-        raise CannotTell(told("takes_anything", error=error))
+    if not isinstance(report, Report):
+        return
+    error = report.message.partition("\n")[0]
+    parameters = signature_of(model.forward).parameters.values()
     start = next((name for name in _STARTS if callable(getattr(model, name, None))), None)
-    if isinstance(report, Report) and report.verdict == "raises" and start:
+    is_open = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    if is_open and "required positional" in error:
+        raise CannotTell(told("takes_anything", error=error))
+    if is_pair and any(p.default is not p.empty for p in parameters):
+        raise CannotTell(told("one_or_several", error=error))
+    if report.verdict == "raises" and start:
         wanted = told("wants_its_start", start=start)
         report = replace(wanted, message=f"{report.message}\n{wanted.message}")
-    if isinstance(report, Report):
-        raise CannotTell(report)
+    raise CannotTell(report)
 
 
 def output_tensors(
     outputs: Any, axes: list[str], batch: int, name: str = ""
 ) -> list[tuple[str, Tensor]]:
-    """Every tensor that a model returned, with the name by which the learner reaches it.
+    """Every tensor that a model returned in tuples, lists, dictionaries and objects, with the name
+    by which the learner reaches it: ``[0]``, ``['logits']``.
 
-    Args:
-        outputs: a tensor, or tensors in tuples, lists, dictionaries and objects.
-        axes: the leading axes of the output, which say where a list's own axis goes.
-        batch: the number of samples, which tells a list of heads from a list of steps.
-        name: how the caller reaches this part: ``[0]``, ``['logits']``.
+    The leading axes of the output say where a list's own axis goes, and the number of samples tells
+    a list of heads from a list of steps.
     """
     if isinstance(outputs, Tensor):
         return [(name, outputs)]
     if isinstance(outputs, PackedSequence):
-        return [(name, pad_packed_sequence(outputs, batch_first=axes[0] == "batch")[0])]
+        return [(name, pad_packed_sequence(outputs, batch_first=axes[:1] == ["batch"])[0])]
     if type(outputs) is list and len(outputs) > 1 and all(map(torch.is_tensor, outputs)):
         joined = _joined(outputs, axes, batch)
         if joined is not None:

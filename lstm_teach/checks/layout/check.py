@@ -12,18 +12,22 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 
 from lstm_teach.checks.bringing import unwrapped
-from lstm_teach.checks.layout import saying
 from lstm_teach.checks.layout.calling import first_run, usual_call
-from lstm_teach.checks.layout.given import Axes, Given, tensors_in
-from lstm_teach.checks.layout.mistakes import first_that_fits, holes
-from lstm_teach.checks.layout.tables import Tables
-from lstm_teach.checks.layout.words import CannotTell, told
+from lstm_teach.checks.layout.given import Given, named, tensors_in
+from lstm_teach.checks.layout.mistakes import (
+    first_that_fits,
+    holes,
+    last_reads,
+    reads_pads,
+    sees_later,
+)
+from lstm_teach.checks.layout.tables import Answer, Tables
+from lstm_teach.checks.layout.words import CannotTell, said, told
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import default_device, leaves_no_trace
 from lstm_teach.undisturbed import undisturbed
 
 Names = Sequence[str | None]
-Judge = Callable[[Tables], Report]
 
 
 @leaves_no_trace
@@ -60,22 +64,36 @@ def check_layout(
         A report: "ok", a mistake's name, "raises", "not_attempted" for a stub, "cannot_check" with
         what to give instead, or "unrecognised" with the sentence that says what is off.
     """
-    axes = input_axes, output_axes
-    return examine(report_on, model, x, axes, lengths, call, causal)
+    return _examine(model, x, (input_axes, output_axes), lengths, call, causal, False)
 
 
-def report_on(t: Tables) -> Report:
-    """The report on what was measured."""
-    found, seen, open_ = first_that_fits(t), saying.evidence(t), saying.not_checked(t)
-    if found is None:
-        return Report("ok", saying.praise(t), seen, open_)
-    name, walk, more = found
-    report = told(name, seen, open_, **holes(t, walk) | more)
-    return report if report.judged else replace(report, not_checked=())
+@leaves_no_trace
+def check_last_state(
+    model: nn.Module,
+    x: Any,
+    lengths: Any = None,
+    input_axes: Names = ("batch", "time"),
+    call: Callable[[Any, Any], Any] | None = None,
+) -> Report:
+    """Judge the layout of a classifier first, and then which state it reads out.
+
+    Right is the h where a sample really ends, and with two directions where each of them does: it
+    is asked of the gradients at what leaves the recurrent layer, so it does not matter what the
+    model does before the layer and after it.
+
+    Args:
+        model: any module with a recurrent layer that gives one answer a sample, [batch, ...].
+        x, lengths, input_axes, call: as `check_layout` takes them.
+
+    Returns:
+        The report of `check_layout` where that is not "ok"; else "ok" or "unrecognised", or
+        "cannot_check" where no gradient tells what is read.
+    """
+    return _examine(model, x, (input_axes, ("batch",)), lengths, call, False, True)
 
 
-def examine(
-    judge: Judge, model: Any, x: Any, axes: Any, lengths: Any, call: Any, causal: bool = False
+def _examine(
+    model: Any, x: Any, axes: Any, lengths: Any, call: Any, causal: bool, of_ends: bool
 ) -> Report:
     """Measure a model on x and judge it while it is lent, or say why that cannot be."""
     default, model = default_device(), unwrapped(model)
@@ -84,31 +102,41 @@ def examine(
     try:
         _refuse(model, x, call)
         taken = _lengths(lengths)
-        own, said = Axes(axes[0], "input_axes"), Axes(axes[1], "output_axes")
-        if "batch" in own.names and "batch" not in said.names:
+        own, said = named(axes[0], "input_axes"), named(axes[1], "output_axes", least=0)
+        if "batch" in own and "batch" not in said:
             raise CannotTell(told("no_batch_comes_out"))
         run = call or usual_call(model, x, taken)
+
+        def run_there(model: Any, value: Any) -> Any:
+            with there:
+                return run(model, value)
+
         with undisturbed(model) as rewind, here:
             _waken(model)
-            t = Tables(model, Given(x, own, taken, model), said, run, there, rewind, causal)
-            t.is_usual = run is not call
-            first_run(t.begin, model)
-            _vary(t)
-            return judge(t)
+            t = Tables(Given(x, own, taken, model), said, model, run_there, rewind)
+            t.causal, t.of_ends = causal, of_ends
+            first_run(t.begin, model, is_pair=call is None and isinstance(x, tuple))
+            try:
+                t.go_on()
+            except CannotTell:
+                raise
+            except (Exception, SystemExit) as error:
+                message = f"{type(error).__name__}: {error}"
+                raise CannotTell(told("no_other_x", error=message)) from error
+            t.look()
+            return _report_on(t)
     except CannotTell as error:
         report: Report = error.args[0]
         return report
 
 
-def _vary(t: Tables) -> None:
-    """Run the model on other samples; on those of the sequence alone where it refuses the rest."""
-    try:
-        t.go_on()
-    except (RuntimeError, ValueError, TypeError, LookupError, AssertionError, SystemExit) as error:
-        if not t.given.leave_what_is_beside():
-            message = f"{type(error).__name__}: {error}"
-            raise CannotTell(told("no_other_x", error=message)) from error
-        _vary(t)
+def _report_on(t: Tables) -> Report:
+    found, seen, open_ = first_that_fits(t), _evidence(t), _not_checked(t)
+    if found is None:
+        return Report("ok", _praise(t), seen, open_)
+    name, walk, more = found
+    report = told(name, seen, open_, **holes(t, walk) | more)
+    return report if report.judged else replace(report, not_checked=())
 
 
 def _waken(model: nn.Module) -> None:
@@ -137,9 +165,94 @@ def _refuse(model: Any, x: Any, call: Any) -> None:
         raise CannotTell(told("no_module", model=f"{model!r:.40}"))
     if any(nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
         raise CannotTell(told("lazy"))
+    if any("quantized" in type(one).__module__ for one in model.modules()):
+        raise CannotTell(told("quantised"))
     if call is not None and not callable(call):
         raise CannotTell(told("no_function"))
     if type(x) is list and len({len(one) for one in x if torch.is_tensor(one) and one.dim()}) > 1:
         raise CannotTell(told("a_list"))
     if not isinstance(x, PackedSequence) and not any(one.numel() for one in tensors_in(x)):
         raise CannotTell(told("no_tensor", kind=type(x).__name__))
+
+
+def _praise(t: Tables) -> str:
+    """What is right, in sentences; what may be meant otherwise comes first."""
+    answer, given, has_batch = t.answer, t.given, "batch" in t.given.lead
+    is_summary = bool(t.answers) and answer.steps is None and "time" not in t.said
+    pads, later, read = reads_pads(t), sees_later(t), last_reads(t) if is_summary else []
+    unused = [s for k, s in enumerate(given.samples) if t.answers and k not in answer.reaching]
+    apart = [one for one in t.answers if one.is_apart and (one.reaching or one is answer)]
+    rest = [one for one in t.answers if one.reaching and one.moved[0].numel() > 1]
+    rest = [one for one in rest if not one.is_apart]
+    rows = [] if answer.owners is None else answer.owners[..., None].flatten(1)[:2, 0].tolist()
+    along = [walk for walk in t.walks if walk.heading]
+    plain = [w for _, w, _, at_the_end in read if at_the_end and w.steps > 1 and not w.by_hand]
+    is_plain = read and len(plain) == len(read) and plain[0].call.directions == 1
+    sentences = {
+        "sample_unused": unused,
+        "pads_reach_answers": pads and is_summary,
+        "nothing_came_out": has_batch and not t.answers,
+        "unjudged": rest,
+        "no_such_time": answer.is_said and "time" in t.said and answer.steps is None,
+        "apart": apart,
+        "along_time": along and along[0].heading > 0,
+        "along_time_turned": along and along[0].heading < 0,
+        "steps_read": is_plain,
+        "none_later": answer.steps is not None and later is None,
+        "later": later,
+        "flat": rows and answer.axis is None,
+        "keeps_a_state": t.state_is_kept,
+    }
+    holes: dict[str, Any] = {
+        "unused": unused[:1],
+        "sample": pads and pads[0],
+        "named": _named(rest),
+        "where": "the output" if len(t.answers) == 1 else _named(apart),
+        "output": answer,
+        "shape": answer.shape,
+        "axis": given.at["time"],
+        "layer": along[0].name if along else "",
+        "order": "batch, time" if rows and rows[0] == rows[-1] else "time, batch",
+        "reader": plain[0].name if plain else "",
+    }
+    found = [said(name, **holes) for name, is_true in sentences.items() if is_true]
+    return " ".join(found) or said("no_doubt")
+
+
+def _named(answers: list[Answer]) -> str:
+    """Outputs with their shapes."""
+    return ", ".join(f"{one} {one.shape}" for one in answers)
+
+
+def _evidence(t: Tables) -> dict[str, Any]:
+    """What was measured, by name."""
+    found: dict[str, Any] = {"x": str(t.given)}
+    if t.floats:
+        found["output"] = str(t.answer.shape)
+    if t.walks:
+        walk = t.bad_walk or t.walks[0]
+        found |= {"layer": walk.name, "its steps": walk.steps, "its sequences": walk.cols}
+    if t.answers and t.given.batch > 1:
+        found["samples that reach another's output"] = int(t.answer.foreign.any(1).sum())
+    return found
+
+
+def _not_checked(t: Tables) -> tuple[str, ...]:
+    """What stayed open, a sentence each."""
+    given, has_batch = t.given, "batch" in t.given.lead
+    scripted = any(isinstance(m, torch.jit.ScriptModule) for m in t.model.modules())
+    is_apart = has_batch and not t.mixes
+    by_hand = [walk.name for _, walk, *_ in last_reads(t) if walk.by_hand and t.of_ends]
+    sentences = {
+        "wiring": True,
+        "scripted" if scripted else "no_layers": not t.walks,
+        "unread": is_apart and t.walks and not any(read.is_any for read in t.all_reads),
+        "no_batch": not has_batch,
+        "unvaried": given.unvaried,
+        "pads": given.looks_padded,
+        "order": given.main.dim() > len(given.lead) + 1,
+        "another_summary": t.of_ends,
+        "carried": by_hand,
+    }
+    holes = {"unvaried": given.unvaried, "layer": "".join(by_hand[:1])}
+    return tuple(said(name, **holes) for name, is_true in sentences.items() if is_true)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.layout.tables import Tables, Walk, any_of, follows, most, places
+from lstm_teach.checks.layout.tables import Answer, Read, Tables, Walk, most, places
 from lstm_teach.checks.layout.words import said
 
 Found = tuple[str, Walk | None, dict[str, Any]] | None
@@ -24,26 +24,28 @@ def holes(t: Tables, walk: Walk | None) -> dict[str, Any]:
     """What fills the holes that many entries have."""
     given, flat = t.given, t.given.main.dim() == 2
     found: dict[str, Any] = {"x": given, "batch": given.batch, "time": given.time}
-    found |= {"output": t.output, "shape": t.shape, "ends": said("end_of_any")}
-    attends = any(isinstance(module, nn.MultiheadAttention) for module in t.model.modules())
-    found["leaving"] = said("leave_the_batch" + "_and_attend" * attends)
+    found |= {"output": t.answer, "shape": t.answer.shape, "at": given.at["time"]}
+    found |= {"flag": ", batch_first=True" * given.is_batch_first, "ends": said("end_of_any")}
     if walk is None:
         return found
-    call = walk.call
-    found |= {"layer": walk.name, "steps": walk.steps, "cols": walk.cols}
-    found |= {"made": call.kind if call.name == call.kind else f"{call.name} = {call.kind}"}
+    call, name = walk.call, walk.name
+    found |= {"layer": name, "steps": walk.steps, "cols": walk.cols}
+    found["made"] = call.kind if name == call.kind else f"{name} = {call.kind}"
     found |= {"top": "torch.cat((h_n[-2], h_n[-1]), dim=1)" if call.directions == 2 else "h_n[-1]"}
-    found |= {"last": "out[:, -1]" if call.batch_first else "out[-1]"}
-    found |= {"flag": ", batch_first=True" * given.axes.is_batch_first, "at": given.axes.at("time")}
     found |= {"place": int(call.batch_first), "width": 1 if flat else given.main.shape[-1]}
     found |= {"given": "x.unsqueeze(-1)" if flat else "x"}
-    met, found["wide"] = sum(c.inputs.numel() for c in walk.calls), call.module.input_size
-    is_x = met == given.main.numel() or found["wide"] == found["width"]
-    kind = "x_as_it_is" if is_x else "features_as_they_are"
-    kind = kind if given.main.is_floating_point() else "tokens_as_they_are"
-    end = "both" if call.directions == 2 else "all" if call.packed is None else "packed"
-    ends = said(f"end_of_{'a_loop' if call.is_cell else end}", **found)
-    return found | {"as_it_is": said(kind, **found), "ends": ends}
+    is_x = sum(one.inputs.numel() for one in walk.calls) == given.main.numel()
+    is_x &= given.main.dim() <= 3
+    kind = "x_as_it_is" if is_x and given.main.is_floating_point() else "features_as_they_are"
+    end = "end_of_a_loop" if call.is_cell else "end_of_all"
+    turned = "not_turned" if found["place"] == found["at"] else "turned"
+    if "time" not in given.lead:
+        turned = "as_one_step"
+    elif walk.cols not in (1, given.batch) and not t.mixes:
+        turned = "joined"
+    found |= {"other": found["at"] + (1 if found["at"] + 1 < given.main.dim() else -1)}
+    found |= {"as_it_is": said(kind, **found), "ends": said(end, **found)}
+    return found | {"turned": said(turned, **found)}
 
 
 # ---- what a layer walks along -----------------------------------------------------------------
@@ -55,43 +57,47 @@ def one_long_sequence(t: Tables) -> Found:
     if walk is None or not t.mixes or walk.cols != 1 or most(walk.samples, -1) > 1:
         return None
     found = holes(t, walk)
+    fix = said("one_time_step_a_sample", **found)
     if walk.call.is_cell:
         fix = said("all_samples_at_once")
     elif "time" in t.given.lead:
-        fix = found["as_it_is"]
-    else:
-        fix = said("one_time_step_a_sample", **found)
+        fix = said("or_one_sequence", **found)
     return "one_long_sequence", walk, {"fix": fix}
 
 
 def walks_along_the_batch(t: Tables) -> Found:
     """Each step of a layer is one sample and nothing else."""
-    walk, axes = t.badly_fed, t.given.axes
+    walk, given = t.badly_fed, t.given
     if walk is None:
         return None
     step, apart = walk.samples.any(1), [most(walk.times.any(axis), 1) <= 1 for axis in (0, 1)]
-    folded = t.mixes and "time" in t.given.lead and any(apart)
+    folded = t.mixes and "time" in given.lead and any(apart)
     if most(step, 1) > 1 or (most(step, 0) > 1 and not folded):
         return None
-    how = "turned" if walk.call.batch_first == axes.is_batch_first else "made"
-    how = how if walk.call.packed is None else "packed"
-    first = "batch" if axes.is_batch_first == (how == "turned") else "time"
-    cause = f"{how}_{first}_first" if len(walk.calls) == 1 else "in_a_loop"
-    fix = said(cause, "fix", **holes(t, walk))
-    is_one = len(walk.calls) == 1 and walk.call.packed is None
-    if is_one and t.steps is None:
-        last = "out[:, -1]" if axes.is_batch_first else "out[-1]"
+    found, call, is_one = holes(t, walk), walk.call, len(walk.calls) == 1
+    cause = "made_batch_first" if call.batch_first else "made_time_first"
+    if not is_one:
+        cause = "in_a_loop"
+    elif call.packed is not None:
+        cause = "packed"
+    elif call.batch_first == given.is_batch_first:
+        cause = "swapped_before"
+    fix = said(cause, "fix", **found)
+    if is_one and call.packed is None and t.answer.steps is None:
+        last = "out[:, -1]" if given.is_batch_first else "out[-1]"
         fix = said("and_the_last_step", fix=fix, last=last)
     return "walks_along_the_batch", walk, {"because": said(cause), "fix": fix}
 
 
 def loops_along_the_batch(t: Tables) -> Found:
     """No layer of torch's inside; samples reach one another, and no time step another's place."""
+    looked = [[time] for time in t.given.times]
     for one in t.answers if t.mixes and not t.walks and t.given.time > 2 else ():
-        moved, times = t.moved_by(t.by_time, one.name), t.given.times
-        axes = [axis for axis, size in enumerate(moved.shape[1:]) if size == t.given.time]
-        is_last = not axes and int(any_of(moved, 1).sum()) == 1
-        if is_last or any(follows(moved, axis, times) for axis in axes):
+        moved = t.moved_by(t.by_time, one.name)
+        axes = [axis for axis, size in enumerate(one.shape) if size == t.given.time]
+        lines = [moved.movedim(axis + 1, 1)[..., None].flatten(2).any(2) for axis in axes]
+        is_last = not axes and sum(bool(by_one.any()) for by_one in moved) == 1
+        if is_last or looked in [[*map(places, line)] for line in lines]:
             return "loops_along_the_batch", None, {}
     return None
 
@@ -110,12 +116,12 @@ def never_walks(t: Tables) -> Found:
     if int(met.sum()) < 2 or max(w.crowd[1] for w in alike) > 1:
         return None
     found = holes(t, walk) | {"count": len(alike)}
-    way, fix = "as_features" if most(walk.times, -1) > 1 else "as_columns", found["as_it_is"]
-    if len(alike) > 1:
-        way = "in_calls_of_their_own"
-        line = "h, c = cell(xt, (h, c))" if walk.call.is_cell else "out, state = layer(xt, state)"
-        fix = said(way, "fix", line=line)
-    return "never_walks", walk, {"how": said(way, **found), "fix": fix}
+    if len(alike) == 1:
+        how = said("in_one_step", **found)
+        return "never_walks", walk, {"how": how, "fix": found["as_it_is"]}
+    line = "h, c = cell(xt, (h, c))" if walk.call.is_cell else "out, state = layer(xt, state)"
+    how, fix = (said("in_calls_of_their_own", part, **found, line=line) for part in ("why", "fix"))
+    return "never_walks", walk, {"how": how, "fix": fix}
 
 
 # ---- what a view cuts, and what is mixed else -------------------------------------------------
@@ -124,159 +130,150 @@ def never_walks(t: Tables) -> Found:
 def batch_comes_out_elsewhere(t: Tables) -> Found:
     """No output has the batch where it was said to be: one sample reaches all of it and no other
     any, or the batch stands, unmixed, on another axis, as it does in no h_n."""
-    samples, place = t.given.samples, t.said.at("batch")
+    samples, answer = t.given.samples, t.answer
     for one in t.answers if t.bad_walk is None else ():
         # beside another answer it counts if it is the last: that of sample 0 may be one to draw
-        is_left = one is t.answer or (one in t.unjudged and one.reaching == [len(samples) - 1])
+        is_left = one is answer or one.reaching == [len(samples) - 1]
         if one.owners is None and is_left and len(one.reaching) == 1 < len(samples):
-            walk, shape = next(reversed(t.walks), None), [*t.outputs[one.name].shape]
-            found = {"output": t.called(one.name), "shape": shape}
-            return "one_sample_is_left", walk, found | {"sample": samples[one.reaching[0]]}
-    if t.answer is None or t.owners is not None or t.bad_walk is not None:
+            found = {"output": one, "shape": one.shape, "sample": samples[one.reaching[0]]}
+            return "one_sample_is_left", next(reversed(t.walks), None), found
+    place = t.said.index("batch") if t.answers else None
+    if answer.axis in (None, place) or t.bad_walk is not None:
         return None
-    states = {c.taps[key][0].shape for c in t.asked.calls for key in "hc" if key in c.taps}
-    has_states = any(output.shape in states for output in t.outputs.values())
-    is_there = t.shape[place : place + 1] == [t.given.batch]
-    for axis, size in enumerate(() if has_states or is_there else t.shape):
-        if size == t.given.batch and follows(t.answer.moved, axis, samples):
-            return "comes_out_swapped", None, {"axis": axis, "place": place}
-    return None
+    states = [[*c.taps[key][0].shape] for c in t.asked.calls for key in "hc" if key in c.taps]
+    if answer.is_said or any(one.shape in states for one in t.answers):
+        return None
+    return "comes_out_swapped", None, {"axis": answer.axis, "place": place}
 
 
 def cut_on_the_way(t: Tables) -> Found:
     """Pieces of a final state, or steps, go to wrong samples: on the way into the bad walk, or out
     of the model."""
-    bad = t.bad_walk
-    reads = t.sample_reads if bad is None else t.entry_reads(bad)
-    earlier = t.walks if bad is None else t.walks[: t.walks.index(bad)]
+    bad, reads, earlier = t.bad_walk, t.sample_reads, t.walks
+    if bad is not None:
+        reads, earlier = [], t.walks[: t.walks.index(bad)]
+        entered = t.entering(bad) if bad.cols == t.given.batch else []
+        reads = [t.reads([part[:, sample] for part in entered]) for sample in t.given.samples]
+        reads = reads if all(reads) else []
     for number, walk in reversed(list(enumerate(earlier if reads and t.mixes else ()))):
         states = torch.stack([of_sample[number].state for of_sample in reads])
         steps = torch.stack([of_sample[number].steps for of_sample in reads])
         if bad is None and (steps.any(1) & ~walk.owners.T).any():
             # a sum over the batch reads one step of all columns
             is_sum = most(steps.any(2), 1) == 1 and bool(steps.any(1).all())
-            return ("steps_cut", walk, {}) if not is_sum and _is_cut(steps, walk.ends - 1) else None
+            inside = steps & (torch.arange(walk.steps)[:, None] != walk.ends - 1)
+            return ("steps_cut", walk, {}) if not is_sum and _is_cut(steps, inside) else None
         if (states.any(1) & ~walk.owners.T).any():
-            is_cut = walk.call.rows > 1 and _is_cut(states, walk.ends - 1)
+            is_cut = walk.call.rows > 1 and _is_cut(states, states)
             return ("state_cut", walk, {}) if is_cut else None
     return None
 
 
-def _is_cut(parts: Tensor, last: Tensor) -> bool:
-    """Whether what is read for the samples, [samples, places, cols], are different pieces,
-    and not whole columns that change places: then each is read in one column, and there at the
-    same places as the others, or at several, or where it ends."""
-    inside = parts & (torch.arange(parts.shape[1])[:, None] != last)
-    alike = len(parts.any(2).unique(dim=0)) == 1
-    by_chance = any(p.sum() == 1 and q.any() for p, q in zip(parts, inside, strict=True))
-    is_moved = most(parts.any(1), 1) == 1 and (alike or not by_chance)
-    return len(parts.flatten(1).unique(dim=0)) > 1 and not is_moved
+def _is_cut(parts: Tensor, inside: Tensor) -> bool:
+    """Whether what is read for the samples, [samples, places, cols], are different pieces: in
+    several columns, or at different places inside. Else whole columns change places."""
+    if most(parts.any(1), 1) > 1:
+        return len(parts.flatten(1).unique(dim=0)) > 1
+    alone = (parts.flatten(1).sum(1) == 1) & inside.flatten(1).any(1)
+    return len(parts.any(2).unique(dim=0)) > 1 and bool(alone.any())
 
 
-def numbers_dealt_out(t: Tables) -> Found:
-    """Every number that enters comes from one sample: the rows of x are only dealt out anew. Or
-    numbers come in that belong to one time step each, and those of a time step go to several steps
-    of the layer, where they stand beside others: x itself, or all over the layer's way."""
-    walk = t.badly_fed if t.mixes else next(iter(t.walks), None)
-    if walk is None or walk.crowd[not t.mixes] > 1:
+def samples_dealt_out(t: Tables) -> Found:
+    """Every number that enters comes from one sample: the rows of x are only dealt out anew."""
+    walk = t.badly_fed
+    if walk is None or not t.mixes or walk.crowd[0] > 1:
         return None
-    alike = torch.equal(walk.samples, walk.samples[:1].expand_as(walk.samples))
-    if t.mixes and alike and walk.cols == t.given.batch:
+    if walk.cols == t.given.batch and bool((walk.samples == walk.samples[:1]).all()):
         return None  # whole samples stand beside one another, and no view does that
-    if not t.mixes:
-        # of a sequence that was cut from flat frames, each holds a time step for several steps
-        again = (walk.times.sum(0) > 1).any(0)
-        is_cut = walk.steps == t.given.time and not walk.times.any(0).all()
-        if is_cut and 2 * int(again.sum()) > len(again):
-            at = t.given.axes.at("time")
-            other = at + 1 if at + 1 < t.given.main.dim() else at - 1
-            return "frames_dealt_out", walk, {"other": other}
-        met = [walk.steps_of(n) for n in range(len(t.given.times))]
-        spread = all(steps and 2 * (steps[-1] - steps[0]) >= walk.steps > 1 for steps in met)
-        is_x = sum(call.inputs.numel() for call in walk.calls) == t.given.main.numel()
-        # of as many steps as time steps, each that shares one has numbers of several
-        beside = most(walk.times, -1) > 1 or (is_x and walk.steps == t.given.time)
-        split = most(walk.times.any(1), 0) > 1 and beside
-        if not split or not (spread or is_x) or t.in_step(walk):
-            return None
-    found = holes(t, walk)
-    turned = said("not_turned" if found["place"] == found["at"] else "turned", **found)
-    return f"{'samples' if t.mixes else 'steps'}_dealt_out", walk, {"turned": turned}
+    return "samples_dealt_out", walk, {}
+
+
+def steps_dealt_out(t: Tables) -> Found:
+    """Numbers come in that belong to one time step each, and those of a time step go to several
+    steps of the layer, where they stand beside others: x itself, or all over the layer's way."""
+    walk = next(iter(t.walks), None)
+    if t.mixes or walk is None or walk.crowd[1] > 1 or walk.in_step:
+        return None
+    # of a sequence that was cut from flat frames, each holds a time step for several steps
+    again = (walk.times.sum(0) > 1).any(0)
+    as_many = walk.steps == t.given.time
+    is_cut = as_many and not walk.times.any(0).all() and 2 * int(again.sum()) > len(again)
+    spread = all(met and 2 * (met[-1] - met[0]) >= walk.steps > 1 for met in walk.met)
+    is_x = sum(call.inputs.numel() for call in walk.calls) == t.given.main.numel()
+    # of as many steps as time steps, each that shares one has numbers of several
+    beside = most(walk.times, -1) > 1 or (is_x and as_many)
+    split = most(walk.times.any(1), 0) > 1 and beside and (spread or is_x)
+    return ("steps_dealt_out", walk, {}) if is_cut or split else None
 
 
 def steps_read_elsewhere(t: Tables) -> Found:
-    """The first or the last step of an answer reads a layer far from where it holds this time."""
-    last, owners, steps = t.given.time - 1, t.owners, t.steps
-    for step in (0, last) if steps is not None and t.given.times[-1] == last else ():
+    """The first or the last step of an answer reads a layer far from where it holds this time, and
+    another one reads it elsewhere, so that it is no summary."""
+    last, owners, steps = t.given.time - 1, t.answer.owners, t.answer.steps
+    if steps is None or t.given.times[-1] != last:
+        return None
+    read = {}
+    for step in (0, last // 2, last):
         own = ((owners == t.given.longest) & (steps == step)).flatten().nonzero()
-        for number in (own[0], own[-1]):
-            mask = torch.zeros(owners.numel()).index_fill(0, number, 1).reshape(owners.shape)
-            for walk, read in zip(t.walks, t.reads_of(mask), strict=False):
-                at = places(read.steps.any(1))
-                is_turned = walk.steps_of(0) == [last] and walk.steps_of(-1) == [0]
-                time = last - sum(at) if is_turned else sum(at)
-                if len(at) == 1 and 2 * abs(time - step) >= walk.steps:
-                    name = "not_turned_back" if is_turned else "steps_read_elsewhere"
-                    if is_turned or t.in_step(walk):
-                        return name, walk, {"step": step, "read": time}
+        for end in (0, -1):
+            mask = torch.zeros(steps.numel()).index_fill(0, own[end], 1).reshape(steps.shape)
+            read[step, end] = [places(one.steps.any(1)) for one in t.reads_of(mask)]
+    for (step, end), found in read.items():
+        for walk, at, middle in zip(t.walks, found, read[last // 2, end], strict=False):
+            is_turned = walk.met[0] == [last] and walk.met[-1] == [0]
+            time = last - sum(at) if is_turned else sum(at)
+            is_far = len(at) == 1 and at != middle and 2 * abs(time - step) >= walk.steps
+            if is_far and (is_turned or walk.in_step):
+                name = "not_turned_back" if is_turned else "steps_read_elsewhere"
+                return name, walk, {"step": step, "read": time}
     return None
 
 
 def mixed_else(t: Tables) -> Found:
-    """Samples come into one another's inputs or answers, in a way without a name."""
-    if not t.mixes or not any(output.numel() > 1 for output in t.outputs.values()):
-        return None
-    if t.bad_walk is not None:
+    """Samples come into one another's inputs or answers, in a way without a name; or there is no
+    answer for each sample, and no layer to look into."""
+    is_number = not any(one.moved[0].numel() > 1 for one in t.answers)
+    if (t.mixes and is_number) or not (t.base.outputs or t.walks):
+        return "no_prediction", None, {}
+    if t.mixes and t.bad_walk is not None:
         return "mixed_before", t.bad_walk, {}
-    if t.answer is None or t.answer.owners is None:
+    if t.mixes and t.answer.owners is None:
         return "mixed_in_all", None, {}
-    number, target = t.answer.foreign.nonzero()[0].tolist()
-    name = "in_another_order" if t.answer.is_reordered else "mixed_after"
-    return name, None, {"source": t.given.samples[number], "target": target}
+    for number, target in t.answer.foreign.nonzero().tolist() if t.mixes else ():
+        name = "in_another_order" if t.answer.is_reordered else "mixed_after"
+        return name, None, {"source": t.given.samples[number], "target": target}
+    return None
 
 
 # ---- which part of a walk an answer reads -----------------------------------------------------
 
 
-def lengths_of_others(t: Tables) -> Found:
-    """It was packed with the right lengths, and a sample not with its own."""
-    lengths = t.given.lengths
-    if lengths is None:
-        return None
-    for walk in t.walks:
-        if walk.call.packed is None or not torch.equal(walk.ends.sort()[0], lengths.sort()[0]):
-            continue
-        for sample, cols in zip(t.given.samples, walk.samples.any(0).T, strict=True):
-            real, packed = int(lengths[sample]), walk.ends[cols].tolist()
-            if len(packed) == 1 and packed != [real]:
-                found = {"sample": sample, "real": real, "packed": packed[0]}
-                return "lengths_of_others", walk, found
-    return None
-
-
 def read_behind_the_end(t: Tables) -> Found:
-    """Of a short sample, what is read lies behind its end, or before it with pads on the left."""
+    """Of a short sample, what is read lies behind its end, or before it with pads on the left; or
+    it was packed with the length of another."""
     given = t.given
-    if given.lengths is None or given.time < 3 or t.answer is None or not t.sample_reads:
+    if given.lengths is None or given.time < 3 or not t.sample_reads:
         return None
-    short = [k for k, sample in enumerate(given.samples) if given.lengths[sample] < given.time]
-    real = [int(given.lengths[given.samples[k]]) for k in short]
-    for number, walk in enumerate(t.walks if short else ()):
-        steps = [places(t.sample_reads[k][number].ways[0].any(1)) for k in short]
-        name = "pads_read"
+    lengths = [int(given.lengths[sample]) for sample in given.samples]
+    short = [k for k, length in enumerate(lengths) if length < given.time]
+    silent = [k for k in short if k not in t.answer.reaching]
+    for number, walk in enumerate(t.walks):
+        read = [places(reads[number].ways[0].any(1)) for reads in t.sample_reads]
+        name, is_packed = "pads_read", walk.call.packed is not None
+        wrong = [k for k in short if read[k] and read[k][0] >= lengths[k] and walk.in_step]
         if given.pads_left:
             name = "read_before_the_end"
-            is_behind = walk.steps == given.time and steps == [[length - 1] for length in real]
-        elif walk.call.packed is not None:
-            name = "zeros_read"
-            is_behind = bool(t.answer.reaching) and not {*short} & {*t.answer.reaching}
-        else:
-            pairs = zip(steps, real, strict=True)
-            is_behind = t.in_step(walk) and all(read and read[0] >= end for read, end in pairs)
-        if is_behind:
-            end = ("end_of_a_direction", "end_of_two_directions")[walk.call.directions - 1]
-            found = {"sample": given.samples[short[0]], "real": real[0]}
-            return name, walk, found | {"own_end": said(end, **holes(t, walk))}
+            wrong = [k for k in short if read[k] == [lengths[k] - 1]]
+        elif is_packed and t.answer.reaching:
+            name, wrong = "zeros_read", silent
+        if wrong and wrong == short:
+            return name, walk, {"sample": given.samples[wrong[0]], "real": lengths[wrong[0]]}
+        if is_packed and walk.ends.sort()[0].equal(given.lengths.sort()[0]):
+            owned = [walk.ends[cols].tolist() for cols in walk.samples.any(0).T]
+            for k, own in enumerate(owned):
+                if len(own) == 1 and own != [lengths[k]]:
+                    found = {"sample": given.samples[k], "real": lengths[k]}
+                    return "lengths_of_others", walk, found
     return None
 
 
@@ -285,7 +282,7 @@ def part_of_a_walk_read(t: Tables) -> Found:
     or of one direction only the step at which it has seen one step; or one feature of each step."""
     for walk, read in zip(t.walks, t.all_reads, strict=False):
         rows = places(read.state.any(1))
-        is_flat = t.owners is None and t.shape[:1] == [len(rows) * t.given.batch]
+        is_flat = t.answer.owners is None and t.answer.shape[:1] == [len(rows) * t.given.batch]
         if is_flat and len(rows) > 1 and not read.output.any():
             return "layers_as_samples", walk, {}
         if read.state.any() and not read.ways.any():
@@ -307,36 +304,96 @@ def part_of_a_walk_read(t: Tables) -> Found:
 
 def steps_see_too_much(t: Tables) -> Found:
     """Steps read a way back that begins in the pads, or one sees a later step that it must not."""
-    if t.reads_pads is not None and t.steps is not None and t.given.lengths is not None:
-        sample, walk = t.reads_pads
+    reads, later = reads_pads(t), sees_later(t)
+    if reads is not None and t.answer.steps is not None:
+        sample, walk = reads
         if walk.call.directions == 2 and walk.call.module.bias:  # else zeros leave it at zero
             return "pads_reach_steps", walk, {"sample": sample}
-    if t.causal and t.sees_later is not None:
-        early, late = t.sees_later
-        return "sees_the_answer", None, {"early": early, "late": late}
+    if t.causal and later is not None:
+        return "sees_the_answer", None, {"early": later[0], "late": later[1]}
     return None
 
 
-# ---- what keeps it from being judged ----------------------------------------------------------
+def reads_pads(t: Tables) -> tuple[int, Walk] | None:
+    """A sample whose answer reads what a walk has made of the pads behind it, and the walk."""
+    for sample, reads in zip(t.given.samples, t.sample_reads, strict=False):
+        pads = t.given.pads[sample] & (not t.given.pads_left)
+        for walk, read in zip(t.walks, reads, strict=True):
+            if pads.any() and walk.in_step and walk.call.packed is None:
+                forward, *backward = read.ways.any(2)
+                if (forward & pads).any() or any(way.any() for way in backward):
+                    return sample, walk  # the way back begins in the pads
+    return None
 
 
-def no_prediction(t: Tables) -> Found:
-    """There is no answer for each sample, and no layer to look into."""
-    return ("no_prediction", None, {}) if t.mixes or not (t.outputs or t.walks) else None
+def sees_later(t: Tables) -> tuple[int, int] | None:
+    """A step of an answer and a later time step of x that reaches it, where there are any."""
+    steps = t.answer.steps
+    if steps is None:
+        return None
+    pairs = zip(t.moved_by(t.by_time, t.answer.name), t.given.times, strict=True)
+    first = [(int(steps[one].min()), late) for one, late in pairs if one.any()]
+    return next((pair for pair in reversed(first) if pair[0] < pair[1]), None)
 
 
 def undecided(t: Tables) -> Found:
     """Mistakes hide in these sizes, or what is to be causal has no steps."""
-    lead, batch, time, name = t.given.lead, t.given.batch, t.given.time, ""
-    if len(lead) == 2 and batch == time:
-        name = "square"
-    elif "time" in lead and time < 3:
-        name = "few_steps"
-    elif "batch" in lead and batch < 2:
-        name = "few_samples"
-    elif t.causal and t.steps is None:
-        name = "no_steps"
-    return (name, None, {"example": t.given.example(batch=4, time=7)}) if name else None
+    lead, batch, time = t.given.lead, t.given.batch, t.given.time
+    if ("time" in lead and time < 3) or ("batch" in lead and (batch < 2 or batch == time)):
+        return "too_small", None, {}
+    return ("no_steps", None, {}) if t.causal and t.answer.steps is None else None
+
+
+# ---- where a classifier reads its layer -------------------------------------------------------
+
+
+def not_read_at_the_end(t: Tables) -> Found:
+    """An answer a sample is read elsewhere than where its layer ends."""
+    found = last_reads(t)
+    if len(t.answers) > 1 and (not t.answer.is_said or len(t.answer.shape) > 2):
+        return "no_rows", None, {}
+    if not t.sample_reads or not t.walks:
+        return "gradients_end", None, {}
+    if not uses_readout(t, t.answer):
+        return "readout_unused", None, {}
+    if not found:
+        return "no_layer_read", None, {}
+    for sample, walk, read, is_at_the_end in found:
+        if read.c:
+            return "reads_c", walk, {}
+        if not is_at_the_end:
+            steps = " and ".join(str(places(way.any(1))) for way in read.ways)
+            return "not_the_end", walk, {"sample": sample, "read": steps}
+    return None
+
+
+def uses_readout(t: Tables, answer: Answer) -> bool:
+    """Whether an answer depends on the weights of a linear layer `readout`; True without one."""
+    layer, output = getattr(t.model, "readout", None), t.asked.outputs.get(answer.name)
+    weights = [*layer.parameters()] if isinstance(layer, nn.Linear) else []
+    weights = [weight for weight in weights if weight.requires_grad]
+    if not weights or output is None or not output.requires_grad:
+        return True
+    found = torch.autograd.grad(output.sum(), weights, retain_graph=True, allow_unused=True)
+    return any(one is not None for one in found)
+
+
+def last_reads(t: Tables) -> list[tuple[int, Walk, Read, bool]]:
+    """For each looked-at sample the last walk that its answer reads, what of it, and whether that
+    is where each direction ends (and earlier steps at most through a state that a loop changes)."""
+    found, given = [], t.given
+    for sample, reads in zip(given.samples, t.sample_reads, strict=False):
+        pairs = zip(t.walks, reads, strict=True)
+        for walk, read in [pair for pair in pairs if pair[1].is_any][-1:]:
+            is_whole = walk.call.packed is not None or walk.in_step
+            is_told = given.lengths is not None and is_whole and not given.pads_left
+            at_the_end = True
+            for direction, way in enumerate(read.ways):
+                ends = given.lengths[[sample]] if is_told else walk.ends[way.any(0)]
+                steps, end = {*places(way.any(1))}, {0} if direction else {*(ends - 1).tolist()}
+                at_the_end &= bool(steps) and (steps == end or (walk.by_hand and steps >= end))
+            found.append((sample, walk, read, at_the_end))
+    return found if len(found) == len(given.samples) else []
 
 
 RULES = (
@@ -344,13 +401,12 @@ RULES = (
     walks_along_the_batch,
     loops_along_the_batch,
     cut_on_the_way,
-    numbers_dealt_out,
-    mixed_else,
-    no_prediction,  # from here on samples keep apart
+    samples_dealt_out,
+    mixed_else,  # from here on samples keep apart
     batch_comes_out_elsewhere,
     never_walks,
+    steps_dealt_out,
     steps_read_elsewhere,
-    lengths_of_others,
     read_behind_the_end,
     part_of_a_walk_read,
     steps_see_too_much,
@@ -362,4 +418,8 @@ def first_that_fits(t: Tables) -> Found:
     """What the first rule that fits the tables has found."""
     if t.is_dead:
         return "nothing_matters", None, {}
-    return next(filter(None, (rule(t) for rule in RULES)), None)
+    rows = [one for one in t.answers if one.is_said and len(one.shape) < 3]
+    if t.of_ends and not t.mixes:
+        t.answer = next((one for one in rows if uses_readout(t, one)), t.answer)
+    rules = (*RULES, not_read_at_the_end) if t.of_ends else RULES
+    return next(filter(None, (rule(t) for rule in rules)), None)

@@ -27,6 +27,7 @@ class Call:
         packed: the packed input, where it was packed.
         entered: the input and the states as they came in, with their gradients.
         inputs: [steps, cols, features] as the layer walks it.
+        ends: the number of real steps of each column.
         states: the states handed in, h above c: [rows, cols, features], no rows without any.
         by_hand: whether another state came in than the one that its last call gave.
         taps: zeros that were added to what left the layer ("output", "h", "c"), to ask who reads
@@ -37,35 +38,25 @@ class Call:
         """Keep what came in, as it was when it came in."""
         self.module, self.place, self.by_hand = module, place, False
         self.taps: dict[str, tuple[Tensor, PackedSequence | None]] = {}
+        self.is_cell = isinstance(module, nn.RNNCellBase)
+        self.directions = 2 if getattr(module, "bidirectional", False) else 1
+        self.rows = getattr(module, "num_layers", 1) * self.directions
+        self.kind = f"nn.{next(k for k in KINDS if isinstance(module, k)).__name__}"
         parts = [f"[{part}]" if part.isdigit() else f".{part}" for part in name.split(".")]
         self.name = f"self{''.join(parts)}" if name else self.kind
         self.packed = given if isinstance(given, PackedSequence) else None
+        # the flag does not count for packed input
+        self.batch_first = self.packed is None and bool(getattr(module, "batch_first", False))
         self.entered = [given if self.packed is None else self.packed.data, *tensors_in(hx)]
         self.inputs = self.walked(self.entered[0].detach(), self.packed).clone()
         cols, widest = self.inputs.shape[1], module.hidden_size
+        self.ends = torch.full((cols,), len(self.inputs), device="cpu")
+        if self.packed is not None:
+            self.ends = pad_packed_sequence(self.packed)[1]
         rows = [state.detach().reshape(-1, cols, state.shape[-1]) for state in self.entered[1:]]
         # h is narrower than c where there is a projection
         wide = [nn.functional.pad(row, (0, widest - row.shape[-1])) for row in rows]
         self.states = torch.cat((self.inputs.new_zeros(0, cols, widest), *wide))
-
-    is_cell = property(lambda self: isinstance(self.module, nn.RNNCellBase))
-    kind = property(
-        lambda self: f"nn.{next(k for k in KINDS if isinstance(self.module, k)).__name__}"
-    )
-    directions = property(lambda self: 2 if getattr(self.module, "bidirectional", False) else 1)
-    rows = property(lambda self: getattr(self.module, "num_layers", 1) * self.directions)
-
-    @property
-    def batch_first(self) -> bool:
-        """Whether the layer takes [batch, seq_len]; the flag does not count for packed input."""
-        return self.packed is None and bool(getattr(self.module, "batch_first", False))
-
-    @property
-    def ends(self) -> Tensor:
-        """The number of real steps of each column."""
-        if self.packed is not None:
-            return pad_packed_sequence(self.packed)[1]
-        return torch.full((self.inputs.shape[1],), len(self.inputs))
 
     def walked(self, tensor: Tensor, packed: PackedSequence | None = None) -> Tensor:
         """What goes into or out of the layer as [steps, cols, features], the order it walks."""
@@ -83,9 +74,21 @@ class Call:
             return (self.walked(gradient, self.taps[key][1]) != 0).cpu()
         return (gradient.reshape(-1, self.inputs.shape[1], gradient.shape[-1]) != 0).cpu()
 
+    def tapped(self, result: Any) -> Any:
+        """What leaves the layer, with zeros added that have a gradient."""
+        keys = iter(("output", "c") if self.is_cell else ("output", "h", "c"))
+
+        def plus(value: Any) -> Any:
+            packed = value if isinstance(value, PackedSequence) else None
+            zeros = torch.zeros_like(value if packed is None else packed.data, requires_grad=True)
+            self.taps[next(keys)] = zeros, packed
+            return value + zeros if packed is None else packed._replace(data=packed.data + zeros)
+
+        return tree_map(plus, result, is_leaf=lambda one: isinstance(one, PackedSequence))
+
 
 @contextmanager
-def recording(model: nn.Module, ask: bool = False, cut: bool = False) -> Iterator[list[Call]]:
+def recording(model: nn.Module, ask: bool = False) -> Iterator[list[Call]]:
     """Record the calls of all recurrent layers, a learner's own subclasses of them as well.
 
     ``forward`` of torch's classes is wrapped meanwhile: a hook would not see
@@ -93,10 +96,9 @@ def recording(model: nn.Module, ask: bool = False, cut: bool = False) -> Iterato
 
     Args:
         model: the module that holds them, asked for their names.
-        ask: also add a zero with a gradient to everything that leaves a layer, and cut the state
-            that a layer hands to its own next call, so that a gradient shows what is read of each
-            step, not what flowed into it.
-        cut: also cut a state that was changed by hand between two calls of a layer.
+        ask: also tap everything that leaves a layer, and cut the state with which a layer is
+            called again, so that a gradient shows what is read of each step, not what flowed
+            into it.
 
     Yields:
         The list of calls, filled as the model runs.
@@ -111,17 +113,14 @@ def recording(model: nn.Module, ask: bool = False, cut: bool = False) -> Iterato
             if threading.get_ident() != thread:
                 return original(self, *args, **kwargs)
             given = dict(zip(("input", "hx"), args, strict=False)) | kwargs
-            states, own = tensors_in(given.get("hx")), {id(s) for s in handed.get(id(self), ())}
-            if ask:
-                every = own | {id(s) for s in states if cut and own}
-                detached = tree_map(lambda s: s.detach() if id(s) in every else s, given.get("hx"))
-                given["hx"] = detached
-            result = original(self, **given)
-            name = names.get(id(self), "")
-            call = Call(self, len(calls), name, given["input"], given.get("hx"))
-            call.by_hand = bool(own) and any(id(s) not in own for s in states)
+            call = Call(self, len(calls), names.get(id(self), ""), given["input"], given.get("hx"))
+            own = {id(state) for state in handed.get(id(self), ())}
+            call.by_hand = bool(own) and any(id(s) not in own for s in call.entered[1:])
             calls.append(call)
-            result = _tapped(call, result) if ask else result
+            if ask and own and call.entered[1:]:
+                given["hx"] = tree_map(Tensor.detach, given.get("hx"))
+            result = original(self, **given)
+            result = call.tapped(result) if ask else result
             handed[id(self)] = tensors_in(result if call.is_cell else result[1])
             return result
 
@@ -135,16 +134,3 @@ def recording(model: nn.Module, ask: bool = False, cut: bool = False) -> Iterato
     finally:
         for kind, original in originals.items():
             kind.forward = original
-
-
-def _tapped(call: Call, result: Any) -> Any:
-    """Add zeros to all that leaves a layer."""
-    keys = iter(("output", "c") if call.is_cell else ("output", "h", "c"))
-
-    def plus(value: Any) -> Any:
-        packed = value if isinstance(value, PackedSequence) else None
-        zeros = torch.zeros_like(value if packed is None else packed.data, requires_grad=True)
-        call.taps[next(keys)] = zeros, packed
-        return value + zeros if packed is None else packed._replace(data=packed.data + zeros)
-
-    return tree_map(plus, result, is_leaf=lambda one: isinstance(one, PackedSequence))

@@ -7,17 +7,16 @@ by gradients at zeros added to what leaves each layer: which of its steps an ans
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
-from itertools import compress, pairwise
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd import grad
 
 from lstm_teach.checks.layout.calling import output_tensors
-from lstm_teach.checks.layout.given import Axes, Given
+from lstm_teach.checks.layout.given import Given
 from lstm_teach.checks.layout.record import Call, recording
 from lstm_teach.checks.layout.words import CannotTell, told
 from lstm_teach.layouts import weights_like
@@ -26,18 +25,11 @@ _FAINT = 1e-5
 _ROUNDING = 1e-11
 
 
-@dataclass
-class Run:
-    """One forward pass: what it returned, its tensors by name, and what the layers met."""
+class Run(NamedTuple):
+    """One forward pass: the tensors that came out, by name, and what the layers met."""
 
-    returned: Any
     outputs: dict[str, Tensor]
     calls: list[Call]
-
-    def like(self, call: Call) -> Call:
-        """Its own call at the place of another one; that one itself where it has none."""
-        own = self.calls[call.place] if call.place < len(self.calls) else call
-        return own if own.name == call.name else call
 
 
 class Walk:
@@ -47,48 +39,34 @@ class Walk:
         calls: the calls of which it is made; each goes on with the state of the one before.
         samples: [steps, cols, samples]: which samples of x reach which inputs.
         times: [steps, cols, times]: which time steps of x do.
+        met: for each of the looked-at time steps of x, the steps that it reaches.
         states: [rows, cols, samples]: which samples reach the states handed in.
+        owners: [cols, samples]: which samples reach a column at all.
+        ends: the number of real steps of each column.
         crowd: the most samples, and the most time steps, that reach a single number.
+        by_hand: whether a loop changes the state between two calls.
+        in_step: whether its step t is time t of x, give or take the width of a convolution.
+        heading: whether time steps of x come in order: 1, or -1 from the last; else 0.
     """
 
-    def __init__(self, calls: list[Call], by_sample: list[Run], by_time: list[Run]) -> None:
+    def __init__(self, calls: list[Call], t: Tables) -> None:
         """Look at what each run has changed of what the calls met."""
-        looked = ("inputs", by_sample), ("inputs", by_time), ("states", by_sample)
+        looked = ("inputs", t.by_sample), ("inputs", t.by_time), ("states", t.by_sample)
         numbers = [_met(calls, part, runs) for part, runs in looked]
-        self.calls, self.crowd = calls, [most(one, 0) for one in numbers]
+        self.calls, self.call, self.name = calls, calls[0], calls[0].name
+        self.crowd = [most(one, 0) for one in numbers]
         self.samples, self.times, self.states = (one.any(-1).movedim(0, -1) for one in numbers)
-
-    call = property(lambda self: self.calls[0])
-    name = property(lambda self: self.call.name)
-    steps = property(lambda self: self.samples.shape[0])
-    cols = property(lambda self: self.samples.shape[1])
-    ends = property(lambda self: torch.stack([call.ends for call in self.calls]).sum(0))
-    owners = property(lambda self: self.samples.any(0) | self.states.any(0))
-    by_hand = property(lambda self: any(call.by_hand for call in self.calls[1:]))
-
-    def steps_of(self, time: int) -> list[int]:
-        """The steps that one of the looked-at time steps of x reaches."""
-        return places(self.times[..., time].any(1))
-
-    @property
-    def heading(self) -> int:
-        """Whether time steps of x come to its steps in order: 1, or -1 from the last; else 0.
-
-        Asked of each column, which may be a window.
-        """
-        met, counted = self.times.any(0), self.times.int()
-        if not met.any():
-            return 0
-        first, last = counted.argmax(0), self.steps - 1 - counted.flip(0).argmax(0)
-        wide = 2 * (last - first) > self.steps
-        if (met & wide & (last - first >= counted.sum(0))).any():
-            return 0  # a time step comes again after others
-        ways = {
-            (later > earlier) - (later < earlier)
-            for column, is_met in zip((first + last).tolist(), met.tolist(), strict=True)
-            for earlier, later in pairwise(compress(column, is_met))
-        }
-        return sum(ways) if len(ways - {0}) == 1 else 0
+        self.steps, self.cols = self.samples.shape[:2]
+        self.owners = self.samples.any(0) | self.states.any(0)
+        self.ends = torch.stack([call.ends for call in calls]).sum(0)
+        self.by_hand = any(call.by_hand for call in calls[1:])
+        self.met = [places(one) for one in self.times.any(1).T]
+        narrow, time = min(6, t.given.time // 2), zip(t.given.times, self.met, strict=True)
+        near = all(at in steps and steps[-1] - steps[0] <= narrow for at, steps in time)
+        self.in_step = near and self.steps == t.given.time
+        middles = [steps[0] + steps[-1] for steps in self.met if steps]
+        ways = {(later > earlier) - (later < earlier) for earlier, later in pairwise(middles)}
+        self.heading = ways.pop() if len(ways) == 1 else 0
 
 
 class Read:
@@ -112,79 +90,82 @@ class Read:
             self.c |= (call.place, "c") in marks and bool(kept[-1].any())
             state = torch.stack([torch.zeros_like(self.state), *kept]).any(0)
             self.state |= state
-            halves = marks[call.place, "output"].chunk(walk.call.directions, -1)
+            halves = marks[call.place, "output"].chunk(call.directions, -1)
             step = torch.arange(len(halves[0]))[:, None]
             ends = step == call.ends - 1, step == 0
             ways = zip(halves, ends, state[-len(halves) :], strict=False)
             parts.append(torch.stack([half.any(-1) | end & row for half, end, row in ways]))
         self.ways = torch.cat(parts, 1)
+        self.steps = self.output.any(-1)
+        self.is_any = bool(self.output.any() or self.state.any())
 
-    steps = property(lambda self: self.output.any(-1))
-    is_any = property(lambda self: bool(self.output.any() or self.state.any()))
 
-
-@dataclass(eq=False)
 class Answer:
     """A tensor that came out.
 
     Attributes:
-        name: how the learner reaches it behind `output`.
-        is_said: whether its axes are as the caller said.
-        samples: the looked-at samples of x.
-        batch: how many samples x has.
-        moved: [samples, *shape]: which of its numbers each of these changes.
+        name, shape: how the learner reaches it behind `output`, and its sizes.
+        moved: [samples, *shape]: which of its numbers each looked-at sample changes.
         owners: [*shape], whose sample each of its numbers is; None where nobody knows its axes.
         steps: [*shape], which time step each of them is; None where there are not as many as in x.
+        axis: where its samples stand; None where nobody knows, and of flat rows.
+        is_said: whether its axes are as the caller said.
+        foreign: [samples, rows]: whose numbers each of the samples changes beside its own; where
+            nobody knows whose they are, the numbers that two samples change.
+        reaching: which of the looked-at samples change anything.
+        is_apart: whether samples surely keep to themselves.
+        is_reordered: whether each of them changes one row.
     """
 
-    name: str
-    is_said: bool
-    samples: list[int]
-    batch: int
-    moved: Tensor
-    owners: Tensor | None = None
-    steps: Tensor | None = None
+    def __init__(self, name: str, moved: Tensor, given: Given, *known: Any) -> None:
+        """Count whose numbers each sample changes; known are the owners, the steps, the axis."""
+        self.name, self.moved, self.shape = name, moved, [*moved.shape[1:]]
+        self.owners, self.steps, self.axis = known or (None, None, None)
+        reached = torch.zeros(len(given.samples), given.batch, dtype=torch.bool)
+        for row, one in zip(reached, moved, strict=True):
+            row[[] if self.owners is None else self.owners[one]] = True
+        own = torch.arange(given.batch) == torch.tensor(given.samples)[:, None]
+        shared = (moved & (moved.sum(0) > 1))[..., None].flatten(1)
+        self.foreign = shared if self.owners is None else reached & ~own
+        self.reaching = [number for number, one in enumerate(moved) if one.any()]
+        is_known = self.owners is not None or len(self.reaching) == len(moved)
+        self.is_apart, self.is_said = is_known and not self.mixes, False
+        self.is_reordered = bool((reached.sum(1) == 1).all())
 
-    mixes = property(lambda self: bool(self.foreign.any()))
-    reaching = property(lambda self: places(any_of(self.moved, 1)))
-    is_reordered = property(lambda self: bool((self.reached.sum(1) == 1).all()))
+    @property
+    def mixes(self) -> bool:
+        """Whether samples reach one another's numbers."""
+        return bool(self.foreign.any())
 
-    @cached_property
-    def reached(self) -> Tensor:
-        """[samples, rows]: whose numbers each of the samples changes, as far as it is known."""
-        found = torch.zeros(len(self.samples), self.batch, dtype=torch.bool)
-        for row, moved in zip(found, self.moved, strict=True):
-            row[[] if self.owners is None else self.owners[moved]] = True
-        return found
-
-    @cached_property
-    def foreign(self) -> Tensor:
-        """The same without its own; where nobody knows, the numbers that two samples change."""
-        if self.owners is None:
-            return (self.moved & (self.moved.sum(0) > 1))[..., None].flatten(1)
-        return self.reached & (torch.arange(self.batch) != torch.tensor(self.samples)[:, None])
+    def __str__(self) -> str:
+        """What it is called."""
+        return f"`output{self.name}`" if self.name else "the output"
 
 
 class Tables:
-    """Everything that is measured on one x; much of it computed when first asked for."""
+    """Everything that is measured on one x.
 
-    def __init__(
-        self, model: Any, given: Given, said: Axes, call: Any, there: Any, rewind: Any, causal: bool
-    ) -> None:
-        """Keep what is to be run, where it is at home; `begin` and `go_on` run it."""
-        self.model, self.given, self.said, self.causal = model, given, said, causal
-        self._call, self._there, self._rewind, self._cuts = call, there, rewind, False
-        # A quantised layer takes one scale for the batch, so all samples move a little.
-        self.is_quantised = any("quantized" in type(one).__module__ for one in model.modules())
-        self.has_batch, self.is_usual = "batch" in given.lead, True
+    Attributes:
+        walks: the walks of all recurrent layers, in the order in which they begin.
+        bad_walk: the first into which several samples come side by side: wrong before it.
+        badly_fed: the same, if its own input mixes samples, not only the state handed in.
+        answers: everything that comes out, floats first, and of these what is as the caller said.
+        answer: the one that speaks for the model: the first that surely mixes, or the first.
+        mixes: whether a sample reaches another sample's output, or all outputs depend on several.
+        is_dead: whether nothing that was replaced in x changes it.
+        state_is_kept: whether the next call goes on from what the model has kept.
+    """
+
+    def __init__(self, given: Given, said: list[str], model: Any, run: Any, rewind: Any) -> None:
+        """Keep what is to be run, and how; `begin`, `go_on` and `look` measure it."""
+        self.given, self.said, self.model = given, said, model
+        self._call, self._rewind, self.state_is_kept = run, rewind, False
+        self.causal = self.of_ends = False
 
     def begin(self) -> Any:
         """Run the model on x as it is; what it returns."""
-        self.base = self.run(self.given.value)
-        self.outputs = self.base.outputs
-        outputs = self.outputs.items()
-        self.floats = [name for name, o in outputs if o.is_floating_point() and o.numel()]
-        return self.base.returned
+        returned, self.base = self._run(self.given.value)
+        return returned
 
     def go_on(self) -> None:
         """Run it again, and with each looked-at sample and time step replaced.
@@ -192,35 +173,38 @@ class Tables:
         Raises:
             CannotTell: two runs on one x differ.
         """
-        given, x = self.given, self.given.value
-        self.second = self.run(x, state=False)
-        self.state_is_kept = _differ(self.second, self.base)
-        if self.state_is_kept and _differ(third := self.run(x), self.base):
-            if _differ(third, self.second):
+        given, first = self.given, self.base
+        self.state_is_kept = _differ(self._run(given.value, state=False)[1], first)
+        if self.state_is_kept:
+            self.base = self._run(given.value)[1]
+            if _differ(self.base, first):
                 raise CannotTell(told("random"))
-            self.base, self.state_is_kept = third, False  # the first call sets something up
-        self.by_time = [self.run(given.altered(time=time)) for time in given.times]
-        self.by_sample, self.later = [], []
-        for sample in given.samples:
-            self.by_sample.append(self.run(given.altered(sample=sample)))
-            if self.state_is_kept:
-                self.later.append(self.run(x, state=False))
+        self.by_time = [self._run(given.altered(time=time))[1] for time in given.times]
+        self.by_sample = [self._run(given.altered(sample=one))[1] for one in given.samples]
 
-    def run(self, value: Any, ask: bool = False, state: bool = True) -> Run:
-        """Run the model once; with `state` False it goes on with the state it has kept."""
+    def look(self) -> None:
+        """Compare the runs: what has changed at each layer, and of all that comes out."""
+        self.walks = self._walks()
+        self.bad_walk = next((w for w in self.walks if most(w.owners, 1) > 1), None)
+        is_fed = self.bad_walk is not None and most(self.bad_walk.samples.any(0), 1) > 1
+        self.badly_fed = self.bad_walk if is_fed else None
+        self._answers()
+
+    def _run(self, value: Any, ask: bool = False, state: bool = True) -> tuple[Any, Run]:
+        """Run the model once; where it keeps a state, what comes out of its next call on x counts
+        as well. With `state` False it goes on with what it has kept."""
         self._rewind(state)
-        with recording(self.model, ask, self._cuts) as calls, torch.set_grad_enabled(ask):
-            with self._there:
-                returned = self._call(self.model, self.given.handed(value))
-            found = output_tensors(returned, self.said.names, self.given.batch)
-        outputs = {name: o if ask else o.detach().clone() for name, o in found}
-        return Run(returned, outputs, calls)
+        with recording(self.model, ask) as calls, torch.set_grad_enabled(ask):
+            returned = self._call(self.model, self.given.handed(value))
+            found, own = output_tensors(returned, self.said, self.given.batch), len(calls)
+            outputs = {name: o if ask else o.detach().clone() for name, o in found if o.numel()}
+            if self.state_is_kept and not ask:
+                later = self._call(self.model, self.given.handed(self.given.value))
+                found = output_tensors(later, self.said, self.given.batch)
+                outputs |= {f"{name} of the next call": o.clone() for name, o in found}
+        return returned, Run(outputs, calls[:own])
 
-    # ---- what enters the layers --------------------------------------------------------------
-
-    @cached_property
-    def walks(self) -> list[Walk]:
-        """The walks of all recurrent layers, in the order in which they begin."""
+    def _walks(self) -> list[Walk]:
         walks: list[list[Call]] = []
         for call in self.base.calls:
             own = next((w for w in reversed(walks) if w[0].module is call.module), [])
@@ -230,166 +214,80 @@ class Tables:
                 own.append(call)
             else:
                 walks.append([call])
-        return [Walk(calls, self.by_sample, self.by_time) for calls in walks]
-
-    @cached_property
-    def bad_walk(self) -> Walk | None:
-        """The first walk into which several samples come side by side: wrong before it."""
-        return next((w for w in self.walks if most(w.owners, 1) > 1), None)
-
-    @property
-    def badly_fed(self) -> Walk | None:
-        """The bad walk, if its own input mixes samples, not only the state handed in."""
-        walk = self.bad_walk
-        return walk if walk is not None and most(walk.samples.any(0), 1) > 1 else None
-
-    def in_step(self, walk: Walk) -> bool:
-        """Whether step t of the walk is time t of x, give or take the width of a convolution."""
-        met = [(t, walk.steps_of(n)) for n, t in enumerate(self.given.times)]
-        narrow = min(6, self.given.time // 2)
-        near = all(t in steps and max(steps) - min(steps) <= narrow for t, steps in met)
-        return walk.steps == self.given.time and near
+        return [Walk(calls, self) for calls in walks]
 
     # ---- what comes out ----------------------------------------------------------------------
 
-    @cached_property
-    def answers(self) -> list[Answer]:
-        """Everything that comes out, floats first, and of these where the caller said."""
-        names = [name for name, o in self.outputs.items() if o.numel() and self.has_batch]
-        names.sort(key=lambda name: (name not in self.floats, name not in self.said_names))
-        return [*map(self._answer, names)]
-
-    def moved_by(self, runs: list[Run], name: str, base: Run | None = None) -> Tensor:
-        """[runs, *shape]: which numbers of an output each run changed."""
-        before = (base or self.base).outputs[name]
-        least = 0.1 if self.is_quantised else _FAINT
-        return changed([run.outputs[name] for run in runs], before, least=least)
-
-    def _answer(self, name: str) -> Answer:
-        """An output, with its numbers where the caller said, or flat in one of the two orders.
-
-        Beside one that is as the caller said, its batch is any axis of that size. Mixed samples are
-        certain only of floats with more axes, of which the first or the one that was said fits.
-        """
-        moved, shape = self.moved_by(self.by_sample, name), self.outputs[name].shape
-        if self.later:
-            moved |= self.moved_by(self.later, name, self.second)
-        batch, time, place = self.given.batch, self.given.time, self.said.at("batch")
-        is_said, is_certain = name in self.said_names, name in self.floats or not self.floats
-        found: list[tuple[Tensor | None, Tensor | None]] = [(None, None)]
-        if is_said:
-            at = self.said.at("time")
-            is_timed = "time" in self.said.names and "time" in self.given.lead and shape[at] == time
-            steps = position(shape, at) if is_timed else None
-            found = [(position(shape, place), steps)]
-            if "time" not in self.said.names and shape[:2] == (batch, batch):
-                found.append((position(shape, 1), None))  # it may be an h_n, or a list
-        elif len(shape) > 1 and shape[0] == batch * time:
-            row = position(shape, 0)
-            found = [(row // time, row % time), (row % batch, row // batch)]
-        elif self.said_names & {*(self.floats or self.outputs)}:
-            axes = [axis for axis, size in enumerate(shape) if size == batch]
-            found = [(position(shape, axis), None) for axis in axes] or found
-            is_odd = len(shape) < 2 or shape == (batch, batch) or not {0, place} & {*axes}
-            is_certain = is_certain and not is_odd
-        known = name, is_said, self.given.samples, batch, moved
-        answers = [Answer(*known, *pair) for pair in found]
-        answer = min(answers, key=lambda one: int(one.foreign.sum()))
-        if answer.mixes and not is_certain:
-            answer = Answer(*known)
-        if answer.is_reordered and self._order_is_returned(answer.reached):
-            answer.foreign = torch.zeros_like(answer.reached)
-        return answer
-
-    def _order_is_returned(self, reached: Tensor) -> bool:
-        """Whether the model also hands out the order in which the rows are."""
-        rows, samples = reached.int().argmax(1), torch.tensor(self.given.samples)
-        orders = [o for o in self.outputs.values() if o.shape == (self.given.batch,)]
-        pairs = [(rows, samples), (samples, rows)]
-        return any(torch.equal(o[at].cpu(), to) for o in orders for at, to in pairs)
-
-    @cached_property
-    def said_names(self) -> set[str]:
-        """The outputs that have their axes as the caller said; of a square one, such as attention
-        weights over the batch, nobody can tell, unless there is no other."""
-        place, batch, axes = self.said.at("batch"), self.given.batch, len(self.said.names)
-        shapes = {name: tuple(output.shape) for name, output in self.outputs.items()}
-        fitting = {one for one in shapes.values() if len(one) >= axes and one[place] == batch}
-        unclear = {(batch, batch)} if fitting != {(batch, batch)} else set()
-        return {name for name, shape in shapes.items() if shape in fitting - unclear}
-
-    @cached_property
-    def answer(self) -> Answer | None:
-        """The output that speaks for the model: the first that surely mixes, or the first."""
-        known = [one for one in self.answers if one.owners is not None]
+    def _answers(self) -> None:
+        outputs, looked = self.base.outputs, len(self.given.samples)
+        self.floats = [name for name, output in outputs.items() if output.is_floating_point()]
+        found = [self._answer(name) for name in outputs if "batch" in self.given.lead]
+        found.sort(key=lambda one: (one.name not in self.floats, not one.is_said))
+        known = [one for one in found if one.owners is not None]
         # One that is reordered beside another is sorted by length and only used as a whole, such
         # as a mean for a KL term.
         mixing = [one for one in known if one.mixes and (one is known[0] or not one.is_reordered)]
-        apart = [one for one in self.answers if not one.mixes and one.reaching]
-        return next(iter([*mixing, *known, *apart]), None)
+        apart = [one for one in found if not one.mixes and one.reaching]
+        speaking = [*mixing, *known, *apart][:1]
+        silent = [Answer(name, self.moved_by(self.by_sample, name), self.given) for name in outputs]
+        silent.append(Answer("", torch.zeros(looked, 0, dtype=torch.bool), self.given))
+        self.answers, self.answer = found, [*speaking, *found, *silent][0]
+        self.mixes = self.answer.mixes if speaking else bool(found)
+        if not outputs:
+            self.mixes = self.bad_walk is not None
+        heard = any(one.reaching for one in speaking or found)
+        self.is_dead = bool(self.floats and found) and not heard
 
-    @property
-    def judged(self) -> list[Answer]:
-        """The outputs in which samples keep apart; those without owners, if all reach them."""
-        apart, every = [one for one in self.answers if not one.mixes], len(self.given.samples)
-        kept = [one for one in apart if one.owners is not None or len(one.reaching) == every]
-        return [one for one in kept if one.reaching or one is self.answer]
+    def _answer(self, name: str) -> Answer:
+        """An output with its samples on the axis that the caller said, else on any of that size, or
+        flat in one of two orders: where they mix least.
 
-    @property
-    def unjudged(self) -> list[Answer]:
-        """The other outputs that x reaches, but single numbers."""
-        rest = [one for one in self.answers if one.reaching and one not in self.judged]
-        return [one for one in rest if one.moved[0].numel() > 1]
+        Mixed samples are certain of floats that are as the caller said, or flat; of a square one,
+        such as attention weights over the batch, nobody can tell, unless there is no other.
+        """
+        outputs, given = self.base.outputs, self.given
+        moved, shape = self.moved_by(self.by_sample, name), outputs[name].shape
+        batch, time, place = given.batch, given.time, self.said.index("batch")
+        shapes = {tuple(output.shape) for output in outputs.values()}
+        fitting = {s for s in shapes if len(s) >= len(self.said) and s[place] == batch}
+        is_said, steps = tuple(shape) in (fitting - {(batch, batch)} or fitting), None
+        if is_said and "time" in self.said and "time" in given.lead:
+            at = self.said.index("time")
+            steps = position(shape, at) if shape[at] == time else None
+        axes = [axis for axis, size in enumerate(shape) if size == batch]
+        axes.sort(key=lambda axis: axis != place)
+        known: list[tuple[Any, ...]] = [(position(shape, axis), steps, axis) for axis in axes]
+        is_flat = not is_said and len(shape) > 1 and shape[0] == batch * time
+        if is_flat:
+            row = position(shape, 0)
+            known = [(row // time, row % time, None), (row % batch, row // batch, None)]
+        found = [Answer(name, moved, given, *one) for one in known]
+        least = min(found, key=lambda one: int(one.foreign.sum()), default=None)
+        is_certain = (is_said or is_flat) and (name in self.floats or not self.floats)
+        if least is None or (least.mixes and not is_certain):
+            unknown = Answer(name, moved, given)
+            unknown.is_apart &= least is None
+            return unknown
+        least.is_said = is_said
+        orders = [sorted(o.flatten().tolist()) for o in outputs.values() if o.shape == (batch,)]
+        if least.is_reordered and [*range(batch)] in orders:  # the model hands out their order
+            least.foreign = torch.zeros_like(least.foreign)
+        return least
 
-    name = property(lambda self: self.answer.name if self.answer else [*self.floats, ""][0])
-    output = property(lambda self: self.called(self.name))
-    shape = property(lambda self: [*self.outputs[self.name].shape] if self.outputs else [])
-    owners = property(lambda self: self.answer.owners if self.answer is not None else None)
-    steps = property(lambda self: self.answer.steps if self.answer is not None else None)
-
-    def called(self, name: str) -> str:
-        """What an output is called."""
-        return f"`output{name}`" if name else "the output"
-
-    @property
-    def mixes(self) -> bool:
-        """Whether a sample reaches another sample's output, or all outputs depend on several."""
-        if not self.has_batch or not self.outputs:
-            return self.has_batch and self.bad_walk is not None
-        return self.answer is None or self.answer.mixes
-
-    @property
-    def is_dead(self) -> bool:
-        """Whether nothing that was replaced in x changed the output."""
-        speaking = [self.answer] if self.answer is not None else self.answers
-        return bool(self.floats and speaking) and not any(one.reaching for one in speaking)
-
-    @cached_property
-    def sees_later(self) -> tuple[int, int] | None:
-        """A step of an answer and a later time step of x that reaches it, where there are any."""
-        if self.steps is None:
-            return None
-        pairs = zip(self.moved_by(self.by_time, self.name), self.given.times, strict=True)
-        first = [(int(self.steps[one].min()), late) for one, late in pairs if one.any()]
-        return next((pair for pair in reversed(first) if pair[0] < pair[1]), None)
+    def moved_by(self, runs: list[Run], name: str) -> Tensor:
+        """[runs, *shape]: which numbers of an output each run changed."""
+        return changed([run.outputs[name] for run in runs], self.base.outputs[name])
 
     # ---- who reads what ----------------------------------------------------------------------
 
     @cached_property
     def asked(self) -> Run:
         """A run with a graph to ask; one of nothing where the model cannot be run so."""
-        nothing = Run(None, {}, [])
         try:
-            run = self.run(self.given.value, ask=True)
+            run = self._run(self.given.value, ask=True)[1]
         except Exception:
-            return nothing
-        return run if len(run.calls) == len(self.base.calls) else nothing
-
-    def cut_all_states(self) -> None:
-        """Ask again, and let nothing be read through a state that was changed by hand."""
-        self._cuts = True
-        for name in ("asked", "sample_reads", "read", "reads_pads", "all_reads"):
-            self.__dict__.pop(name, None)
+            return Run({}, [])
+        return run if len(run.calls) == len(self.base.calls) else Run({}, [])
 
     def reads(self, parts: list[Tensor]) -> list[Read]:
         """What tensors of the asked run read of each walk; nothing where no gradient comes."""
@@ -408,48 +306,26 @@ class Tables:
         marks = {(call.place, key): call.marks(key, gradient) for (call, key), gradient in pairs}
         return [Read(walk, marks) for walk in self.walks]
 
+    def entering(self, walk: Walk) -> list[Tensor]:
+        """What enters the first call of a walk, with its gradients, [places, cols, features]."""
+        if not self.asked.calls:
+            return []
+        call = self.asked.calls[walk.call.place]
+        states = [one.reshape(-1, walk.cols, one.shape[-1]) for one in call.entered[1:]]
+        return [call.walked(call.entered[0], call.packed), *states]
+
     def reads_of(self, mask: Tensor) -> list[Read]:
         """What the marked numbers of the answer read of each walk."""
-        outputs = self.asked.outputs.items()
-        return self.reads([o * mask.to(o) for name, o in outputs if name == self.name])
+        output = self.asked.outputs.get(self.answer.name)
+        return [] if output is None else self.reads([output * mask.to(output)])
 
     @cached_property
     def sample_reads(self) -> list[list[Read]]:
         """What the answer of each looked-at sample reads, [samples][walks]; else nothing."""
-        samples = [] if self.owners is None else self.given.samples
-        found = [self.reads_of(self.owners == sample) for sample in samples]
+        owners = self.answer.owners
+        samples = [] if owners is None else self.given.samples
+        found = [self.reads_of(owners == sample) for sample in samples]
         return found if all(found) else []
-
-    @cached_property
-    def read(self) -> list[int]:
-        """The last walk that the answer of each looked-at sample reads: one that all read, or one
-        each where a layer is called for each; none where one reads none."""
-        found = [{n for n, one in enumerate(reads) if one.is_any} for reads in self.sample_reads]
-        common = set.intersection(*found) if found else set()
-        return [max(common or some) for some in found] if all(found) else []
-
-    def entry_reads(self, walk: Walk) -> list[list[Read]]:
-        """What enters a walk for each looked-at sample reads of the walks, [samples][walks]."""
-        if not self.asked.calls or walk.cols != self.given.batch:
-            return []
-        call = self.asked.calls[walk.call.place]
-        states = [one.reshape(-1, walk.cols, one.shape[-1]) for one in call.entered[1:]]
-        parts = [call.walked(call.entered[0], call.packed), *states]
-        found = [self.reads([part[:, sample] for part in parts]) for sample in self.given.samples]
-        return found if all(found) else []
-
-    @cached_property
-    def reads_pads(self) -> tuple[int, Walk] | None:
-        """A sample whose answer reads what a walk has made of the pads behind it, and the walk."""
-        pads = self.given.pads & (not self.given.pads_left)
-        walks = [n for n, w in enumerate(self.walks) if w.call.packed is None and self.in_step(w)]
-        reads = self.sample_reads if pads.any() else []
-        for sample, of_sample in zip(self.given.samples, reads, strict=False):
-            for number in walks if pads[sample].any() else ():
-                forward, *backward = of_sample[number].ways.any(2)
-                if (forward & pads[sample]).any() or any(way.any() for way in backward):
-                    return sample, self.walks[number]  # the way back begins in the pads
-        return None
 
     @cached_property
     def all_reads(self) -> list[Read]:
@@ -460,20 +336,22 @@ class Tables:
 
 def _met(calls: list[Call], part: str, runs: list[Run]) -> Tensor:
     """[runs, steps, cols, features]: what of the inputs or states of calls each run changed."""
-    after = [torch.cat([getattr(run.like(call), part) for call in calls]) for run in runs]
-    return changed(after, torch.cat([getattr(call, part) for call in calls]))
+    before, after = torch.cat([getattr(call, part) for call in calls]), []
+    for run in runs:
+        own = {(call.place, call.name): call for call in run.calls}
+        like = [own.get((call.place, call.name), call) for call in calls]
+        after.append(torch.cat([getattr(call, part) for call in like]))
+    return changed(after, before)
 
 
 def _differ(one: Run, other: Run) -> bool:
-    pairs = zip(one.outputs.values(), other.outputs.values(), strict=False)
+    pairs = [(one.outputs[name], o) for name, o in other.outputs.items() if name in one.outputs]
     return any(a.shape != b.shape or bool(changed([a], b, rounding=0).any()) for a, b in pairs)
 
 
-def changed(
-    after: list[Tensor], before: Tensor, rounding: float = _ROUNDING, least: float = _FAINT
-) -> Tensor:
+def changed(after: list[Tensor], before: Tensor, rounding: float = _ROUNDING) -> Tensor:
     """[runs, *shape]: which numbers of a tensor runs have changed by more than rounding, and by
-    more than the least part of the largest change.
+    more than a faint part of the largest change.
 
     A number counts where both are finite, and not where a run has no place for it.
     """
@@ -484,24 +362,13 @@ def changed(
         one[both] = (new[both] - before[both]).abs() if is_number else new[both] != before[both]
     by = by.nan_to_num(0, 0, 0)
     tiny = rounding * min(1.0, largest(before.float().abs().nan_to_num(0, 0, 0)))
-    return by > max(least * largest(by), tiny)
+    return by > max(_FAINT * largest(by), tiny)
 
 
 def position(shape: tuple[int, ...], axis: int) -> Tensor:
     """[*shape]: the place of each number along an axis."""
     sizes = [size if one == axis else 1 for one, size in enumerate(shape)]
     return torch.arange(shape[axis]).reshape(sizes).expand(shape)
-
-
-def follows(moved: Tensor, axis: int, looked: list[int]) -> bool:
-    """Whether each run changed, [runs, *shape], one place along an axis, that looked at."""
-    changes = [places(any_of(one.movedim(axis, 0), 1)) for one in moved]
-    return changes == [[place] for place in looked]
-
-
-def any_of(marks: Tensor, kept: int) -> Tensor:
-    """Whether any is marked along all but the first axes."""
-    return marks[..., None].flatten(kept).any(-1)
 
 
 def most(marks: Tensor, axis: int) -> int:

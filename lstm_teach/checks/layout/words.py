@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,12 +17,7 @@ def said(name: str, part: str = "why", **holes: Any) -> str:
     return text.format(**holes)
 
 
-def told(
-    name: str,
-    evidence: Mapping[str, Any] | None = None,
-    not_checked: tuple[str, ...] = (),
-    **holes: Any,
-) -> Report:
+def told(name: str, evidence: Any = None, not_checked: Any = (), **holes: Any) -> Report:
     """The report of an entry; of what there is to mend it says why nobody complains."""
     words = _WORDS[name]
     if words.fix:

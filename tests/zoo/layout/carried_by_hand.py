@@ -7,14 +7,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from lstm_teach.checks import last_state
+from lstm_teach.checks import layout
 from lstm_teach.checks.report import Report
 from tests.zoo import examples_for
 from tests.zoo.layout.common import IN, H, K, Net, case, features
 
 
 def check_last_state(given: dict[str, Any]) -> Report:
-    return last_state.check_last_state(**given)
+    return layout.check_last_state(**given)
 
 
 example = examples_for(check_last_state, make=True)

@@ -307,3 +307,79 @@ def first_step_of_a_decoder_that_goes_on():
 
     enc, dec = nn.LSTM(IN, H, batch_first=True), nn.LSTM(IN, H, batch_first=True)
     return case(Net(body, enc=enc, dec=dec, fc=nn.Linear(H, K)), features())
+
+
+@example("ok", says="Its steps see later time steps too")
+def a_last_step_repeated_over_time():
+    def body(self, x):
+        summary = self.enc(x)[0][:, -1]
+        return self.dec(summary[:, None].repeat(1, x.size(1), 1))[0]
+
+    enc, dec = nn.GRU(IN, H, batch_first=True), nn.GRU(H, K, batch_first=True)
+    return case(Net(body, enc=enc, dec=dec), features(), **TAGGER)
+
+
+@example("ok")
+def a_layer_with_as_many_rows_of_state_as_samples():
+    return case(nn.GRU(IN, H, 2, batch_first=True), features(2), **TAGGER)
+
+
+@example("ok", says="But `output[1]` [2, 4, 8] was not judged")
+def a_state_left_in_another_order_beside_the_output():
+    def body(self, x):
+        out, h = self.gru(x)
+        return out, h[:, torch.tensor([2, 0, 1, 3])]
+
+    return case(Net(body, gru=nn.GRU(IN, H, 2, batch_first=True)), features(), **TAGGER)
+
+
+@example("ok", says="`x[1]` [4, 8]")
+def a_start_of_zeros_beside_x():
+    class Starts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gru = nn.GRU(IN, H, batch_first=True)
+
+        def forward(self, x, start):
+            return self.gru(x, start[None])[1][-1]
+
+    return case(Starts(), (features(), torch.zeros(B, H)))
+
+
+@example("ok")
+def one_sequence_and_one_answer():
+    model = Net(lambda self, x: self.gru(x)[0][-1], gru=nn.GRU(IN, H))
+    return case(model, features()[0], input_axes=("time",), output_axes=(None,))
+
+
+@example("cannot_check", says="`call=lambda model, x: model(*x)`")
+def a_pair_that_may_be_one_argument():
+    class Unpacks(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gru = nn.GRUCell(IN, H)
+
+        def forward(self, inputs, training=True):
+            x, h = inputs
+            return self.gru(x, h)
+
+    return case(Unpacks(), (torch.randn(B, IN), torch.zeros(B, H)), input_axes=("batch",))
+
+
+@example("view_scramble", says="give it `x.unsqueeze(1)`")
+def rows_of_a_table_two_and_two():
+    def body(self, x):
+        return self.gru(x.view(-1, 2, IN))[0].reshape(len(x), -1)
+
+    return case(
+        Net(body, gru=nn.GRU(IN, H, batch_first=True)), torch.randn(6, IN), input_axes=("batch",)
+    )
+
+
+@example("ok")
+def one_number_a_sample_where_steps_were_said():
+    def body(self, x):
+        return self.fc(self.gru(x)[1][-1]).squeeze(-1)
+
+    model = Net(body, gru=nn.GRU(IN, H, batch_first=True), fc=nn.Linear(H, 1))
+    return case(model, features(), **TAGGER)
