@@ -52,6 +52,7 @@ NOT_FOR_READERS = re.compile(
             r"(Previous|Next) \{what|as asked$",
             r"there is no transpose of$| ?input to conv$",
             r", or make the module",
+            r"(required positional|one number for all units)$",
             r"\[lane\[|t \+ 1 if|lambda ",
             r"x is .*\{rest|\{read\} of \{[01]\}$|line \{number\} of \{place\}\{",
         )

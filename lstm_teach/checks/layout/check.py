@@ -204,7 +204,7 @@ def _praise(t: Tables) -> str:
         "keeps_a_state": t.state_is_kept,
     }
     holes: dict[str, Any] = {
-        "unused": unused[:1],
+        "unused": unused[0] if unused else "",
         "sample": pads and pads[0],
         "named": _named(rest),
         "where": "the output" if len(t.answers) == 1 else _named(apart),
