@@ -13,7 +13,7 @@ from .drawing import Drawing, Style, count
 HEIGHT = 560
 NOTES = """every layer, where it ends
 c_n: the same places, and c there
-number on a card: its index in h_n
+number on a card: its index in h_n\n
 arrows up: h
 arrows along time: h and c"""
 ONE_SAMPLE = "\n\nno batch axis: one sample, one card"
