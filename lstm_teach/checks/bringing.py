@@ -55,7 +55,7 @@ BEGINS = {
 }
 _WEIGHT = {
     "b": re.compile(r"b(ias)?(_|$|ih|hh|[xh])", re.IGNORECASE),
-    "x": re.compile(r"(w|weight|kernel)s?_?(x|ih|xh|i2h|in|x2h|i)$|kernel$", re.IGNORECASE),
+    "x": re.compile(r"(w|weight|kernel)s?_?(x|ih|xh|i2h|in|x2h|i)?$", re.IGNORECASE),
     "h": re.compile(r"(w|weight|u|kernel)s?_?(h|hh|h2h|hr|rec)$|u$|recurrent", re.IGNORECASE),
 }
 _BY_NAME = "Your code takes its arguments in an order of its own; the check went by their names."
@@ -73,6 +73,8 @@ def unwrapped(code: Any) -> Any:
         owner = getattr(code, "__self__", None)
         if isinstance(owner, nn.Module) and getattr(code, "__name__", "") in _THE_MODULE_ITSELF:
             code = owner
+    if callable(code) and not isinstance(code, (type, nn.Module)) and hasattr(code, "forward"):
+        code = code.forward  # of an object whose `__call__` hands all on to it
     return code
 
 
@@ -126,10 +128,11 @@ def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
     )
 
 
-def with_weights(function: Any, sizes: Sizes) -> Iterator[Callable[..., Any]]:
+def with_weights(function: Any, sizes: Sizes) -> Iterator[partial[Any]]:
     """A function that is handed its weights, with weights: in PyTorch's layout, or turned."""
     signature = signature_of(function)
-    names = [*signature.parameters][1:] if isinstance(function, types.FunctionType) else []
+    is_function = isinstance(function, (types.FunctionType, types.MethodType))
+    names = [*signature.parameters][1:] if is_function else []
     part_of = {n: part for n in names for part, like in _WEIGHT.items() if like.match(n)}
     if not {"x", "h"} <= {*part_of.values()}:
         return

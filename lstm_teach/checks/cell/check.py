@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -190,6 +191,10 @@ def _takes_weights(cell: Any, call: Call) -> bool:
         return len(signature_of(call).parameters) > 6
     if isinstance(cell, nn.Module):
         return bringing.needed(cell) >= 7
+    names = bringing.required(signature_of(cell)) if callable(cell) else []
+    for own in bringing.with_weights(cell, _TRIED):
+        if len(names) == 6 and {*names[3:]} == own.keywords.keys():
+            return False  # x, h, c, and weights with one bias, laid out in a way of its own
     return callable(cell) and not isinstance(cell, type) and any(callers(cell, None, _HANDED))
 
 
@@ -343,22 +348,25 @@ def _in_other_axes(ways: list[Step], sizes: list[Sizes], given: Given) -> Report
 
 def _untrainable(eye: Eye, tried: Any, few: dict[str, Tensor]) -> str:
     """Why a right cell could not be trained; "" of any other."""
-    owner = getattr(tried, "__self__", tried)
-    given = {**few, **eye.handed}
-    if eye.is_function:
-        given = {name: tensor.clone().requires_grad_() for name, tensor in given.items()}
-    elif isinstance(owner, FunctionType | partial):
+    owner, given = getattr(tried, "__self__", tried), {**few, **eye.handed}
+    if isinstance(owner, FunctionType | partial) and not eye.is_function:
         return ""
-    elif not isinstance(owner, nn.Module):
+    if not (eye.is_function or isinstance(owner, nn.Module)):
         return told("plain_object", type(owner).__name__).message
-    else:
+    if not eye.is_function:
         trained = {parameter.data_ptr() for parameter in owner.parameters()}
         loose = {n: t for n, t in eye.weights.items() if t.data_ptr() not in trained}
         names = [f"`{name}`" for name, t in loose.items() if _feeds(t, eye.caller, few)]
         if names:
             some = names if len(names) < 4 else [*names[:2], "others"]
             return told("plain_tensors", listed(some)).message
-    with torch.enable_grad():
-        state = eye.caller.pair(**given)
-    reached = isinstance(state, tuple) and all(part.requires_grad for part in state)
-    return "" if reached else told("no_gradients").message
+    leaves = {name: tensor.clone().requires_grad_() for name, tensor in given.items()}
+    with torch.enable_grad(), suppress(RuntimeError):  # what is changed in place may have no slope
+        state = eye.caller.pair(**{name: leaf.clone() for name, leaf in leaves.items()})
+        if isinstance(state, Report) or not all(part.requires_grad for part in state):
+            return told("no_gradients", "it").message
+        total = torch.stack([part.double().sum() for part in state]).sum()
+        slopes = torch.autograd.grad(total, [*leaves.values()], allow_unused=True)
+        cut = [f"`{n}`" for n, slope in zip(leaves, slopes, strict=True) if slope is None]
+        return told("no_gradients", listed(cut)).message if cut else ""
+    return ""

@@ -307,8 +307,14 @@ class _Check(Reading):
         if start and start.caller.named == "c h":
             states = [*states[1::-1], *states[2:]]
         tell(in_the_states(states, lanes, search.directions, self.same))
-        alone = self.reader(x[:, :1])
-        if isinstance(alone, Report) or not self.same(alone[0], seen[0][:, :1]):
+        readers = [self.reader]
+        if self.reader.form != "x":  # `squeeze(0)` takes off the axis of layers, if it is there
+            readers.append(replace(self.reader, layered=True))
+        for reader in readers:
+            alone = reader(x[:, :1])
+            if isinstance(alone, list) and self.same(alone[0].double(), seen[0][:, :1]):
+                break
+        else:
             tell(told("squeeze_batch_of_one"))
         tell(wrong_gradient(self.tried, start or self.reader, search, roles, x, self.backward))
         layers = {"layers": len(search.lanes) // search.directions, "directions": search.directions}
@@ -386,6 +392,8 @@ class _Check(Reading):
             f"hidden_size {hidden}. x is {self.reader.axes.said}.",
             f"{gates} It has {biases}{adds}{two}.",
         ]
+        if self.reader.form != "x" and needed(self.tried) == 1 and not self.call:
+            said.insert(0, told("needs_state").message)
         if self.reader.comes_out_turned:
             said.insert(0, told("comes_out_turned").message)
         is_alone = len(self.reader.places) == 1 + self.reader.last_alone and not self.reader.more

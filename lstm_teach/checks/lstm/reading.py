@@ -267,6 +267,8 @@ class Reading:
         self.redraw(5)
         x = self.x
         base = self.read(x)[0]
+        if self.reader.last_alone and self.same(base, base[:1].expand_as(base)):
+            tell(told("first_alone"))
         if not self.same(base, self.read(x)[0]):
             seeded = [self.read(one)[0] for one in (x, -x, x) if torch.manual_seed(0)]
             if self.same(seeded[0], seeded[2]):

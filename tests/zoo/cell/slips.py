@@ -303,3 +303,46 @@ class CutsAlongTheBatch(nn.Module):
         i, f, g, o = (x @ self.w.T + h @ self.u.T).chunk(4)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
         return o.sigmoid() * c.tanh(), c
+
+
+@examples_for(check_cell)("ok", says="no gradient comes through `h`")
+class CutsItsPast(CutsAlongTheBatch):
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = (x @ self.w.T + h.detach() @ self.u.T).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+class _CallsForward:
+    def __call__(self, *args):
+        return self.forward(*args)
+
+
+@examples_for(check_cell, make=True)("ok")
+class HandsAllOnToForward(_CallsForward):
+    def __init__(self, input_size=5, hidden_size=4):
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.w = torch.randn(input_size + hidden_size, 4 * hidden_size)
+
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = (torch.cat([x, h], 1) @ self.w).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+def _one_bias(x, h, c, w, u, b):
+    i, f, g, o = (x @ w + h @ u + b).chunk(4, 1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+@examples_for(check_cell)("ok")
+def short_names(x, h, c, W, U, b):
+    return _one_bias(x, h, c, W, U, b)
+
+
+@examples_for(check_cell)("ok")
+def names_of_its_own(x, r, memory, Wx, Wh, b):
+    return _one_bias(x, r, memory, Wx, Wh, b)

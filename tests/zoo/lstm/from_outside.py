@@ -256,3 +256,42 @@ def the_output_gate_for_the_candidate(x, h, c, Wx, Wh, b):
         h = o * np.tanh(c)
         steps.append(h)
     return np.stack(steps), c
+
+
+class _OverSteps(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+
+
+@example("ok")
+class TakesOffTheAxisOfLayers(_OverSteps):
+    def forward(self, x, state):
+        h, c = (each.squeeze(0) for each in state)
+        steps = []
+        for xt in x.unbind(1):
+            h, c = self.cell(xt, (h, c))
+            steps.append(h)
+        return torch.stack(steps, 1), (h[None], c[None])
+
+
+@example("ok", says="without a state it raises an error")
+class NeedsTheStateThatItHasADefaultFor(_OverSteps):
+    def forward(self, x, state=None):
+        h, c = state
+        steps = []
+        for xt in x:
+            h, c = self.cell(xt, (h, c))
+            steps.append(h)
+        return torch.stack(steps), (h, c)
+
+
+@example("steps_dropped", says="`return` stands inside the loop")
+class ReturnsInTheLoop(_OverSteps):
+    def forward(self, x):
+        state, steps = None, []
+        for xt in x:
+            state = self.cell(xt, state)
+            steps.append(state[0])
+            return torch.stack(steps), state
