@@ -10,6 +10,7 @@ import copy
 import inspect
 import math
 import re
+import sys
 import time
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -147,6 +148,8 @@ def with_weights(function: Any, sizes: Sizes) -> Iterator[partial[Any]]:
     shapes = {"x": (4 * sizes[1], sizes[0]), "h": (4 * sizes[1], sizes[1]), "b": (4 * sizes[1],)}
     likely = bool({"np", "numpy"} & {*function.__code__.co_names})  # then they are turned, mostly
     for numpy, turned in product((likely, not likely), repeat=2):
+        if numpy and "numpy" not in sys.modules:  # torch does without it
+            continue
         weights = {n: torch.ones(shapes[part]).double() for n, part in part_of.items()}
         weights = {n: t.mT.clone() if turned and t.dim() > 1 else t for n, t in weights.items()}
         run = partial(handed, **{n: t.numpy() if numpy else t for n, t in weights.items()})

@@ -192,9 +192,9 @@ def _takes_weights(cell: Any, call: Call) -> bool:
     if isinstance(cell, nn.Module):
         return bringing.needed(cell) >= 7
     names = bringing.required(signature_of(cell)) if callable(cell) else []
-    for own in bringing.with_weights(cell, _TRIED):
-        if len(names) == 6 and {*names[3:]} == own.keywords.keys():
-            return False  # x, h, c, and weights with one bias, laid out in a way of its own
+    own = next(bringing.with_weights(cell, _TRIED), None) if len(names) == 6 else None
+    if own is not None and {*names[3:]} == own.keywords.keys():
+        return False  # x, h, c, and weights with one bias, laid out in a way of its own
     return callable(cell) and not isinstance(cell, type) and any(callers(cell, None, _HANDED))
 
 
