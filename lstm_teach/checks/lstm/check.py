@@ -211,11 +211,13 @@ class _Check(Reading):
 
     def _by_roles(self) -> Report:
         x, first, seen = self._seen()
-        searches = [*self._searches(self.directions)]
+        unused = [*self.unused(self.sizes), *self._idle()]
+        kept = {n: weight for n, weight in self.weights.items() if n not in unused}
+        searches = [*self._searches(kept, self.directions)]
         later = self.directions == 1 and not self.same(first, seen[:1])  # it has seen later steps
         for joined in JOINED if later or self.directions == 2 else ():
             if later is not joined.how.startswith("w = 2; up"):
-                searches += self._searches(2, joined)
+                searches += self._searches(kept, 2, joined)
         if self.same(seen[:, 0], seen[:, 1]):  # a weight that was zero was no bias
             return self._by_cell()
         ways = [*((False, added) for added in (0.0, 1.0, 2.0, 0.5, 3.0, 5.0)), (True, 0.0)]
@@ -237,9 +239,9 @@ class _Check(Reading):
                 return found.report(seen="") if again else self._by_cell()
         return self._by_cell()
 
-    def _searches(self, directions: int, joined: Any = None) -> Iterator[Search]:
-        unused = [*self.unused(self.sizes), *self._idle()]
-        kept = {n: weight for n, weight in self.weights.items() if n not in unused}
+    def _searches(
+        self, kept: dict[str, Tensor], directions: int, joined: Any = None
+    ) -> Iterator[Search]:
         trained = dict(getattr(self.tried, "named_parameters", dict)())
         own = {name: w for name, w in self.weights.items() if name in trained}
         told = self.number_of_layers()
