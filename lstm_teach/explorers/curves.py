@@ -80,7 +80,7 @@ def _draw(
         means = [fmean(curve[max(0, end - window) : end]) for end in range(1, len(curve) + 1)]
         points = [at(step, mean) for step, mean in enumerate(means)]
         if points:
-            drawing.shapes.append(Lines([points], axis, *look))
+            drawing.shapes.append(Lines((tuple(points),), axis, *look))
             ends.append((points[-1][::-1], name, axis))
     height = 0.0
     for place, ((y, x), name, color) in enumerate(sorted(ends), 1):

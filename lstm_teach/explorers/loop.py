@@ -94,9 +94,8 @@ class LoopExplorer(Explorer):
         step, first = min(step, len(words)), min(first, self._cell.hidden_size - units)
         shown = {name: getattr(traced, name)[:, 0, first : first + units] for name in STRIPS}
         rows = f"{units} of {self._cell.hidden_size} units {'is' if units == 1 else 'are'} shown."
-        return Picture(
-            _draw(words, shown, step, first), f"{_say(words, shown, step, first)} {rows}"
-        )
+        said = f"{_say(words, shown, step, first)} {rows}"
+        return Picture(_draw(words, shown, step, first), said)
 
     @torch.no_grad()
     def _run(self, sentence: str) -> Trace:

@@ -229,10 +229,7 @@ class Explorer(Picture, ABC):
 
 def _caption(values: Mapping[str, Any]) -> Drawing:
     """Where the controls stand, in English as the pictures are."""
-    drawing, said = (
-        Drawing(1100, 26),
-        ", ".join(f"{name}: {value}" for name, value in values.items()),
-    )
+    drawing, said = Drawing(1100, 26), ", ".join(f"{k}: {value}" for k, value in values.items())
     drawing.cells({(0, 0, 1100, 26): (said, Style("panel", "none", size=8.5))})
     return drawing
 

@@ -21,7 +21,6 @@ SHOWN = {
     "g": "g, the candidate",
     "o": "o, the output gate",
 }
-
 PER_ROW = 80
 ADVANCE = 12  # pixels from one letter to the next
 SIZE = 14.35  # points, at which a letter of DejaVu Sans Mono is so wide

@@ -44,19 +44,19 @@ class Boxes(NamedTuple):
     `strength` is how much of the fill there is, 0 to 1.
     """
 
-    boxes: Sequence[Box]
+    boxes: tuple[Box, ...]
     fill: str
     edge: str
     style: str = "-"
     width: float = 1
     strength: float = 1
-    shifts: Sequence[Point] = ((0, 0),)
+    shifts: tuple[Point, ...] = ((0, 0),)
 
 
 class Lines(NamedTuple):
     """Lines through points, all alike."""
 
-    paths: Sequence[Sequence[Point]]
+    paths: tuple[tuple[Point, ...], ...]
     color: str
     width: float = 1
     style: str = "-"
@@ -66,7 +66,7 @@ class Lines(NamedTuple):
 class Words(NamedTuple):
     """Words of one colour, centred on y; `align` says which end stands at x.
 
-    `advance` is how far each letter moves on, where letters have to stand in columns.
+    `advance` is how far each letter moves on, where letters have to stand in columns; else 0.
     """
 
     x: float
@@ -77,7 +77,7 @@ class Words(NamedTuple):
     align: str = "center"
     bold: bool = False
     mono: bool = False
-    advance: float | None = None
+    advance: float = 0
 
 
 Shape = Boxes | Lines | Words
@@ -94,7 +94,7 @@ class Drawing:
 
     def boxes(self, boxes: Sequence[Box], fill: str, edge: str = "ink", **look: Any) -> None:
         """Draw rectangles that all look alike."""
-        self.shapes += [Boxes(boxes, fill, edge, **look)] * bool(boxes)
+        self.shapes += [Boxes(tuple(boxes), fill, edge, **look)] * bool(boxes)
 
     def cells(self, cells: Mapping[Box, Cell], behind: Sequence[Point] = ()) -> None:
         """Draw rectangles with words in their middle, each as often as `behind` has places."""
@@ -104,7 +104,7 @@ class Drawing:
         for (fill, edge, _, line, width, *_, strength), boxes in alike.items():
             pen = {"style": line, "strength": strength}
             if behind:
-                self.boxes(boxes, fill, "batch", width=1.3, shifts=behind, **pen)
+                self.boxes(boxes, fill, "batch", width=1.3, shifts=tuple(behind), **pen)
             self.boxes(boxes, fill, edge, width=width, **pen)
         for (x, y, w, h), (words, (_, _, ink, _, _, size, bold, mono, _)) in cells.items():
             if words:
@@ -113,7 +113,7 @@ class Drawing:
 
     def lines(self, paths: Sequence[Sequence[Point]], color: str = "faint", **look: Any) -> None:
         """Draw lines through points."""
-        self.shapes += [Lines(paths, color, **look)] * bool(paths)
+        self.shapes += [Lines(tuple(map(tuple, paths)), color, **look)] * bool(paths)
 
     def arrows(self, arrows: Sequence[Arrow], color: str = "ink") -> None:
         """Draw straight arrows, each from its first point to its second."""

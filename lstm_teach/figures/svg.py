@@ -1,6 +1,7 @@
 """A drawing as inline SVG: words as words, colours as the variables of the page's theme."""
 
 import html
+from functools import lru_cache
 
 from .drawing import DASHES, NONE, Boxes, Drawing, Lines, Shape, Words
 from .palette import css
@@ -21,6 +22,7 @@ def svg(drawing: Drawing, name: str) -> str:
     )
 
 
+@lru_cache(512)  # most of a picture is as it was before a control moved
 def _drawn(shape: Shape, height: float) -> str:
     if isinstance(shape, Words):
         return _words(shape, height)
@@ -28,9 +30,8 @@ def _drawn(shape: Shape, height: float) -> str:
         paths = ("L".join(f"{x:.1f} {height - y:.1f}" for x, y in path) for path in shape.paths)
         look = f'fill="none"{_pen(shape.color, shape)} stroke-opacity="{shape.strength:.3g}"'
         return f'<path d="M{"M".join(paths)}" {look}/>'
-    sizes = {(w, h) for _, _, w, h in shape.boxes}
-    sides = {(w, h): f"h{w:.1f}v{-h:.1f}h{-w:.1f}z" for w, h in sizes}
-    d = "".join(f"M{x:.1f} {height - y:.1f}{sides[w, h]}" for x, y, w, h in shape.boxes)
+    starts = ((f"M{x:.1f} {height - y:.1f}", w, h) for x, y, w, h in shape.boxes)
+    d = "".join(f"{start}h{w:.1f}v{-h:.1f}h{-w:.1f}z" for start, w, h in starts)
     fill = NONE if shape.fill == NONE else css(shape.fill)
     look = f'd="{d}" fill="{fill}" fill-opacity="{shape.strength:.3g}"{_pen(shape.edge, shape)}'
     moves = (f' transform="translate({x:.1f} {-y:.1f})"' * any((x, y)) for x, y in shape.shifts)
@@ -49,14 +50,9 @@ def _words(shape: Words, height: float) -> str:
     size = shape.size * PIXELS
     # A third of the size below the middle stands the line that letters stand on.
     look = f'x="{shape.x:.5g}" y="{height - shape.y + 0.35 * size:.5g}" font-size="{size:.4g}"'
-    if shape.align != "center":
-        look += f' text-anchor="{ANCHORS[shape.align]}"'
-    if shape.bold:
-        look += ' font-weight="bold"'
-    if shape.mono:
-        look += ' class="lstm-mono"'
-    if shape.advance:
-        look += f' textLength="{shape.advance * len(shape.text):g}"'
-    if shape.color != "ink":
-        look += f' fill="{css(shape.color)}"'
+    look += f' text-anchor="{ANCHORS[shape.align]}"' * (shape.align != "center")
+    look += ' font-weight="bold"' * shape.bold
+    look += ' class="lstm-mono"' * shape.mono
+    look += f' textLength="{shape.advance * len(shape.text):g}"' * (shape.advance > 0)
+    look += f' fill="{css(shape.color)}"' * (shape.color != "ink")
     return f"<text {look}>{html.escape(shape.text)}</text>"
