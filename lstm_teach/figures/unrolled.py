@@ -1,6 +1,7 @@
 """The one picture: time runs to the right, layers go up, the batch lies in depth."""
 
 import warnings
+from functools import lru_cache
 from itertools import pairwise, product
 
 import torch
@@ -42,8 +43,7 @@ def draw_unrolled(lstm: nn.LSTM, x: Tensor, results: Results | None = None) -> D
     """
     output, (h_n, c_n) = results or run(lstm, x)
     names = predict_shapes(lstm, x.shape)
-    time = 1 if lstm.batch_first and x.dim() == 3 else 0
-    directions = 2 if lstm.bidirectional else 1
+    time, directions = int(lstm.batch_first and x.dim() == 3), 1 + lstm.bidirectional
     seq_len, batch = x.shape[time], x.shape[1 - time] if x.dim() == 3 else None
     two = ", each in two lanes: the forward one ends at the right, the backward one at the left"
     depth = "There is no batch axis" if batch is None else f"In depth: {count(batch, 'sample')}"
@@ -51,12 +51,9 @@ def draw_unrolled(lstm: nn.LSTM, x: Tensor, results: Results | None = None) -> D
         f"Time runs to the right: {count(seq_len, 'time step')}. "
         f"Going up: {count(lstm.num_layers, 'layer')}{two * lstm.bidirectional}. {depth}."
     )
-    drawing, lanes = Drawing(1100, HEIGHT, words), lstm.num_layers * directions
-    cards = Cards(drawing, (172, 40, 572, 480), seq_len, lanes, batch or 1)
-    _draw_lanes(cards, directions)
-    cards.edges("[:, t]" if time else "[t]")
-    _draw_ends(cards, directions)
-    (left, bottom, _, _), top = cards.box(-1, 0), cards.box(lanes, 0)[1] + cards.height
+    cards = _cards(seq_len, batch or 1, lstm.num_layers, directions, "[:, t]" if time else "[t]")
+    drawing = Drawing(1100, HEIGHT, words, [*cards.drawing.shapes])
+    (left, bottom, _, _), top = cards.box(-1, 0), cards.box(cards.lanes, 0)[1] + cards.height
     drawing.shape(left, bottom - 20, "input", x.shape, names.input.names)
     drawing.shape(left, top + 38, "output", output.shape, names.output.names)
     for y, name, state in ((440, "h_n", h_n), (340, "c_n", c_n)):
@@ -65,6 +62,16 @@ def draw_unrolled(lstm: nn.LSTM, x: Tensor, results: Results | None = None) -> D
     drawing.label(838, 240, f"{place}:", bold=True)
     drawing.label(838, 223, NOTES + ONE_SAMPLE * (batch is None))
     return drawing
+
+
+@lru_cache(8)
+def _cards(seq_len: int, batch: int, layers: int, directions: int, index: str) -> Cards:
+    """All that stays as it is where a vector gets another size."""
+    cards = Cards(Drawing(1100, HEIGHT), (172, 40, 572, 480), seq_len, layers * directions, batch)
+    _draw_lanes(cards, directions)
+    cards.edges(index)
+    _draw_ends(cards, directions)
+    return cards
 
 
 def _draw_lanes(cards: Cards, directions: int) -> None:
