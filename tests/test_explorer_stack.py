@@ -57,7 +57,7 @@ def test_a_wave_is_every_box_that_can_run(layers):
 @pytest.mark.parametrize("layers", [2, 3])
 def test_every_order_ends_where_run_cells_ends(order, layers):
     cells, x = _model(layers)
-    states = _run(layers, ORDERS[order](layers))
+    states = _run(layers, order)
     output, last = run_cells(cells, x)
     assert torch.allclose(torch.stack([states[layers - 1, t][0] for t in range(10)]), output)
     for layer, (h, c) in enumerate(last):

@@ -60,12 +60,13 @@ def _needs(place: Place) -> dict[Place, str]:
     return {place: read for place, read in reads.items() if min(place) >= 0}
 
 
+@lru_cache
 @torch.no_grad()
-def _run(layers: int, turns: Turns) -> dict[Place, State]:
-    """Really run the boxes of some turns, in that order; each one's h and c."""
+def _run(layers: int, order: str) -> dict[Place, State]:
+    """Really run the boxes in one of the orders; each one's h and c."""
     cells, x = _model(layers)
     states: dict[Place, State] = {}
-    for layer, t in (place for turn in turns for place in turn):
+    for layer, t in (place for turn in ORDERS[order](layers) for place in turn):
         below = states[layer - 1, t][0] if layer else x[t]
         states[layer, t] = cells[layer](below, states.get((layer, t - 1)))
     return states
@@ -74,7 +75,7 @@ def _run(layers: int, turns: Turns) -> dict[Place, State]:
 @lru_cache
 def _orders_agree(layers: int) -> bool:
     """Whether the three orders end with the same numbers in every box."""
-    first, *others = (_run(layers, order(layers)) for order in ORDERS.values())
+    first, *others = (_run(layers, order) for order in ORDERS)
     both = ((torch.cat(first[at]), torch.cat(other[at])) for other in others for at in first)
     return all(torch.equal(mine, yours) for mine, yours in both)
 
@@ -114,7 +115,8 @@ class StackExplorer(Explorer):
         """Run the boxes that are done, and show where that leaves the others."""
         turns, selected = ORDERS[order](cells), (min(layer, cells - 1), t)
         done = min(step, len(turns))
-        states, work = _run(cells, turns[:done]), [*turns, []][done]
+        run, work = _run(cells, order), [*turns, []][done]
+        states = {place: run[place] for places in turns[:done] for place in places}
         begun = enumerate(turns[: done + 1], 1)
         numbers = {place: str(turn) for turn, places in begun for place in places}
         looks = {}
