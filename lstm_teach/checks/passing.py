@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -56,20 +57,16 @@ def noting(
     """Meanwhile `note` hears the name of each of these parts that is called, and the arguments;
     where it hears so `after` the call, also what came back."""
 
-    def hook(name: Any) -> Callable[..., None]:
-        def noted(_: Any, args: Any, kwargs: Any, *back: Any) -> None:
-            if args or kwargs:
-                note(name, [*args, *kwargs.values()], *back)
-
-        return noted
+    def noted(name: Any, _: Any, args: Any, kwargs: Any, *back: Any) -> None:
+        if args or kwargs:
+            note(name, [*args, *kwargs.values()], *back)
 
     kind = "register_forward_hook" if after else "register_forward_pre_hook"
-    handles = [getattr(part, kind)(hook(name), with_kwargs=True) for name, part in parts.items()]
-    try:
+    with ExitStack() as hooks:
+        for name, part in parts.items():
+            hook = getattr(part, kind)(partial(noted, name), with_kwargs=True)
+            hooks.enter_context(hook)
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 class Head(NamedTuple):

@@ -128,7 +128,7 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> tuple[Report
     sizes = [usual] if handed else [*bringing.likely_sizes(cell, *asked, call)]
     if handed and not any(asked):
         sizes += _written_sizes(cell)
-    with bringing.to_try(cell, dtype) as tried:
+    with bringing.to_try(cell, dtype, call) as tried:
 
         def given(sizes: Sizes) -> dict[str, Tensor]:
             if not handed:
