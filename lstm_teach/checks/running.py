@@ -49,14 +49,12 @@ def run_in_time(
     seconds: float | None = None,
     **kwargs: Any,
 ) -> Any:
-    """Call what a learner wrote, a function, a class or a module; an exception becomes a report,
-    and an endless loop is stopped after `seconds`, or else `LONGEST`.
+    """What a function, a class or a module of a learner's returns; or a report.
 
-    Returns:
-        What the function returns, or a `Report`: "not_attempted" where it is still a stub (it
-        returns None or ``...``, raises NotImplementedError or trips over a ``...``), and
-        "raises" with the learner's own line for every other exception but KeyboardInterrupt. What
-        the check `made_up` that line may refuse, as by an `assert`: that is "cannot_check".
+    A stub is "not_attempted": it returns None or ``...``, raises NotImplementedError or trips over
+    a ``...``. Every other exception but KeyboardInterrupt is "raises", with the learner's own line;
+    but what the check `made_up` that line may refuse, as by an `assert`: that is "cannot_check". An
+    endless loop is stopped after `seconds`, or else `LONGEST`.
     """
     try:
         with _stopped_after(seconds or LONGEST):

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import ast
 import builtins
-import inspect
 import linecache
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from torch import Tensor, nn
@@ -99,32 +97,32 @@ class Place:
 
 def _is_stub(function: Any) -> bool:
     """Whether a function of the learner's returns `...`, or has no other body."""
-    try:
-        source = inspect.getsource(function) if inspect.isfunction(function) else ""
-        tree = ast.parse(textwrap.dedent(source))
-    except (OSError, SyntaxError, TypeError):  # a wrapper may have no source
-        return False
-    match tree.body:
-        case [ast.FunctionDef(body=[*_, ast.Return(value) | ast.Expr(value)])]:
+    code = getattr(function, "__code__", None)
+    around = _around(code, code.co_firstlineno) if isinstance(code, CodeType) else []
+    match [node for node in around if isinstance(node, ast.FunctionDef)]:
+        case [*_, ast.FunctionDef(body=[*_, ast.Return(value) | ast.Expr(value)])]:
             values = getattr(value, "elts", [value])
             return any(isinstance(part, ast.Constant) and part.value is ... for part in values)
     return False
 
 
+def _around(code: CodeType, line: int) -> list[ast.stmt]:
+    """The statements in which a line stands, from outside in; none where there is no source."""
+    return _statements("".join(linecache.getlines(code.co_filename)), line)
+
+
 @lru_cache(maxsize=64)  # a check runs into one error many times
-def _around(source: str, line: int) -> list[ast.stmt]:
-    """The statements of a file in which a line stands, from outside in."""
-    statements = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt))
-    return [n for n in statements if n.lineno <= line <= (n.end_lineno or line)]
+def _statements(source: str, line: int) -> list[ast.stmt]:
+    try:
+        nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt)]
+    except (SyntaxError, ValueError):
+        return []
+    return [node for node in nodes if node.lineno <= line <= (node.end_lineno or line)]
 
 
 def place_of(frame: FrameType, line: int) -> Place | None:
     """The syntax and the values of a line, or None where its source is not known."""
-    source = "".join(linecache.getlines(frame.f_code.co_filename, frame.f_globals))
-    try:
-        around = _around(source, line)
-    except (SyntaxError, ValueError):
-        return None
+    around = _around(frame.f_code, line)
     statements = [node for node in around if node.lineno == line] or around[-1:]
     nodes = tuple(node for statement in statements for node in _own_nodes(statement))
     functions = [node for node in around if isinstance(node, ast.FunctionDef)]

@@ -25,12 +25,7 @@ from lstm_teach.shapes import (
     read_size,
 )
 
-_WHICH = {
-    nn.LSTM: {name: name for name in ("output", *STATE)},
-    nn.LSTMCell: {"h": "h", "c": "c", "h_n": "h", "c_n": "c", "h_0": "h_0", "c_0": "c_0"},
-}
-
-HOW_TO_WRITE = (
+_HOW_TO_WRITE = (
     "Write one whole number, 0 or more, for each axis, as a tuple `(2, 5, 7)` or as text "
     '`"2, 5, 7"`.'
 )
@@ -39,7 +34,6 @@ _NAME = re.compile(r"[A-Za-z_]\w*(?:\s*\*\s*[A-Za-z_]\w*)*\s*[=:]", re.ASCII)
 _NUMBERS = re.compile(r"\d{1,18}(?:(?:\s*[,x×;*]\s*|\s+)\d{1,18})*\s*,?", re.ASCII | re.IGNORECASE)
 # A keyboard set to Chinese or Japanese writes digits and brackets of full width.
 _HALF_WIDTH = {0xFF01 + k: 0x21 + k for k in range(94)} | {0x3000: " ", 0x3001: ","}
-
 
 # No two sizes of one model are equal, and no size is that of the model before: what a rule has as
 # a fixed number shows at the second model.
@@ -82,29 +76,24 @@ def check_shape(
         no shape, or PyTorch would refuse the input itself.
     """
     if not isinstance(module, nn.LSTM | nn.LSTMCell):
-        return _cannot("there is no nn.LSTM", not_an_lstm("check_shape", module))
+        return told("no_lstm", __package__, text=not_an_lstm("check_shape", module))
     try:
         shapes = predict_shapes(module, input_shape)
     except ShapeError as error:
-        return _cannot("the call itself would fail, so there is no shape to find", str(error))
-    kind = nn.LSTM if isinstance(module, nn.LSTM) else nn.LSTMCell
-    names = _WHICH[kind]
+        return told("refused", __package__, text=error)
+    is_cell = isinstance(module, nn.LSTMCell)
+    names = ("h", "c", *STATE) if is_cell else ("output", *STATE)
     if not isinstance(which, str) or which not in names:
         known = ", ".join(f'"{name}"' for name in names)
-        message = f"For nn.{kind.__name__}, `which` must be one of {known}."
-        return _cannot("there is no tensor of that name", message)
+        return told("no_tensor", __package__, cell="Cell" * is_cell, known=known)
     try:
-        sizes = read_answer(answer)
+        sizes = _read(answer)
     except ShapeError as error:
-        return _cannot("that is no shape", f"{error} {HOW_TO_WRITE}")
-    question = Question(module, shapes, names[which])
+        return told("no_shape", __package__, text=error, how=_HOW_TO_WRITE)
+    which = which.removesuffix("_n") if is_cell else which
     if sizes is None:
-        return Report("not_attempted", f"What is the shape of `{question.which}`? {HOW_TO_WRITE}")
-    return _judge(sizes, question, reveal)
-
-
-def _cannot(headline: str, message: str) -> Report:
-    return Report("cannot_check", message, headline=headline)
+        return told("asked", __package__, which=which, how=_HOW_TO_WRITE)
+    return _judge(sizes, Question(module, shapes, which), reveal)
 
 
 def _judge(sizes: Sizes, q: Question, reveal: bool) -> Report:
@@ -190,19 +179,9 @@ def check_shape_rule(rule: Callable[..., Any], which: str) -> Report:
     return told("right_rule", __package__, which=which, count=len(MODELS))
 
 
-def read_answer(answer: Any) -> Sizes | None:
-    """Read a guess at a shape.
-
-    Args:
-        answer: a tuple, list, torch.Size or array of whole numbers, or text, where names may stand
-            before the numbers, as in "batch=3, hidden_size=20", and an axis may be a product.
-
-    Returns:
-        The sizes; None for no attempt: None, ``...`` or empty text, also in place of a size.
-
-    Raises:
-        ShapeError: the answer is no shape, whatever its own methods raise.
-    """
+def _read(answer: Any) -> Sizes | None:
+    """The sizes of a guess at a shape; None for no attempt: None, ``...`` or empty text, also in
+    place of a size. What is no shape raises a ShapeError, whatever its own methods raise."""
     if answer is None or answer is ...:
         return None
     if isinstance(answer, str):
