@@ -196,8 +196,7 @@ def on_the_cpu(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def speaks_numpy(*code: Any) -> bool:
     """Whether all the weights that the code owns are NumPy arrays, and there are some."""
-    values = [value for _, value in _inside(code)]
-    return bool(values) and not any(isinstance(value, Tensor) for value in values)
+    return {isinstance(value, Tensor) for _, value in _inside(code)} == {False}
 
 
 def _inside(code: tuple[Any, ...]) -> list[tuple[str, Any]]:
@@ -294,12 +293,9 @@ def likely_sizes(
 def attribute(code: Any, pattern: re.Pattern[str]) -> int | None:
     """A size that an object tells in an attribute of such a name."""
     owner = getattr(code, "__self__", code)
-    usual = [name for name in ("input_size", "hidden_size") if pattern.match(name)]
-    for name in dict.fromkeys([*usual, *getattr(owner, "__dict__", {})]):
-        value = getattr(owner, name, None) if pattern.match(name) else None
-        if type(value) is int and value > 0:
-            return value
-    return None
+    names = filter(pattern.match, ("input_size", "hidden_size", *getattr(owner, "__dict__", {})))
+    values = (getattr(owner, name, None) for name in names)
+    return next((value for value in values if type(value) is int and value > 0), None)
 
 
 @dataclass

@@ -10,6 +10,7 @@ import ast
 import builtins
 import linecache
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -30,10 +31,6 @@ _MAKERS = ("zeros", "ones", "full", "randn", "rand", "empty", "new_zeros", "view
 _PRODUCTS = ("matmul", "mm", "dot")
 _JOINERS = ("cat", "concat", "concatenate")
 _CUTTERS = ("chunk", "split", "tensor_split")
-_RETURNED = {
-    "cell": "a pair (h, c), as a cell returns it. Take it apart: `h, c = cell(x, (h, c))`",
-    "lstm": "all that nn.LSTM returns. Take it apart: `output, (h_n, c_n) = lstm(x)`",
-}
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class Place:
     """The line that failed.
 
     Attributes:
-        nodes: the syntax of that line, without the block that it opens.
+        nodes: the syntax of that line, in the order of its run, without the block that it opens.
         function: the syntax of the function around it, if there is one.
         frame: where its values are.
     """
@@ -52,7 +49,7 @@ class Place:
 
     def value(self, node: ast.AST) -> Any:
         """What a name, an attribute or an item is there; nothing for what would run code."""
-        try:
+        with suppress(Exception):
             match node:
                 case ast.Name(name):
                     names = {**vars(builtins), **self.frame.f_globals, **self.frame.f_locals}
@@ -65,8 +62,6 @@ class Place:
                     return getattr(self.value(owner), name)
                 case ast.Subscript(whole, index):
                     return self.value(whole)[self.value(index)]
-        except Exception:
-            pass
         return _NOTHING
 
     def refuses(self, error: BaseException) -> bool:
@@ -130,19 +125,18 @@ def place_of(frame: FrameType, line: int) -> Place | None:
 
 
 def _own_nodes(statement: ast.AST) -> Iterator[ast.AST]:
-    """A statement and its nodes, without the statements inside it."""
-    yield statement
+    """A statement and its nodes, each after its parts, without the statements inside it."""
     for child in ast.iter_child_nodes(statement):
         if not isinstance(child, ast.stmt):
             yield from _own_nodes(child)
+    yield statement
 
 
 def slip_in(place: Place) -> tuple[str, str]:
     """The name of the slip that was made in this place, and its sentence; both empty where none is
     known."""
-    # In this order, for what a line joins it may cut, too.
-    kinds = (_with_a_tuple, _with_a_module, _with_a_product, _joined, _cut)
-    found = (slip for slips in kinds for node in place.nodes for slip in slips(place, node))
+    kinds = (_with_a_tuple, _with_a_module, _with_a_product, _without_dim)
+    found = (slip for node in place.nodes for slips in kinds for slip in slips(place, node))
     for name, holes in chain(found, _around_the_line(place)):
         return name, said(name, **holes)
     return "", ""
@@ -154,21 +148,13 @@ def _shape(value: Any) -> list[int]:
     return [*shape] if isinstance(shape, tuple) else []
 
 
-def _called(node: ast.AST) -> str:
-    """The name of the function or the method that is called here."""
-    match node:
-        case ast.Call(ast.Name(name) | ast.Attribute(_, name)):
-            return name
-    return ""
-
-
 def _returned(value: Any) -> str:
-    """Which kind of recurrent module returns such a tuple; "" for anything else."""
+    """What it is of all that a recurrent module returns; "" for anything else."""
     match value:
         case tuple((Tensor(), Tensor())):
-            return "cell"
+            return "pair"
         case tuple((Tensor(), tuple((Tensor(), Tensor())))):
-            return "lstm"
+            return "output_and_pair"
     return ""
 
 
@@ -187,9 +173,9 @@ def _with_a_tuple(place: Place, node: ast.AST) -> Iterator[Slip]:
     for part in used:
         value, name = place.value(part), ast.unparse(part)
         if kind := _returned(value):
-            yield "tuple", {"name": name, "what": f"is {_RETURNED[kind]}"}
+            yield kind, {"name": name}
         elif isinstance(node, ast.Call) and isinstance(value, list) and any(map(_returned, value)):
-            yield "tuple", {"name": name, "what": f"holds {_RETURNED['cell']}"}
+            yield "list_of_pairs", {"name": name}
 
 
 def _with_a_module(place: Place, node: Any) -> Iterator[Slip]:
@@ -214,8 +200,10 @@ def _with_a_product(place: Place, node: ast.AST) -> Iterator[Slip]:
     match node:
         case ast.BinOp(left, ast.MatMult() | ast.Mult(), right):
             sides = [left, right]
-        case ast.Call(func, [_, *_] as args) if _called(node) in _PRODUCTS:
-            sides = [getattr(func, "value", func), *args][-2:]
+        case ast.Call(ast.Name(name), [left, right]) if name in _PRODUCTS:
+            sides = [left, right]
+        case ast.Call(ast.Attribute(owner, name), [_, *_] as args) if name in _PRODUCTS:
+            sides = [owner, *args][-2:]
         case _:
             return
     (a, b), (one, two) = map(ast.unparse, sides), (_shape(place.value(side)) for side in sides)
@@ -232,20 +220,15 @@ def _with_a_product(place: Place, node: ast.AST) -> Iterator[Slip]:
         yield "no_transpose", {**holes, "turned": b[:-2] if b.endswith(".T") else f"{b}.T"}
 
 
-def _joined(place: Place, node: ast.AST) -> Iterator[Slip]:
-    """What is joined along the batch, where no axis is told."""
+def _without_dim(place: Place, node: ast.AST) -> Iterator[Slip]:
+    """What is joined or cut along the batch, where no axis is told."""
     match node:
-        case ast.Call(_, [joined], []) if _called(node) in _JOINERS:
+        case ast.Call(ast.Name(name) | ast.Attribute(_, name), [joined], []) if name in _JOINERS:
             parts = place.value(joined)
             shapes = [*map(_shape, parts)] if isinstance(parts, list) else []
             alike = len({tuple(shape[:-1]) for shape in shapes}) == 1
             if alike and any(shape != shapes[0] for shape in shapes):
                 yield "joined_without_dim", {"shapes": " and ".join(map(str, shapes))}
-
-
-def _cut(place: Place, node: ast.AST) -> Iterator[Slip]:
-    """What is cut along the batch, where no axis is told."""
-    match node:
         case ast.Call(ast.Attribute(_, name), [count], []) if name in _CUTTERS:
             yield "cut_without_dim", {"name": name, "count": ast.unparse(count)}
 
@@ -264,11 +247,10 @@ def _around_the_line(place: Place) -> Iterator[Slip]:
     stored = {n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     given = {n.arg for n in inside if isinstance(n, ast.arg)} - stored
     fit = {0, 1}.union(*(_shape(place.frame.f_locals.get(name)) for name in given))
-    for call in inside:
-        if not isinstance(call, ast.Call) or _called(call) not in _MAKERS:
-            continue
+    for call in (node for node in inside if isinstance(node, ast.Call)):
         handed = [*call.args, *(keyword.value for keyword in call.keywords)]
-        for part in (one for each in handed for one in getattr(each, "elts", [each])):
+        made = getattr(call.func, "attr", getattr(call.func, "id", "")) in _MAKERS
+        for part in (one for each in handed for one in getattr(each, "elts", [each]) if made):
             size = part.value if isinstance(part, ast.Constant) else None
             if type(size) is int and size not in fit and (size in met or call in used):
                 yield "fixed_size", {"size": size, "code": ast.unparse(call), "line": call.lineno}

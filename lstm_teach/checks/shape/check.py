@@ -85,7 +85,7 @@ def check_shape(
     names = ("h", "c", *STATE) if is_cell else ("output", *STATE)
     if not isinstance(which, str) or which not in names:
         known = ", ".join(f'"{name}"' for name in names)
-        return told("no_tensor", __package__, cell="Cell" * is_cell, known=known)
+        return told("no_tensor", __package__, kind="LSTM" + "Cell" * is_cell, known=known)
     try:
         sizes = _read(answer)
     except ShapeError as error:
