@@ -79,12 +79,11 @@ def unwrapped(code: Any) -> Any:
     return code
 
 
-def signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    """What a function takes; anything, where it does not tell, as compiled ones do."""
-    try:
-        return inspect.signature(function)
-    except (TypeError, ValueError):
-        return inspect.signature(lambda *args: None)
+def signature_of(code: Any) -> inspect.Signature:
+    """What a function takes, or `forward` of a module; anything, where it does not tell."""
+    with suppress(TypeError, ValueError):
+        return inspect.signature(code if isinstance(code, type) else getattr(code, "forward", code))
+    return inspect.signature(lambda *args: None)
 
 
 def _single(signature: inspect.Signature) -> list[str]:
@@ -100,8 +99,7 @@ def required(signature: inspect.Signature) -> list[str]:
 
 def needed(code: Any) -> int:
     """How many arguments code cannot do without; -1 where it does not tell."""
-    forward = code if isinstance(code, type) else getattr(code, "forward", code)
-    signature = signature_of(forward if callable(forward) else lambda: None)
+    signature = signature_of(code)
     kinds = [p.kind for p in signature.parameters.values()]
     if not kinds or inspect.Parameter.VAR_POSITIONAL in kinds:
         return -1
@@ -373,8 +371,7 @@ def callers(
         forms: names of what is handed over, with spaces between; "state" stands for (h, c).
     """
     taken = partial(call, code) if call else code
-    ways = [*_ways(signature_of(taken.forward if isinstance(taken, nn.Module) else taken), forms)]
-    numpy = speaks_numpy(code, call)
+    ways, numpy = [*_ways(signature_of(taken), forms)], speaks_numpy(code, call)
     for in_numpy, axes in product((numpy, not numpy), _AXES):
         for way, notes, named in ways:
             names = [*notes, axes, *["numpy"] * in_numpy]

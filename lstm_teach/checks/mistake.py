@@ -1,6 +1,7 @@
 """A known mistake: one entry of a catalogue, with its name, how to tell it, and the words for it.
 
-Each check has its catalogue beside its code, the text `mistakes.txt`. An entry is
+Each check has its catalogue beside its code, the text `mistakes.txt`; what is told by all of them
+stands in the one beside this file. An entry is
 
     name = verdict: headline | why it is wrong
         Fix: the line that mends it

@@ -123,6 +123,5 @@ def before(head: Head, module: nn.Module, run: Callable[..., Any]) -> Callable[.
         others = result[1:] if isinstance(result, tuple) else ()
         return (reads if head.each_step else reads[-1]), *others
 
-    function = run.forward if isinstance(run, nn.Module) else run
-    called.__signature__ = signature_of(function)  # type: ignore[attr-defined]
+    called.__signature__ = signature_of(run)  # type: ignore[attr-defined]
     return called

@@ -25,9 +25,7 @@ those of "raises"."""
 
 _IN_WORDS = {
     "raises": "a line of yours raises an error",
-    "unrecognised": "no known mistake explains it",
     "cannot_check": "it could not be called as it is",
-    "variant": "no nn.LSTMCell",
 }
 
 

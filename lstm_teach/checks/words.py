@@ -22,17 +22,10 @@ def check_words(answer: Any, words: Words, index: int) -> Report:
     """
     given = _as_words(answer)
     if given is None:
-        return Report(
-            "not_attempted",
-            'Write the words as a list, such as `["dog", "cat"]`, then run the check again.',
-        )
-    right = _as_words(words[index])
-    if given == right:
-        return Report(
-            "ok",
-            f"`x[{index}]` takes from the first axis, time: word {index} of each sentence, "
-            "counted from 0.",
-        )
+        return told("words_asked")
+    expected = _as_words(words[index]) or []
+    if given == expected:
+        return told("words_right", index=index)
     mistaken = {
         "words_swapped": (words.transpose(0, 1), index),
         "words_too_early": (words, index - 1),
@@ -42,17 +35,12 @@ def check_words(answer: Any, words: Words, index: int) -> Report:
         if 0 <= at < len(table) and given == _as_words(table[at]):
             places = {"index": index, "before": index - 1, "after": index + 1}
             return told(name, **places, shape=list(words.shape))
-    expected = right or []
     counted = f"`x[{index}]` has {len(expected)} words, one of each sentence; you gave {len(given)}"
     if len(given) == len(expected):
         pairs = enumerate(zip(given, expected, strict=True))
         wrong = next(k for k, (one, other) in pairs if one != other)
         counted = f"`{given[wrong]}` is not word {index} of sentence {wrong}"
-    return Report(
-        "unrecognised",
-        "Take the same position of every sentence, counted from 0.",
-        headline=counted,
-    )
+    return told("words_other", seen=counted)
 
 
 def _as_words(answer: Any) -> list[str] | None:
