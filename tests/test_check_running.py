@@ -298,6 +298,7 @@ def test_an_endless_loop_is_called_so(monkeypatch):
     report = run_in_time(walks_on, X)
     assert report.verdict == "raises"
     assert "Endless, or too slow: it took more than 0.05 s, and was stopped" in report.message
+    assert report.cause == "too_slow"
 
 
 def test_only_who_returns_nothing_is_told_of_a_missing_return():

@@ -86,6 +86,15 @@ def cat_without_dim(x, h):
     return torch.cat([x, h])
 
 
+def joined_and_cut_without_dim(x, h):
+    return torch.cat([x, h]).chunk(4)
+
+
+def cut_without_dim(x, h):
+    i, f = h.chunk(4)
+    return i * f
+
+
 def index_into_packed(x, h):
     packed = pack_padded_sequence(STEPS, torch.tensor([7, 4, 2]))
     output, _ = nn.LSTM(5, 4)(packed)
@@ -143,6 +152,8 @@ def test_four_blocks_for_four_gates_are_no_fixed_size():
         (fixed_sizes, "has a fixed size in it, 8: `torch.zeros(8, 20)`"),
         (fixed_sizes_by_name, "has a fixed size in it, 8: `torch.zeros(size=(8, 20))`"),
         (cat_without_dim, "`dim=1`"),
+        (joined_and_cut_without_dim, "Without `dim`, `cat` joins along the first axis"),
+        (cut_without_dim, "`chunk(4, dim=1)`"),
         (index_into_packed, "pad_packed_sequence(output)"),
         (state_before_x, "`CELL(x, (h, c))`"),
         (h_and_c_apart, "`CELL(x, (h, c))`"),
@@ -179,6 +190,11 @@ def a_size_that_fits(x, h):
 def test_an_error_of_another_kind_gets_no_advice(code):
     message = run_in_time(code, X, H).message
     assert message.splitlines()[-1].startswith("This comes from line")
+
+
+def test_a_report_has_the_name_of_the_slip():
+    assert run_in_time(cut_without_dim, X, H).cause == "cut_without_dim"
+    assert run_in_time(a_name_that_is_not_there, X, H).cause == ""
 
 
 def test_the_words_of_an_error_decide_nothing():
