@@ -154,6 +154,19 @@ def test_changing_the_callers_c_is_right_but_told():
     assert "argument `c` in place" in report.message
 
 
+def test_weights_that_a_call_closes_over_are_put_back():
+    weights = torch.full((16, 9), 0.5), torch.full((16,), 0.5)
+
+    class Gates(nn.Module):
+        def forward(self, x, h, c, w, b):
+            i, f, g, o = (torch.cat([x, h], 1) @ w.to(x).T + b.to(x)).chunk(4, dim=1)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            return o.sigmoid() * c.tanh(), c
+
+    assert check_cell(Gates(), 5, 4, call=lambda gates, x, h, c: gates(x, h, c, *weights)).ok
+    assert all((weight == 0.5).all() for weight in weights)
+
+
 def test_right_numbers_without_gradients_are_told():
     report = check_cell(lambda *args: tuple(t.detach() for t in chunked(*args)))
     assert report.ok

@@ -17,7 +17,7 @@ from torch import nn
 from lstm_teach.cells import lstm_step
 from lstm_teach.checks import running
 from lstm_teach.checks.report import Report
-from lstm_teach.checks.running import leaves_no_trace, run_learner, untouched_globals
+from lstm_teach.checks.running import leaves_no_trace, run_in_time, untouched_globals
 
 X = torch.zeros(2, 5)
 
@@ -69,7 +69,7 @@ class NoForward(nn.Module):
 
 
 def test_a_result_is_handed_through():
-    assert run_learner(lambda x: x + 1, 2) == 3
+    assert run_in_time(lambda x: x + 1, 2) == 3
 
 
 @pytest.mark.parametrize(
@@ -79,12 +79,12 @@ def test_a_stub_is_not_attempted(blank):
     def stub(x):
         return blank
 
-    assert run_learner(stub, X).verdict == "not_attempted"
+    assert run_in_time(stub, X).verdict == "not_attempted"
 
 
 @pytest.mark.parametrize("stub", [stub_that_raises, stub_with_a_gap])
 def test_a_stub_that_raises_is_not_attempted(stub):
-    assert run_learner(stub, X).verdict == "not_attempted"
+    assert run_in_time(stub, X).verdict == "not_attempted"
 
 
 def half_done(x):
@@ -102,14 +102,14 @@ def half_done(x):
     ],
 )
 def test_a_stub_is_told_how_it_was_known(stub, words):
-    assert words in run_learner(stub, X).message
+    assert words in run_in_time(stub, X).message
 
 
 def test_a_text_about_an_ellipsis_makes_no_stub():
     def plots(x):
         raise ValueError("an ellipse or an ellipsis has no length")
 
-    assert run_learner(plots, X, made_up=False).verdict == "raises"
+    assert run_in_time(plots, X, made_up=False).verdict == "raises"
 
 
 def asserts(x):
@@ -138,23 +138,23 @@ def takes_the_size_apart(x):
     "code", [asserts, raises_in_many_lines, takes_the_shape_apart, takes_the_size_apart]
 )
 def test_only_what_was_made_up_may_be_refused(code):
-    refused = running.run_in_time(code, X)
+    refused = run_in_time(code, X)
     assert refused.verdict == "cannot_check"
     assert f"(in `{code.__name__}`)" in refused.message
-    assert running.run_in_time(code, X, made_up=False).verdict == "raises"
+    assert run_in_time(code, X, made_up=False).verdict == "raises"
 
 
 @pytest.mark.parametrize("code", [raises_in_torch, raises_in_a_helper])
 def test_a_mistake_is_none_that_refuses_what_comes_in(code):
-    assert running.run_in_time(code, X).verdict == "raises"
+    assert run_in_time(code, X).verdict == "raises"
 
 
 def test_a_result_with_one_part_missing_is_an_answer():
-    assert run_learner(lambda x: (x, None), X)[0] is X
+    assert run_in_time(lambda x: (x, None), X)[0] is X
 
 
 def test_an_empty_tuple_is_an_answer():
-    assert run_learner(lambda x: (), X) == ()
+    assert run_in_time(lambda x: (), X) == ()
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_an_empty_tuple_is_an_answer():
     ],
 )
 def test_an_exception_is_reported_with_the_learners_own_line(function, words):
-    report = run_learner(function, X, made_up=False)
+    report = run_in_time(function, X, made_up=False)
     assert report.verdict == "raises"
     for word in words:
         assert word in report.message
@@ -182,13 +182,13 @@ def test_a_notebook_cell_is_not_called_by_its_changing_file_name():
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
     names = {}
     exec(compile(source, filename, "exec"), names)
-    message = run_learner(names["cell"], X).message
+    message = run_in_time(names["cell"], X).message
     assert "line 2 of your cell (in `cell`): `return x.nothing`" in message
     assert "ipykernel" not in message
 
 
 def test_code_in_a_file_is_called_by_the_file_and_the_function():
-    message = run_learner(raises_in_torch, X).message
+    message = run_in_time(raises_in_torch, X).message
     assert "of `test_check_running.py` (in `raises_in_torch`): `return nn.LSTMCell" in message
 
 
@@ -199,12 +199,12 @@ def test_an_error_inside_this_package_or_inside_python_comes_from_the_learners_l
     def imports(x):
         return importlib.import_module("no_such_module")
 
-    assert "`return lstm_step(x, x, x, x, x)`" in run_learner(steps, X).message
-    assert '`return importlib.import_module("no_such_module")`' in run_learner(imports, X).message
+    assert "`return lstm_step(x, x, x, x, x)`" in run_in_time(steps, X).message
+    assert '`return importlib.import_module("no_such_module")`' in run_in_time(imports, X).message
 
 
 def test_a_lambda_has_no_name_to_be_called_by():
-    message = run_learner(lambda x: x.nothing, X).message
+    message = run_in_time(lambda x: x.nothing, X).message
     assert "of `test_check_running.py`: `" in message
     assert "<lambda>" not in message.partition("\n")[2].partition(":")[0]
 
@@ -212,7 +212,7 @@ def test_a_lambda_has_no_name_to_be_called_by():
 def test_a_cell_of_an_older_ipython_is_a_cell_too_also_without_its_source():
     names = {}
     exec(compile("def cell(x):\n    return x.nothing\n", "<ipython-input-3-ab>", "exec"), names)
-    message = run_learner(names["cell"], X).message
+    message = run_in_time(names["cell"], X).message
     assert message.endswith("This comes from line 2 of your cell (in `cell`).")
 
 
@@ -221,7 +221,7 @@ def test_a_cell_of_an_older_ipython_is_a_cell_too_also_without_its_source():
     [(int, "`int`"), (NoForward(), "`NoForward.forward`"), (3, "`int`"), (lambda: 0, "your")],
 )
 def test_where_no_line_of_the_learner_raised_nothing_was_checked(code, words):
-    report = run_learner(code, "x")
+    report = run_in_time(code, "x")
     assert report.verdict == "cannot_check"
     assert words in report.message
     assert "`call=`" in report.message
@@ -246,7 +246,7 @@ def test_an_endless_loop_is_stopped(monkeypatch, ending):
     monkeypatch.setattr(running, "LONGEST", 0.2)
     names = {}
     exec(f"def endless(x):\n    while True:\n        {ending}\n", names)
-    report = running.run_in_time(names["endless"], X)
+    report = run_in_time(names["endless"], X)
     assert report.verdict == "raises"
     assert "was stopped" in report.message
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
@@ -258,7 +258,7 @@ def test_an_alarm_of_the_callers_own_is_left_alone():
     before = signal.signal(signal.SIGALRM, lambda *_: heard.append("ring"))
     signal.setitimer(signal.ITIMER_REAL, 0.1)
     try:
-        assert running.run_in_time(lambda: time.sleep(0.3) or 1) == 1
+        assert run_in_time(lambda: time.sleep(0.3) or 1) == 1
     finally:
         signal.signal(signal.SIGALRM, before)
     assert heard == ["ring"]
@@ -282,7 +282,7 @@ def test_checks_in_several_threads_give_the_screen_back():
 @pytest.mark.skipif(sys.platform == "win32", reason="no alarm")
 def test_a_call_that_ends_in_time_leaves_no_alarm_behind():
     before = signal.getsignal(signal.SIGALRM)
-    assert running.run_in_time(lambda x: x + 1, 2) == 3
+    assert run_in_time(lambda x: x + 1, 2) == 3
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
     assert signal.getsignal(signal.SIGALRM) == before
 
@@ -295,14 +295,15 @@ def test_an_endless_loop_is_called_so(monkeypatch):
         while True:
             x = x + 1
 
-    report = running.run_in_time(walks_on, X)
+    report = run_in_time(walks_on, X)
     assert report.verdict == "raises"
     assert "Endless, or too slow: it took more than 0.05 s, and was stopped" in report.message
+    assert report.cause == "too_slow"
 
 
 def test_only_who_returns_nothing_is_told_of_a_missing_return():
-    assert "or the `return` is missing" in run_learner(lambda x: None, X).message
-    assert "is missing" not in run_learner(lambda x: ..., X).message
+    assert "or the `return` is missing" in run_in_time(lambda x: None, X).message
+    assert "is missing" not in run_in_time(lambda x: ..., X).message
 
 
 def test_a_module_is_called_by_the_method_that_a_learner_writes():
@@ -310,7 +311,7 @@ def test_a_module_is_called_by_the_method_that_a_learner_writes():
         def forward(self, x):
             return ...
 
-    assert run_learner(Half(), X).message.startswith("`Half.forward` returns `...`")
+    assert run_in_time(Half(), X).message.startswith("`Half.forward` returns `...`")
 
 
 def test_the_keyboard_interrupt_passes():
@@ -318,7 +319,7 @@ def test_the_keyboard_interrupt_passes():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_learner(interrupted, X)
+        run_in_time(interrupted, X)
 
 
 def change_everything_and_fail():

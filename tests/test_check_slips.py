@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from lstm_teach.checks.running import run_learner
+from lstm_teach.checks.running import run_in_time
 
 X, H, C = torch.zeros(3, 5), torch.zeros(3, 4), torch.zeros(3, 4)
 W_IH, W_HH = torch.zeros(16, 5), torch.zeros(16, 4)
@@ -86,6 +86,15 @@ def cat_without_dim(x, h):
     return torch.cat([x, h])
 
 
+def joined_and_cut_without_dim(x, h):
+    return torch.cat([x, h]).chunk(4)
+
+
+def cut_without_dim(x, h):
+    i, f = h.chunk(4)
+    return i * f
+
+
 def index_into_packed(x, h):
     packed = pack_padded_sequence(STEPS, torch.tensor([7, 4, 2]))
     output, _ = nn.LSTM(5, 4)(packed)
@@ -120,7 +129,7 @@ def test_four_blocks_for_four_gates_are_no_fixed_size():
         four = torch.ones(hidden_size)[:4]
         return four + bias
 
-    report = run_learner(four_blocks, 6)
+    report = run_in_time(four_blocks, 6)
     assert report.verdict == "raises"
     assert "fixed size" not in report.message
 
@@ -143,6 +152,8 @@ def test_four_blocks_for_four_gates_are_no_fixed_size():
         (fixed_sizes, "has a fixed size in it, 8: `torch.zeros(8, 20)`"),
         (fixed_sizes_by_name, "has a fixed size in it, 8: `torch.zeros(size=(8, 20))`"),
         (cat_without_dim, "`dim=1`"),
+        (joined_and_cut_without_dim, "Without `dim`, `cat` joins along the first axis"),
+        (cut_without_dim, "`chunk(4, dim=1)`"),
         (index_into_packed, "pad_packed_sequence(output)"),
         (state_before_x, "`CELL(x, (h, c))`"),
         (h_and_c_apart, "`CELL(x, (h, c))`"),
@@ -153,7 +164,7 @@ def test_four_blocks_for_four_gates_are_no_fixed_size():
 )
 def test_a_slip_gets_its_sentence(code, sentence):
     x, h = (X.double(), H.double()) if isinstance(code, PlainList) else (X, H)
-    report = run_learner(code, x, h)
+    report = run_in_time(code, x, h)
     assert report.verdict == "raises"
     assert sentence in report.message.splitlines()[-1]
 
@@ -177,15 +188,20 @@ def a_size_that_fits(x, h):
     "code", [two_lines_below_a_right_product, a_name_that_is_not_there, a_size_that_fits]
 )
 def test_an_error_of_another_kind_gets_no_advice(code):
-    message = run_learner(code, X, H).message
+    message = run_in_time(code, X, H).message
     assert message.splitlines()[-1].startswith("This comes from line")
+
+
+def test_a_report_has_the_name_of_the_slip():
+    assert run_in_time(cut_without_dim, X, H).cause == "cut_without_dim"
+    assert run_in_time(a_name_that_is_not_there, X, H).cause == ""
 
 
 def test_the_words_of_an_error_decide_nothing():
     def raises(x, h):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied; expected 3D, batch size")
 
-    assert len(run_learner(raises, X, H, made_up=False).message.splitlines()) == 2
+    assert len(run_in_time(raises, X, H, made_up=False).message.splitlines()) == 2
 
 
 def still_a_stub(x, h): ...
@@ -197,7 +213,7 @@ def calls_a_stub(x, h):
 
 
 def test_a_line_that_trips_over_another_stub_is_not_attempted():
-    assert run_learner(calls_a_stub, X, H).verdict == "not_attempted"
+    assert run_in_time(calls_a_stub, X, H).verdict == "not_attempted"
 
 
 def test_who_was_handed_a_cell_has_not_made_it():
@@ -206,7 +222,7 @@ def test_who_was_handed_a_cell_has_not_made_it():
     def step(cells, x):
         return cells[0](x)
 
-    report = run_learner(step, [cell], torch.zeros(3, 4))
+    report = run_in_time(step, [cell], torch.zeros(3, 4))
     assert report.verdict == "raises"
     assert "was made with" not in report.message
-    assert "was made with" in run_learner(lambda x: cell(x), torch.zeros(3, 4)).message
+    assert "was made with" in run_in_time(lambda x: cell(x), torch.zeros(3, 4)).message

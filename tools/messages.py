@@ -65,13 +65,13 @@ WORD = re.compile(r"(?!and\b|or\b)\b[A-Za-z]{2,}")
 def messages() -> dict[str, list[str]]:
     """Every message of the package, with the files that say it."""
     found = {line: [f"tools/{ASSEMBLED.name}"] for line in ASSEMBLED.read_text().splitlines()}
-    for path in sorted({*PACKAGE.rglob("*.py")} - {PACKAGE / "language.py"}):
-        if path.parent == PACKAGE and path.name == "__init__.py":
-            continue  # names, and an error where nothing is installed that could translate
-        texts = [*_texts(ast.parse(path.read_text(encoding="utf-8")))]
-        if path.with_suffix(".txt").exists():
-            path = path.with_suffix(".txt")
-            texts += _catalogued(".".join(path.parent.relative_to(ROOT).parts))
+    sources = {*PACKAGE.rglob("*.py"), *PACKAGE.rglob("mistakes.txt")}
+    for path in sorted(sources - {PACKAGE / "language.py", PACKAGE / "__init__.py"}):
+        # The latter has names, and an error where nothing is installed that could translate.
+        if path.suffix == ".txt":
+            texts = [*_catalogued(".".join(path.parent.relative_to(ROOT).parts))]
+        else:
+            texts = [*_texts(ast.parse(path.read_text(encoding="utf-8")))]
         for message in (message for text in texts for message in _lines(text)):
             name = str(path.relative_to(ROOT))
             if name not in found.setdefault(message, []):

@@ -14,10 +14,10 @@ import sys
 import time
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
 import torch
@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_map
 
+from lstm_teach.checks.mistake import said, told
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
 from lstm_teach.undisturbed import undisturbed
@@ -59,9 +60,8 @@ _WEIGHT = {
     "x": re.compile(r"(w|weight|kernel)s?_?(x|ih|xh|i2h|in|x2h|i)?$", re.IGNORECASE),
     "h": re.compile(r"(w|weight|u|kernel)s?_?(h|hh|h2h|hr|rec)$|u$|recurrent", re.IGNORECASE),
 }
-_BY_NAME = "Your code takes its arguments in an order of its own; the check went by their names."
+_REGISTRY = re.compile("_(parameters|buffers|modules)$|hook")
 IN_FLOAT32 = "It was run in float32, because float64 raises an error in your code."
-_IN_NUMPY = "It was run on NumPy arrays; PyTorch cannot train what NumPy computes."
 
 
 def unwrapped(code: Any) -> Any:
@@ -79,24 +79,27 @@ def unwrapped(code: Any) -> Any:
     return code
 
 
-def signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    """What a function takes; anything, where it does not tell, as compiled ones do."""
-    try:
-        return inspect.signature(function)
-    except (TypeError, ValueError):
-        return inspect.signature(lambda *args: None)
+def signature_of(code: Any) -> inspect.Signature:
+    """What a function takes, or `forward` of a module; anything, where it does not tell."""
+    with suppress(TypeError, ValueError):
+        return inspect.signature(code if isinstance(code, type) else getattr(code, "forward", code))
+    return inspect.signature(lambda *args: None)
+
+
+def _single(signature: inspect.Signature) -> list[str]:
+    """The arguments that are no `*args` or `**kwargs`."""
+    return [name for name, p in signature.parameters.items() if "VAR" not in p.kind.name]
 
 
 def required(signature: inspect.Signature) -> list[str]:
     """The arguments that have to be given."""
-    parameters = signature.parameters.values()
-    return [p.name for p in parameters if p.default is p.empty and "VAR" not in p.kind.name]
+    parameters = signature.parameters
+    return [n for n in _single(signature) if parameters[n].default is parameters[n].empty]
 
 
 def needed(code: Any) -> int:
     """How many arguments code cannot do without; -1 where it does not tell."""
-    forward = code if isinstance(code, type) else getattr(code, "forward", code)
-    signature = signature_of(forward if callable(forward) else lambda: None)
+    signature = signature_of(code)
     kinds = [p.kind for p in signature.parameters.values()]
     if not kinds or inspect.Parameter.VAR_POSITIONAL in kinds:
         return -1
@@ -107,26 +110,20 @@ def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
     """An instance of a learner's class, which takes two sizes, in any order where their names tell
     it; or a report on why there is none."""
     signature = signature_of(cls)
-    single = [p for p in signature.parameters.values() if not p.kind.name.startswith("VAR")]
-    hidden = [p.name for p in single if _HIDDEN.match(p.name)][:1]
-    inputs = [p.name for p in single if _INPUT.match(p.name) and p.name not in hidden][:1]
-    named = dict(zip((*inputs, *hidden), (input_size, hidden_size), strict=False))
+    names = _single(signature)
+    hidden = next(filter(_HIDDEN.match, names), "")
+    inputs = next((name for name in names if _INPUT.match(name) and name != hidden), "")
     others = {n: value for n, value in _OTHER_ARGUMENTS.items() if n in required(signature)}
-    told = bool(inputs and hidden)
-    ways: list[Any] = [((), {**named, **others})] if told else []
-    for args, kwargs in [*ways, ((input_size, hidden_size), others), ((), {})]:
+    named = bool(inputs and hidden)
+    ways: list[Any] = [((), {inputs: input_size, hidden: hidden_size, **others})] if named else []
+    for args, kwargs in (*ways, ((input_size, hidden_size), others), ((), {})):
         with suppress(TypeError):
             signature.bind(*args, **kwargs)
             made = run_in_time(cls, *args, **kwargs)
-            if told or not args or not isinstance(made, Report) or made.verdict != "raises":
+            if named or not args or not isinstance(made, Report) or made.verdict != "raises":
                 return made
     name = getattr(cls, "__name__", "YourClass")
-    return Report(
-        "cannot_check",
-        f"The check makes your class as `{name}(input_size, hidden_size)`, but it takes "
-        f"`{signature}`. Give the check an instance: `{name}(...)`.",
-        headline=f"`{name}` wants other arguments than its two sizes",
-    )
+    return told("other_sizes", name=name, signature=signature)
 
 
 def with_weights(function: Any, sizes: Sizes) -> Iterator[partial[Any]]:
@@ -150,42 +147,36 @@ def with_weights(function: Any, sizes: Sizes) -> Iterator[partial[Any]]:
     for numpy, turned in product((likely, not likely), repeat=2):
         if numpy and "numpy" not in sys.modules:  # torch does without it
             continue
-        weights = {n: torch.ones(shapes[part]).double() for n, part in part_of.items()}
-        weights = {n: t.mT.clone() if turned and t.dim() > 1 else t for n, t in weights.items()}
+        order = -1 if turned else 1
+        weights = {n: torch.ones(shapes[part][::order]).double() for n, part in part_of.items()}
         run = partial(handed, **{n: t.numpy() if numpy else t for n, t in weights.items()})
         run.__signature__ = kept  # type: ignore[attr-defined]
         yield run
 
 
 @contextmanager
-def to_try(code: Any, dtype: torch.dtype = torch.float64) -> Iterator[Any]:
-    """A deep copy in this dtype, on the CPU and in evaluation mode, or the thing itself, put back
-    afterwards. Meanwhile new tensors are made on the CPU.
+def to_try(
+    code: Any, dtype: torch.dtype = torch.float64, call: Any = None, itself: bool = False
+) -> Iterator[Any]:
+    """A deep copy in this dtype, on the CPU and in evaluation mode; or, where there can be none or
+    where it is asked for, the thing `itself`. What it shares with the copy, it and its `call`, is
+    put back afterwards. Meanwhile new tensors are made on the CPU.
     """
     torch.set_default_device(None)
-    try:
-        copied = copy.deepcopy(code)
-    except Exception:
-        copied = code
-    if copied is code and isinstance(code, nn.Module):
-        with undisturbed(code):
-            yield code
-        return
-    # A copy shares its closure with the original.
-    mine = owned(copied)
-    kept = [
-        (tensor, tensor.clone())
-        for name, tensor in owned(code).items()
-        if name in mine and tensor.numel() and tensor.data_ptr() == mine[name].data_ptr()
-    ]
-    owner = getattr(copied, "__self__", copied)
-    if isinstance(owner, nn.Module) and not kept:
-        owner.to(dtype).cpu().eval()
-    try:
-        yield copied
-    finally:
+    copied = code
+    with suppress(Exception):
+        copied = code if itself else copy.deepcopy(code)
+    own, mine, owner = owned(code), owned(copied), getattr(copied, "__self__", copied)
+    shared = {n: t for n, t in own.items() if n in mine and t.data_ptr() == mine[n].data_ptr() != 0}
+    kept = [(tensor, tensor.clone()) for tensor in (*shared.values(), *owned(call).values())]
+    with ExitStack() as put_back:
+        if copied is code and isinstance(code, nn.Module):
+            put_back.enter_context(undisturbed(code))
+        elif isinstance(owner, nn.Module) and not shared:  # as a copy shares what it closes over
+            owner.to(dtype).cpu().eval()
         for tensor, values in kept:
-            tensor.copy_(values)
+            put_back.callback(tensor.copy_, values)
+        yield copied
 
 
 def owned(*code: Any) -> dict[str, Tensor]:
@@ -203,8 +194,7 @@ def on_the_cpu(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def speaks_numpy(*code: Any) -> bool:
     """Whether all the weights that the code owns are NumPy arrays, and there are some."""
-    values = [value for _, value in _inside(code)]
-    return bool(values) and not any(isinstance(value, Tensor) for value in values)
+    return {isinstance(value, Tensor) for _, value in _inside(code)} == {False}
 
 
 def _inside(code: tuple[Any, ...]) -> list[tuple[str, Any]]:
@@ -226,7 +216,8 @@ def _inside(code: tuple[Any, ...]) -> list[tuple[str, Any]]:
             if isinstance(value, nn.Module):
                 seen.update(id(buffer) for buffer in value.buffers())
             for key, part in _parts(value).items():
-                yield from look(part, f"{name}.{key}".strip("."), depth - 1)
+                deeper = not isinstance(part, nn.Module)
+                yield from look(part, f"{name}.{key}".strip("."), depth - deeper)
 
     return [found for one in code for found in look(one, "", _DEPTH)]
 
@@ -234,12 +225,8 @@ def _inside(code: tuple[Any, ...]) -> list[tuple[str, Any]]:
 def _parts(value: Any) -> Mapping[Any, Any]:
     """What stands in an object, a container or a function, by name."""
     if isinstance(value, nn.Module):
-        parts: dict[str, Any] = dict(value.named_parameters())
-        for path, part in value.named_modules():
-            for own, kept in vars(part).items():
-                if own not in ("_parameters", "_buffers", "_modules") and "hook" not in own:
-                    parts[f"{path}.{own}".lstrip(".")] = kept
-        return parts
+        own = {name: part for name, part in vars(value).items() if not _REGISTRY.search(name)}
+        return dict(value.named_parameters()) | own | dict(value.named_children())
     if isinstance(value, (dict, list, tuple)):
         return value if isinstance(value, dict) else dict(enumerate(value))
     if isinstance(value, types.MethodType):
@@ -253,10 +240,10 @@ def _parts(value: Any) -> Mapping[Any, Any]:
     return {} if isinstance(value, (type, types.ModuleType)) else getattr(value, "__dict__", {})
 
 
-def _names(code: types.CodeType) -> set[str]:
+def _names(code: types.CodeType) -> list[str]:
     """The globals that code may use, also in the comprehensions and functions inside it."""
-    inner = (const for const in code.co_consts if isinstance(const, types.CodeType))
-    return {*code.co_names}.union(*map(_names, inner))
+    inner = [const for const in code.co_consts if isinstance(const, types.CodeType)]
+    return [*code.co_names, *chain.from_iterable(map(_names, inner))]
 
 
 def normals(seed: int) -> Any:
@@ -285,14 +272,14 @@ def likely_sizes(
     code: Any, input_size: int | None = None, hidden_size: int | None = None, call: Any = None
 ) -> Iterator[Sizes]:
     """Pairs (input_size, hidden_size) worth a try: as told, by attributes, from the weights."""
-    told = input_size or attribute(code, _INPUT), hidden_size or attribute(code, _HIDDEN)
+    known = input_size or attribute(code, _INPUT), hidden_size or attribute(code, _HIDDEN)
     shapes = [tuple(tensor.shape) for tensor in owned(code, call).values()]
     wide = sorted({d for shape in shapes for d in shape if d > 0}, reverse=True)
     quarters = sorted(d // 4 for d in wide if d % 4 == 0)
     square = [shape[0] for shape in shapes if len(shape) == 2 and shape[0] == shape[1]]
     hidden = [*square, *(d for d in quarters if d in wide), *quarters, *wide, 4]
     tried: dict[Sizes, None] = {}
-    for x_told, h_told in (told, (input_size, hidden_size)) if not all(told) else (told,):
+    for x_told, h_told in (known, (input_size, hidden_size)) if not all(known) else (known,):
         for h in [h_told] if h_told else list(dict.fromkeys(hidden))[:12]:
             inputs = [*wide, *sorted(d - h for d in wide if d > h), 5]
             if x_told:  # it may count x and h together
@@ -304,12 +291,9 @@ def likely_sizes(
 def attribute(code: Any, pattern: re.Pattern[str]) -> int | None:
     """A size that an object tells in an attribute of such a name."""
     owner = getattr(code, "__self__", code)
-    usual = [name for name in ("input_size", "hidden_size") if pattern.match(name)]
-    for name in dict.fromkeys([*usual, *getattr(owner, "__dict__", {})]):
-        value = getattr(owner, name, None) if pattern.match(name) else None
-        if type(value) is int and value > 0:
-            return value
-    return None
+    names = filter(pattern.match, ("input_size", "hidden_size", *getattr(owner, "__dict__", {})))
+    values = (getattr(owner, name, None) for name in names)
+    return next((value for value in values if type(value) is int and value > 0), None)
 
 
 @dataclass
@@ -341,9 +325,7 @@ class Caller:
         before = {name: t.clone() for name, t in tensors.items()}
         things = {n: t.numpy() if self.numpy else t for n, t in tensors.items()}
 
-        def called() -> Any:
-            return self._call(things)
-
+        called: Any = partial(self._call, things)
         called.__name__ = getattr(self.code, "__name__", type(self.code).__name__)
         start = time.perf_counter()
         result = run_in_time(called)
@@ -355,13 +337,11 @@ class Caller:
 
     def _call(self, things: dict[str, Any]) -> Any:
         torch.set_default_dtype(self.dtype)
-        (_, lay), results = _AXES[self.axes], []
+        lay, back, results = _AXES[self.axes], partial(_tensor, self.axes), []
         for k in range(len(things["x"])) if lay else [...]:
             given = {n: lay(t[k]) if lay and n in BEGINS else t for n, t in things.items()}
             args, kwargs = self.arrange(given)
-            is_leaf = _of_numbers if lay else None
-            back = partial(_tensor, self.axes)
-            results.append(tree_map(back, self.code(*args, **kwargs), is_leaf=is_leaf))
+            results.append(tree_map(back, self.code(*args, **kwargs), is_leaf=_of_numbers))
         return tree_map(_stacked, *results) if lay else results[0]
 
     def in_a_hurry(self) -> bool:
@@ -373,14 +353,10 @@ class Caller:
         notes = [report.message, *self.remarks]
         if self.changed_inputs:
             names = listed(f"`{name}`" for name in self.changed_inputs)
-            notes.append(
-                f"Note: your code changes its argument {names} in place, so it changes for the "
-                "caller too. Make a new tensor, such as `c = f * c + i * g` in place of `c *= f`."
-            )
+            notes.append(said("in_place", names=names))
         if self.dtype == torch.float32:
             notes.append(IN_FLOAT32)
-        left = "your code takes so long that further sizes and a batch of one were left out"
-        late = (left,) if self.in_a_hurry() else ()
+        late = (said("slow"),) if self.in_a_hurry() else ()
         return replace(report, message="\n".join(notes), not_checked=(*report.not_checked, *late))
 
 
@@ -395,12 +371,12 @@ def callers(
         forms: names of what is handed over, with spaces between; "state" stands for (h, c).
     """
     taken = partial(call, code) if call else code
-    ways = [*_ways(signature_of(taken.forward if isinstance(taken, nn.Module) else taken), forms)]
-    numpy = speaks_numpy(code, call)
-    for in_numpy, (axes, (said, _)) in product((numpy, not numpy), _AXES.items()):
-        for way, remarks, named in ways:
-            every = [*remarks, said, _IN_NUMPY if in_numpy else ""]
-            yield Caller(taken, way, in_numpy, axes, [*filter(None, every)], named)
+    ways, numpy = [*_ways(signature_of(taken), forms)], speaks_numpy(code, call)
+    for in_numpy, axes in product((numpy, not numpy), _AXES):
+        for way, notes, named in ways:
+            names = [*notes, axes, *["numpy"] * in_numpy]
+            remarks = [said(name) for name in names if name not in _USUAL]
+            yield Caller(taken, way, in_numpy, axes, remarks, named)
 
 
 def _ways(
@@ -408,44 +384,33 @@ def _ways(
 ) -> Iterator[tuple[Way, list[str], str]]:
     """Each goes to the parameter of its name, x, h and c also to one of the first three that only
     begins so; what is left goes in order. A state is a pair, then one tensor."""
-    kinds = {name: p.kind.name for name, p in signature.parameters.items()}
-    single = [name for name, kind in kinds.items() if not kind.startswith("VAR")]
-    star = next((name for name, kind in kinds.items() if kind.startswith("VAR")), "")
+    single, wanted = _single(signature), {*required(signature)}
     known = [form.split() for form in forms]
     own = {name: name for names in known for name in names if name in single} | _by_name(single)
     if not {"h", "c"} <= own.keys():  # one of them alone may be the pair
         own = {name: parameter for name, parameter in own.items() if name not in "hc"}
+    named = " ".join(sorted("hc", key=lambda name: single.index(own[name]))) if "c" in own else ""
     free = [parameter for parameter in single if parameter not in own.values()]
     for names in known:
         rest = [name for name in names if name not in own]
         placed = {own[name]: name for name in names if name in own}
         placed |= zip(free, rest, strict=False)
         left = rest[len(free) :]
-        wanted = {*required(signature)}
         # An option that is no weight by its name, such as a mask, is handed none.
         odd = {p for p, n in placed.items() if n[1:2] == "_" and not (p in wanted or _is_weight(p))}
-        if wanted - placed.keys() or odd or (left and not star):
-            continue
-        if "state" in names and "c" in own:
+        no_room = left and len(single) == len(signature.parameters)
+        if wanted - placed.keys() or odd or no_room or ("state" in names and named):
             continue
         in_order = [placed[parameter] for parameter in single if parameter in placed] + left
-        remarks = [] if in_order == names else [_BY_NAME]
-        if "state" in names:
-            for said, state in _STATES.items():
-                yield (
-                    partial(_arranged, signature, placed, {star: left}, state),
-                    [said, *remarks],
-                    "",
-                )
-        else:
-            both = sorted("hc", key=lambda name: single.index(own[name])) if "c" in own else []
-            yield partial(_arranged, signature, placed, {star: left}, None), remarks, " ".join(both)
+        notes = [] if in_order == names else ["by_name"]
+        for note, state in _STATES.items() if "state" in names else [("pair", None)]:
+            yield partial(_arranged, signature, placed, left, state), [note, *notes], named
 
 
 def _arranged(
     signature: inspect.Signature,
     placed: dict[str, str],
-    starred: dict[str, list[str]],
+    left: list[str],
     joined: Callable[[Any, Any], Any] | None,
     given: dict[str, Any],
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -453,12 +418,10 @@ def _arranged(
     things = {**given, "state": joined(given["h"], given["c"])} if joined else given
     bound = signature.bind_partial()
     bound.arguments |= {parameter: things[name] for parameter, name in placed.items()}
-    for star, names in starred.items():
-        if names:
-            by_name = signature.parameters[star].kind is inspect.Parameter.VAR_KEYWORD
-            rest = {name: things[name] for name in names}
-            bound.arguments[star] = rest if by_name else (*rest.values(),)
-    return bound.args, bound.kwargs
+    rest = {name: things[name] for name in left}
+    if any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values()):
+        return (*bound.args, *rest.values()), bound.kwargs
+    return bound.args, bound.kwargs | rest
 
 
 def _is_weight(name: str) -> bool:
@@ -491,34 +454,24 @@ def _joined(h: Any, c: Any) -> Any:
     return both if isinstance(h, Tensor) else both.numpy()
 
 
+# What is said of each that is unusual stands in the catalogue by its name.
+_USUAL = ("pair", "rows")
 _STATES: dict[str, Callable[[Any, Any], Any]] = {
-    "": lambda h, c: (h, c),
-    "Your code has the state as one tensor, h and c side by side.": _joined,
+    "pair": lambda h, c: (h, c),
+    "one_tensor": _joined,
 }
-_AXES: dict[str, tuple[str, Callable[[Any], Any] | None]] = {
-    # What to say, and how one sample at a time is handed over.
-    "rows": ("", None),
-    "columns": (
-        "Your code has the samples as columns, `[features, batch]`; PyTorch has them as rows.",
-        None,
-    ),
-    "one": (
-        "Your code takes one sample without a batch axis; the check called it for each.",
-        lambda sample: sample,
-    ),
-    "column": (
-        "Your code takes one sample, a column `[features, 1]`; the check called it for each.",
-        lambda sample: sample[:, None],
-    ),
-    "list": (
-        "Your code takes one sample as a list; PyTorch cannot train what Python computes.",
-        lambda sample: sample.tolist(),
-    ),
+_AXES: dict[str, Callable[[Any], Any] | None] = {
+    "rows": None,
+    "columns": None,
+    # Of one sample at a time, how it is handed over.
+    "one": lambda sample: sample,
+    "column": lambda sample: sample[:, None],
+    "list": lambda sample: sample.tolist(),
 }
 
 
 def _of_numbers(part: Any) -> bool:
-    """Whether a list holds numbers and nothing else, as a vector in Python's own lists."""
+    """Whether it is a list of numbers, as a vector in Python's own lists."""
     return type(part) is list and all(
         isinstance(one, float) or getattr(one, "shape", None) == () for one in part
     )
@@ -526,9 +479,10 @@ def _of_numbers(part: Any) -> bool:
 
 def _tensor(axes: str, part: Any) -> Any:
     """An array as a tensor; a copy, for the cell may keep what it returned."""
-    if not (hasattr(part, "__array__") or (_of_numbers(part) and part)):
+    if _of_numbers(part) and part:
+        part = torch.stack([*map(torch.as_tensor, part)])
+    if not hasattr(part, "__array__"):
         return part
-    part = torch.stack([*map(torch.as_tensor, part)]) if type(part) is list else part
     part = torch.as_tensor(part).clone()
     if axes == "column" and part.shape[1:] == (1,):
         return part[:, 0]

@@ -1,6 +1,7 @@
 """A known mistake: one entry of a catalogue, with its name, how to tell it, and the words for it.
 
-Each check has its catalogue beside its code, the text `mistakes.txt`. An entry is
+Each check has its catalogue beside its code, the text `mistakes.txt`; what is told by all of them
+stands in the one beside this file. An entry is
 
     name = verdict: headline | why it is wrong
         Fix: the line that mends it
@@ -18,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -52,14 +54,9 @@ class Mistake:
         **words: Any,
     ) -> Report:
         """The report that this mistake was made, its holes filled in with `words`."""
-        message = f"{self.why}\nFix: {self.fix}." if self.fix else self.why
-        return Report(
-            self.verdict,
-            message.format(**words),
-            evidence or {},
-            not_checked,
-            self.headline.format(**words),
-        )
+        why = f"{self.why}\nFix: {self.fix}." if self.fix else self.why
+        message, headline = why.format(**words), self.headline.format(**words)
+        return Report(self.verdict, message, evidence or {}, not_checked, headline)
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,21 @@ def _entry(text: str) -> Entry:
     words, *ways = words.split(" > ")
     words, _, fix = words.partition(" Fix: ")
     headline, _, why = words.rpartition(" | ")
-    headline = headline or "{seen}"
+    mistake = Mistake(verdict or name, headline or "{seen}", why, fix)
     split = [way.rpartition(" | ") for way in ways]
-    pairs = tuple((own or headline, how) for own, _, how in split)
-    return Entry(name, Mistake(verdict or name, headline, why, fix), pairs)
+    return Entry(name, mistake, tuple((own or mistake.headline, how) for own, _, how in split))
+
+
+@cache
+def _words(package: str) -> dict[str, Mistake]:
+    return {entry.name: entry.mistake for entry in entries(package)}
+
+
+def told(name: str, package: str = __package__, /, **holes: Any) -> Report:
+    """The report on what has this name, in the catalogue of all checks or of this one."""
+    return _words(package)[name].report(**{"seen": "", **holes})
+
+
+def said(name: str, /, **holes: Any) -> str:
+    """A message of the catalogue of all checks."""
+    return told(name, **holes).message

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -21,32 +22,34 @@ def _is_norm(part: nn.Module) -> bool:
     return bool(_NORM.match(getattr(part, "original_name", type(part).__name__)))
 
 
+def _parts(code: Any) -> dict[str, nn.Module]:
+    """The parts of a module at any depth, by name."""
+    parts = code.named_modules() if isinstance(code, nn.Module) else ()
+    return {name: part for name, part in parts if name}
+
+
 def has_norms(code: Any) -> bool:
     """Whether it is a module with norms."""
-    parts = code.named_modules() if isinstance(code, nn.Module) else ()
-    return any(name and _is_norm(part) for name, part in parts)
+    return any(map(_is_norm, _parts(code).values()))
 
 
 @contextmanager
 def passed_by(code: Any, norms: bool) -> Iterator[dict[str, nn.Module]]:
     """Let x go past what stands in front of torch's own cells, such as an embedding, or past the
     norms. It yields what is passed by, by its name."""
-    parts = dict(code.named_modules()) if isinstance(code, nn.Module) else {}
-    cells = [part for part in parts.values() if isinstance(part, (nn.LSTM, nn.LSTMCell))]
-    found = {}
-    for name, part in parts.items():
-        passed = isinstance(part, nn.Embedding) or (norms and bool(name) and _is_norm(part))
-        if isinstance(part, nn.Linear) and cells and name:
-            in_front = part.in_features not in (cells[0].input_size, cells[-1].hidden_size)
-            passed = in_front and part.out_features == cells[0].input_size
-        if passed:
-            found[name] = part
-            part.forward = lambda x: x  # type: ignore[method-assign]
-    try:
+    parts, found = _parts(code), {}
+    cells = [each for each in (code, *parts.values()) if isinstance(each, (nn.LSTM, nn.LSTMCell))]
+    with ExitStack() as put_back:
+        for name, part in parts.items():
+            passed = isinstance(part, nn.Embedding) or (norms and _is_norm(part))
+            if isinstance(part, nn.Linear) and cells:
+                in_front = part.in_features not in (cells[0].input_size, cells[-1].hidden_size)
+                passed = in_front and part.out_features == cells[0].input_size
+            if passed:
+                found[name] = part
+                part.forward = lambda x: x  # type: ignore[method-assign]
+                put_back.callback(part.__dict__.pop, "forward", None)
         yield found
-    finally:
-        for part in found.values():
-            part.__dict__.pop("forward", None)
 
 
 @contextmanager
@@ -56,20 +59,16 @@ def noting(
     """Meanwhile `note` hears the name of each of these parts that is called, and the arguments;
     where it hears so `after` the call, also what came back."""
 
-    def hook(name: Any) -> Callable[..., None]:
-        def noted(_: Any, args: Any, kwargs: Any, *back: Any) -> None:
-            if args or kwargs:
-                note(name, [*args, *kwargs.values()], *back)
-
-        return noted
+    def noted(name: Any, _: Any, args: Any, kwargs: Any, *back: Any) -> None:
+        if args or kwargs:
+            note(name, [*args, *kwargs.values()], *back)
 
     kind = "register_forward_hook" if after else "register_forward_pre_hook"
-    handles = [getattr(part, kind)(hook(name), with_kwargs=True) for name, part in parts.items()]
-    try:
+    with ExitStack() as hooks:
+        for name, part in parts.items():
+            hook = getattr(part, kind)(partial(noted, name), with_kwargs=True)
+            hooks.enter_context(hook)
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 class Head(NamedTuple):
@@ -91,25 +90,19 @@ def head_of(module: nn.Module, names: Iterable[str], run: Callable[[], Any]) -> 
     of a layer that is not wired right may not, but they have the shape of others.
     """
     recurrent = nn.RNNBase, nn.RNNCellBase, torch.jit.ScriptModule
-    parts = {
-        name: part
-        for name, part in module.named_modules()
-        if name and not isinstance(part, recurrent) and [*part.parameters(recurse=False)]
-    }
+    others = {n: p for n, p in _parts(module).items() if not isinstance(p, recurrent)}
+    parts = {n: part for n, part in others.items() if [*part.parameters(recurse=False)]}
     calls: list[tuple[str, Tensor]] = []
     with noting(parts, lambda name, given: calls.append((name, given[0]))):
         run()
     weights = {n: weight for n, weight in module.named_parameters() if n in {*names}}
-    behind: set[str] = set()
-    head = None
+    each, behind, head = [*weights.values()], set[str](), None
     for name in dict.fromkeys(name for name, _ in reversed(calls)):
         reads = [x.sum() for own, x in calls if own == name]
         if not all(isinstance(x, Tensor) and x.requires_grad for x in reads):
             break
-        reached = torch.autograd.grad(
-            sum(reads, torch.zeros(())), [*weights.values()], allow_unused=True, retain_graph=True
-        )
-        free = {n for n, slope in zip(weights, reached, strict=True) if slope is None}
+        slopes = torch.autograd.grad(reads, each, retain_graph=True, allow_unused=True)
+        free = {n for n, slope in zip(weights, slopes, strict=True) if slope is None}
         own = {f"{name}.{n}" for n, _ in parts[name].named_parameters(recurse=False)}
         shapes = {weight.shape for n, weight in weights.items() if n not in free}
         if not own <= free or any(weights[n].shape in shapes for n in own if weights[n].dim() > 1):
@@ -130,6 +123,5 @@ def before(head: Head, module: nn.Module, run: Callable[..., Any]) -> Callable[.
         others = result[1:] if isinstance(result, tuple) else ()
         return (reads if head.each_step else reads[-1]), *others
 
-    function = run.forward if isinstance(run, nn.Module) else run
-    called.__signature__ = signature_of(function)  # type: ignore[attr-defined]
+    called.__signature__ = signature_of(run)  # type: ignore[attr-defined]
     return called

@@ -25,9 +25,7 @@ those of "raises"."""
 
 _IN_WORDS = {
     "raises": "a line of yours raises an error",
-    "unrecognised": "no known mistake explains it",
     "cannot_check": "it could not be called as it is",
-    "variant": "no nn.LSTMCell",
 }
 
 
@@ -45,6 +43,8 @@ class Report:
             cell:" or "Not checked:".
         lstm: of a right LSTM, an nn.LSTM with its weights.
         of: what a variant is another kind of.
+        cause: of an error that the code raised, the slip that was known by it, by its name in
+            the catalogue, or "too_slow" where the check stopped the code.
 
     A report is true in a condition exactly when the verdict is ``"ok"``, so
     ``assert check_cell(my_cell)`` does what it says.
@@ -57,6 +57,7 @@ class Report:
     headline: str = ""
     lstm: nn.LSTM | None = field(default=None, repr=False, compare=False)
     of: str = "cell"
+    cause: str = field(default="", repr=False, compare=False)
 
     @property
     def ok(self) -> bool:

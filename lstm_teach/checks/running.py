@@ -20,8 +20,9 @@ from typing import Any, ParamSpec
 
 import torch
 
+from lstm_teach.checks.mistake import said, told
 from lstm_teach.checks.report import Report
-from lstm_teach.checks.slips import helped, place_of
+from lstm_teach.checks.slips import place_of, slip_in
 from lstm_teach.undisturbed import put_random_states_back, random_states
 
 P = ParamSpec("P")
@@ -32,17 +33,9 @@ LONGEST = 5.0
 _AGAIN = 0.02
 _LONGEST_ERROR = 400
 _ONE_CHECK_AT_A_TIME = threading.RLock()
-_NOT_THE_LEARNERS = (
-    "<frozen",
-    *(
-        f"{folder}{os.sep}"
-        for folder in (
-            Path(__file__).parents[1],
-            Path(torch.__file__).parent,
-            *map(sysconfig.get_path, ("stdlib", "platlib", "purelib")),
-        )
-    ),
-)
+_OURS = Path(__file__).parents[1], Path(torch.__file__).parent
+_PYTHONS = map(sysconfig.get_path, ("stdlib", "platlib", "purelib"))
+_NOT_THE_LEARNERS = ("<frozen", *(f"{folder}{os.sep}" for folder in (*_OURS, *_PYTHONS)))
 
 
 class TookTooLong(BaseException):
@@ -50,82 +43,72 @@ class TookTooLong(BaseException):
 
 
 def run_in_time(
-    function: Callable[..., Any], *args: Any, seconds: float | None = None, **kwargs: Any
+    function: Callable[..., Any],
+    *args: Any,
+    made_up: bool = True,
+    seconds: float | None = None,
+    **kwargs: Any,
 ) -> Any:
-    """Do as `run_learner` does, and stop an endless loop after `seconds`, or else `LONGEST`.
+    """What a function, a class or a module of a learner's returns; or a report.
 
-    It can be stopped in the main thread of a system that has SIGALRM, and where nobody else has
+    A stub is "not_attempted": it returns None or ``...``, raises NotImplementedError or trips over
+    a ``...``. Every other exception but KeyboardInterrupt is "raises", with the learner's own line;
+    but what the check `made_up` that line may refuse, as by an `assert`: that is "cannot_check". An
+    endless loop is stopped after `seconds`, or else `LONGEST`.
+    """
+    try:
+        with _stopped_after(seconds or LONGEST):
+            result = function(*args, **kwargs)
+    except (Exception, SystemExit, TookTooLong) as error:
+        return _report_on(error, function, made_up)
+    blank = _blank(result)
+    if not blank:
+        return result
+    stub = "stub_or_no_return" if result is None else "stub"
+    return told(stub, name=_name(function, "Your"), blank=blank)
+
+
+@contextmanager
+def _stopped_after(seconds: float) -> Iterator[None]:
+    """Raise TookTooLong after so long.
+
+    That can be done in the main thread of a system that has SIGALRM, and where nobody else has
     set that alarm; anywhere else the call goes on until it ends.
     """
     in_main = threading.current_thread() is threading.main_thread()
     if not in_main or not hasattr(signal, "setitimer") or signal.getitimer(signal.ITIMER_REAL)[0]:
-        return run_learner(function, *args, **kwargs)
-
-    longest = seconds or LONGEST
+        yield
+        return
 
     def stop(*_: Any) -> None:
-        raise TookTooLong(f"it took more than {longest:g} s, and was stopped")
+        raise TookTooLong(f"it took more than {seconds:g} s, and was stopped")
 
     before = signal.signal(signal.SIGALRM, stop)
     try:
         try:
             # It rings again and again, since a bare `except:` in the loop may eat it.
-            signal.setitimer(signal.ITIMER_REAL, longest, _AGAIN)
-            return run_learner(function, *args, **kwargs)
+            signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+            yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-    except TookTooLong as error:
+    finally:  # it may have rung on the way out
         signal.setitimer(signal.ITIMER_REAL, 0)
-        return _report_on(error, function)
-    finally:
         signal.signal(signal.SIGALRM, before)
-
-
-def run_learner(
-    function: Callable[..., Any], *args: Any, made_up: bool = True, **kwargs: Any
-) -> Any:
-    """Call what a learner wrote, a function, a class or a module; an exception becomes a report.
-
-    Returns:
-        What the function returns, or a `Report`: "not_attempted" where it is still a stub (it
-        returns None or ``...``, raises NotImplementedError or trips over a ``...``), and
-        "raises" with the learner's own line for every other exception but KeyboardInterrupt. What
-        the check `made_up` that line may refuse, as by an `assert`: that is "cannot_check".
-    """
-    try:
-        result = function(*args, **kwargs)
-    except (Exception, SystemExit) as error:
-        return _report_on(error, function, made_up)
-    if _is_blank(result):
-        still = "it is still the stub. Write its body"
-        if result is None:
-            still = "it is still the stub, or the `return` is missing. Write it"
-        return Report(
-            "not_attempted",
-            f"{_name(function, 'Your')} returns `{_shown_blank(result)}`: {still}, then run the "
-            "check again.",
-        )
-    return result
 
 
 def default_device() -> torch.device:
     """Where new tensors are made."""
-    try:
-        return torch.get_default_device()
-    except AttributeError:  # torch 2.6, after set_default_device(None)
-        return torch.device("cpu")
+    return torch.empty(0).device
 
 
 @contextmanager
 def untouched_globals() -> Iterator[None]:
     """Put the random states, the default dtype and device and the grad mode back afterwards."""
-    randomness = random_states()
-    dtype, device = torch.get_default_dtype(), default_device()
-    grad = torch.is_grad_enabled()
+    randomness, dtype, device = random_states(), torch.get_default_dtype(), default_device()
     try:
-        yield
+        with torch.set_grad_enabled(torch.is_grad_enabled()):
+            yield
     finally:
-        torch.set_grad_enabled(grad)
         torch.set_default_dtype(dtype)
         if default_device() != device:
             torch.set_default_device(device)
@@ -154,40 +137,16 @@ def leaves_no_trace(check: Callable[P, Report]) -> Callable[P, Report]:
             try:
                 report = check(*args, **kwargs)
             except Exception as error:
-                place = f"\nThis comes from {learners_line(error)}." * bool(learners_line(error))
-                report = Report(
-                    "cannot_check",
-                    f"The check could not go on: {_quoted(error)}{place}",
-                    headline="the check itself could not go on",
-                )
+                own = _learners_frame(error)
+                place = f"\nThis comes from {_where(*own)}." if own else ""
+                report = told("could_not_go_on", text=f"{_quoted(error)}{place}")
         lines = printed.getvalue().splitlines()
         if not lines:
             return report
-        sentence = (
-            "Your code prints while it runs. The check calls it many times and keeps that "
-            f"off your screen; the first line was `{_without_backticks(_shorten(lines[0]))}`."
-        )
+        sentence = said("prints", line=_plain(lines[0]))
         return replace(report, message=f"{report.message}\n{sentence}")
 
     return wrapped
-
-
-def learners_line(error: BaseException) -> str:
-    """Where an exception left the learner's own code: function, line number and source.
-
-    A notebook cell is called "your cell", because its file name changes with every kernel.
-    """
-    own = _learners_frame(error)
-    if own is None:
-        return ""
-    frame, number = own
-    code = frame.f_code
-    is_cell = "ipykernel_" in code.co_filename or code.co_filename.startswith("<ipython-input")
-    place = "your cell" if is_cell else f"`{Path(code.co_filename).name}`"
-    inside = "" if code.co_name.startswith("<") else f" (in `{code.co_name}`)"
-    source = linecache.getline(code.co_filename, number, frame.f_globals).strip()
-    shown = f": `{_without_backticks(source)}`" if source else ""
-    return f"line {number} of {place}{inside}{shown}"
 
 
 def _learners_frame(error: BaseException) -> tuple[FrameType, int] | None:
@@ -200,62 +159,52 @@ def _learners_frame(error: BaseException) -> tuple[FrameType, int] | None:
     return own[-1] if own else None
 
 
-def _report_on(error: BaseException, function: Callable[..., Any], made_up: bool = True) -> Report:
-    text = _quoted(error)
+def _where(frame: FrameType, number: int) -> str:
+    """A line of the learner's in words: function, line number and source.
+
+    A notebook cell is called "your cell", because its file name changes with every kernel.
+    """
+    code = frame.f_code
+    is_cell = "ipykernel_" in code.co_filename or code.co_filename.startswith("<ipython-input")
+    place = "your cell" if is_cell else f"`{Path(code.co_filename).name}`"
+    inside = "" if code.co_name.startswith("<") else f" (in `{code.co_name}`)"
+    source = linecache.getline(code.co_filename, number, frame.f_globals).strip()
+    shown = f": `{_plain(source)}`" if source else ""
+    return f"line {number} of {place}{inside}{shown}"
+
+
+def _report_on(error: BaseException, function: Callable[..., Any], made_up: bool) -> Report:
+    text, cause = _quoted(error), ""
     if isinstance(error, TookTooLong):
-        text = f"`Endless, or too slow: {error}`"
+        text, cause = f"`Endless, or too slow: {error}`", "too_slow"
     own = _learners_frame(error)
     if own is None:
-        return Report(
-            "cannot_check",
-            f"{text}\nThis comes from calling {_name(function)}, and no line of yours raised it. "
-            "Where your code is called in another way, say how: `call=`.",
-        )
-    place = place_of(*own)
+        message = f"{text}\n{said('no_line_raised_it', name=_name(function))}"
+        return Report("cannot_check", message, cause=cause)
+    place, where = place_of(*own), _where(*own)
     *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
     by_itself = innermost is own[0]
     if isinstance(error, NotImplementedError) and by_itself:
-        return Report(
-            "not_attempted",
-            f"{_name(function, 'Your')} raises `NotImplementedError`: it is still the stub. "
-            "Write its body, then run the check again.",
-        )
-    where = learners_line(error)
+        return told("not_implemented", name=_name(function, "Your"))
     if place and place.blank():
-        return Report(
-            "not_attempted",
-            f"There is still a `...` to fill in. Your code meets it at {where}.\nIt says: {text}",
-        )
-    lines = [text, f"This comes from {where}."]
+        return Report("not_attempted", f"{said('gap', where=where)}\nIt says: {text}")
+    message = f"{text}\nThis comes from {where}."
     if made_up and by_itself and place and place.refuses(error):
-        lines.append(
-            "The check made its input up, so this may be no mistake. Where your code takes "
-            "something else, say how to call it: `call=`."
-        )
-        headline = "your code refuses what the check hands over"
-        return Report("cannot_check", "\n".join(lines), headline=headline)
-    lines += filter(None, [helped(place)])
-    return Report("raises", "\n".join(lines))
+        refused = told("refused")
+        return replace(refused, message=f"{message}\n{refused.message}", cause=cause)
+    if place and not cause:
+        cause, sentence = slip_in(place)
+        message += f"\n{sentence}" * bool(cause)
+    return Report("raises", message, cause=cause)
 
 
-def _quoted(error: BaseException) -> str:
-    text = _shorten("".join(traceback.format_exception_only(error)).strip())
-    return f"`{_without_backticks(text)}`"
-
-
-def _is_blank(result: Any) -> bool:
-    """Whether a result is a stub's: None, ``...``, or a tuple or list with nothing else in it."""
-    if isinstance(result, (tuple, list)):
-        if any(part is ... for part in result):
-            return True
-        return len(result) > 0 and all(part is None for part in result)
-    return result is None or result is ...
-
-
-def _shown_blank(result: Any) -> str:
-    if isinstance(result, (tuple, list)):
-        return ", ".join(map(_shown_blank, result))
-    return "..." if result is ... else "None" if result is None else type(result).__name__
+def _blank(result: Any) -> str:
+    """What a stub returns, as it is written: None, ``...``, or a tuple or a list of them; "" for
+    anything else."""
+    parts = result if isinstance(result, (tuple, list)) else [result]
+    known = {id(None): "None", id(...): "..."}
+    names = [known.get(id(part), type(part).__name__) for part in parts]
+    return ", ".join(names) if "..." in names or {*names} == {"None"} else ""
 
 
 def _name(function: Callable[..., Any], your: str = "your") -> str:
@@ -265,14 +214,13 @@ def _name(function: Callable[..., Any], your: str = "your") -> str:
     return f"{your} function" if name == "<lambda>" else f"`{name}`"
 
 
-def _shorten(text: str) -> str:
-    """The beginning and the end of a long text: torch puts what matters in either."""
-    if len(text) <= _LONGEST_ERROR:
-        return text
+def _quoted(error: BaseException) -> str:
+    return f"`{_plain(''.join(traceback.format_exception_only(error)).strip())}`"
+
+
+def _plain(text: str) -> str:
+    """What can stand in backticks: of a long text the beginning and the end, since torch puts what
+    matters in either."""
     half = _LONGEST_ERROR // 2
-    return f"{text[:half]} [...] {text[-half:]}"
-
-
-def _without_backticks(text: str) -> str:
-    """Backticks set code in a report, so those of a message or a line become quotes."""
-    return text.replace("`", "'")
+    shown = text if len(text) <= _LONGEST_ERROR else f"{text[:half]} [...] {text[-half:]}"
+    return shown.replace("`", "'")

@@ -24,13 +24,14 @@ from lstm_teach.checks.cell.step import Step
 from lstm_teach.checks.passing import has_norms
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
-from lstm_teach.checks.slips import WITHOUT_DIM
 
 _OTHERS = {nn.GRU: "gru", nn.GRUCell: "gru", nn.RNN: "rnn", nn.RNNCell: "rnn", nn.LSTM: "whole"}
 _HANDED = ["x h c w_ih w_hh b_ih b_hh", "x state w_ih w_hh b_ih b_hh"]
 _OWNED = ["x state", "x h c"]
 _TRIED: Sizes = 5, 4
 _SQUARE: Sizes = 4, 4
+_CUT = "cut_without_dim"
+"""The slip of a line that cuts a batch of gates along its samples."""
 Asked = tuple[int | None, int | None]
 Call = Callable[..., Any] | None
 _AXES: dict[str, Callable[[Tensor], Tensor]] = {
@@ -96,7 +97,7 @@ def check_cell(
 
 def _over(report: Report) -> bool:
     """Whether nothing is won by calling it in another way."""
-    return report.verdict not in ("raises", "cannot_check") or "was stopped" in report.message
+    return report.verdict not in ("raises", "cannot_check") or report.cause == "too_slow"
 
 
 def _no_cell(cell: Any, call: Call) -> Report | None:
@@ -127,7 +128,7 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> tuple[Report
     sizes = [usual] if handed else [*bringing.likely_sizes(cell, *asked, call)]
     if handed and not any(asked):
         sizes += _written_sizes(cell)
-    with bringing.to_try(cell, dtype) as tried:
+    with bringing.to_try(cell, dtype, call) as tried:
 
         def given(sizes: Sizes) -> dict[str, Tensor]:
             if not handed:
@@ -234,7 +235,7 @@ def _find(
     for way in ways:
         some = 24 if isinstance(way.code, partial) else 6
         for one in sizes[: None if way is ways[0] else some]:
-            slip = bool(failed) and WITHOUT_DIM in failed[0][1].message
+            slip = bool(failed) and failed[0][1].cause == _CUT
             late = time.perf_counter() - start > 2 * BUDGET
             # A module is for batches, as nn.LSTMCell is.
             for_batches = handed or isinstance(getattr(way.code, "__self__", way.code), nn.Module)
@@ -248,7 +249,7 @@ def _find(
                 unchanged = unchanged or (way, one)  # the old state, as a cache may keep it
                 continue
             # What ran, but gave no h and c, tells most; then a slip.
-            rank = 2 - (WITHOUT_DIM in found.message)
+            rank = 2 - (found.cause == _CUT)
             if found.verdict == "unrecognised":
                 rank = 0 if way.axes == "rows" and not way.numpy else 3
             elif _over(found):
@@ -305,7 +306,7 @@ def _why_not(
     way, drawn = ways[0], given(sizes[0])
     handed, hidden = "w_ih" in drawn, drawn["h"].shape[1]
     slow = any(way.in_a_hurry() for way in ways)
-    if _over(failed) or slow or (not handed and WITHOUT_DIM in failed.message):
+    if _over(failed) or slow or (not handed and failed.cause == _CUT):
         return failed
     if handed:
         for names in (("w_ih", "w_hh"), ("w_ih",), ("w_hh",)):

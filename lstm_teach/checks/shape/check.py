@@ -1,15 +1,20 @@
-"""Is this the shape, and if not, what was mixed up?"""
+"""Is this the shape, for one nn.LSTM or, of a rule, for all; and if not, what was mixed up?"""
 
 from __future__ import annotations
 
+import inspect
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 from typing import Any
 
 import torch
 from torch import nn
 
+from lstm_teach.checks.mistake import Mistake, told
 from lstm_teach.checks.report import Report
+from lstm_teach.checks.running import leaves_no_trace, run_in_time
 from lstm_teach.checks.shape.mistakes import STATE, Question, mistakes_giving
 from lstm_teach.shapes import (
     ShapeError,
@@ -20,12 +25,7 @@ from lstm_teach.shapes import (
     read_size,
 )
 
-_WHICH = {
-    nn.LSTM: {name: name for name in ("output", *STATE)},
-    nn.LSTMCell: {"h": "h", "c": "c", "h_n": "h", "c_n": "c", "h_0": "h_0", "c_0": "c_0"},
-}
-
-HOW_TO_WRITE = (
+_HOW_TO_WRITE = (
     "Write one whole number, 0 or more, for each axis, as a tuple `(2, 5, 7)` or as text "
     '`"2, 5, 7"`.'
 )
@@ -34,6 +34,17 @@ _NAME = re.compile(r"[A-Za-z_]\w*(?:\s*\*\s*[A-Za-z_]\w*)*\s*[=:]", re.ASCII)
 _NUMBERS = re.compile(r"\d{1,18}(?:(?:\s*[,x×;*]\s*|\s+)\d{1,18})*\s*,?", re.ASCII | re.IGNORECASE)
 # A keyboard set to Chinese or Japanese writes digits and brackets of full width.
 _HALF_WIDTH = {0xFF01 + k: 0x21 + k for k in range(94)} | {0x3000: " ", 0x3001: ","}
+
+# No two sizes of one model are equal, and no size is that of the model before: what a rule has as
+# a fixed number shows at the second model.
+MODELS: tuple[tuple[dict[str, int], int, int], ...] = (
+    ({"input_size": 100, "hidden_size": 20}, 10, 3),
+    ({"input_size": 8, "hidden_size": 6, "num_layers": 4}, 7, 5),
+    ({"input_size": 9, "hidden_size": 11, "batch_first": True}, 13, 2),
+    ({"input_size": 6, "hidden_size": 17, "bidirectional": True}, 4, 9),
+    ({"input_size": 15, "hidden_size": 7, "num_layers": 3, "bidirectional": True}, 12, 8),
+)
+"""The arguments of an nn.LSTM, seq_len and batch; from easy to hard."""
 
 
 def check_shape(
@@ -65,29 +76,24 @@ def check_shape(
         no shape, or PyTorch would refuse the input itself.
     """
     if not isinstance(module, nn.LSTM | nn.LSTMCell):
-        return _cannot("there is no nn.LSTM", not_an_lstm("check_shape", module))
+        return told("no_lstm", __package__, text=not_an_lstm("check_shape", module))
     try:
         shapes = predict_shapes(module, input_shape)
     except ShapeError as error:
-        return _cannot("the call itself would fail, so there is no shape to find", str(error))
-    kind = nn.LSTM if isinstance(module, nn.LSTM) else nn.LSTMCell
-    names = _WHICH[kind]
+        return told("refused", __package__, text=error)
+    is_cell = isinstance(module, nn.LSTMCell)
+    names = ("h", "c", *STATE) if is_cell else ("output", *STATE)
     if not isinstance(which, str) or which not in names:
         known = ", ".join(f'"{name}"' for name in names)
-        message = f"For nn.{kind.__name__}, `which` must be one of {known}."
-        return _cannot("there is no tensor of that name", message)
+        return told("no_tensor", __package__, kind="LSTM" + "Cell" * is_cell, known=known)
     try:
-        sizes = read_answer(answer)
+        sizes = _read(answer)
     except ShapeError as error:
-        return _cannot("that is no shape", f"{error} {HOW_TO_WRITE}")
-    question = Question(module, shapes, names[which])
+        return told("no_shape", __package__, text=error, how=_HOW_TO_WRITE)
+    which = which.removesuffix("_n") if is_cell else which
     if sizes is None:
-        return Report("not_attempted", f"What is the shape of `{question.which}`? {HOW_TO_WRITE}")
-    return _judge(sizes, question, reveal)
-
-
-def _cannot(headline: str, message: str) -> Report:
-    return Report("cannot_check", message, headline=headline)
+        return told("asked", __package__, which=which, how=_HOW_TO_WRITE)
+    return _judge(sizes, Question(module, shapes, which), reveal)
 
 
 def _judge(sizes: Sizes, q: Question, reveal: bool) -> Report:
@@ -98,58 +104,84 @@ def _judge(sizes: Sizes, q: Question, reveal: bool) -> Report:
         hidden = (f"`{v}` would give the same shape for these sizes" for v in verdicts)
         return Report("ok", named, not_checked=tuple(hidden))
     evidence = {"given": str(list(sizes))}
-    if found:
-        first, *others = [mistake.report(evidence, **q.facts) for mistake in found]
-        told = [first.message, *(f"Or {m.headline}: {m.message}" for m in others)]
-        verdict, headline, message = first.verdict, first.headline, "\n".join(told)
-    else:
-        verdict, headline, message = _by_axes(sizes, q)
+    first, *others = (m.report(evidence, **q.facts) for m in found or [_by_axes(sizes, q)])
+    message = "\n".join([first.message, *(f"Or {m.headline}: {m.message}" for m in others)])
     if reveal:
         message += f"\n{named}"
         if len(sizes) == len(q.right):
             evidence["axes that differ"] = differing_axes(sizes, q.right)
-    return Report(verdict, message, evidence, headline=headline)
+    return replace(first, message=message)
 
 
-def _by_axes(sizes: Sizes, q: Question) -> tuple[str, str, str]:
-    """Verdict, headline and message of a wrong shape that no known mistake explains."""
-    right = q.right
+def _by_axes(sizes: Sizes, q: Question) -> Mistake:
+    """What is wrong with a shape that no known mistake explains."""
+    right, names = q.right, q.right.names
     if len(sizes) == len(right):
-        off = [
-            name for name, got, want in zip(right.names, sizes, right, strict=True) if got != want
-        ]
+        off = [name for name, got, want in zip(names, sizes, right, strict=True) if got != want]
         headline = f"{' and '.join(off)} {'is' if len(off) == 1 else 'are'} off"
         if sorted(sizes) == sorted(right):
             headline = f"{' and '.join(off)} are swapped"
-        message = f"The axes of `{q.which}` are `[{', '.join(right.names)}]`, in this order."
-        return "unrecognised", headline, message
+        message = f"The axes of `{q.which}` are `[{', '.join(names)}]`, in this order."
+        return Mistake("unrecognised", headline, message)
+    headline = "the number of axes is off"
+    if missing := _left_out(right, sizes):
+        headline = f"the axis of {names[missing[0]]} is missing"
+    if more := _left_out(sizes, right):
+        headline = f"axis {more[0]}, {sizes[more[0]]} long, is one too many"
     message = f"`{q.which}` has {len(right)} axes here, and you gave {len(sizes)}."
-    for axis, name in enumerate(right.names):
-        if _without(right, axis) == sizes:
-            return "wrong_rank", f"the axis of {name} is missing", message
-    for axis, size in enumerate(sizes):
-        if _without(sizes, axis) == right:
-            return "wrong_rank", f"axis {axis}, {size} long, is one too many", message
-    return "wrong_rank", "the number of axes is off", message
+    return Mistake("wrong_rank", headline, message)
 
 
-def _without(sizes: Sizes, axis: int) -> Sizes:
-    return (*sizes[:axis], *sizes[axis + 1 :])
+def _left_out(long: Sizes, short: Sizes) -> list[int]:
+    """The axes without which a shape is a shorter one."""
+    return [axis for axis in range(len(long)) if (*long[:axis], *long[axis + 1 :]) == short]
 
 
-def read_answer(answer: Any) -> Sizes | None:
-    """Read a guess at a shape.
+@leaves_no_trace
+def check_shape_rule(rule: Callable[..., Any], which: str) -> Report:
+    """Try a function that computes a shape on several models, and name what it has wrong.
 
     Args:
-        answer: a tuple, list, torch.Size or array of whole numbers, or text, where names may stand
-            before the numbers, as in "batch=3, hidden_size=20", and an axis may be a product.
+        rule: takes an nn.LSTM, seq_len and batch, and returns a shape as `check_shape` reads it.
+        which: the tensor whose shape it returns: "output", "h_n", "c_n", "h_0" or "c_0".
 
     Returns:
-        The sizes; None for no attempt: None, ``...`` or empty text, also in place of a size.
-
-    Raises:
-        ShapeError: the answer is no shape, whatever its own methods raise.
+        The report on the first model for which the rule is wrong; "ok" if there is none;
+        "cannot_check" for what does not take the three.
     """
+    try:
+        inspect.signature(rule).bind("lstm", "seq_len", "batch")
+    except (TypeError, ValueError):
+        return told("other_parameters", __package__, which=which)
+    before = None
+    for arguments, seq_len, batch in MODELS:
+        lstm = nn.LSTM(**arguments)
+        answer = run_in_time(rule, lstm, seq_len, batch, made_up=False)
+        if isinstance(answer, Report):
+            return answer
+        steps = (batch, seq_len) if lstm.batch_first else (seq_len, batch)
+        report = check_shape(answer, lstm, (*steps, lstm.input_size), which)
+        given, known = str(answer), before
+        before = given
+        if report.ok:
+            continue
+        made = ", ".join(f"{name}={value}" for name, value in arguments.items())
+        sizes = {"made": made, "seq_len": seq_len, "batch": batch}
+        first = told("of_a_rule", __package__, **sizes, given=given)
+        lines = [f"{first.message} {report.message}"]
+        if given == known:
+            lines.append(told("fixed", __package__).message)
+        if report.verdict == "time_batch_swapped" and which == "output":
+            turned = nn.LSTM(**arguments | {"batch_first": not lstm.batch_first})
+            if str(run_in_time(rule, turned, seq_len, batch)) == given:
+                lines.append(told("batch_first_ignored", __package__).message)
+        return replace(report, message="\n".join(lines))
+    return told("right_rule", __package__, which=which, count=len(MODELS))
+
+
+def _read(answer: Any) -> Sizes | None:
+    """The sizes of a guess at a shape; None for no attempt: None, ``...`` or empty text, also in
+    place of a size. What is no shape raises a ShapeError, whatever its own methods raise."""
     if answer is None or answer is ...:
         return None
     if isinstance(answer, str):

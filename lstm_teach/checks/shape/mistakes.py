@@ -31,7 +31,7 @@ class Question:
         which: the tensor.
         right: its shape.
         about: what rows are about that apply to it: its name, or a cell.
-        has: what rows need that apply: "layers" and "directions" where there are several.
+        has: what rows need that apply: a batch or none, and "layers" where there are several.
         facts: the sizes, by which shapes are written, and phrases made of them, for the words.
     """
 
@@ -39,26 +39,19 @@ class Question:
         """Count what there is to count."""
         self.module, self.shapes, self.which = module, shapes, which
         self.right: Shape = getattr(shapes, which)
-        is_cell = isinstance(module, nn.LSTMCell)
-        self.about = "a cell" if is_cell else which
-        proj_size = 0 if is_cell else module.proj_size
-        width = 0 if which in MEMORY else proj_size
-        width, width_name = (width, "proj_size") if width else (module.hidden_size, "hidden_size")
-        layers = 1 if is_cell else module.num_layers
-        directions = 1 if is_cell or not module.bidirectional else 2
+        self.about = "a cell" if isinstance(module, nn.LSTMCell) else which
+        proj_size, layers = getattr(module, "proj_size", 0), getattr(module, "num_layers", 1)
+        directions = 1 + getattr(module, "bidirectional", False)
+        width, width_name = module.hidden_size, "hidden_size"
+        if proj_size and which not in MEMORY:
+            width, width_name = proj_size, "proj_size"
         sizes = dict(zip(shapes.input.names, shapes.input, strict=True))
-        needs = {
-            "batch": "batch" in sizes,
-            "no batch": "batch" not in sizes,
-            "layers": layers > 1,
-            "directions": directions > 1,
-            "proj_size": proj_size > 0,
-        }
-        self.has = {name for name, there in needs.items() if there}
+        several = {"layers": layers > 1, "directions": directions > 1, "proj_size": proj_size > 0}
+        self.has = {name for name, there in several.items() if there}
+        self.has.add("batch" if "batch" in sizes else "no batch")
         first_axis = f"`num_layers = {layers}`"
         if directions == 2:
             first_axis = f"`num_layers * num_directions = {layers} * 2 = {2 * layers}`"
-        batch_first = getattr(module, "batch_first", False)
         self.facts: dict[str, Any] = {
             "batch": 0,
             **sizes,
@@ -76,7 +69,7 @@ class Question:
             "side_by_side": 2 * width,
             "in_each": " in each direction" * (directions - 1),
             "order": f"[{', '.join(shapes.input.names[:2])}, ...]",
-            "batch_first": batch_first,
+            "batch_first": getattr(module, "batch_first", False),
         }
 
     def sizes(self, shape: str) -> list[Sizes]:
