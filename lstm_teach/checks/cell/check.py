@@ -265,7 +265,7 @@ def _judged(eye: Eye, few: dict[str, Tensor], own: dict[str, Tensor]) -> Report:
     report, caller = judge(eye, few, own), eye.caller
     if report.verdict == "swapped_return" and caller.named == "c h":
         said = "It takes c before h, and hands them back so."
-    elif report.headline.startswith("a state of c and h") and not (caller.named or eye.is_function):
+    elif report.verdict == "variant" and not (caller.named or eye.is_function):
         caller.c_first, said = True, "It has the state as (c, h); PyTorch has (h, c)."
     else:
         return report
@@ -285,9 +285,10 @@ def _feeds(tensor: Tensor, caller: Step, few: dict[str, Tensor]) -> bool:
 def _with_its_weights(cell: Any, sizes: Sizes, dtype: torch.dtype) -> Report:
     """The report on a function that does not take x, h and c: it may be handed weights in a layout
     of its own, as (Wx, Wh, b)."""
+    of_a_wrong_layout = told("tied").message
     for handed in bringing.with_weights(cell, sizes):
         report, ran = _of(handed, sizes, None, dtype)
-        if (ran or _over(report)) and "one number for all units" not in report.headline:
+        if (ran or _over(report)) and of_a_wrong_layout not in report.message:
             order = report.evidence.get("gate order", "i f g o")
             if order != "i f g o" and "w_ih" in signature_of(cell).parameters:
                 said = ", ".join(order.split())
