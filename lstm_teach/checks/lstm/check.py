@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import islice, product
@@ -14,31 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.bringing import (
-    IN_FLOAT32,
-    Sizes,
-    make,
-    needed,
-    normals,
-    on_the_cpu,
-    owned,
-    signature_of,
-    to_try,
-    unwrapped,
-    with_weights,
-)
+from lstm_teach.checks import bringing
+from lstm_teach.checks.bringing import Sizes, needed, normals, owned
 from lstm_teach.checks.cell import check_cell
 from lstm_teach.checks.cell.equations import GATES
 from lstm_teach.checks.lstm.backward import wrong_gradient
 from lstm_teach.checks.lstm.forms import BATCH_FIRST, Reader
-from lstm_teach.checks.lstm.mistakes import (
-    JOINED,
-    MISTAKES,
-    WORDS,
-    in_the_roles,
-    in_the_states,
-    told,
-)
+from lstm_teach.checks.lstm.mistakes import JOINED, MISTAKES, in_the_roles, in_the_states, told
 from lstm_teach.checks.lstm.reading import LAYERS, SECONDS, Reading, Told, in_code, tell
 from lstm_teach.checks.lstm.roles import Roles, Search, groupings, is_bias, lane_sizes
 from lstm_teach.checks.passing import has_norms
@@ -80,9 +61,6 @@ def check_lstm(
         same. It never raises because of the LSTM.
     """
     start, told_sizes = time.process_time(), (input_size, hidden_size)
-    if _stays_in_float32(lstm):
-        torch.set_default_dtype(torch.float32)
-        return _report(lstm, told_sizes, call, backward)
     torch.set_default_dtype(torch.float64)
     report = _report(lstm, told_sizes, call, backward)
     quick = time.process_time() - start < SECONDS / 4
@@ -90,23 +68,15 @@ def check_lstm(
         torch.set_default_dtype(torch.float32)
         again = _report(lstm, told_sizes, call, backward)
         if again.verdict not in ("raises", "cannot_check"):
-            return replace(again, message=f"{again.message}\n{IN_FLOAT32}")
+            return replace(again, message=f"{again.message}\n{bringing.IN_FLOAT32}")
         if report.verdict == "raises" and isinstance(lstm, nn.Module):
             return again  # in the dtype that the learner runs it in
     return report
 
 
-def _stays_in_float32(lstm: Any) -> bool:
-    """Whether a module holds tensors that do not follow it into float64, such as a state."""
-    if not isinstance(lstm, nn.Module):
-        return False
-    with to_try(lstm) as tried:
-        return {w.dtype for w in owned(tried).values()} == {torch.float64, torch.float32}
-
-
 def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
     """The report of a run in the default dtype."""
-    code = unwrapped(lstm)
+    code = bringing.unwrapped(lstm)
     if code is None or code is ...:
         return told("no_lstm")
     for kind, name in ((nn.GRU, "gru"), (nn.RNN, "rnn"), (nn.LSTM, "projection")):
@@ -128,21 +98,21 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
     if weights > _MOST_WEIGHTS:
         return _too_large(code, weights, call, backward)
     ran = None
-    for handed in [] if call else with_weights(code, sizes):
-        report = _Check(handed, sizes, None, backward, handed=True).report()
+    for handed in [] if call else bringing.with_weights(code, sizes):
+        check = _Check(handed, sizes, None, backward, handed=True)
+        report = check.report()
         if report.verdict not in ("raises", "cannot_check"):
             return report
-        if report.headline == WORDS["no_roles"].headline:
-            ran = report
+        ran = report if hasattr(check, "reader") else ran
     return _Check(code, told_sizes, call, backward).report() if ran is None else ran
 
 
 def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
     """The report on an instance of a class, of two layers where it takes their number."""
-    layers = [n for n in signature_of(cls).parameters if LAYERS.match(n)][:1]
-    made = make(partial(cls, **dict.fromkeys(layers, 2)) if layers else cls, *sizes)
+    layers = [n for n in bringing.signature_of(cls).parameters if LAYERS.match(n)][:1]
+    made = bringing.make(partial(cls, **dict.fromkeys(layers, 2)) if layers else cls, *sizes)
     if isinstance(made, Report):
-        return make(cls, *sizes) if layers else made  # which tells of the class as it is
+        return bringing.make(cls, *sizes) if layers else made  # which tells of the class as it is
     made = made if call or callable(made) else getattr(made, "forward", made)
     return _Check(made, sizes, call, backward, 2 if layers else None).report()
 
@@ -165,39 +135,31 @@ class _Check(Reading):
 
     def report(self) -> Report:
         """What is wrong, from the outside in: the first thing."""
-        original = on_the_cpu(owned(*filter(None, (self.code, self.call))))
+        original = bringing.on_the_cpu(owned(*filter(None, (self.code, self.call))))
         self.original = {name: weight.clone() for name, weight in original.items()}
+        # A backward pass may read what the forward pass left in the object: one copy has both.
+        brought = (self.code, self.backward) if self.backward else self.code
         with (
-            self._itself()
-            if self.backward
-            else to_try(self.code, torch.get_default_dtype()) as tried,
-            self.opened(tried),
-            torch.no_grad(),
+            bringing.to_try(self.call),
+            bringing.to_try(brought, torch.get_default_dtype()) as tried,
         ):
-            try:
-                self.find_reader()
-                self.settle_time()
-                report = self._by_roles()
-            except Told as found:
-                (report,) = found.args
-        if report.verdict == "cannot_check" and (name := self.torch_inside()):
-            return told("torch_inside", name=name)
-        if report.verdict != "cannot_check" or self.norms or not has_norms(self.code):
+            if self.backward:
+                tried, self.backward = tried
+            with self.opened(tried), torch.no_grad():
+                try:
+                    self.find_reader()
+                    self.settle_time()
+                    report = self._by_roles()
+                except Told as found:
+                    (report,) = found.args
+        if report.verdict != "cannot_check":
             return report
+        if name := self.torch_inside():
+            return told("torch_inside", name=name)
         bare = replace(self, norms=True, head=None)
-        if not bare.report().ok:
+        if self.norms or not has_norms(self.code) or not bare.report().ok:
             return report
         return replace(told("normed", seen=in_code(bare.passed)), of="LSTM")
-
-    @contextmanager
-    def _itself(self) -> Iterator[Any]:
-        """No copy, since a backward pass may read what the forward pass left in the object."""
-        try:
-            yield self.code
-        finally:
-            now = owned(*filter(None, (self.code, self.call)))
-            for name in now.keys() & self.original.keys():
-                now[name].copy_(self.original[name])
 
     # What each weight does.
 
@@ -215,9 +177,8 @@ class _Check(Reading):
         kept = {n: weight for n, weight in self.weights.items() if n not in unused}
         searches = [*self._searches(kept, self.directions)]
         later = self.directions == 1 and not self.same(first, seen[:1])  # it has seen later steps
-        for joined in JOINED if later or self.directions == 2 else ():
-            if later is not joined.how.startswith("w = 2; up"):
-                searches += self._searches(kept, 2, joined)
+        for joined in JOINED[self.directions] if later or self.directions == 2 else ():
+            searches += self._searches(kept, 2, joined)
         if self.same(seen[:, 0], seen[:, 1]):  # a weight that was zero was no bias
             return self._by_cell()
         ways = [*((False, added) for added in (0.0, 1.0, 2.0, 0.5, 3.0, 5.0)), (True, 0.0)]

@@ -14,17 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.bringing import (
-    Sizes,
-    attribute,
-    likely_sizes,
-    listed,
-    needed,
-    normals,
-    owned,
-    redraw,
-    signature_of,
-)
+from lstm_teach.checks import bringing
+from lstm_teach.checks.bringing import Sizes, listed, needed, normals, owned, signature_of
 from lstm_teach.checks.lstm.forms import BATCH_FIRST, SERIES, TIME_FIRST, Reader, leaves, readers
 from lstm_teach.checks.lstm.mistakes import told
 from lstm_teach.checks.lstm.roles import flat, is_bias, pieces
@@ -57,18 +48,10 @@ def tell(report: Report | None) -> None:
 class Reading:
     """How one LSTM that can be called is run: its sizes, its layout, and what stands around it.
 
-    Attributes:
-        code: what was brought.
-        told: its sizes, as far as they are known.
-        call: how to run it, as `check_lstm` is told.
-        backward: its backward pass by hand.
-        layers: how many it was made with.
-        handed: whether it is handed its weights.
-        limit: how far equal numbers may be apart.
-        head: what stands behind h.
-        norms: whether norms are left out.
-        passed: the names of what is left out.
-        learned: names of weights that are an initial state.
+    Of the `code` that was brought the sizes may be `told`, and `call` and `backward` are those of
+    `check_lstm`. It was made with so many `layers`, and may be `handed` its weights. Equal numbers
+    may be `limit` apart. Left out are its `head` behind h, its `norms` if wished, and what was
+    `passed` by, by name; `learned` are the names of weights that are an initial state.
     """
 
     code: Any
@@ -108,7 +91,7 @@ class Reading:
 
     def redraw(self, seed: int, biases: bool = True) -> None:
         """Draw the weights anew, an initial state being zero, and where wished the biases."""
-        redraw(self.weights, self.sizes, seed)
+        bringing.redraw(self.weights, self.sizes, seed)
         for name, weight in self.weights.items():
             if name in self.learned or (not biases and is_bias(weight, self.sizes)):
                 weight.zero_()
@@ -210,14 +193,18 @@ class Reading:
 
     def number_of_layers(self) -> int | None:
         """As many as it was made with, or says."""
-        return self.layers or attribute(self.tried, LAYERS)
+        return self.layers or bringing.attribute(self.tried, LAYERS)
 
     def _tries(self) -> Iterator[tuple[str, Sizes]]:
         """In every likely size the usual layouts of x, odd ones, and those of a last h."""
         cells = self._torch_cells()
         by_torch = [(cells[0].input_size, cells[-1].hidden_size)] if cells else []
         # An attribute may mislead, so the sizes of the weights are tried too.
-        both = [s for code in (self.tried, self.weights) for s in likely_sizes(code, *self.told)]
+        both = [
+            s
+            for code in (self.tried, self.weights)
+            for s in bringing.likely_sizes(code, *self.told)
+        ]
         tried = [*dict.fromkeys([*by_torch, *both])][:200]
 
         dims = {size for weight in self.weights.values() for size in weight.shape}

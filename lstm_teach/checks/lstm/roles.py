@@ -103,17 +103,13 @@ class Cell:
         zeros = weights[0].new_zeros(1, 4 * hidden, hidden)
 
         def joined(part: str, fed: list[Any]) -> Tensor:
-            place: dict[Piece, int] = {}
-            one_of = [
-                (n, place.setdefault(p, len(place)), k) for n, g in enumerate(fed) for p, k in g
-            ]
-            if not place:
+            """From the pieces that feed each gate, and how often."""
+            own = [*dict.fromkeys(piece for gate in fed for piece, _ in gate)]
+            if not own:
                 return zeros
-            row, column, count = zip(*one_of, strict=True)
-            times = torch.zeros(len(fed), len(place), dtype=zeros.dtype)
-            times[row, column] = torch.tensor(count, dtype=zeros.dtype)
-            made = torch.stack([p.of(weights, part, hidden) for p in place])
-            rows = times @ made.flatten(1)
+            times = [[gate.get(piece, 0) for piece in own] for gate in map(dict, fed)]
+            made = torch.stack([piece.of(weights, part, hidden) for piece in own])
+            rows = torch.tensor(times, dtype=zeros.dtype) @ made.flatten(1)
             return rows.view(len(roles), 4 * hidden, -1)
 
         self.w_ih = joined("x", [[(p, 1)] for role in roles for p in role.x])

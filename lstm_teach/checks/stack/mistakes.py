@@ -35,20 +35,22 @@ def _each(headline: str, how: str) -> Iterator[tuple[str, str]]:
         yield headline.format(where=where, what=what), how.format(lost=lost)
 
 
-def known(package: str) -> tuple[list[Mistake], dict[str, Mistake]]:
-    """The catalogue of a check: what is told by equations, `how`, and the words of all else."""
+def known(package: str) -> tuple[list[tuple[str, Mistake]], dict[str, Mistake]]:
+    """The catalogue of a check: what is told by equations, `how`, with the name of its entry, and
+    the words of all else."""
     stacks, words = [], {}
     for entry in entries(package):
         for headline, how in (one for way in entry.ways for one in _each(*way)):
             if " = " in how:
-                stacks.append(entry.made(headline, how))
+                stacks.append((entry.name, entry.made(headline, how)))
             else:
                 words[how] = entry.made(headline, None)
         words.setdefault(entry.name, entry.mistake)
     return stacks, words
 
 
-MISTAKES, WORDS = known(__package__)
+_NAMED, WORDS = known(__package__)
+MISTAKES = [mistake for _, mistake in _NAMED]
 
 
 def told(

@@ -176,7 +176,7 @@ class TakesTheCellsWithDropout(TakesTheCells):
         return list(dropout(output, 0.3, self.training)), iter(states)
 
 
-@function("unrecognised", says="finds 0 of the 8 weights")
+@function("unrecognised", says="`self.cells = nn.ModuleList(...)`")
 class TakesTheCellsIntoAList(nn.Module):
     def __init__(self, cells):
         super().__init__()
@@ -186,7 +186,7 @@ class TakesTheCellsIntoAList(nn.Module):
         return through(self.cells, x)
 
 
-@function("unrecognised", says="the state of one call is still there at the next")
+@function("state_kept")
 class TakesTheCellsAndKeepsTheirStates(TakesTheCells):
     states = None
 
