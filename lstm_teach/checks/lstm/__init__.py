@@ -6,8 +6,8 @@ drawn anew, and every way to give them the roles of an LSTM's weights is run and
 way that agrees they are an nn.LSTM's. Where none does, every known mistake is run likewise.
 
 Read `forms` (how it is called, and what comes back), `reading` (sizes, call and time are found),
-`roles` (which weight does what), `mistakes.txt` and `mistakes` (of a whole layer), `backward`
-(gradients), `check` (the verdict).
+`roles` (which weight does what), `mistakes.txt` and `mistakes` (of a whole layer), `check` (the
+verdict).
 """
 
 from lstm_teach.checks.lstm.check import check_lstm

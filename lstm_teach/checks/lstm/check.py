@@ -17,7 +17,6 @@ from lstm_teach.checks import bringing
 from lstm_teach.checks.bringing import Sizes, needed, normals, owned
 from lstm_teach.checks.cell import check_cell
 from lstm_teach.checks.cell.equations import GATES
-from lstm_teach.checks.lstm.backward import wrong_gradient
 from lstm_teach.checks.lstm.forms import BATCH_FIRST, Reader
 from lstm_teach.checks.lstm.mistakes import JOINED, MISTAKES, in_the_roles, in_the_states, told
 from lstm_teach.checks.lstm.reading import LAYERS, SECONDS, Reading, Told, in_code, tell
@@ -36,7 +35,6 @@ def check_lstm(
     input_size: int | None = None,
     hidden_size: int | None = None,
     call: Callable[..., Any] | None = None,
-    backward: Callable[..., Any] | None = None,
 ) -> Report:
     """Say whether a whole LSTM of one's own is right, and if not, name what is wrong.
 
@@ -50,11 +48,6 @@ def check_lstm(
         call: how to run it where it is not called in a usual way: `call(lstm, x)`, or `call(lstm,
             x, h, c)` where it can be given a state; x is `[seq_len, batch, input_size]`, h and c
             `[batch, hidden_size]`.
-        backward: a backward pass written by hand, `backward(d_output, cache)`: the gradient at the
-            output, laid out as the output, and the last thing that the call returned. It returns
-            the gradients of the weights, and of x and h_0 if it has them, as a tuple or a dict:
-            `check_lstm(lstm_forward, backward=lstm_backward)` for functions `(x, h0, Wx, Wh, b)
-            -> h, cache` and `(dh, cache) -> dx, dh0, dWx, dWh, db`.
 
     Returns:
         A report. Where the verdict is "ok", `report.as_torch()` is an nn.LSTM that computes the
@@ -62,11 +55,11 @@ def check_lstm(
     """
     start, told_sizes = time.process_time(), (input_size, hidden_size)
     torch.set_default_dtype(torch.float64)
-    report = _report(lstm, told_sizes, call, backward)
+    report = _report(lstm, told_sizes, call)
     quick = time.process_time() - start < SECONDS / 4
     if report.verdict == "raises" or (report.verdict == "cannot_check" and quick):
         torch.set_default_dtype(torch.float32)
-        again = _report(lstm, told_sizes, call, backward)
+        again = _report(lstm, told_sizes, call)
         if again.verdict not in ("raises", "cannot_check"):
             return replace(again, message=f"{again.message}\n{bringing.IN_FLOAT32}")
         if report.verdict == "raises" and isinstance(lstm, nn.Module):
@@ -74,7 +67,7 @@ def check_lstm(
     return report
 
 
-def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
+def _report(lstm: Any, told_sizes: Any, call: Any) -> Report:
     """The report of a run in the default dtype."""
     code = bringing.unwrapped(lstm)
     if code is None or code is ...:
@@ -89,41 +82,41 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
         return told("one_step", code=code)
     sizes: Sizes = told_sizes[0] or _TRIED[0], told_sizes[1] or _TRIED[1]
     if isinstance(code, type):
-        report = _made(code, sizes, call, backward)
+        report = _made(code, sizes, call)
         by_itself = needed(code) < 1 and report.verdict in ("raises", "cannot_check")
         code = run_in_time(code) if by_itself else report  # such as with input_size=1
         if isinstance(code, Report):
             return report
     weights = sum(weight.numel() for weight in owned(*filter(None, (code, call))).values())
     if weights > _MOST_WEIGHTS:
-        return _too_large(code, weights, call, backward)
+        return _too_large(code, weights, call)
     ran = None
     for handed in [] if call else bringing.with_weights(code, sizes):
-        check = _Check(handed, sizes, None, backward, handed=True)
+        check = _Check(handed, sizes, None, handed=True)
         report = check.report()
         if report.verdict not in ("raises", "cannot_check"):
             return report
         ran = report if hasattr(check, "reader") else ran
-    return _Check(code, told_sizes, call, backward).report() if ran is None else ran
+    return _Check(code, told_sizes, call).report() if ran is None else ran
 
 
-def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
+def _made(cls: Any, sizes: Sizes, call: Any) -> Report:
     """The report on an instance of a class, of two layers where it takes their number."""
     layers = [n for n in bringing.signature_of(cls).parameters if LAYERS.match(n)][:1]
     made = bringing.make(partial(cls, **dict.fromkeys(layers, 2)) if layers else cls, *sizes)
     if isinstance(made, Report):
         return bringing.make(cls, *sizes) if layers else made  # which tells of the class as it is
     made = made if call or callable(made) else getattr(made, "forward", made)
-    return _Check(made, sizes, call, backward, 2 if layers else None).report()
+    return _Check(made, sizes, call, 2 if layers else None).report()
 
 
-def _too_large(code: Any, weights: int, call: Any, backward: Any) -> Report:
+def _too_large(code: Any, weights: int, call: Any) -> Report:
     """nn.LSTM is right by itself; of another class a small instance is tried."""
     cls, count = type(code), f"{weights:,}"
     if isinstance(code, nn.LSTM) and cls.forward is nn.LSTM.forward and "forward" not in vars(code):
         evidence = {"layers": code.num_layers, "directions": 1 + code.bidirectional}
         return replace(told("itself", evidence, name=cls.__name__), lstm=copy.deepcopy(code))
-    report = _made(cls, _TRIED, call, backward)
+    report = _made(cls, _TRIED, call)
     if report.verdict in ("cannot_check", "raises", "not_attempted"):
         return told("too_large", count=count)
     small = told("small", count=count, name=cls.__name__, sizes=str(_TRIED)).message
@@ -137,21 +130,19 @@ class _Check(Reading):
         """What is wrong, from the outside in: the first thing."""
         original = bringing.on_the_cpu(owned(*filter(None, (self.code, self.call))))
         self.original = {name: weight.clone() for name, weight in original.items()}
-        # A backward pass may read what the forward pass left in the object: one copy has both.
-        brought = (self.code, self.backward) if self.backward else self.code
+        dtype = torch.get_default_dtype()
         with (
             bringing.to_try(self.call),
-            bringing.to_try(brought, torch.get_default_dtype()) as tried,
+            bringing.to_try(self.code, dtype) as tried,
+            self.opened(tried),
+            torch.no_grad(),
         ):
-            if self.backward:
-                tried, self.backward = tried
-            with self.opened(tried), torch.no_grad():
-                try:
-                    self.find_reader()
-                    self.settle_time()
-                    report = self._by_roles()
-                except Told as found:
-                    (report,) = found.args
+            try:
+                self.find_reader()
+                self.settle_time()
+                report = self._by_roles()
+            except Told as found:
+                (report,) = found.args
         if report.verdict != "cannot_check":
             return report
         if name := self.torch_inside():
@@ -279,7 +270,7 @@ class _Check(Reading):
                 break
         else:
             tell(told("squeeze_batch_of_one"))
-        tell(wrong_gradient(self.tried, start or self.reader, search, roles, x, self.backward))
+        tell(self._wrong_gradient(start or self.reader, search, roles, x))
         layers = {"layers": len(search.lanes) // search.directions, "directions": search.directions}
         others = tuple(self._not_checked(start))
         if search.joined:
@@ -336,6 +327,38 @@ class _Check(Reading):
             tell(told("initial_state_ignored", state=found))
         return None
 
+    def _wrong_gradient(
+        self, reader: Reader, search: Search, roles: Roles, x: Tensor
+    ) -> Report | None:
+        """The first gradient of a module that is not nn.LSTM's."""
+        trained = dict(getattr(self.tried, "named_parameters", dict)())
+        own = {n: p for n, p in trained.items() if n in search.weights and p.requires_grad}
+        if not own:
+            return None
+        x = x[:, :1] if reader.axes.alone else x
+        h, c = normals(23)(2, len(search.lanes), x.shape[1], self.sizes[1]).tanh()
+        c = c * (reader.form != "x h")
+        begin = [*zip(h, c, strict=True)] if reader.verified else []
+        with torch.enable_grad():
+            leaves = {n: w.clone().requires_grad_() for n, w in search.weights.items()}
+            output, _ = replace(search, weights=leaves).read(roles, x, begin)
+            pull = normals(22)(*output[:, 0].shape)
+            wanted = [leaves[name] for name in own]
+            right = torch.autograd.grad((output[:, 0] * pull).sum(), wanted, allow_unused=True)
+            found = reader(x, (h, c) if reader.verified else None)
+            if isinstance(found, Report):
+                return found
+            got: Any = [None] * len(own)
+            if found[0].requires_grad:
+                loss = (found[0] * pull).sum()
+                got = torch.autograd.grad(loss, [*own.values()], allow_unused=True)
+        for name, mine, its in zip(own, got, right, strict=True):
+            if its is not None and mine is None:
+                return told("no_gradient", name=name)
+            if its is not None and (mine - its).abs().max() > 100 * self.limit:
+                return told("other_gradient", name=name)
+        return None
+
     def _described(self, search: Search, roles: Roles) -> str:
         names, both = search.lanes[0], " in both directions" * (search.directions - 1)
         fed = [f"{gate} from `{names[p.slot]}`" for gate, p in zip(GATES, roles.x, strict=True)]
@@ -347,7 +370,7 @@ class _Check(Reading):
         biases = ("no bias", "one bias", "two biases")[min(2, max(map(len, roles.b)))]
         adds = f", and adds {search.added:g} to the sum of f" if search.added else ""
         two = "" if biases == "two biases" else "; nn.LSTM has two, and only their sum matters"
-        trained = isinstance(self.tried, nn.Module) or self.backward is not None
+        trained = isinstance(self.tried, nn.Module)
         layers, (wide, hidden) = len(search.lanes) // search.directions, self.sizes
         said = [
             f"It computes what nn.LSTM computes{', with the same gradients' * trained}: "

@@ -115,23 +115,24 @@ class Reader:
             laid[name] = (value if self.layered else value[0]).contiguous()
         return laid
 
-    def listing(self) -> Caller:
-        """The caller, handing over x as a list where the code wants one."""
-        arrange = self.caller.arrange
-        if not self.axes.listed:
-            return self.caller
-        return replace(self.caller, arrange=lambda given: arrange({**given, "x": list(given["x"])}))
-
     def raw(self, x: Tensor, state: State | None = None) -> Any:
         """What comes back; where it takes one sample, a list of what came back for each."""
         results = []
         for k in range(x.shape[1]) if self.axes.alone else [None]:
             own = slice(k, k if k is None else k + 1)
             part = state and (state[0][:, own], state[1][:, own])
-            results.append(self.listing().raw(**self.given(x[:, own], part)))
+            results.append(self._caller.raw(**self.given(x[:, own], part)))
             if isinstance(results[-1], Report):
                 return results[-1]
         return results if self.axes.alone else results[0]
+
+    @property
+    def _caller(self) -> Caller:
+        """The caller, handing over x as a list where the code wants one."""
+        arrange = self.caller.arrange
+        if not self.axes.listed:
+            return self.caller
+        return replace(self.caller, arrange=lambda given: arrange({**given, "x": list(given["x"])}))
 
     def __call__(self, x: Tensor, state: State | None = None) -> list[Tensor] | Report:
         """The output `[seq_len, batch, features]`, then the states that came back.

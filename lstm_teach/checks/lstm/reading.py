@@ -48,16 +48,15 @@ def tell(report: Report | None) -> None:
 class Reading:
     """How one LSTM that can be called is run: its sizes, its layout, and what stands around it.
 
-    Of the `code` that was brought the sizes may be `told`, and `call` and `backward` are those of
-    `check_lstm`. It was made with so many `layers`, and may be `handed` its weights. Equal numbers
-    may be `limit` apart. Left out are its `head` behind h, its `norms` if wished, and what was
-    `passed` by, by name; `learned` are the names of weights that are an initial state.
+    Of the `code` that was brought the sizes may be `told`, and how to `call` it. It was made with
+    so many `layers`, and may be `handed` its weights. Equal numbers may be `limit` apart. Left out
+    are its `head` behind h, its `norms` if wished, and what was `passed` by, by name; `learned` are
+    the names of weights that are an initial state.
     """
 
     code: Any
     told: tuple[int | None, int | None]
     call: Any
-    backward: Any
     layers: int | None = None
     handed: bool = False
     limit: float = 1e-8
