@@ -18,7 +18,7 @@ from lstm_teach.checks import bringing
 from lstm_teach.checks.bringing import Sizes, listed, needed, normals, owned, signature_of
 from lstm_teach.checks.lstm.forms import BATCH_FIRST, SERIES, TIME_FIRST, Reader, leaves, readers
 from lstm_teach.checks.lstm.mistakes import told
-from lstm_teach.checks.lstm.roles import flat, is_bias, pieces
+from lstm_teach.checks.lstm.roles import is_bias, parts_of
 from lstm_teach.checks.passing import Head, before, head_of, noting, passed_by
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.stack.trial import WithoutDropout
@@ -196,34 +196,29 @@ class Reading:
 
     def _tries(self) -> Iterator[tuple[str, Sizes]]:
         """In every likely size the usual layouts of x, odd ones, and those of a last h."""
-        cells = self._torch_cells()
+        cells, own = self._torch_cells(), [*self.weights.values()]
         by_torch = [(cells[0].input_size, cells[-1].hidden_size)] if cells else []
         # An attribute may mislead, so the sizes of the weights are tried too.
-        both = [
-            s
-            for code in (self.tried, self.weights)
-            for s in bringing.likely_sizes(code, *self.told)
-        ]
-        tried = [*dict.fromkeys([*by_torch, *both])][:200]
+        by_name, by_shape = (
+            bringing.likely_sizes(code, *self.told) for code in (self.tried, self.weights)
+        )
+        tried = [*dict.fromkeys([*by_torch, *by_name, *by_shape])][:200]
+        dims = {size for weight in own for size in weight.shape}
 
-        dims = {size for weight in self.weights.values() for size in weight.shape}
+        def has_h(i: int, h: int) -> bool:
+            return any("h" in parts_of(own, k, h) for k in {i, *dims, *(n - h for n in dims)})
 
-        def parts(hidden: int, *wide: int) -> set[str]:
-            own = [flat(weight, (wide[0], hidden)) for weight in self.weights.values()]
-            return {one for k in wide for p in pieces(own, k, hidden) for one in p.joined}
-
-        fit = [(i, h) for i, h in tried if "h" in parts(h, i, *dims, *(n - h for n in dims))][:20]
+        fit = [sizes for sizes in tried if has_h(*sizes)][:20]
         # Those come first that have room for such an x, too.
-        fit.sort(key=lambda s: s not in by_torch and not {"x", "h"} <= parts(*s[::-1]))
-        likely = fit or tried[:20]
-        told: Any = [self.told] if all(self.told) else likely
+        fit.sort(key=lambda s: s not in by_torch and not {"x", "h"} <= parts_of(own, *s))
+        told: Any = [self.told] if all(self.told) else fit or tried[:20]
         yield from product(("usual", "last alone", "odd"), told)
 
     def unused(self, sizes: Sizes) -> list[str]:
         """The weights that would have no use for these sizes, in the first layer or above it."""
         i, h = sizes
-        own = {name: flat(weight, sizes) for name, weight in self.weights.items()}
-        return [n for n, w in own.items() if not any(pieces([w], k, h) for k in (i, h, 2 * h))]
+        own = self.weights.items()
+        return [n for n, w in own if not any(parts_of([w], k, h) for k in (i, h, 2 * h))]
 
     def _reads(self, reader: Reader, result: Any, last_alone: bool = False) -> bool:
         (steps, batch), widths = self.x.shape[:2], {self.sizes[1], 2 * self.sizes[1]}

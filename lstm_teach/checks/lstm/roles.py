@@ -80,6 +80,12 @@ def pieces(weights: Sequence[Tensor], width: int, hidden: int) -> list[Piece]:
     return found
 
 
+def parts_of(weights: Sequence[Tensor], width: int, hidden: int) -> set[str]:
+    """What these weights may hold for an input so wide: rows for "x" or "h", a bias "b"."""
+    own = [flat(weight, (width, hidden)) for weight in weights]
+    return {part for piece in pieces(own, width, hidden) for part in piece.joined}
+
+
 @dataclass(frozen=True)
 class Roles:
     """Which piece feeds i, f, g and o, the same in every layer and direction: what multiplies x,
@@ -149,10 +155,8 @@ def lane_sizes(
     above = lanes[directions:]
     dims = {size // k for weight in lanes[0] for size in weight.shape for k in (1, 4)} - {0}
     for h in dict.fromkeys([hidden, *sorted(dims)]) if above else [hidden]:
-        own = [flat(weight, (wide, h)) for weight in lanes[0]]
-        parts = {part for p in pieces(own, wide, h) for part in p.joined}
         rest = lane_sizes(above, (h * sides, hidden), directions, sides) if above else []
-        if {"x", "h"} <= parts and (rest or not above):
+        if {"x", "h"} <= parts_of(lanes[0], wide, h) and (rest or not above):
             return [(wide, h)] * directions + rest
     return []
 
@@ -183,10 +187,9 @@ class Search:
         # All these weights are in memory at once.
         self.at_once = max(1, 10**7 // max(4 * h * (wide + h) for wide, h in self.sizes))
 
-    def of_lane(self, lane: int, weights: Weights | None = None) -> list[Tensor]:
+    def of_lane(self, lane: int) -> list[Tensor]:
         """The weights of one lane, its biases with one axis."""
-        weights = weights or self.weights
-        return [flat(weights[name].double(), self.sizes[lane]) for name in self.lanes[lane]]
+        return [flat(self.weights[name].double(), self.sizes[lane]) for name in self.lanes[lane]]
 
     def cells(self, roles: Sequence[Roles]) -> list[Cell]:
         """One for each lane."""
@@ -313,24 +316,21 @@ class Search:
         (wide, hidden), *_ = self.sizes
         if any(own != hidden for _, own in self.sizes):
             return None
-        form = layers, bool(any(roles.b) or self.added), batch_first, 0.0, self.directions == 2
-        with torch.random.fork_rng(devices=[]):
-            lstm = nn.LSTM(wide, hidden, *form, device="cpu", dtype=dtype)
-        values: dict[str, Tensor] = {}
-        for k in range(len(self.lanes)):
-            cell = Cell(self.of_lane(k, weights), [roles], hidden, self.added)
-            end = f"l{k // self.directions}" + "_reverse" * (k % self.directions)
-            values |= {f"weight_ih_{end}": cell.w_ih[0], f"weight_hh_{end}": cell.w_hh[0]}
-            values |= {f"bias_ih_{end}": cell.bias[0], f"bias_hh_{end}": 0 * cell.bias[0]}
-        lstm.load_state_dict({name: values[name] for name in lstm.state_dict()})
+        has_bias = bool(any(roles.b) or self.added)
+        form = layers, has_bias, batch_first, 0.0, self.directions == 2
+        lstm = nn.LSTM(wide, hidden, *form, device="cpu", dtype=dtype)
+        values: list[Tensor] = []
+        for cell in replace(self, weights=weights).cells((roles,)):
+            values += [cell.w_ih[0], cell.w_hh[0], *[cell.bias[0], 0 * cell.bias[0]] * has_bias]
+        for parameter, value in zip(lstm.parameters(), values, strict=True):
+            parameter.data.copy_(value)
         return lstm
 
 
 def _ways(some: list[Piece], shared: bool) -> list[Roles]:
     """The ways in which four gates may choose among these pieces for x."""
-    ways = permutations(some, 4)
-    if shared:
-        ways = product(some, repeat=4) if len(some) < 5 else iter(())  # type: ignore[assignment]
-    bias = (((p, 1),) if "b" in p.joined else () for p in some)
-    fed = dict(zip(some, bias, strict=True))
+    if shared and len(some) > 4:
+        return []
+    ways = product(some, repeat=4) if shared else permutations(some, 4)
+    fed = {p: ((p, 1),) if "b" in p.joined else () for p in some}
     return [Roles(four, (), tuple(fed[p] for p in four)) for four in ways]
