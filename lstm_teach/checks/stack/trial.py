@@ -145,9 +145,16 @@ class Trial:
         return said, has_names and "output" in said
 
     def evidence(self) -> dict[str, Any]:
-        """With what wrong numbers came, and which are the first."""
-        first = _first_off(self.given, self.by())
-        return {"tried with": self.case.name, **({"first off": first} if first else {})}
+        """With what wrong numbers came, and which are the first, where they can be compared."""
+        found = {"tried with": self.case.name}
+        with suppress(AttributeError, IndexError, TypeError, ValueError, StopIteration):
+            (ours, pairs), (output, states) = self.given, self.by()  # type: ignore[misc]
+            places = [(f"output at step {t}", ours[t], step) for t, step in enumerate(output)]
+            for (layer, pair), (k, name) in product(enumerate(states), enumerate("hc")):
+                places.append((f"{name} of layer {layer}", pairs[layer][k], pair[k]))
+            name, one, two = next(place for place in places if not _close(*place[1:]))
+            return found | ({"first off": name} if one.shape == two.shape else {})
+        return found
 
     def odd_calls(self) -> list[tuple[str, dict[str, Any], Call]]:
         """Calls of a cell that get something else than in a right stack: what, and where."""
@@ -231,16 +238,10 @@ def _call(
     run: Callable[[Any, Any], Any], cells: list[Any], x: Tensor, numpy: bool, seed: int
 ) -> tuple[Any, bool]:
     """What the stack returns, and whether it has dropout."""
-
-    def called() -> Any:
-        if numpy:
-            return run(list(map(_ArrayCell, cells)), x.numpy())
-        return run(cells, x)
-
-    called.__name__ = getattr(run, "__name__", f"{type(run).__name__}.forward")
+    lent = [*map(_ArrayCell, cells)] if numpy else cells
     torch.manual_seed(seed)
     with torch.enable_grad(), WithoutDropout() as dropout:
-        result = run_in_time(called)
+        result = run_in_time(run, lent, x.numpy() if numpy else x)
         result = result if isinstance(result, Report) else run_in_time(read, result)
     if isinstance(result, list) and len(result) == 2 and result[0] == []:
         result = told("empty_loop")
@@ -297,18 +298,3 @@ def described(value: Any, known: Mapping[str, Tensor]) -> tuple[str, bool]:
         said = [part for part, _ in (found[:4] if more else found)]
         return f"({', '.join([*said, *more])})", has_names
     return str([*value.shape]) if isinstance(value, Tensor) else f"`{type(value).__name__}`", False
-
-
-def _first_off(given: Any, right: Result | None) -> str:
-    """Where the numbers part first; "" where what was returned cannot be compared."""
-    with suppress(AttributeError, IndexError, TypeError, ValueError):
-        (ours, pairs), (output, states) = given, right  # type: ignore[misc]
-        places = [(f"output at step {t}", ours[t], step) for t, step in enumerate(output)]
-        for layer, pair in enumerate(states):
-            places += [
-                (f"{n} of layer {layer}", pairs[layer][k], pair[k]) for k, n in enumerate("hc")
-            ]
-        for name, one, two in places:
-            if not _close(one, two):
-                return name if one.shape == two.shape else ""
-    return ""
