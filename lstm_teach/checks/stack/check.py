@@ -14,8 +14,8 @@ from torch import nn
 from lstm_teach.checks.bringing import needed, owned
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_in_time
-from lstm_teach.checks.stack.mistakes import MISTAKES, WORDS, told
 from lstm_teach.checks.stack.trial import CASES, Trial, described, same, try_all
+from lstm_teach.checks.stack.wiring import MISTAKES, WORDS, told
 
 
 @leaves_no_trace

@@ -18,8 +18,7 @@ from lstm_teach.checks.bringing import normals
 from lstm_teach.checks.passing import noting
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
-from lstm_teach.checks.stack.mistakes import told
-from lstm_teach.checks.stack.wiring import Result, State, wired
+from lstm_teach.checks.stack.wiring import Result, State, told, wired
 
 _PATIENCE_IN_SECONDS = 3.0
 
