@@ -335,7 +335,6 @@ class _Check(Reading):
         own = {n: p for n, p in trained.items() if n in search.weights and p.requires_grad}
         if not own:
             return None
-        x = x[:, :1] if reader.axes.alone else x
         h, c = normals(23)(2, len(search.lanes), x.shape[1], self.sizes[1]).tanh()
         c = c * (reader.form != "x h")
         begin = [*zip(h, c, strict=True)] if reader.verified else []

@@ -116,23 +116,18 @@ class Reader:
         return laid
 
     def raw(self, x: Tensor, state: State | None = None) -> Any:
-        """What comes back; where it takes one sample, a list of what came back for each."""
-        results = []
-        for k in range(x.shape[1]) if self.axes.alone else [None]:
-            own = slice(k, k if k is None else k + 1)
-            part = state and (state[0][:, own], state[1][:, own])
-            results.append(self._caller.raw(**self.given(x[:, own], part)))
-            if isinstance(results[-1], Report):
-                return results[-1]
-        return results if self.axes.alone else results[0]
-
-    @property
-    def _caller(self) -> Caller:
-        """The caller, handing over x as a list where the code wants one."""
-        arrange = self.caller.arrange
-        if not self.axes.listed:
-            return self.caller
-        return replace(self.caller, arrange=lambda given: arrange({**given, "x": list(given["x"])}))
+        """What comes back; where the code takes one sample, its results stacked."""
+        caller, arrange = self.caller, self.caller.arrange
+        if self.axes.listed:
+            caller = replace(caller, arrange=lambda one: arrange({**one, "x": [*one["x"]]}))
+        if not self.axes.alone:
+            return caller.raw(**self.given(x, state))
+        each = [
+            self.given(x[:, [k]], state and (state[0][:, [k]], state[1][:, [k]]))
+            for k in range(x.shape[1])
+        ]
+        stacked = {name: torch.stack([one[name] for one in each]) for name in each[0]}
+        return replace(caller, axes="one").raw(**stacked)
 
     def __call__(self, x: Tensor, state: State | None = None) -> list[Tensor] | Report:
         """The output `[seq_len, batch, features]`, then the states that came back.
@@ -153,10 +148,7 @@ class Reader:
         return found[0]
 
     def _take(self, result: Any, place: Place) -> Tensor:
-        if self.axes.alone:
-            found = torch.stack([at(one, place.path) for one in result], place.batch)
-        else:
-            found = at(result, place.path)
+        found = at(result, place.path)
         if place.time is not None:
             found = found[..., None] if found.dim() == 2 else found
             return found.movedim((place.time, place.batch), (0, 1)).flatten(2)
@@ -169,10 +161,8 @@ class Reader:
         """Find what came back: an output, which has time and batch and such a width, and states,
         which have batch alone; or the last h alone."""
         outputs, states = [], []
-        for path, tensor in leaves(result[0] if self.axes.alone else result, steps, batch):
+        for path, tensor in leaves(result, steps, batch):
             shape = list(tensor.shape)
-            if self.axes.alone:
-                shape.insert(int(shape[:1] == [steps]), batch)
             if self.axes is SERIES and sorted(shape) == [steps, batch]:
                 shape.append(1)  # one number at each step comes out, too
             if batch not in shape or len(shape) < 2:
