@@ -78,8 +78,7 @@ class Reader:
     It is handed `form`, such as "x state", with a state of so many `lanes` (layers x directions),
     which has an axis for them where it is `layered`. What it hands back stands at the `places`, the
     output first; there may be `more`, such as c of every step. Where only the last h comes back, it
-    stands first, and h of an earlier step is the last one of an x that ends there. It is `verified`
-    where it is known to go on from the state that it is given.
+    stands first, and h of an earlier step is the last one of an x that ends there.
     """
 
     caller: Caller
@@ -90,7 +89,6 @@ class Reader:
     layered: bool = False
     places: tuple[Place, ...] = ()
     more: bool = False
-    verified: bool = False
 
     @property
     def last_alone(self) -> bool:
