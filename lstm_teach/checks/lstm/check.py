@@ -179,6 +179,7 @@ class _Check:
             torch.no_grad(),
         ):
             self.run, self.how, self.passed = self.tried, self.call, [*parts]
+            self.layers = self.layers or bringing.attribute(self.tried, _LAYERS)
             self.weights = owned(*filter(None, (self.tried, self.call)))
             for name, part in parts.items():
                 for own, _ in part.named_parameters():
@@ -221,8 +222,7 @@ class _Check:
     def _find_reader(self) -> None:
         """Find sizes and a call with which it runs, and where in the result h stands."""
         start, failed, first, ran, late = time.process_time(), [], None, set(), False
-        layers = self._number_of_layers() or 1
-        lanes = layers * (1 + (getattr(self.tried, "bidirectional", False) is True))
+        lanes = (self.layers or 1) * (1 + (getattr(self.tried, "bidirectional", False) is True))
         dtypes = [t.dtype for t in self.weights.values()]
         dtype = torch.float32 if torch.float32 in dtypes else torch.float64
         for how, (i, h) in self._tries():
@@ -311,10 +311,6 @@ class _Check:
         cells = any(isinstance(one, nn.RNNCellBase) for one in parts.values())
         return f"self.{names[0]}" if len(names) == 1 and not cells else ""
 
-    def _number_of_layers(self) -> int | None:
-        """As many as it was made with, or says."""
-        return self.layers or bringing.attribute(self.tried, _LAYERS)
-
     def _tries(self) -> Iterator[tuple[str, Sizes]]:
         """In every likely size the usual layouts of x, odd ones, and those of a last h."""
         cells, own = self._torch_cells(), [*self.weights.values()]
@@ -334,12 +330,6 @@ class _Check:
         fit.sort(key=lambda s: s not in by_torch and not {"x", "h"} <= parts_of(own, *s))
         told: Any = [self.told] if all(self.told) else fit or tried[:20]
         yield from product(("usual", "last alone", "odd"), told)
-
-    def _unused(self, sizes: Sizes) -> list[str]:
-        """The weights that would have no use for these sizes, in the first layer or above it."""
-        i, h = sizes
-        own = self.weights.items()
-        return [n for n, w in own if not any(parts_of([w], k, h) for k in (i, h, 2 * h))]
 
     def _reads(self, reader: Reader, result: Any, last_alone: bool = False) -> bool:
         (steps, batch), widths = self.x.shape[:2], {self.sizes[1], 2 * self.sizes[1]}
@@ -432,7 +422,11 @@ class _Check:
 
     def _by_roles(self) -> Report:
         x, first, seen = self._seen()
-        unused = [*self._unused(self.sizes), *self._idle(), *self.learned]
+        i, h = self.sizes
+        unused = [*self._idle(), *self.learned]
+        for name, weight in self.weights.items():  # in the first layer or above it
+            if not any(parts_of([weight], wide, h) for wide in (i, h, 2 * h)):
+                unused.append(name)
         kept = {n: weight for n, weight in self.weights.items() if n not in unused}
         searches = [*self._searches(kept, self.directions)]
         later = self.directions == 1 and not self._same(first, seen[:1])  # it has seen later steps
@@ -459,15 +453,12 @@ class _Check:
                 return found.report(seen="") if again else self._by_cell()
         return self._by_cell()
 
-    def _searches(
-        self, kept: dict[str, Tensor], directions: int, joined: Any = None
-    ) -> Iterator[Search]:
+    def _searches(self, kept: Any, directions: int, joined: Any = None) -> Iterator[Search]:
         trained = dict(getattr(self.tried, "named_parameters", dict)())
         may_be = {n: w for n, w in self.weights.items() if n not in self.learned}
         own = {name: w for name, w in may_be.items() if name in trained}
-        told = self._number_of_layers()
         for used in [own, kept] if own and own != kept else [kept]:
-            for layers in [told] if told else [1, 2, 3, 4]:
+            for layers in [self.layers] if self.layers else [1, 2, 3, 4]:
                 for lanes in groupings(used, layers, directions):
                     values = [[used[n].double() for n in lane] for lane in lanes]
                     wider = 1 if joined else directions

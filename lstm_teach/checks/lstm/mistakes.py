@@ -36,15 +36,12 @@ JOINED = {
 }
 """How else than side by side two directions are joined, where the output is of one or of two."""
 
-_STATES = [mistake for _, mistake in _OWN if mistake.how.startswith("states = ")]
-_BOTH_WAYS = [m for _, m in _OWN if m.how.startswith("w = 2") and m.verdict != "variant"]
+_ALL = [mistake for _, mistake in _OWN]
+_STATES = [mistake for mistake in _ALL if mistake.how.startswith("states = ")]
+_BOTH_WAYS = [m for m in _ALL if m.how.startswith("w = 2") and m.verdict != "variant"]
 # What is off by one step in time may be so in a stack alone.
 _ONE_WAY = sorted(
-    [
-        m
-        for m in (*stack.MISTAKES, *(m for _, m in _OWN))
-        if not re.search("w = 2|states = ", m.how)
-    ],
+    [m for m in (*stack.MISTAKES, *_ALL) if not re.search("w = 2|states = ", m.how)],
     key=lambda mistake: mistake.verdict in ("unrecognised", "variant"),
 )
 MISTAKES = {1: [*_ONE_WAY, *FORMS], 2: [*_BOTH_WAYS, *FORMS]}

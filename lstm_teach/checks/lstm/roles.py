@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from lstm_teach.checks.cell.equations import GATES, solved
 from lstm_teach.checks.mistake import Mistake
-from lstm_teach.checks.stack.wiring import Stack, State, wired
+from lstm_teach.checks.stack.wiring import Result, Stack, State, wired
 
 Weights = Mapping[str, Tensor]
 Sizes = tuple[int, int]
@@ -193,11 +193,7 @@ class Search:
 
     def cells(self, roles: Sequence[Roles]) -> list[Cell]:
         """One for each lane."""
-        lanes = map(self.of_lane, range(len(self.lanes)))
-        return [
-            Cell(own, roles, hidden, self.added)
-            for own, (_, hidden) in zip(lanes, self.sizes, strict=True)
-        ]
+        return [Cell(self.of_lane(k), roles, h, self.added) for k, (_, h) in enumerate(self.sizes)]
 
     @property
     def stack(self) -> Stack:
@@ -212,9 +208,7 @@ class Search:
 
         return ends if self.at_each else stack
 
-    def read(
-        self, roles: Roles, x: Tensor, start: Sequence[State] = ()
-    ) -> tuple[Tensor, list[list[State]]]:
+    def read(self, roles: Roles, x: Tensor, start: Sequence[State] = ()) -> Result:
         """What it gives with these weights, the first axis after time being one of one."""
         return self.stack(self.cells((roles,)), x, start)
 

@@ -14,7 +14,7 @@ from torch import nn
 from lstm_teach.checks.bringing import needed, owned
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_in_time
-from lstm_teach.checks.stack.trial import CASES, Trial, described, same, try_all
+from lstm_teach.checks.stack.trial import CASES, Run, Trial, described, same, try_all
 from lstm_teach.checks.stack.wiring import MISTAKES, WORDS, told
 
 
@@ -80,11 +80,11 @@ def _of_its_own_cells(code: Any, call: Callable[..., Any] | None) -> Report:
     return report
 
 
-def _of_lent_cells(run: Callable[[Any, Any], Any]) -> Report:
-    trials, differs = try_all(run, torch.float64)
-    for how in ({"dtype": torch.float32}, {"dtype": torch.float64, "numpy": True}):
-        if trials[0].raised and not try_all(run, **how, most=1)[0][0].raised:
-            trials, differs = try_all(run, **how)
+def _of_lent_cells(run: Run) -> Report:
+    trials, differs = try_all(run, torch.float64, False)
+    for how in ((torch.float32, False), (torch.float64, True)):
+        if trials[0].raised and not try_all(run, *how, most=1)[0][0].raised:
+            trials, differs = try_all(run, *how)
     report = _judge(trials, differs)
     untried = ", ".join(case.name for case in CASES[len(trials) :])
     slow = (told("slow", stacks=untried).message,) if untried else ()

@@ -20,6 +20,9 @@ from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
 from lstm_teach.checks.stack.wiring import Result, State, told, wired
 
+Run = Callable[[Any, Any], Any]
+"""A learner's stack, called with cells and x."""
+
 _PATIENCE_IN_SECONDS = 3.0
 
 
@@ -173,9 +176,7 @@ class Trial:
         return odd
 
 
-def try_all(
-    run: Callable[[Any, Any], Any], dtype: torch.dtype, numpy: bool = False, most: int = len(CASES)
-) -> tuple[list[Trial], str]:
+def try_all(run: Run, dtype: torch.dtype, numpy: bool, most: int = 6) -> tuple[list[Trial], str]:
     """Every case that time allows, and why two calls differ: "kept", "random" or ""."""
     trials: list[Trial] = []
     torch.set_default_dtype(dtype)
@@ -202,7 +203,7 @@ def _lent(case: Case, dtype: torch.dtype) -> list[nn.LSTMCell]:
     return cells
 
 
-def _try(run: Callable[[Any, Any], Any], case: Case, dtype: torch.dtype, numpy: bool) -> Trial:
+def _try(run: Run, case: Case, dtype: torch.dtype, numpy: bool) -> Trial:
     x = normals(case.seq_len)(case.seq_len, case.batch, case.sizes[0]).to(dtype)
     cells, lent_x = _lent(case, dtype), x.clone()
     trial, lent = Trial(case, _lent(case, dtype), x, calls=[[] for _ in cells]), list(cells)
@@ -212,12 +213,11 @@ def _try(run: Callable[[Any, Any], Any], case: Case, dtype: torch.dtype, numpy: 
 
     with noting(dict(enumerate(cells)), note, after=True):
         trial.given, dropout = _call(run, lent, lent_x, numpy, 0)
-    one, two = (nn.ModuleList(some).state_dict() for some in (trial.cells, cells))
+    before, after = ([*nn.ModuleList(some).parameters()] for some in (trial.cells, cells))
     changed = {
         "x itself": not same(lent_x, x),
-        "the list `cells`": list(map(id, lent)) != list(map(id, cells)),
-        "the weights of the cells": one.keys() != two.keys()
-        or not all(map(torch.equal, one.values(), two.values())),
+        "the list `cells`": [*map(id, lent)] != [*map(id, cells)],
+        "the weights of the cells": not same(after, before),
     }
     trial.changes = [what for what, is_changed in changed.items() if is_changed]
     output = trial.output
@@ -233,9 +233,7 @@ def _try(run: Callable[[Any, Any], Any], case: Case, dtype: torch.dtype, numpy: 
     return trial
 
 
-def _call(
-    run: Callable[[Any, Any], Any], cells: list[Any], x: Tensor, numpy: bool, seed: int
-) -> tuple[Any, bool]:
+def _call(run: Run, cells: list[Any], x: Tensor, numpy: bool, seed: int) -> tuple[Any, bool]:
     """What the stack returns, and whether it has dropout."""
     lent = [*map(_ArrayCell, cells)] if numpy else cells
     torch.manual_seed(seed)
