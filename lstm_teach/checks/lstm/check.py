@@ -422,11 +422,7 @@ class _Check:
 
     def _by_roles(self) -> Report:
         x, first, seen = self._seen()
-        i, h = self.sizes
-        unused = [*self._idle(), *self.learned]
-        for name, weight in self.weights.items():  # in the first layer or above it
-            if not any(parts_of([weight], wide, h) for wide in (i, h, 2 * h)):
-                unused.append(name)
+        unused = self._unused()
         kept = {n: weight for n, weight in self.weights.items() if n not in unused}
         searches = [*self._searches(kept, self.directions)]
         later = self.directions == 1 and not self._same(first, seen[:1])  # it has seen later steps
@@ -468,16 +464,18 @@ class _Check:
                         form = directions, self.limit, 0.0, joined, at_each
                         yield Search(used, lanes, sizes, *form)
 
-    def _idle(self) -> list[str]:
-        """The weights, no biases, that change nothing, such as those of a head beside."""
+    def _unused(self) -> list[str]:
+        """The weights that fit into no layer, or are no bias and change nothing, such as those of a
+        head beside; and an initial state."""
         x = normals(14)(2, 3, self.sizes[0])
-        before, idle = self._read(x)[0], []
+        (i, h), before, unused = self.sizes, self._read(x)[0], [*self.learned]
         for name, weight in self.weights.items():
-            if not is_bias(weight, self.sizes):
-                weight.add_(0.5)
-                idle += [name] if self._same(self._read(x)[0], before) else []
-                weight.sub_(0.5)
-        return idle
+            fits = any(parts_of([weight], wide, h) for wide in (i, h, 2 * h))
+            weight.add_(0.5)
+            idle = not is_bias(weight, self.sizes) and self._same(self._read(x)[0], before)
+            weight.sub_(0.5)
+            unused += [name] * (idle or not fits)
+        return unused
 
     def _by_cell(self) -> Report:
         """One step of one layer is a cell: let `check_cell` say which."""

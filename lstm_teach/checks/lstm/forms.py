@@ -36,10 +36,7 @@ class Axes(NamedTuple):
 
     def lay(self, x: Tensor) -> Tensor:
         """x so laid out, from `[seq_len, batch, input_size]`."""
-        for axis, place in (("b", 1), ("f", -1)):
-            x = x if axis in self.order else x.select(place, 0)
-        given = [axis for axis in "tbf" if axis in self.order]
-        return x.permute([given.index(axis) for axis in self.order])
+        return torch.einsum(f"tbf->{self.order}", x)  # an axis that is left out is of size 1
 
 
 TIME_FIRST = Axes("`[seq_len, batch, input_size]`: time is the first axis", "tbf")
