@@ -89,12 +89,12 @@ def parts_of(weights: Sequence[Tensor], width: int, hidden: int) -> set[str]:
 @dataclass(frozen=True)
 class Roles:
     """Which piece feeds i, f, g and o, the same in every layer and direction: what multiplies x,
-    what multiplies h, and what is added, with how often.
+    what multiplies h, and what is added, where it is added twice standing there twice.
     """
 
     x: tuple[Piece, ...]
     h: tuple[Piece, ...] = ()
-    b: tuple[tuple[tuple[Piece, int], ...], ...] = ((), (), (), ())
+    b: tuple[tuple[Piece, ...], ...] = ((), (), (), ())
 
 
 class Cell:
@@ -108,18 +108,18 @@ class Cell:
         self.changed: Mapping[str, str] = {}
         zeros = weights[0].new_zeros(1, 4 * hidden, hidden)
 
-        def joined(part: str, fed: list[Any]) -> Tensor:
-            """From the pieces that feed each gate, and how often."""
-            own = [*dict.fromkeys(piece for gate in fed for piece, _ in gate)]
+        def joined(part: str, fed: list[tuple[Piece, ...]]) -> Tensor:
+            """From the pieces that feed each gate."""
+            own = [*dict.fromkeys(piece for gate in fed for piece in gate)]
             if not own:
                 return zeros
-            times = [[gate.get(piece, 0) for piece in own] for gate in map(dict, fed)]
+            times = [[gate.count(piece) for piece in own] for gate in fed]
             made = torch.stack([piece.of(weights, part, hidden) for piece in own])
             rows = torch.tensor(times, dtype=zeros.dtype) @ made.flatten(1)
             return rows.view(len(roles), 4 * hidden, -1)
 
-        self.w_ih = joined("x", [[(p, 1)] for role in roles for p in role.x])
-        self.w_hh = joined("h", [[(p, 1)] for role in roles for p in role.h])
+        self.w_ih = joined("x", [(p,) for role in roles for p in role.x])
+        self.w_hh = joined("h", [(p,) for role in roles for p in role.h])
         self.bias = joined("b", [gate for role in roles for gate in role.b])[:, :, 0].clone()
         self.bias[:, hidden : 2 * hidden] += added
 
@@ -294,10 +294,9 @@ class Search:
             if not own:
                 continue
             in_order = [own[p.block % len(own)] for p in roles.x]
-            ways = [[replace(roles, b=tuple(((p, k),) for p in in_order)) for k in (1, 2)]]
+            ways = [[replace(roles, b=tuple((p,) * k for p in in_order)) for k in (1, 2)]]
             if len(own) < 5:
-                times = (1, 2) if len(own) == 1 else (1,)
-                each = [(), *(((p, k),) for p in own for k in times)]
+                each = [(), *((p,) for p in own), *[(own[0], own[0])] * (len(own) == 1)]
                 ways.append([replace(roles, b=four) for four in product(each, repeat=4)])
             for way in ways:
                 for role in self.agreeing(way, x, seen):
@@ -326,5 +325,5 @@ def _ways(some: list[Piece], shared: bool) -> list[Roles]:
     if shared and len(some) > 4:
         return []
     ways = product(some, repeat=4) if shared else permutations(some, 4)
-    fed = {p: ((p, 1),) if "b" in p.joined else () for p in some}
+    fed = {p: (p,) if "b" in p.joined else () for p in some}
     return [Roles(four, (), tuple(fed[p] for p in four)) for four in ways]

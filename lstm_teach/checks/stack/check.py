@@ -107,7 +107,8 @@ def _judge(trials: list[Trial], differs: str) -> Report:
         return report
     unseen = [f"{t.case.name}: {' '.join(t.given.message.splitlines()[:-1])}" for t in refused]
     report = replace(report, not_checked=(*report.not_checked, *unseen))
-    if report.ok and raised == [t for t in trials if len({*t.case.sizes[1:]}) > 1]:
+    uneven = [trial for trial in trials if len({*trial.case.sizes[1:]}) > 1]
+    if report.ok and raised and raised == uneven:
         report = replace(report, message=f"{report.message}\n{told('equal_sizes').message}")
         raised = []
     also = [told("changes", what=what) for trial in trials for what in trial.changes]
@@ -185,7 +186,7 @@ def _unrecognised(done: list[Trial]) -> Report:
     if odd:
         evidence = {"tried with": done[0].case.name}
         at_layer_0 = all(name == "read" and where["layer"] == 0 for name, where, _ in odd)
-        if at_layer_0 and any(call.x.requires_grad for *_, call in odd):
+        if at_layer_0 and any(x.requires_grad for *_, x in odd):
             return told("feeds_back_more", evidence)
         return told(odd[0][0], evidence, **odd[0][1])
     right = [trial for trial in done if trial.agrees]

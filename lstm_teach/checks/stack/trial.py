@@ -47,14 +47,6 @@ CASES = (
 )
 
 
-class Call(NamedTuple):
-    """One call of a cell: what it read, what it went on from, and what it returned."""
-
-    x: Tensor
-    state: State | None
-    result: State
-
-
 class _ArrayCell:
     """An nn.LSTMCell for code in NumPy: its weights and what it returns are arrays."""
 
@@ -92,16 +84,17 @@ class Trial:
     """What a learner's stack did with one case.
 
     It was lent `cells` and `x`, `[seq_len, batch, input_size]`, which are here as they were before,
-    and has `given` something back, or a report where it raised. The `calls` are those of each cell.
-    It `changes` what it was lent; its `notes` are worth saying of a right stack too. `computed` is
-    what stacks compute, by the changes in them.
+    and has `given` something back, or a report where it raised. The `calls` of each cell are what
+    it read, its state if it got one, and what it returned. The stack `changes` what it was lent;
+    its `notes` are worth saying of a right one too. `computed` is what stacks compute, by the
+    changes in them.
     """
 
     case: Case
     cells: list[nn.LSTMCell]
     x: Tensor
     given: Any = None
-    calls: list[list[Call]] = field(default_factory=list)
+    calls: list[list[tuple[Tensor, State | None, State]]] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     computed: dict[str, Result | None] = field(default_factory=dict)
@@ -158,21 +151,22 @@ class Trial:
             return found | ({"first off": name} if one.shape == two.shape else {})
         return found
 
-    def odd_calls(self) -> list[tuple[str, dict[str, Any], Call]]:
-        """Calls of a cell that get something else than in a right stack: what, and where."""
-        odd: list[tuple[str, dict[str, Any], Call]] = []
+    def odd_calls(self) -> list[tuple[str, dict[str, Any], Tensor]]:
+        """Calls of a cell that get something else than in a right stack: what, where, and the x."""
+        odd: list[tuple[str, dict[str, Any], Tensor]] = []
         if any(len(calls) != self.case.seq_len for calls in self.calls):
             return odd
+        results = [[result for *_, result in calls] for calls in self.calls]
         for t, layer in product(range(self.case.seq_len), range(len(self.calls))):
-            calls, where = self.calls[layer], {"layer": layer, "t": t}
-            zeros = (torch.zeros_like(calls[t].result[0]),) * 2
-            before = calls[t - 1].result if t else zeros
-            if not all(map(_close, calls[t].state or zeros, before)):
-                odd.append(("state" if t else "start", where, calls[t]))
-            below = self.calls[layer - 1][t].result[0] if layer else self.x[t]
-            if not _close(calls[t].x, below.detach()):
+            (x, state, (h, _)), where = self.calls[layer][t], {"layer": layer, "t": t}
+            zeros = (torch.zeros_like(h),) * 2
+            before = results[layer][t - 1] if t else zeros
+            if not all(map(_close, zeros if state is None else state, before)):
+                odd.append(("state" if t else "start", where, x))
+            below = results[layer - 1][t][0] if layer else self.x[t]
+            if not _close(x, below.detach()):
                 what = f"h of layer {layer - 1} at that step" if layer else f"`x[{t}]`"
-                odd.append(("read", {**where, "what": what}, calls[t]))
+                odd.append(("read", {**where, "what": what}, x))
         return odd
 
 
@@ -209,7 +203,7 @@ def _try(run: Run, case: Case, dtype: torch.dtype, numpy: bool) -> Trial:
     trial, lent = Trial(case, _lent(case, dtype), x, calls=[[] for _ in cells]), list(cells)
 
     def note(layer: int, given: list[Any], result: State) -> None:
-        trial.calls[layer].append(Call(given[0], (*given, None)[1], result))
+        trial.calls[layer].append((given[0], (*given, None)[1], result))
 
     with noting(dict(enumerate(cells)), note, after=True):
         trial.given, dropout = _call(run, lent, lent_x, numpy, 0)
