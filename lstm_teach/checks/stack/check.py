@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -13,8 +14,8 @@ from torch import nn
 
 from lstm_teach.checks.bringing import needed, owned
 from lstm_teach.checks.report import Report
-from lstm_teach.checks.running import leaves_no_trace, run_in_time
-from lstm_teach.checks.stack.trial import CASES, Run, Trial, described, same, try_all
+from lstm_teach.checks.running import leaves_no_trace
+from lstm_teach.checks.stack.trial import CASES, Run, Trial, described, read, same, try_all
 from lstm_teach.checks.stack.wiring import MISTAKES, WORDS, told
 
 
@@ -22,9 +23,9 @@ from lstm_teach.checks.stack.wiring import MISTAKES, WORDS, told
 def check_stack(run_stack: Any, call: Callable[..., Any] | None = None) -> Report:
     """Say whether a stack of cells computes what it should, and if not, name what is wrong.
 
-    A function is lent nn.LSTMCells: one, two and three layers, of equal and different sizes. The
-    weights are large, and every step and every state is held against the same cells called layer by
-    layer. A module that owns its cells is a whole LSTM: `check_lstm` tries it.
+    A function or a class is lent nn.LSTMCells: one, two and three layers, of equal and different
+    sizes. The weights are large, and every step and every state is held against the same cells
+    called layer by layer. A module that owns its cells is a whole LSTM: `check_lstm` tries it.
 
     Args:
         run_stack: a function (cells, x) -> (output, states). cells is a list of nn.LSTMCell from
@@ -46,9 +47,7 @@ def check_stack(run_stack: Any, call: Callable[..., Any] | None = None) -> Repor
         return told("empty")
     torch.set_default_device(None)  # the cells and x are made on the CPU
     if isinstance(run_stack, type) and call is None and needed(run_stack) == 1:
-        run_stack = run_in_time(run_stack, [nn.LSTMCell(4, 4), nn.LSTMCell(4, 4)])
-        if isinstance(run_stack, Report):
-            return run_stack
+        return _of_a_class(run_stack, _of_lent_cells(lambda cells, x: run_stack(cells)(x)))
     may_run = callable(run_stack) and not isinstance(run_stack, type)
     owns = may_run and bool(owned(run_stack))
     is_module = isinstance(getattr(run_stack, "__self__", run_stack), nn.Module)
@@ -89,6 +88,23 @@ def _of_lent_cells(run: Run) -> Report:
     untried = ", ".join(case.name for case in CASES[len(trials) :])
     slow = (told("slow", stacks=untried).message,) if untried else ()
     return replace(report, not_checked=(*report.not_checked, *slow), of="stack")
+
+
+def _of_a_class(stack: Callable[..., Any], report: Report) -> Report:
+    """What a module does not own, since an optimizer sees only what parameters() finds; and whether
+    it keeps a state."""
+    cells = nn.ModuleList([nn.LSTMCell(4, 4), nn.LSTMCell(4, 4)])
+    built = stack([*cells]) if report.verdict in ("ok", "cannot_check") else None
+    if not isinstance(built, nn.Module):
+        return report
+    weights, known = {*cells.parameters()}, {*built.parameters()}
+    if not weights <= known:
+        return told("not_owned", count=len(weights & known), count1=len(weights))
+    x = torch.randn(6, 2, 4)
+    built.eval()
+    with torch.no_grad():
+        kept = report.ok and not same(copy.deepcopy(read(built(x))), read(built(x)))
+    return told("kept_in_self") if kept else report
 
 
 def _judge(trials: list[Trial], differs: str) -> Report:

@@ -176,7 +176,7 @@ class TakesTheCellsWithDropout(TakesTheCells):
         return list(dropout(output, 0.3, self.training)), iter(states)
 
 
-@function("unrecognised", says="`self.cells = nn.ModuleList(...)`")
+@function("unrecognised", says="finds 0 of the 8 weights")
 class TakesTheCellsIntoAList(nn.Module):
     def __init__(self, cells):
         super().__init__()
@@ -186,7 +186,7 @@ class TakesTheCellsIntoAList(nn.Module):
         return through(self.cells, x)
 
 
-@function("state_kept")
+@function("unrecognised", says="the state of one call is still there at the next")
 class TakesTheCellsAndKeepsTheirStates(TakesTheCells):
     states = None
 
