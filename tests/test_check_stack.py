@@ -10,7 +10,7 @@ from torch import nn
 
 from lstm_teach.cells import run_cells
 from lstm_teach.checks.stack import check_stack, trial
-from lstm_teach.checks.stack.wiring import MISTAKES, wired
+from lstm_teach.checks.stack.mistakes import MISTAKES, wired
 from tests.zoo import EXAMPLES, load
 from tests.zoo.stack.wrong import a_batch_of_three_only, c_up, one_state, stale
 

@@ -15,7 +15,7 @@ from lstm_teach.checks.cell.mistakes import FORMS
 from lstm_teach.checks.cell.mistakes import WORDS as OF_A_CELL
 from lstm_teach.checks.lstm.roles import Roles, Search
 from lstm_teach.checks.report import Report
-from lstm_teach.checks.stack import wiring as stack
+from lstm_teach.checks.stack import mistakes as stack
 
 _OWN, _OWN_WORDS = stack.known(__package__)
 WORDS = OF_A_CELL | stack.WORDS | _OWN_WORDS

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from lstm_teach.checks.cell.equations import GATES, solved
 from lstm_teach.checks.mistake import Mistake
-from lstm_teach.checks.stack.wiring import Result, Stack, State, wired
+from lstm_teach.checks.stack.mistakes import Result, Stack, State, wired
 
 Weights = Mapping[str, Tensor]
 Sizes = tuple[int, int]

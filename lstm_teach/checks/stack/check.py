@@ -15,8 +15,8 @@ from torch import nn
 from lstm_teach.checks.bringing import needed, owned
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
+from lstm_teach.checks.stack.mistakes import MISTAKES, WORDS, told
 from lstm_teach.checks.stack.trial import CASES, Run, Trial, described, read, same, try_all
-from lstm_teach.checks.stack.wiring import MISTAKES, WORDS, told
 
 
 @leaves_no_trace
@@ -169,9 +169,9 @@ def _names(trials: list[Trial]) -> str:
 
 
 _CAME_BACK: dict[str, Callable[[Trial, str], bool]] = {
-    "as asked": lambda trial, how: same(trial.given, trial.by(how)),
-    "another form": lambda trial, how: trial.in_words(how)[1],
-    "the output": lambda trial, how: same(trial.output, (trial.by(how) or (None,))[0]),
+    "asked": lambda trial, how: same(trial.given, trial.by(how)),
+    "rearranged": lambda trial, how: trial.in_words(how)[1],
+    "output": lambda trial, how: same(trial.output, (trial.by(how) or (None,))[0]),
 }
 """Of what a stack computes: how to tell what of it came back."""
 
@@ -186,11 +186,11 @@ def _named(trials: list[Trial]) -> Report | None:
     ways = product(_CAME_BACK, (right, *MISTAKES))
     fits = (way for way in ways if all(_CAME_BACK[way[0]](t, way[1].how) for t in trials))
     back, mistake = next(fits, ("", right))
-    if mistake is right and back != "another form":
+    if mistake is right and back != "rearranged":
         return None
     found, _ = wrong.in_words(mistake.how)
     report = mistake.report(wrong.evidence(), found=found)
-    if back == "another form" and mistake is not right and mistake.verdict != "variant":
+    if back == "rearranged" and mistake is not right and mistake.verdict != "variant":
         also = told("and_another_form", found=found).message
         return replace(report, message=f"{report.message}\n{also}")
     return report

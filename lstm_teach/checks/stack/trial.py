@@ -18,7 +18,7 @@ from lstm_teach.checks.bringing import normals
 from lstm_teach.checks.passing import noting
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
-from lstm_teach.checks.stack.wiring import Result, State, told, wired
+from lstm_teach.checks.stack.mistakes import Result, State, told, wired
 
 Run = Callable[[Any, Any], Any]
 """A learner's stack, called with cells and x."""
