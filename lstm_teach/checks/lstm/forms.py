@@ -25,18 +25,14 @@ EACH = "each"
 class Axes(NamedTuple):
     """A way to lay out x: its axes in words, and t, b and f in their order.
 
-    Where it is `alone`, x holds one sample; with no b, it has no axis for it. Where it is `listed`,
-    the first axis is that of a list.
+    An axis that is left out is of size 1. Where it is `alone`, x holds one sample; where it is
+    `listed`, the first axis is that of a list.
     """
 
     said: str
     order: str
     alone: bool = False
     listed: bool = False
-
-    def lay(self, x: Tensor) -> Tensor:
-        """x so laid out, from `[seq_len, batch, input_size]`."""
-        return torch.einsum(f"tbf->{self.order}", x)  # an axis that is left out is of size 1
 
 
 TIME_FIRST = Axes("`[seq_len, batch, input_size]`: time is the first axis", "tbf")
@@ -102,7 +98,7 @@ class Reader:
 
     def given(self, x: Tensor, state: State | None = None) -> dict[str, Tensor]:
         """x, h and c, laid out as the code wants them."""
-        laid = {"x": self.axes.lay(x).contiguous()}
+        laid = {"x": torch.einsum(f"tbf->{self.axes.order}", x).contiguous()}
         zeros = x.new_zeros(self.lanes, x.shape[1], self.hidden_size)
         for name, value in zip("hc", state or (zeros, zeros), strict=True):
             value = value.mT if "fb" in self.axes.order else value  # samples in columns
