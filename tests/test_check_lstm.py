@@ -48,6 +48,13 @@ def test_it_leaves_what_it_was_given_as_it_was():
     assert all(p.grad is None for p in lstm.parameters())
 
 
+def test_what_call_sees_is_put_back():
+    lstm = nn.LSTM(3, 4)
+    before = {name: value.clone() for name, value in lstm.state_dict().items()}
+    assert check_lstm(nn.Identity(), call=lambda _, x: lstm(x))
+    assert all(torch.equal(value, before[name]) for name, value in lstm.state_dict().items())
+
+
 def test_arrays_are_put_back():
     source = np.random.default_rng(0)
     weights = {"W": source.normal(size=(7, 12)), "b": source.normal(size=12)}

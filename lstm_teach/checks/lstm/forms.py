@@ -213,15 +213,9 @@ def at(result: Any, path: Path) -> Tensor:
 
 def leaves(result: Any, *long: int) -> Iterator[tuple[Path, Tensor]]:
     """All floating point tensors and their paths; a list as long as time, or so `long`, is one."""
-    for path in _paths(result, long, ()):
-        with suppress(RuntimeError, LookupError, AttributeError, TypeError):  # of a cache, say
-            yield path, at(result, path)
-
-
-def _paths(result: Any, long: tuple[int, ...], path: Path) -> Iterator[Path]:
     if isinstance(result, Tensor):
         if result.is_floating_point():
-            yield path
+            yield (), result
         return
     parts: Any = result if isinstance(result, dict) else getattr(result, "__dict__", {})
     if isinstance(result, (list, tuple)):
@@ -230,4 +224,6 @@ def _paths(result: Any, long: tuple[int, ...], path: Path) -> Iterator[Path]:
             alike = len({getattr(part, "shape", type(part)) for part in result}) == 1
             parts, long = {EACH: result[0]} if alike else {}, ()
     for key, part in parts.items():
-        yield from _paths(part, long, (*path, key))
+        for path, _ in leaves(part, *long):
+            with suppress(RuntimeError, LookupError, AttributeError, TypeError):  # of a cache, say
+                yield (key, *path), at(result, (key, *path))
