@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice, product
+from itertools import chain, islice, product
 from typing import Any
 
 import torch
@@ -316,16 +316,11 @@ class _Check:
         cells, own = self._torch_cells(), [*self.weights.values()]
         by_torch = [(cells[0].input_size, cells[-1].hidden_size)] if cells else []
         # An attribute may mislead, so the sizes of the weights are tried too.
-        by_name, by_shape = (
-            bringing.likely_sizes(code, *self.told) for code in (self.tried, self.weights)
-        )
-        tried = [*dict.fromkeys([*by_torch, *by_name, *by_shape])][:200]
+        both = (bringing.likely_sizes(code, *self.told) for code in (self.tried, self.weights))
+        tried = [*dict.fromkeys([*by_torch, *chain(*both)])][:200]
         dims = {size for weight in own for size in weight.shape}
-
-        def has_h(i: int, h: int) -> bool:
-            return any("h" in parts_of(own, k, h) for k in {i, *dims, *(n - h for n in dims)})
-
-        fit = [sizes for sizes in tried if has_h(*sizes)][:20]
+        wide = {(i, h): {i, *dims, *(n - h for n in dims)} for i, h in tried}
+        fit = [s for s in tried if any("h" in parts_of(own, k, s[1]) for k in wide[s])][:20]
         # Those come first that have room for such an x, too.
         fit.sort(key=lambda s: s not in by_torch and not {"x", "h"} <= parts_of(own, *s))
         told: Any = [self.told] if all(self.told) else fit or tried[:20]
