@@ -10,8 +10,7 @@ from torch import nn
 
 from lstm_teach.cells import run_cells
 from lstm_teach.checks.stack import check_stack, trial
-from lstm_teach.checks.stack.mistakes import MISTAKES
-from lstm_teach.checks.stack.wiring import wired
+from lstm_teach.checks.stack.mistakes import MISTAKES, wired
 from tests.zoo import EXAMPLES, load
 from tests.zoo.stack.wrong import a_batch_of_three_only, c_up, one_state, stale
 
@@ -79,7 +78,9 @@ def test_right_numbers_in_another_arrangement_are_said_to_be_right(said):
 def test_a_mistake_is_found_in_another_arrangement_too(said):
     report = check_stack(lambda cells, x: ARRANGEMENTS[said](*c_up(cells, x)))
     assert report.verdict == "c_instead_of_h"
-    assert said in report.message
+    if not said.startswith(("each", "the states")):
+        assert said in report.message
+    assert "And you return " in report.message
 
 
 def stacked_as_nn_lstm_returns(cells, x):
@@ -164,19 +165,18 @@ def more_than_one_layer(cells, x):
     return run_cells(cells, x)
 
 
-@pytest.mark.parametrize(
-    ("stack", "words"),
-    [
-        (two_layers_only, ["With three layers", "too many values", "first, second = cells"]),
-        (equal_sizes_only, ["With two layers of different sizes", "must match"]),
-    ],
-)
-def test_a_stack_that_is_right_only_for_some_sizes_is_told_for_which(stack, words):
-    report = check_stack(stack)
+def test_a_stack_that_is_right_only_for_two_layers_is_told_so():
+    report = check_stack(two_layers_only)
     assert report.verdict == "raises"
     assert "agrees with" in report.message
-    for word in words:
+    for word in ("With three layers", "too many values", "first, second = cells"):
         assert word in report.message
+
+
+def test_a_stack_of_equal_sizes_is_right_as_nn_lstm_is_and_told_so():
+    report = check_stack(equal_sizes_only)
+    assert report.ok, report
+    assert "It was tried with equal hidden sizes only" in report.message
 
 
 def test_what_a_stack_refuses_by_itself_is_not_judged():
@@ -281,9 +281,6 @@ def changed(change):
         ),
         (changed(lambda o, s: (o[1:], s)), ["you return ([5, 3, 4], ", "not ([6, 3, 4], "]),
         (changed(lambda o, s: (o.squeeze(), s)), ["a batch of one", "in one axis"]),
-        (changed(lambda o, s: (o.to("meta"), s)), ["device meta"]),
-        (changed(lambda o, s: (o.detach().to_sparse(), s)), ["sparse"]),
-        (changed(lambda o, s: (o, [(h.to("meta"), c) for h, c in s])), ["device meta"]),
         (changed(lambda o, s: (o.to(torch.complex128) + 1j, s)), ["output at step 0 is off"]),
     ],
 )
@@ -416,6 +413,7 @@ def test_a_slow_stack_is_judged_by_what_it_did_in_time(monkeypatch):
     report = check_stack(slow)
     assert report.ok
     assert report.evidence["stacks tried"] == 1
+    assert "equal hidden sizes" not in report.message
     assert "took too long" in report.not_checked[0]
     assert "one layer" in report.not_checked[0]
 

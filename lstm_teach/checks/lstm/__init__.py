@@ -5,9 +5,8 @@ h is left out. Which axis is time is seen by replacing one step of one sample. T
 drawn anew, and every way to give them the roles of an LSTM's weights is run and compared; in the
 way that agrees they are an nn.LSTM's. Where none does, every known mistake is run likewise.
 
-Read `forms` (how it is called, and what comes back), `reading` (sizes, call and time are found),
-`roles` (which weight does what), `mistakes.txt` and `mistakes` (of a whole layer), `backward`
-(gradients), `check` (the verdict).
+Read `forms` (how it is called, and what comes back), `roles` (which weight does what),
+`mistakes.txt` and `mistakes` (of a whole layer), `check` (all is found, in this order).
 """
 
 from lstm_teach.checks.lstm.check import check_lstm

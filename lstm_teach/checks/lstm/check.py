@@ -1,50 +1,39 @@
-"""Is this a whole LSTM, and if not, what went wrong?"""
+"""Is this a whole LSTM, and if not, what went wrong?
+
+A `_Check` runs it: first how it is called and which axis is time, then what each weight does, and
+where it does what an LSTM's do, the rest.
+"""
 
 from __future__ import annotations
 
 import copy
+import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice, product
+from itertools import chain, islice, product
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.bringing import (
-    IN_FLOAT32,
-    Sizes,
-    make,
-    needed,
-    normals,
-    on_the_cpu,
-    owned,
-    signature_of,
-    to_try,
-    unwrapped,
-    with_weights,
-)
+from lstm_teach.checks import bringing
+from lstm_teach.checks.bringing import Sizes, listed, needed, normals, owned, signature_of
 from lstm_teach.checks.cell import check_cell
 from lstm_teach.checks.cell.equations import GATES
-from lstm_teach.checks.lstm.backward import wrong_gradient
-from lstm_teach.checks.lstm.forms import BATCH_FIRST, Reader
-from lstm_teach.checks.lstm.mistakes import (
-    JOINED,
-    MISTAKES,
-    WORDS,
-    in_the_roles,
-    in_the_states,
-    told,
-)
-from lstm_teach.checks.lstm.reading import LAYERS, SECONDS, Reading, Told, in_code, tell
-from lstm_teach.checks.lstm.roles import Roles, Search, groupings, is_bias, lane_sizes
-from lstm_teach.checks.passing import has_norms
+from lstm_teach.checks.lstm.forms import BATCH_FIRST, SERIES, TIME_FIRST, Reader, leaves, readers
+from lstm_teach.checks.lstm.mistakes import JOINED, MISTAKES, in_the_roles, in_the_states, told
+from lstm_teach.checks.lstm.roles import Roles, Search, groupings, is_bias, lane_sizes, parts_of
+from lstm_teach.checks.passing import Head, before, has_norms, head_of, noting, passed_by
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_in_time
+from lstm_teach.checks.stack.trial import WithoutDropout
 
+_LAYERS = re.compile(r"(num|n)_?layers?$|layers$|depth$")
+_STATE = re.compile(r"_?(h|c|a|state|init|prev|s\d?$|carry|memory|zero)", re.IGNORECASE)
+_LEARNED = re.compile(r"(.*[._])?([hc]x?|hidden|cell|state)_?0$|.*(init|start)", re.IGNORECASE)
+_SECONDS = 2.0
 _TRIED: Sizes = 7, 3
 _MOST_WEIGHTS = 2_000_000
 
@@ -55,7 +44,6 @@ def check_lstm(
     input_size: int | None = None,
     hidden_size: int | None = None,
     call: Callable[..., Any] | None = None,
-    backward: Callable[..., Any] | None = None,
 ) -> Report:
     """Say whether a whole LSTM of one's own is right, and if not, name what is wrong.
 
@@ -69,44 +57,28 @@ def check_lstm(
         call: how to run it where it is not called in a usual way: `call(lstm, x)`, or `call(lstm,
             x, h, c)` where it can be given a state; x is `[seq_len, batch, input_size]`, h and c
             `[batch, hidden_size]`.
-        backward: a backward pass written by hand, `backward(d_output, cache)`: the gradient at the
-            output, laid out as the output, and the last thing that the call returned. It returns
-            the gradients of the weights, and of x and h_0 if it has them, as a tuple or a dict:
-            `check_lstm(lstm_forward, backward=lstm_backward)` for functions `(x, h0, Wx, Wh, b)
-            -> h, cache` and `(dh, cache) -> dx, dh0, dWx, dWh, db`.
 
     Returns:
         A report. Where the verdict is "ok", `report.as_torch()` is an nn.LSTM that computes the
         same. It never raises because of the LSTM.
     """
     start, told_sizes = time.process_time(), (input_size, hidden_size)
-    if _stays_in_float32(lstm):
-        torch.set_default_dtype(torch.float32)
-        return _report(lstm, told_sizes, call, backward)
     torch.set_default_dtype(torch.float64)
-    report = _report(lstm, told_sizes, call, backward)
-    quick = time.process_time() - start < SECONDS / 4
+    report = _report(lstm, told_sizes, call)
+    quick = time.process_time() - start < _SECONDS / 4
     if report.verdict == "raises" or (report.verdict == "cannot_check" and quick):
         torch.set_default_dtype(torch.float32)
-        again = _report(lstm, told_sizes, call, backward)
+        again = _report(lstm, told_sizes, call)
         if again.verdict not in ("raises", "cannot_check"):
-            return replace(again, message=f"{again.message}\n{IN_FLOAT32}")
+            return replace(again, message=f"{again.message}\n{bringing.IN_FLOAT32}")
         if report.verdict == "raises" and isinstance(lstm, nn.Module):
             return again  # in the dtype that the learner runs it in
     return report
 
 
-def _stays_in_float32(lstm: Any) -> bool:
-    """Whether a module holds tensors that do not follow it into float64, such as a state."""
-    if not isinstance(lstm, nn.Module):
-        return False
-    with to_try(lstm) as tried:
-        return {w.dtype for w in owned(tried).values()} == {torch.float64, torch.float32}
-
-
-def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
+def _report(lstm: Any, told_sizes: Any, call: Any) -> Report:
     """The report of a run in the default dtype."""
-    code = unwrapped(lstm)
+    code = bringing.unwrapped(lstm)
     if code is None or code is ...:
         return told("no_lstm")
     for kind, name in ((nn.GRU, "gru"), (nn.RNN, "rnn"), (nn.LSTM, "projection")):
@@ -119,109 +91,342 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
         return told("one_step", code=code)
     sizes: Sizes = told_sizes[0] or _TRIED[0], told_sizes[1] or _TRIED[1]
     if isinstance(code, type):
-        report = _made(code, sizes, call, backward)
+        report = _made(code, sizes, call)
         by_itself = needed(code) < 1 and report.verdict in ("raises", "cannot_check")
         code = run_in_time(code) if by_itself else report  # such as with input_size=1
         if isinstance(code, Report):
             return report
     weights = sum(weight.numel() for weight in owned(*filter(None, (code, call))).values())
     if weights > _MOST_WEIGHTS:
-        return _too_large(code, weights, call, backward)
+        return _too_large(code, weights, call)
     ran = None
-    for handed in [] if call else with_weights(code, sizes):
-        report = _Check(handed, sizes, None, backward, handed=True).report()
+    for handed in [] if call else bringing.with_weights(code, sizes):
+        check = _Check(handed, sizes, None, handed=True)
+        report = check.report()
         if report.verdict not in ("raises", "cannot_check"):
             return report
-        if report.headline == WORDS["no_roles"].headline:
-            ran = report
-    return _Check(code, told_sizes, call, backward).report() if ran is None else ran
+        ran = report if hasattr(check, "reader") else ran
+    return _Check(code, told_sizes, call).report() if ran is None else ran
 
 
-def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
+def _made(cls: Any, sizes: Sizes, call: Any) -> Report:
     """The report on an instance of a class, of two layers where it takes their number."""
-    layers = [n for n in signature_of(cls).parameters if LAYERS.match(n)][:1]
-    made = make(partial(cls, **dict.fromkeys(layers, 2)) if layers else cls, *sizes)
+    layers = [n for n in signature_of(cls).parameters if _LAYERS.match(n)][:1]
+    made = bringing.make(partial(cls, **dict.fromkeys(layers, 2)) if layers else cls, *sizes)
     if isinstance(made, Report):
-        return make(cls, *sizes) if layers else made  # which tells of the class as it is
+        return bringing.make(cls, *sizes) if layers else made  # which tells of the class as it is
     made = made if call or callable(made) else getattr(made, "forward", made)
-    return _Check(made, sizes, call, backward, 2 if layers else None).report()
+    return _Check(made, sizes, call, 2 if layers else None).report()
 
 
-def _too_large(code: Any, weights: int, call: Any, backward: Any) -> Report:
+def _too_large(code: Any, weights: int, call: Any) -> Report:
     """nn.LSTM is right by itself; of another class a small instance is tried."""
     cls, count = type(code), f"{weights:,}"
     if isinstance(code, nn.LSTM) and cls.forward is nn.LSTM.forward and "forward" not in vars(code):
         evidence = {"layers": code.num_layers, "directions": 1 + code.bidirectional}
         return replace(told("itself", evidence, name=cls.__name__), lstm=copy.deepcopy(code))
-    report = _made(cls, _TRIED, call, backward)
+    report = _made(cls, _TRIED, call)
     if report.verdict in ("cannot_check", "raises", "not_attempted"):
         return told("too_large", count=count)
     small = told("small", count=count, name=cls.__name__, sizes=str(_TRIED)).message
     return replace(report, message=f"{report.message}\n{small}", lstm=None)
 
 
-class _Check(Reading):
-    """The check of one LSTM that can be called."""
+def _in_code(names: Iterable[str]) -> str:
+    """Names in a sentence, as code."""
+    return listed(f"`{name}`" for name in names)
+
+
+class _Told(Exception):
+    """The report is clear; it stands in `args`."""
+
+
+def _tell(report: Report | None) -> None:
+    """End the check here, where there is a report."""
+    if report is not None:
+        raise _Told(report)
+
+
+@dataclass
+class _Check:
+    """The check of one LSTM that can be called: how it is run, what its weights do, what is wrong.
+
+    Of the `code` that was brought the sizes may be `told`, and how to `call` it. It was made with
+    so many `layers`, and may be `handed` its weights. Equal numbers may be `limit` apart. Left out
+    are its `head` behind h, its `norms` if wished, and what was `passed` by, by name; `learned` are
+    the names of weights that are an initial state.
+    """
+
+    code: Any
+    told: tuple[int | None, int | None]
+    call: Any
+    layers: int | None = None
+    handed: bool = False
+    limit: float = 1e-8
+    head: Head | None = None
+    norms: bool = False
+    passed: list[str] = field(default_factory=list)
+    learned: list[str] = field(default_factory=list)
 
     def report(self) -> Report:
         """What is wrong, from the outside in: the first thing."""
-        original = on_the_cpu(owned(*filter(None, (self.code, self.call))))
+        original = bringing.on_the_cpu(owned(*filter(None, (self.code, self.call))))
         self.original = {name: weight.clone() for name, weight in original.items()}
         with (
-            self._itself()
-            if self.backward
-            else to_try(self.code, torch.get_default_dtype()) as tried,
-            self.opened(tried),
+            bringing.to_try(self.call),
+            bringing.to_try(self.code, torch.get_default_dtype()) as self.tried,
+            passed_by(self.tried, self.norms) as parts,
             torch.no_grad(),
         ):
+            self.run, self.how, self.passed = self.tried, self.call, [*parts]
+            self.layers = self.layers or bringing.attribute(self.tried, _LAYERS)
+            self.weights = owned(*filter(None, (self.tried, self.call)))
+            for name, part in parts.items():
+                for own, _ in part.named_parameters():
+                    self.weights.pop(f"{name}.{own}", None)
             try:
-                self.find_reader()
-                self.settle_time()
+                self._find_reader()
+                self._settle_time()
                 report = self._by_roles()
-            except Told as found:
+            except _Told as found:
                 (report,) = found.args
-        if report.verdict == "cannot_check" and (name := self.torch_inside()):
+        if report.verdict != "cannot_check":
+            return report
+        if name := self._torch_inside():
             return told("torch_inside", name=name)
-        if report.verdict != "cannot_check" or self.norms or not has_norms(self.code):
-            return report
         bare = replace(self, norms=True, head=None)
-        if not bare.report().ok:
+        if self.norms or not has_norms(self.code) or not bare.report().ok:
             return report
-        return replace(told("normed", seen=in_code(bare.passed)), of="LSTM")
+        return replace(told("normed", seen=_in_code(bare.passed)), of="LSTM")
 
-    @contextmanager
-    def _itself(self) -> Iterator[Any]:
-        """No copy, since a backward pass may read what the forward pass left in the object."""
-        try:
-            yield self.code
-        finally:
-            now = owned(*filter(None, (self.code, self.call)))
-            for name in now.keys() & self.original.keys():
-                now[name].copy_(self.original[name])
+    def _read(self, x: Tensor, reader: Reader | None = None, state: Any = None) -> list[Tensor]:
+        """The output and the states; a report ends the check."""
+        found = (reader or self.reader)(x, state)
+        if isinstance(found, Report):
+            raise _Told(found)
+        return [one.double() for one in found]
+
+    def _same(self, one: Tensor, two: Tensor) -> bool:
+        """Whether two tensors hold the same numbers, to rounding."""
+        return one.shape == two.shape and bool(((one - two).abs() <= self.limit).all())
+
+    def _redraw(self, seed: int, biases: bool = True) -> None:
+        """Draw the weights anew, an initial state being zero, and where wished the biases."""
+        bringing.redraw(self.weights, self.sizes, seed)
+        for name, weight in self.weights.items():
+            if name in self.learned or (not biases and is_bias(weight, self.sizes)):
+                weight.zero_()
+
+    # How it is called, and which axis is time.
+
+    def _find_reader(self) -> None:
+        """Find sizes and a call with which it runs, and where in the result h stands."""
+        start, failed, first, ran, late = time.process_time(), [], None, set(), False
+        lanes = (self.layers or 1) * (1 + (getattr(self.tried, "bidirectional", False) is True))
+        dtypes = [t.dtype for t in self.weights.values()]
+        dtype = torch.float32 if torch.float32 in dtypes else torch.float64
+        for how, (i, h) in self._tries():
+            # Odd layouts are tried where the usual one raises, and a last h where it runs; behind h
+            # both are, since steps and samples may stand in one axis there.
+            if how != "usual" and (how == "odd") is ((i, h) in ran) and not self.head:
+                continue
+            self.sizes = i, h
+            taken = {i, h, 2 * h, 4 * h, *(n for t in self.weights.values() for n in t.shape)}
+            steps = next(n for n in range(4, 99, 2) if not {n - 1, n, n + 1, n + 2} & taken)
+            self.x = normals(3)(steps, steps + 1, i)
+            for reader in readers(self.run, self.how, h, lanes, dtype):
+                if (how == "odd") is (reader.axes in (TIME_FIRST, BATCH_FIRST)):
+                    continue
+                if reader.axes is SERIES and i != 1:
+                    continue
+                result = reader.raw(self.x)
+                late = time.process_time() - start > _SECONDS
+                if late:
+                    break
+                if isinstance(result, Report):
+                    if result.verdict == "not_attempted":
+                        raise _Told(result)
+                    failed.append((reader, self.x, result))
+                    continue
+                if first is None and self._has_head(reader):
+                    return self._find_reader()
+                first = first or reader
+                ran.add((i, h))
+                if self._reads(reader, result, how == "last alone" or reader.axes is SERIES):
+                    self.reader = reader
+                    states = (n for n, w in self.weights.items() if w.shape[-1:] == (h,))
+                    self.learned = [name for name in states if _LEARNED.match(name)]
+                    return None
+                if reader.axes is TIME_FIRST:
+                    self._in_number(result)
+                    break  # these are not its sizes; x in odd forms may crash nn.LSTMCell
+        if failed and not first and not late and self._is_to_blame(*failed[0]):
+            raise _Told(failed[0][-1])
+        if failed and not first:
+            report, raised = told("raises_first", code=self.tried), failed[0][-1]
+            said = f"{report.message}\n{raised.message}"
+            raise _Told(replace(report, message=said, headline=raised.headline or report.headline))
+        raise _Told(told("no_output", code=self.tried))
+
+    def _runner(self, code: Any) -> Any:
+        """What runs the code, or a copy of it, up to h."""
+        run = partial(self.call, code) if self.call else code
+        return before(self.head, code, run) if self.head else run
+
+    def _has_head(self, reader: Reader) -> bool:
+        """Whether layers stand behind h. Then they are left out."""
+        if self.head or not isinstance(self.tried, nn.Module):
+            return False
+        self.head = head_of(self.tried, self.weights, lambda: reader.raw(self.x))
+        if self.head:
+            self.run, self.how = self._runner(self.tried), None
+            for name in self.head.weights:
+                del self.weights[name]
+        return self.head is not None
+
+    def _is_to_blame(self, reader: Reader, x: Tensor, raised: Report) -> bool:
+        """Whether an error is no matter of an odd x: its sizes are told, or a cell has read it."""
+        if raised.verdict != "raises" or needed(self.tried) > 1:
+            return False
+        if any(isinstance(self.tried.get_submodule(name), nn.Linear) for name in self.passed):
+            return False  # x is of another width behind it
+        # It may be right for another number of steps, along whichever axis they are.
+        longer = [reader.raw(torch.cat([x, x], axis)) for axis in (0, 1)]
+        if not any(isinstance(one, Report) and one.message == raised.message for one in longer):
+            return False
+        reached: list[Any] = []
+        cells = {str(k): cell for k, cell in enumerate(self._torch_cells())}
+        with noting(cells, lambda name, _: reached.append(name)):
+            reader.raw(x)
+        return all(self.told) or bool(reached)
+
+    def _torch_cells(self) -> list[Any]:
+        modules = self.tried.modules() if isinstance(self.tried, nn.Module) else ()
+        return [part for part in modules if isinstance(part, (nn.LSTM, nn.LSTMCell))]
+
+    def _torch_inside(self) -> str:
+        """How an nn.LSTM is reached in a module that has no other recurrent part; else ""."""
+        parts = dict(self.tried.named_modules()) if isinstance(self.tried, nn.Module) else {}
+        names = [n for n, one in parts.items() if n and isinstance(one, nn.LSTM)]
+        cells = any(isinstance(one, nn.RNNCellBase) for one in parts.values())
+        return f"self.{names[0]}" if len(names) == 1 and not cells else ""
+
+    def _tries(self) -> Iterator[tuple[str, Sizes]]:
+        """In every likely size the usual layouts of x, odd ones, and those of a last h."""
+        cells, own = self._torch_cells(), [*self.weights.values()]
+        by_torch = [(cells[0].input_size, cells[-1].hidden_size)] if cells else []
+        # An attribute may mislead, so the sizes of the weights are tried too.
+        both = (bringing.likely_sizes(code, *self.told) for code in (self.tried, self.weights))
+        tried = [*dict.fromkeys([*by_torch, *chain(*both)])][:200]
+        dims = {size for weight in own for size in weight.shape}
+        wide = {(i, h): {i, *dims, *(n - h for n in dims)} for i, h in tried}
+        fit = [s for s in tried if any("h" in parts_of(own, k, s[1]) for k in wide[s])][:20]
+        # Those come first that have room for such an x, too.
+        fit.sort(key=lambda s: s not in by_torch and not {"x", "h"} <= parts_of(own, *s))
+        told: Any = [self.told] if all(self.told) else fit or tried[:20]
+        yield from product(("usual", "last alone", "odd"), told)
+
+    def _reads(self, reader: Reader, result: Any, last_alone: bool = False) -> bool:
+        (steps, batch), widths = self.x.shape[:2], {self.sizes[1], 2 * self.sizes[1]}
+        reader.find_places(result, steps, batch, widths, last_alone)
+        if last_alone and not reader.places and reader.axes is TIME_FIRST:
+            reader.axes = BATCH_FIRST  # of one step alone, no time tells
+            reader.find_places(reader.raw(self.x), steps, batch, widths, last_alone)
+        found = reader(self.x) if reader.places else []
+        if isinstance(found, Report) or not found or found[0].shape[-1] not in widths:
+            return False
+        exact = found[0].dtype == reader.caller.dtype == torch.float64
+        self.limit = 1e-8 if exact else 1e-4
+        return True
+
+    def _in_number(self, result: Any) -> None:
+        """Whether the output has fewer or more steps than x, in either layout of x."""
+        for n, batch in (self.x.shape[:2], self.x.shape[1::-1]):
+            for steps in (n - 1, n + 1, 2 * n):
+                for _, tensor in leaves(result, steps):
+                    shape = sorted(tensor.shape)
+                    if any(shape == sorted((steps, batch, k * self.sizes[1])) for k in (1, 2)):
+                        name = "fewer_steps" if steps < n else "more_steps"
+                        _tell(told(name, steps=steps, n=n))
+
+    def _settle_time(self) -> None:
+        """Replace one step of one sample: time is the axis along which others change, too."""
+        self._redraw(5)
+        x = self.x
+        base = self._read(x)[0]
+        if self.reader.last_alone and self._same(base, base[:1].expand_as(base)):
+            _tell(told("first_alone"))
+        if not self._same(base, self._read(x)[0]):
+            seeded = [self._read(one)[0] for one in (x, -x, x) if torch.manual_seed(0)]
+            if self._same(seeded[0], seeded[2]):
+                with WithoutDropout() as dropout:
+                    steady = self._same(self._read(x)[0], self._read(x)[0])
+                _tell(told("always_drops" if steady and dropout.seen else "random_initial_state"))
+            _tell(told("state_kept"))
+        for sample in (2, 0, x.shape[1] - 1):  # it may read the first or the last step alone
+            changed = x.clone()
+            changed[1, sample] = 0.3 - x[1, sample]
+            off = (self._read(changed)[0] - base).abs().amax(-1) > self.limit
+            if off.any():
+                break
+        steps, samples = (off.any(axis).nonzero().flatten().tolist() for axis in (1, 0))
+        believed = getattr(self.tried, "batch_first", None)
+        if (steps, samples) == ([1], [sample]) and self.reader.more and len(self.reader.places) < 2:
+            _tell(told("one_step", code=self.tried))  # h and c, and nothing is carried
+        # Where nothing is carried on, either may be time.
+        first = believed is True if (steps, samples) == ([1], [sample]) else steps == [1]
+        if self.reader.axes is TIME_FIRST and first:
+            self.reader = replace(self.reader, axes=BATCH_FIRST)
+            if not self._reads(self.reader, self.reader.raw(x), self.reader.last_alone):
+                _tell(told("changes_with_x", code=self.tried))
+        elif samples not in ([], [sample]):
+            # With time as the second axis, every step from the changed one on is another there.
+            if samples == [*range(sample, x.shape[1])] and steps not in ([1], [*range(1, len(x))]):
+                sample, samples = 1, steps
+            first, last = samples[0], samples[-1]
+            _tell(told("samples_mixed", changed=sample, count=len(samples), first=first, last=last))
+        walks = {TIME_FIRST: False, BATCH_FIRST: True}.get(self.reader.axes, believed)
+        if believed in (True, False) and walks is not believed:
+            _tell(told("time_batch_swapped", believed=believed, axes=self.reader.axes.said))
+        self.directions = base.shape[-1] // self.sizes[1]
+
+    def _with_state(self, lanes: int) -> Iterator[Reader]:
+        """The ways to give it a state that run."""
+        run = self._runner(self.tried)
+        names = [*signature_of(getattr(run, "forward", run)).parameters][1:]
+        if self.call is None and not any(map(_STATE.match, names)):
+            return
+        zeros = torch.zeros(lanes, 3, self.sizes[1], dtype=torch.float64)
+        dtype = self.reader.caller.dtype
+        for reader in readers(self.run, self.how, self.sizes[1], lanes, dtype):
+            is_like_it = reader.axes is self.reader.axes and reader.layered >= (lanes > 1)
+            if reader.form != "x" and is_like_it:
+                reader.places = self.reader.places
+                if isinstance(reader(self.x[:, :3], (zeros, zeros)), list):
+                    yield reader
 
     # What each weight does.
 
     def _seen(self, sign: int = 1, seed: int = 6) -> tuple[Tensor, Tensor, Tensor]:
         """A short x, and the output for its first step alone and for all, all biases zero."""
         x = sign * normals(11)(3, 3, self.sizes[0])
-        self.redraw(seed, biases=False)
-        seen = self.read(x)[0]
+        self._redraw(seed, biases=False)
+        seen = self._read(x)[0]
         alone = self.reader(x[:1])  # which may fail where a mistake needs more steps
         return x, seen[:1] if isinstance(alone, Report) else alone[0].double(), seen
 
     def _by_roles(self) -> Report:
         x, first, seen = self._seen()
-        unused = [*self.unused(self.sizes), *self._idle()]
+        unused = self._unused()
         kept = {n: weight for n, weight in self.weights.items() if n not in unused}
         searches = [*self._searches(kept, self.directions)]
-        later = self.directions == 1 and not self.same(first, seen[:1])  # it has seen later steps
-        for joined in JOINED if later or self.directions == 2 else ():
-            if later is not joined.how.startswith("w = 2; up"):
-                searches += self._searches(kept, 2, joined)
-        if self.same(seen[:, 0], seen[:, 1]):  # a weight that was zero was no bias
+        later = self.directions == 1 and not self._same(first, seen[:1])  # it has seen later steps
+        for joined in JOINED[self.directions] if later or self.directions == 2 else ():
+            searches += self._searches(kept, 2, joined)
+        if self._same(seen[:, 0], seen[:, 1]):  # a weight that was zero was no bias
             return self._by_cell()
         ways = [*((False, added) for added in (0.0, 1.0, 2.0, 0.5, 3.0, 5.0)), (True, 0.0)]
-        end = time.process_time() + SECONDS
+        end = time.process_time() + _SECONDS
         for (shared, added), search in product(ways, searches):
             if (shared or added) and time.process_time() > end:
                 break  # the plain ways have all been tried
@@ -229,8 +434,8 @@ class _Check(Reading):
             if roles := search.right(x, first, seen, shared):
                 return self._right(search, roles)
         # With one unit too much looks alike to name a mistake.
-        end = time.process_time() + SECONDS
-        known = (search for search in searches if not search.at_each)
+        end = time.process_time() + _SECONDS
+        known = [search for search in searches if not search.at_each]
         likely = sorted(known, key=lambda search: -len(search.lanes))
         for search in likely if self.sizes[1] > 1 else ():
             if found := search.wrong(x, first, seen, MISTAKES[self.directions], end):
@@ -239,15 +444,12 @@ class _Check(Reading):
                 return found.report(seen="") if again else self._by_cell()
         return self._by_cell()
 
-    def _searches(
-        self, kept: dict[str, Tensor], directions: int, joined: Any = None
-    ) -> Iterator[Search]:
+    def _searches(self, kept: Any, directions: int, joined: Any = None) -> Iterator[Search]:
         trained = dict(getattr(self.tried, "named_parameters", dict)())
-        own = {name: w for name, w in self.weights.items() if name in trained}
-        told = self.number_of_layers()
-        for weights in [own, kept] if own and own != kept else [kept]:
-            used = {n: w for n, w in weights.items() if n not in self.learned}
-            for layers in [told] if told else [1, 2, 3, 4]:
+        may_be = {n: w for n, w in self.weights.items() if n not in self.learned}
+        own = {name: w for name, w in may_be.items() if name in trained}
+        for used in [own, kept] if own and own != kept else [kept]:
+            for layers in [self.layers] if self.layers else [1, 2, 3, 4]:
                 for lanes in groupings(used, layers, directions):
                     values = [[used[n].double() for n in lane] for lane in lanes]
                     wider = 1 if joined else directions
@@ -257,25 +459,27 @@ class _Check(Reading):
                         form = directions, self.limit, 0.0, joined, at_each
                         yield Search(used, lanes, sizes, *form)
 
-    def _idle(self) -> list[str]:
-        """The weights, no biases, that change nothing, such as those of a head beside."""
+    def _unused(self) -> list[str]:
+        """The weights that fit into no layer, or are no bias and change nothing, such as those of a
+        head beside; and an initial state."""
         x = normals(14)(2, 3, self.sizes[0])
-        before, idle = self.read(x)[0], []
+        (i, h), before, unused = self.sizes, self._read(x)[0], [*self.learned]
         for name, weight in self.weights.items():
-            if not is_bias(weight, self.sizes):
-                weight.add_(0.5)
-                idle += [name] if self.same(self.read(x)[0], before) else []
-                weight.sub_(0.5)
-        return idle
+            fits = any(parts_of([weight], wide, h) for wide in (i, h, 2 * h))
+            weight.add_(0.5)
+            idle = not is_bias(weight, self.sizes) and self._same(self._read(x)[0], before)
+            weight.sub_(0.5)
+            unused += [name] * (idle or not fits)
+        return unused
 
     def _by_cell(self) -> Report:
         """One step of one layer is a cell: let `check_cell` say which."""
         one_way = self.directions == 1 and self.sizes[1] > 1  # one unit tells too little
-        for reader in islice(self.with_state(1) if one_way else (), 1):
+        for reader in islice(self._with_state(1) if one_way else (), 1):
 
             def step(code: Any, x: Tensor, h: Tensor, c: Tensor, reader: Reader = reader) -> Any:
-                again = replace(reader, caller=replace(reader.caller, code=self.runner(code)))
-                _, *states = self.read(x[None], again, (h[None], c[None]))
+                again = replace(reader, caller=replace(reader.caller, code=self._runner(code)))
+                _, *states = self._read(x[None], again, (h[None], c[None]))
                 if len(states) > 2 and torch.equal(states[0], states[1]):
                     del states[0]  # an output that is h
                 return states[0][0], states[1][0] if len(states) > 1 else c
@@ -294,31 +498,27 @@ class _Check(Reading):
     def _right(self, search: Search, roles: Roles) -> Report:
         roles = self._with_biases(search, roles)
         as_torch = self.handed and "w_ih" in str(search.lanes)
-        tell(in_the_roles(search, roles, as_torch))
+        _tell(in_the_roles(search, roles, as_torch))
         if as_torch and search.added:
-            said = f"{search.added:g} is added to the sum of f"
-            tell(told("forget_bias_added", headline=said))
+            _tell(told("forget_bias_added", headline=f"{search.added:g} is added to the sum of f"))
         x = normals(12)(4, 3, self.sizes[0])
-        self.redraw(7)
-        seen = self.read(x)
+        self._redraw(7)
+        seen = self._read(x)
         output, lanes = search.read(roles, x)
-        if not self.same(seen[0], output[:, 0]):
-            tell(told("changes_at_last"))
+        if not self._same(seen[0], output[:, 0]):
+            _tell(told("changes_at_last"))
         start = self._start(search, roles, x)
         states = seen[1:]
         if start and start.caller.named == "c h":
             states = [*states[1::-1], *states[2:]]
-        tell(in_the_states(states, lanes, search.directions, self.same))
-        readers = [self.reader]
-        if self.reader.form != "x":  # `squeeze(0)` takes off the axis of layers, if it is there
-            readers.append(replace(self.reader, layered=True))
-        for reader in readers:
-            alone = reader(x[:, :1])
-            if isinstance(alone, list) and self.same(alone[0].double(), seen[0][:, :1]):
-                break
-        else:
-            tell(told("squeeze_batch_of_one"))
-        tell(wrong_gradient(self.tried, start or self.reader, search, roles, x, self.backward))
+        _tell(in_the_states(states, lanes, search.directions, self._same))
+        # `squeeze(0)` takes off the axis of layers, if it is there.
+        layered = [replace(self.reader, layered=True)] * (self.reader.form != "x")
+        alone = [reader(x[:, :1]) for reader in (self.reader, *layered)]
+        ran = [one[0].double() for one in alone if isinstance(one, list)]
+        if not any(self._same(output, seen[0][:, :1]) for output in ran):
+            _tell(told("squeeze_batch_of_one"))
+        _tell(self._wrong_gradient(search, roles, x))
         layers = {"layers": len(search.lanes) // search.directions, "directions": search.directions}
         others = tuple(self._not_checked(start))
         if search.joined:
@@ -330,11 +530,11 @@ class _Check(Reading):
 
     def _not_checked(self, start: Reader | None) -> Iterator[str]:
         if self.passed:
-            yield f"what your module does with {in_code(self.passed)}, which was left out"
+            yield f"what your module does with {_in_code(self.passed)}, which was left out"
         if self.head:
             yield f"what your module makes of h of the top layer, from `{self.head.name}` on"
         if self.learned:
-            yield f"the initial state that it learns, {in_code(self.learned)}"
+            yield f"the initial state that it learns, {_in_code(self.learned)}"
         if start is None:
             yield "what it does with an initial state other than zeros"
 
@@ -342,13 +542,13 @@ class _Check(Reading):
         """The roles with the biases, which are drawn one after the other."""
         x, fed = normals(13)(2, 3, self.sizes[0]), roles.b
         for slot in search.biases():
-            self.redraw(8, biases=False)
+            self._redraw(8, biases=False)
             for k, lane in enumerate(search.lanes):
                 weight = self.weights[lane[slot]]
                 weight.copy_(normals(30 + k)(*weight.shape))
-            found = search.find_bias(roles, slot, x, self.read(x)[0])
+            found = search.find_bias(roles, slot, x, self._read(x)[0])
             if found is None:
-                raise Told(self._by_cell())
+                raise _Told(self._by_cell())
             fed = tuple(one + more for one, more in zip(fed, found.b, strict=True))
         return replace(roles, b=fed)
 
@@ -360,19 +560,42 @@ class _Check(Reading):
         starts = {"": (h, c), "c, h": (c, h), "h": (0 * h, c), "c": (h, 0 * c)}
         starts["state"] = 0 * h, 0 * c
         found = None
-        for reader in self.with_state(len(search.lanes)):
+        for reader in self._with_state(len(search.lanes)):
             given = reader(x, (h, c))
             for name, start in starts.items():
                 output, _ = search.read(roles, x, [*zip(*start, strict=True)])
-                if isinstance(given, list) and self.same(given[0], output[:, 0]):
+                if isinstance(given, list) and self._same(given[0], output[:, 0]):
                     if not name or (name == "c" and reader.form == "x h" and not found):
-                        reader.verified = True
                         return reader
                     found = found or name
         if found == "c, h":
-            tell(told("swapped_state"))
+            _tell(told("swapped_state"))
         if found:
-            tell(told("initial_state_ignored", state=found))
+            _tell(told("initial_state_ignored", state=found))
+        return None
+
+    def _wrong_gradient(self, search: Search, roles: Roles, x: Tensor) -> Report | None:
+        """The first gradient of a module that is not nn.LSTM's."""
+        trained = dict(getattr(self.tried, "named_parameters", dict)())
+        own = {n: p for n, p in trained.items() if n in search.weights and p.requires_grad}
+        leaves = {n: w.clone().requires_grad_() for n, w in search.weights.items()}
+
+        def slopes(output: Tensor, weights: list[Tensor]) -> Sequence[Tensor | None]:
+            if not (weights and output.requires_grad):
+                return [None] * len(weights)
+            loss = (output * normals(22)(*output.shape)).sum()
+            return torch.autograd.grad(loss, weights, allow_unused=True)
+
+        with torch.enable_grad():
+            output, _ = replace(search, weights=leaves).read(roles, x)
+            right = slopes(output[:, 0], [leaves[name] for name in own])
+            got = slopes(self._read(x)[0], [*own.values()])
+        for name, mine, its in zip(own, got, right, strict=True):
+            if its is not None and mine is None:
+                return told("no_gradient", name=name)
+            # A sum over all steps is less exact than each of them.
+            if its is not None and mine is not None and not self._same(mine / 100, its / 100):
+                return told("other_gradient", name=name)
         return None
 
     def _described(self, search: Search, roles: Roles) -> str:
@@ -386,7 +609,7 @@ class _Check(Reading):
         biases = ("no bias", "one bias", "two biases")[min(2, max(map(len, roles.b)))]
         adds = f", and adds {search.added:g} to the sum of f" if search.added else ""
         two = "" if biases == "two biases" else "; nn.LSTM has two, and only their sum matters"
-        trained = isinstance(self.tried, nn.Module) or self.backward is not None
+        trained = isinstance(self.tried, nn.Module)
         layers, (wide, hidden) = len(search.lanes) // search.directions, self.sizes
         said = [
             f"It computes what nn.LSTM computes{', with the same gradients' * trained}: "

@@ -25,21 +25,14 @@ EACH = "each"
 class Axes(NamedTuple):
     """A way to lay out x: its axes in words, and t, b and f in their order.
 
-    Where it is `alone`, x holds one sample; with no b, it has no axis for it. Where it is `listed`,
-    the first axis is that of a list.
+    An axis that is left out is of size 1. Where it is `alone`, x holds one sample; where it is
+    `listed`, the first axis is that of a list.
     """
 
     said: str
     order: str
     alone: bool = False
     listed: bool = False
-
-    def lay(self, x: Tensor) -> Tensor:
-        """x so laid out, from `[seq_len, batch, input_size]`."""
-        for axis, place in (("b", 1), ("f", -1)):
-            x = x if axis in self.order else x.select(place, 0)
-        given = [axis for axis in "tbf" if axis in self.order]
-        return x.permute([given.index(axis) for axis in self.order])
 
 
 TIME_FIRST = Axes("`[seq_len, batch, input_size]`: time is the first axis", "tbf")
@@ -78,8 +71,7 @@ class Reader:
     It is handed `form`, such as "x state", with a state of so many `lanes` (layers x directions),
     which has an axis for them where it is `layered`. What it hands back stands at the `places`, the
     output first; there may be `more`, such as c of every step. Where only the last h comes back, it
-    stands first, and h of an earlier step is the last one of an x that ends there. It is `verified`
-    where it is known to go on from the state that it is given.
+    stands first, and h of an earlier step is the last one of an x that ends there.
     """
 
     caller: Caller
@@ -90,7 +82,6 @@ class Reader:
     layered: bool = False
     places: tuple[Place, ...] = ()
     more: bool = False
-    verified: bool = False
 
     @property
     def last_alone(self) -> bool:
@@ -107,7 +98,7 @@ class Reader:
 
     def given(self, x: Tensor, state: State | None = None) -> dict[str, Tensor]:
         """x, h and c, laid out as the code wants them."""
-        laid = {"x": self.axes.lay(x).contiguous()}
+        laid = {"x": torch.einsum(f"tbf->{self.axes.order}", x).contiguous()}
         zeros = x.new_zeros(self.lanes, x.shape[1], self.hidden_size)
         for name, value in zip("hc", state or (zeros, zeros), strict=True):
             value = value.mT if "fb" in self.axes.order else value  # samples in columns
@@ -115,23 +106,19 @@ class Reader:
             laid[name] = (value if self.layered else value[0]).contiguous()
         return laid
 
-    def listing(self) -> Caller:
-        """The caller, handing over x as a list where the code wants one."""
-        arrange = self.caller.arrange
-        if not self.axes.listed:
-            return self.caller
-        return replace(self.caller, arrange=lambda given: arrange({**given, "x": list(given["x"])}))
-
     def raw(self, x: Tensor, state: State | None = None) -> Any:
-        """What comes back; where it takes one sample, a list of what came back for each."""
-        results = []
-        for k in range(x.shape[1]) if self.axes.alone else [None]:
-            own = slice(k, k if k is None else k + 1)
-            part = state and (state[0][:, own], state[1][:, own])
-            results.append(self.listing().raw(**self.given(x[:, own], part)))
-            if isinstance(results[-1], Report):
-                return results[-1]
-        return results if self.axes.alone else results[0]
+        """What comes back; where the code takes one sample, its results stacked."""
+        caller, arrange = self.caller, self.caller.arrange
+        if self.axes.listed:
+            caller = replace(caller, arrange=lambda one: arrange({**one, "x": [*one["x"]]}))
+        if not self.axes.alone:
+            return caller.raw(**self.given(x, state))
+        each = [
+            self.given(x[:, [k]], state and (state[0][:, [k]], state[1][:, [k]]))
+            for k in range(x.shape[1])
+        ]
+        stacked = {name: torch.stack([one[name] for one in each]) for name in each[0]}
+        return replace(caller, axes="one").raw(**stacked)
 
     def __call__(self, x: Tensor, state: State | None = None) -> list[Tensor] | Report:
         """The output `[seq_len, batch, features]`, then the states that came back.
@@ -152,10 +139,7 @@ class Reader:
         return found[0]
 
     def _take(self, result: Any, place: Place) -> Tensor:
-        if self.axes.alone:
-            found = torch.stack([at(one, place.path) for one in result], place.batch)
-        else:
-            found = at(result, place.path)
+        found = at(result, place.path)
         if place.time is not None:
             found = found[..., None] if found.dim() == 2 else found
             return found.movedim((place.time, place.batch), (0, 1)).flatten(2)
@@ -168,10 +152,8 @@ class Reader:
         """Find what came back: an output, which has time and batch and such a width, and states,
         which have batch alone; or the last h alone."""
         outputs, states = [], []
-        for path, tensor in leaves(result[0] if self.axes.alone else result, steps, batch):
+        for path, tensor in leaves(result, steps, batch):
             shape = list(tensor.shape)
-            if self.axes.alone:
-                shape.insert(int(shape[:1] == [steps]), batch)
             if self.axes is SERIES and sorted(shape) == [steps, batch]:
                 shape.append(1)  # one number at each step comes out, too
             if batch not in shape or len(shape) < 2:
@@ -231,15 +213,9 @@ def at(result: Any, path: Path) -> Tensor:
 
 def leaves(result: Any, *long: int) -> Iterator[tuple[Path, Tensor]]:
     """All floating point tensors and their paths; a list as long as time, or so `long`, is one."""
-    for path in _paths(result, long, ()):
-        with suppress(RuntimeError, LookupError, AttributeError, TypeError):  # of a cache, say
-            yield path, at(result, path)
-
-
-def _paths(result: Any, long: tuple[int, ...], path: Path) -> Iterator[Path]:
     if isinstance(result, Tensor):
         if result.is_floating_point():
-            yield path
+            yield (), result
         return
     parts: Any = result if isinstance(result, dict) else getattr(result, "__dict__", {})
     if isinstance(result, (list, tuple)):
@@ -248,4 +224,6 @@ def _paths(result: Any, long: tuple[int, ...], path: Path) -> Iterator[Path]:
             alike = len({getattr(part, "shape", type(part)) for part in result}) == 1
             parts, long = {EACH: result[0]} if alike else {}, ()
     for key, part in parts.items():
-        yield from _paths(part, long, (*path, key))
+        for path, _ in leaves(part, *long):
+            with suppress(RuntimeError, LookupError, AttributeError, TypeError):  # of a cache, say
+                yield (key, *path), at(result, (key, *path))

@@ -30,14 +30,18 @@ def told(name: str, evidence: Any = None, /, code: Any = None, **holes: Any) -> 
     return stack.told(name, evidence, words=WORDS, call=call, **holes)
 
 
-JOINED = [mistake for mistake in _OWN if mistake.verdict == "variant"]
-"""How else than side by side two directions are joined."""
+JOINED = {
+    1: [mistake for name, mistake in _OWN if name == "joined"],
+    2: [mistake for name, mistake in _OWN if name == "two_stacks"],
+}
+"""How else than side by side two directions are joined, where the output is of one or of two."""
 
-_STATES = [mistake for mistake in _OWN if mistake.how.startswith("states = ")]
-_BOTH_WAYS = [m for m in _OWN if m.how.startswith("w = 2") and m not in JOINED]
+_ALL = [mistake for _, mistake in _OWN]
+_STATES = [mistake for mistake in _ALL if mistake.how.startswith("states = ")]
+_BOTH_WAYS = [m for m in _ALL if m.how.startswith("w = 2") and m.verdict != "variant"]
 # What is off by one step in time may be so in a stack alone.
 _ONE_WAY = sorted(
-    [m for m in (*stack.MISTAKES, *_OWN) if not re.search("w = 2|states = ", m.how)],
+    [m for m in (*stack.MISTAKES, *_ALL) if not re.search("w = 2|states = ", m.how)],
     key=lambda mistake: mistake.verdict in ("unrecognised", "variant"),
 )
 MISTAKES = {1: [*_ONE_WAY, *FORMS], 2: [*_BOTH_WAYS, *FORMS]}
@@ -66,8 +70,8 @@ def in_the_roles(search: Search, roles: Roles, as_torch: bool) -> Report | None:
             said = f"i, f, g, o take the blocks of the weights as {order}"
             return told("gate_order", headline=said)
     for slot in search.biases():
-        name, fed = names[slot], [[u for u in b if u[0].slot == slot] for b in roles.b]
-        used = [piece for uses in fed for piece, _ in uses]
+        name, fed = names[slot], [[p for p in b if p.slot == slot] for b in roles.b]
+        used = [piece for pieces in fed for piece in dict.fromkeys(pieces)]
         parts = {names[p.slot].rpartition(".")[0] for p in (*roles.x, *roles.h, *used)}
         if not used and name.rpartition(".")[0] not in parts:
             continue  # nothing of this part is used, so it is another's
@@ -75,11 +79,11 @@ def in_the_roles(search: Search, roles: Roles, as_torch: bool) -> Report | None:
         if not used and all(roles.b) and not for_all:
             continue  # each gate has its bias, so this one belongs to something else
         if not used or (for_all and not all(fed)):
-            gates = ", ".join(g for g, uses in zip(GATES, fed, strict=True) if not uses)
+            gates = ", ".join(g for g, pieces in zip(GATES, fed, strict=True) if not pieces)
             return told("left_out_in" if for_all else "left_out", name=name, gates=gates)
         if len({*used}) < len(used):
             return told("wrong_bias_slice", headline=f"a part of `{name}` is added to two gates")
-        if any(times > 1 for uses in fed for _, times in uses):
+        if len(used) < sum(map(len, fed)):
             return told("bias_twice", name=name)
         if as_torch and "".join(GATES[p.block] for p in used) != GATES:
             said = f"`{name}` is added in another order than i, f, g, o"

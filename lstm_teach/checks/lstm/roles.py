@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from lstm_teach.checks.cell.equations import GATES, solved
 from lstm_teach.checks.mistake import Mistake
-from lstm_teach.checks.stack.wiring import Stack, State, wired
+from lstm_teach.checks.stack.mistakes import Result, Stack, State, wired
 
 Weights = Mapping[str, Tensor]
 Sizes = tuple[int, int]
@@ -80,15 +80,21 @@ def pieces(weights: Sequence[Tensor], width: int, hidden: int) -> list[Piece]:
     return found
 
 
+def parts_of(weights: Sequence[Tensor], width: int, hidden: int) -> set[str]:
+    """What these weights may hold for an input so wide: rows for "x" or "h", a bias "b"."""
+    own = [flat(weight, (width, hidden)) for weight in weights]
+    return {part for piece in pieces(own, width, hidden) for part in piece.joined}
+
+
 @dataclass(frozen=True)
 class Roles:
     """Which piece feeds i, f, g and o, the same in every layer and direction: what multiplies x,
-    what multiplies h, and what is added, with how often.
+    what multiplies h, and what is added, where it is added twice standing there twice.
     """
 
     x: tuple[Piece, ...]
     h: tuple[Piece, ...] = ()
-    b: tuple[tuple[tuple[Piece, int], ...], ...] = ((), (), (), ())
+    b: tuple[tuple[Piece, ...], ...] = ((), (), (), ())
 
 
 class Cell:
@@ -102,22 +108,18 @@ class Cell:
         self.changed: Mapping[str, str] = {}
         zeros = weights[0].new_zeros(1, 4 * hidden, hidden)
 
-        def joined(part: str, fed: list[Any]) -> Tensor:
-            place: dict[Piece, int] = {}
-            one_of = [
-                (n, place.setdefault(p, len(place)), k) for n, g in enumerate(fed) for p, k in g
-            ]
-            if not place:
+        def joined(part: str, fed: list[tuple[Piece, ...]]) -> Tensor:
+            """From the pieces that feed each gate."""
+            own = [*dict.fromkeys(piece for gate in fed for piece in gate)]
+            if not own:
                 return zeros
-            row, column, count = zip(*one_of, strict=True)
-            times = torch.zeros(len(fed), len(place), dtype=zeros.dtype)
-            times[row, column] = torch.tensor(count, dtype=zeros.dtype)
-            made = torch.stack([p.of(weights, part, hidden) for p in place])
-            rows = times @ made.flatten(1)
+            times = [[gate.count(piece) for piece in own] for gate in fed]
+            made = torch.stack([piece.of(weights, part, hidden) for piece in own])
+            rows = torch.tensor(times, dtype=zeros.dtype) @ made.flatten(1)
             return rows.view(len(roles), 4 * hidden, -1)
 
-        self.w_ih = joined("x", [[(p, 1)] for role in roles for p in role.x])
-        self.w_hh = joined("h", [[(p, 1)] for role in roles for p in role.h])
+        self.w_ih = joined("x", [(p,) for role in roles for p in role.x])
+        self.w_hh = joined("h", [(p,) for role in roles for p in role.h])
         self.bias = joined("b", [gate for role in roles for gate in role.b])[:, :, 0].clone()
         self.bias[:, hidden : 2 * hidden] += added
 
@@ -153,10 +155,8 @@ def lane_sizes(
     above = lanes[directions:]
     dims = {size // k for weight in lanes[0] for size in weight.shape for k in (1, 4)} - {0}
     for h in dict.fromkeys([hidden, *sorted(dims)]) if above else [hidden]:
-        own = [flat(weight, (wide, h)) for weight in lanes[0]]
-        parts = {part for p in pieces(own, wide, h) for part in p.joined}
         rest = lane_sizes(above, (h * sides, hidden), directions, sides) if above else []
-        if {"x", "h"} <= parts and (rest or not above):
+        if {"x", "h"} <= parts_of(lanes[0], wide, h) and (rest or not above):
             return [(wide, h)] * directions + rest
     return []
 
@@ -187,18 +187,13 @@ class Search:
         # All these weights are in memory at once.
         self.at_once = max(1, 10**7 // max(4 * h * (wide + h) for wide, h in self.sizes))
 
-    def of_lane(self, lane: int, weights: Weights | None = None) -> list[Tensor]:
+    def of_lane(self, lane: int) -> list[Tensor]:
         """The weights of one lane, its biases with one axis."""
-        weights = weights or self.weights
-        return [flat(weights[name].double(), self.sizes[lane]) for name in self.lanes[lane]]
+        return [flat(self.weights[name].double(), self.sizes[lane]) for name in self.lanes[lane]]
 
     def cells(self, roles: Sequence[Roles]) -> list[Cell]:
         """One for each lane."""
-        lanes = map(self.of_lane, range(len(self.lanes)))
-        return [
-            Cell(own, roles, hidden, self.added)
-            for own, (_, hidden) in zip(lanes, self.sizes, strict=True)
-        ]
+        return [Cell(self.of_lane(k), roles, h, self.added) for k, (_, h) in enumerate(self.sizes)]
 
     @property
     def stack(self) -> Stack:
@@ -213,9 +208,7 @@ class Search:
 
         return ends if self.at_each else stack
 
-    def read(
-        self, roles: Roles, x: Tensor, start: Sequence[State] = ()
-    ) -> tuple[Tensor, list[list[State]]]:
+    def read(self, roles: Roles, x: Tensor, start: Sequence[State] = ()) -> Result:
         """What it gives with these weights, the first axis after time being one of one."""
         return self.stack(self.cells((roles,)), x, start)
 
@@ -301,10 +294,9 @@ class Search:
             if not own:
                 continue
             in_order = [own[p.block % len(own)] for p in roles.x]
-            ways = [[replace(roles, b=tuple(((p, k),) for p in in_order)) for k in (1, 2)]]
+            ways = [[replace(roles, b=tuple((p,) * k for p in in_order)) for k in (1, 2)]]
             if len(own) < 5:
-                times = (1, 2) if len(own) == 1 else (1,)
-                each = [(), *(((p, k),) for p in own for k in times)]
+                each = [(), *((p,) for p in own), *[(own[0], own[0])] * (len(own) == 1)]
                 ways.append([replace(roles, b=four) for four in product(each, repeat=4)])
             for way in ways:
                 for role in self.agreeing(way, x, seen):
@@ -317,24 +309,21 @@ class Search:
         (wide, hidden), *_ = self.sizes
         if any(own != hidden for _, own in self.sizes):
             return None
-        form = layers, bool(any(roles.b) or self.added), batch_first, 0.0, self.directions == 2
-        with torch.random.fork_rng(devices=[]):
-            lstm = nn.LSTM(wide, hidden, *form, device="cpu", dtype=dtype)
-        values: dict[str, Tensor] = {}
-        for k in range(len(self.lanes)):
-            cell = Cell(self.of_lane(k, weights), [roles], hidden, self.added)
-            end = f"l{k // self.directions}" + "_reverse" * (k % self.directions)
-            values |= {f"weight_ih_{end}": cell.w_ih[0], f"weight_hh_{end}": cell.w_hh[0]}
-            values |= {f"bias_ih_{end}": cell.bias[0], f"bias_hh_{end}": 0 * cell.bias[0]}
-        lstm.load_state_dict({name: values[name] for name in lstm.state_dict()})
+        has_bias = bool(any(roles.b) or self.added)
+        form = layers, has_bias, batch_first, 0.0, self.directions == 2
+        lstm = nn.LSTM(wide, hidden, *form, device="cpu", dtype=dtype)
+        values: list[Tensor] = []
+        for cell in replace(self, weights=weights).cells((roles,)):
+            values += [cell.w_ih[0], cell.w_hh[0], *[cell.bias[0], 0 * cell.bias[0]] * has_bias]
+        for parameter, value in zip(lstm.parameters(), values, strict=True):
+            parameter.data.copy_(value)
         return lstm
 
 
 def _ways(some: list[Piece], shared: bool) -> list[Roles]:
     """The ways in which four gates may choose among these pieces for x."""
-    ways = permutations(some, 4)
-    if shared:
-        ways = product(some, repeat=4) if len(some) < 5 else iter(())  # type: ignore[assignment]
-    bias = (((p, 1),) if "b" in p.joined else () for p in some)
-    fed = dict(zip(some, bias, strict=True))
+    if shared and len(some) > 4:
+        return []
+    ways = product(some, repeat=4) if shared else permutations(some, 4)
+    fed = {p: (p,) if "b" in p.joined else () for p in some}
     return [Roles(four, (), tuple(fed[p] for p in four)) for four in ways]

@@ -6,17 +6,17 @@ import copy
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from typing import Any
 
 import torch
 from torch import nn
 
 from lstm_teach.checks.bringing import needed, owned
-from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
 from lstm_teach.checks.stack.mistakes import MISTAKES, WORDS, told
-from lstm_teach.checks.stack.trial import CASES, Trial, described, looked_up, read, same, try_all
+from lstm_teach.checks.stack.trial import CASES, Run, Trial, described, read, same, try_all
 
 
 @leaves_no_trace
@@ -46,26 +46,20 @@ def check_stack(run_stack: Any, call: Callable[..., Any] | None = None) -> Repor
     if run_stack is None or run_stack is ...:
         return told("empty")
     torch.set_default_device(None)  # the cells and x are made on the CPU
+    if isinstance(run_stack, type) and call is None and needed(run_stack) == 1:
+        return _of_a_class(run_stack, _of_lent_cells(lambda cells, x: run_stack(cells)(x)))
+    may_run = callable(run_stack) and not isinstance(run_stack, type)
+    owns = may_run and bool(owned(run_stack))
+    is_module = isinstance(getattr(run_stack, "__self__", run_stack), nn.Module)
     needs = needed(run_stack) if call is None else needed(call) - 1
-    run = _runner(run_stack, call, needs)
-    if run is not None:
-        return replace(_of_lent_cells(run_stack, run), of="stack")
-    owns = callable(run_stack) and not isinstance(run_stack, type) and owned(run_stack)
-    if owns and (needs < 2 or isinstance(run_stack, nn.Module)):
+    if call and needs == 2:
+        return _of_lent_cells(partial(call, run_stack))
+    takes_cells = may_run and needs in ((2,) if is_module else (2, -1))
+    if call is None and takes_cells and not (is_module and owns):
+        return _of_lent_cells(run_stack)
+    if owns and (needs < 2 or is_module):
         return _of_its_own_cells(run_stack, call)
     return told("not_called", name=getattr(run_stack, "__name__", type(run_stack).__name__))
-
-
-def _runner(code: Any, call: Callable[..., Any] | None, needs: int) -> Any:
-    """How to run code that is lent its cells, `run(cells, x)`; None where it is not."""
-    if call is not None:
-        return partial(call, code) if needs == 2 else None
-    if isinstance(code, type):
-        return (lambda cells, x: code(cells)(x)) if needs == 1 else None
-    is_module = isinstance(getattr(code, "__self__", code), nn.Module)
-    if is_module and owned(code):
-        return None
-    return code if callable(code) and needs in ((2,) if is_module else (2, -1)) else None
 
 
 def _of_its_own_cells(code: Any, call: Callable[..., Any] | None) -> Report:
@@ -85,76 +79,71 @@ def _of_its_own_cells(code: Any, call: Callable[..., Any] | None) -> Report:
     return report
 
 
-def _of_lent_cells(code: Any, run: Callable[[Any, Any], Any]) -> Report:
-    trials, differs = try_all(run, torch.float64)
-    for how in ({"dtype": torch.float32}, {"dtype": torch.float64, "numpy": True}):
-        if trials[0].raised and not try_all(run, **how, most=1)[0][0].raised:
-            trials, differs = try_all(run, **how)
+def _of_lent_cells(run: Run) -> Report:
+    trials, differs = try_all(run, torch.float64, False)
+    for how in ((torch.float32, False), (torch.float64, True)):
+        if trials[0].raised and not try_all(run, *how, most=1)[0][0].raised:
+            trials, differs = try_all(run, *how)
     report = _judge(trials, differs)
-    if isinstance(code, type) and report.verdict in ("ok", "cannot_check"):
-        wrong = _of_a_class(code, report.ok)
-        report = report if wrong is None else wrong
     untried = ", ".join(case.name for case in CASES[len(trials) :])
     slow = (told("slow", stacks=untried).message,) if untried else ()
-    return replace(report, not_checked=(*report.not_checked, *slow))
+    return replace(report, not_checked=(*report.not_checked, *slow), of="stack")
 
 
-def _of_a_class(stack: Callable[..., Any], right: bool) -> Report | None:
+def _of_a_class(stack: Callable[..., Any], report: Report) -> Report:
     """What a module does not own, since an optimizer sees only what parameters() finds; and whether
     it keeps a state."""
-    cells = nn.ModuleList([nn.LSTMCell(5, 4), nn.LSTMCell(4, 3)])
-    built = stack([*cells])
+    cells = nn.ModuleList([nn.LSTMCell(4, 4), nn.LSTMCell(4, 4)])
+    built = stack([*cells]) if report.verdict in ("ok", "cannot_check") else None
     if not isinstance(built, nn.Module):
-        return None
-    weights, known = set(cells.parameters()), set(built.parameters())
+        return report
+    weights, known = {*cells.parameters()}, {*built.parameters()}
     if not weights <= known:
         return told("not_owned", count=len(weights & known), count1=len(weights))
-    x = torch.randn(6, 2, 5)
+    x = torch.randn(6, 2, 4)
     built.eval()
     with torch.no_grad():
-        kept = right and not same(copy.deepcopy(read(built(x))), read(built(x)))
-    return told("kept_in_self") if kept else None
+        kept = report.ok and not same(copy.deepcopy(read(built(x))), read(built(x)))
+    return told("kept_in_self") if kept else report
 
 
 def _judge(trials: list[Trial], differs: str) -> Report:
-    raised = [trial for trial in trials if trial.raised]
     done = [trial for trial in trials if not trial.raised]
-    stubs = [trial for trial in raised if trial.given.verdict == "not_attempted"]
-    refused = [trial for trial in raised if trial.given.verdict == "cannot_check"]
+    stubs, refused, raised = (
+        [trial for trial in trials if trial.raised and trial.given.verdict == verdict]
+        for verdict in ("not_attempted", "cannot_check", "raises")
+    )
     # Without two layers of equal sizes most mistakes are not seen.
-    for trial in stubs or (raised if trials[0] in refused or not done else []):
+    for trial in stubs or (trials if trials[0] in refused or not done else []):
         return trial.given  # type: ignore[no-any-return]
     if differs == "random" and "start" not in [name for name, *_ in done[0].odd_calls()]:
         return told("random")
     report = _verdict(done)
     if report.verdict == "variant":
         return report
-    # What has different sizes does not fit into one tensor.
-    together = "together" in [trial.agrees for trial in done]
-    equal = [t for t in raised if t.misfit or (together and len({*t.case.sizes[1:]}) > 1)]
     unseen = [f"{t.case.name}: {' '.join(t.given.message.splitlines()[:-1])}" for t in refused]
-    if report.ok and equal:
-        report = replace(report, message=f"{report.message}\n{told('equal_sizes').message}")
-        refused += equal
     report = replace(report, not_checked=(*report.not_checked, *unseen))
-    raised = [trial for trial in raised if trial not in refused]
+    uneven = [trial for trial in trials if len({*trial.case.sizes[1:]}) > 1]
+    if report.ok and raised and raised == uneven:
+        report = replace(report, message=f"{report.message}\n{told('equal_sizes').message}")
+        raised = []
     also = [told("changes", what=what) for trial in trials for what in trial.changes]
     also = [told("differs")] * bool(differs) + also
-    for trial in raised[:1]:
-        with_it = _raised(trial, {t.case.batch for t in done}, {t.case.batch for t in raised})
-        said = f"{with_it.message}\n{trial.given.message}"
-        also.insert(0, replace(with_it, message=said))
+    if raised:
+        also.insert(0, _raised(raised, done))
     report = replace(report, message="\n".join(one.message for one in (report, *also)))
     first = also[0] if report.ok and also else report
     return replace(report, verdict=first.verdict, headline=first.headline)
 
 
-def _raised(trial: Trial, ran: set[int], failed: set[int]) -> Report:
+def _raised(raised: list[Trial], done: list[Trial]) -> Report:
     """With what it raised: a stack, or every batch size but one."""
-    shape, batch = list(trial.x.shape), trial.case.batch
+    trial, shape = raised[0], list(raised[0].x.shape)
+    ran, failed = ({t.case.batch for t in some} for some in (done, raised))
+    report = told("raises", stack=trial.case.name, shape=shape)
     if len(ran) == 1 and not ran & failed:
-        return told("raises_at_batch", batch=min(ran), other=batch, shape=shape)
-    return told("raises", stack=trial.case.name, shape=shape)
+        report = told("raises_at_batch", batch=min(ran), other=trial.case.batch, shape=shape)
+    return replace(report, message=f"{report.message}\n{trial.given.message}")
 
 
 def _verdict(done: list[Trial]) -> Report:
@@ -179,44 +168,32 @@ def _names(trials: list[Trial]) -> str:
     return ", ".join(trial.case.name for trial in trials)
 
 
+_CAME_BACK: dict[str, Callable[[Trial, str], bool]] = {
+    "asked": lambda trial, how: same(trial.given, trial.by(how)),
+    "rearranged": lambda trial, how: trial.in_words(how)[1],
+    "output": lambda trial, how: same(trial.output, (trial.by(how) or (None,))[0]),
+}
+"""Of what a stack computes: how to tell what of it came back."""
+
+
 def _named(trials: list[Trial]) -> Report | None:
-    """What fits all of these: a known mistake, another form, or what a mistake's output is."""
-    if not trials or all(trial.agrees for trial in trials):
+    """What fits all of these best: a known mistake, another form, or what a mistake's output is; a
+    right stack before the others."""
+    wrong = next((trial for trial in trials if not trial.agrees), None)
+    if wrong is None:
         return None
-    wrong = next(trial for trial in trials if not trial.agrees)
-    evidence = wrong.evidence()
-    mistake = _fitting(trials, lambda trial, found: same(trial.given, found))
-    if mistake:
-        return mistake.report(evidence)
-    mistake = _fitting(trials, lambda trial, found: looked_up(trial.given, found))
-    if mistake:
-        found = looked_up(wrong.given, wrong.by(mistake.how))
-        report = mistake.report(evidence, found=found)
-        if mistake.verdict == "variant" or not mistake.how:
-            return report
-        also = _and_the_states(trials, mistake) or told("and_another_form", found=found).message
+    right = replace(WORDS["another_form"], how="")
+    ways = product(_CAME_BACK, (right, *MISTAKES))
+    fits = (way for way in ways if all(_CAME_BACK[way[0]](t, way[1].how) for t in trials))
+    back, mistake = next(fits, ("", right))
+    if mistake is right and back != "rearranged":
+        return None
+    found, _ = wrong.in_words(mistake.how)
+    report = mistake.report(wrong.evidence(), found=found)
+    if back == "rearranged" and mistake is not right and mistake.verdict != "variant":
+        also = told("and_another_form", found=found).message
         return replace(report, message=f"{report.message}\n{also}")
-    mistake = _fitting(trials, lambda trial, found: same(trial.output, found[0]))
-    return mistake.report(evidence) if mistake and mistake.how else None
-
-
-def _and_the_states(trials: list[Trial], mistake: Mistake) -> str:
-    """What a wrong stack also does to its states, where their form is the one asked for."""
-    for row in MISTAKES:
-        both = f"{mistake.how}; {row.how}"
-        if row.how.startswith("states = ") and all(
-            (found := trial.by(both)) and same(trial.given, found) for trial in trials
-        ):
-            return told("and_the_states", what=row.headline).message
-    return ""
-
-
-def _fitting(trials: list[Trial], fits: Callable[[Trial, Any], Any]) -> Mistake | None:
-    """The first stack that fits what was given in each of these; a right one before the others."""
-    for mistake in (replace(WORDS["another_form"], how=""), *MISTAKES):
-        if all((found := trial.by(mistake.how)) and fits(trial, found) for trial in trials):
-            return mistake
-    return None
+    return report
 
 
 def _unrecognised(done: list[Trial]) -> Report:
@@ -225,7 +202,7 @@ def _unrecognised(done: list[Trial]) -> Report:
     if odd:
         evidence = {"tried with": done[0].case.name}
         at_layer_0 = all(name == "read" and where["layer"] == 0 for name, where, _ in odd)
-        if at_layer_0 and any(call.x.requires_grad for *_, call in odd):
+        if at_layer_0 and any(x.requires_grad for *_, x in odd):
             return told("feeds_back_more", evidence)
         return told(odd[0][0], evidence, **odd[0][1])
     right = [trial for trial in done if trial.agrees]
@@ -233,7 +210,7 @@ def _unrecognised(done: list[Trial]) -> Report:
     evidence = wrong[0].evidence()
     first = evidence.get("first off", "")
     if not first:
-        given, expected = described(wrong[0].given), described(wrong[0].by())
+        given, expected = wrong[0].in_words()[0], described(wrong[0].by(), {})[0]
         return told("no_form", evidence, given=given, expected=expected)
     alone = any(len(trial.cells) == 1 for trial in wrong)
     name = "off_in_one_layer" if alone else "off_with_some" if right else "off"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any, NamedTuple
 
 import torch
@@ -13,11 +14,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from lstm_teach.checks.bringing import normals
 from lstm_teach.checks.passing import noting
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
-from lstm_teach.checks.stack.mistakes import told
-from lstm_teach.checks.stack.wiring import Result, State, wired
+from lstm_teach.checks.stack.mistakes import Result, State, told, wired
+
+Run = Callable[[Any, Any], Any]
+"""A learner's stack, called with cells and x."""
 
 _PATIENCE_IN_SECONDS = 3.0
 
@@ -41,14 +45,6 @@ CASES = (
     Case((5, 4), 6, 2, "one layer"),
     Case((5, 4, 3), 7, 1, "a batch of one"),
 )
-
-
-class Call(NamedTuple):
-    """One call of a cell: what it read, what it went on from, and what it returned."""
-
-    x: Tensor
-    state: State | None
-    result: State
 
 
 class _ArrayCell:
@@ -87,24 +83,18 @@ class WithoutDropout(TorchFunctionMode):
 class Trial:
     """What a learner's stack did with one case.
 
-    Attributes:
-        case: what was tried.
-        cells: the layers, as they were before.
-        x: the input, `[seq_len, batch, input_size]`, as it was before.
-        given: what the learner's stack returned, or a report where it raised.
-        calls: how each cell was called.
-        misfit: whether the last call of a cell was with a state of another size than its own.
-        changes: what it changed.
-        notes: what is worth saying of a right stack too, one sentence each.
-        computed: what stacks compute, by the changes in them.
+    It was lent `cells` and `x`, `[seq_len, batch, input_size]`, which are here as they were before,
+    and has `given` something back, or a report where it raised. The `calls` of each cell are what
+    it read, its state if it got one, and what it returned. The stack `changes` what it was lent;
+    its `notes` are worth saying of a right one too. `computed` is what stacks compute, by the
+    changes in them.
     """
 
     case: Case
-    cells: list[Any]
+    cells: list[nn.LSTMCell]
     x: Tensor
     given: Any = None
-    calls: list[list[Call]] = field(default_factory=list)
-    misfit: bool = False
+    calls: list[list[tuple[Tensor, State | None, State]]] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     computed: dict[str, Result | None] = field(default_factory=dict)
@@ -122,51 +112,65 @@ class Trial:
     def by(self, how: str = "") -> Result | None:
         """What a stack with these changes computes; None where the sizes do not let it run."""
         if how not in self.computed:
-            try:
-                with torch.no_grad():
-                    self.computed[how] = wired(how)(self.cells, self.x)
-            except (RuntimeError, ValueError, IndexError):
-                self.computed[how] = None
+            self.computed[how] = None
+            with suppress(RuntimeError, ValueError, IndexError), torch.no_grad():
+                self.computed[how] = wired(how)(self.cells, self.x)
         return self.computed[how]
 
     @property
     def agrees(self) -> str:
         """ "as asked" or "together", where the numbers are right; else ""."""
-        right = self.by()
-        if right is None:
-            return ""
-        if same(self.given, right):
-            return "as asked"
-        return "together" * same(self.given, _together(right))
+        output, states = self.by() or (None, [])
+        forms = {"as asked": (output, states), "together": (output, [*zip(*states, strict=True)])}
+        return next((form for form, right in forms.items() if same(self.given, right)), "")
+
+    def in_words(self, how: str = "") -> tuple[str, bool]:
+        """What came back, each part by its name in a stack with these changes, else by its shape;
+        and whether it holds the output, and nothing without a name."""
+        output, states = self.by(how) or (torch.zeros(0, 0), [])
+        known = {
+            "output": output,
+            "the output with the batch first": output.transpose(0, 1),
+            "the output with time and batch in one axis": output.flatten(0, 1),
+            "the output backward in time": output.flip(0),
+        }
+        for k, (h, c) in enumerate(states):
+            known |= {f"h of layer {k}": h, f"c of layer {k}": c}
+        said, has_names = described(self.given, known)
+        return said, has_names and "output" in said
 
     def evidence(self) -> dict[str, Any]:
-        """With what wrong numbers came, and which are the first."""
-        first = _first_off(self.given, self.by())
-        return {"tried with": self.case.name, **({"first off": first} if first else {})}
+        """With what wrong numbers came, and which are the first, where they can be compared."""
+        found = {"tried with": self.case.name}
+        with suppress(AttributeError, IndexError, TypeError, ValueError, StopIteration):
+            (ours, pairs), (output, states) = self.given, self.by()  # type: ignore[misc]
+            places = [(f"output at step {t}", ours[t], step) for t, step in enumerate(output)]
+            for (layer, pair), (k, name) in product(enumerate(states), enumerate("hc")):
+                places.append((f"{name} of layer {layer}", pairs[layer][k], pair[k]))
+            name, one, two = next(place for place in places if not _close(*place[1:]))
+            return found | ({"first off": name} if one.shape == two.shape else {})
+        return found
 
-    def odd_calls(self) -> list[tuple[str, dict[str, Any], Call]]:
-        """Calls of a cell that get something else than in a right stack: what, and where."""
-        odd: list[tuple[str, dict[str, Any], Call]] = []
+    def odd_calls(self) -> list[tuple[str, dict[str, Any], Tensor]]:
+        """Calls of a cell that get something else than in a right stack: what, where, and the x."""
+        odd: list[tuple[str, dict[str, Any], Tensor]] = []
         if any(len(calls) != self.case.seq_len for calls in self.calls):
             return odd
-        for t in range(self.case.seq_len):
-            for layer, calls in enumerate(self.calls):
-                call, where = calls[t], {"layer": layer, "t": t}
-                zeros = (torch.zeros_like(call.result[0]),) * 2
-                before = calls[t - 1].result if t else zeros
-                given = zeros if call.state is None else call.state
-                if not all(map(_close, given, before)):
-                    odd.append(("state" if t else "start", where, call))
-                below = self.calls[layer - 1][t].result[0] if layer else self.x[t]
-                if not _close(call.x, below.detach()):
-                    what = f"h of layer {layer - 1} at that step" if layer else f"`x[{t}]`"
-                    odd.append(("read", {**where, "what": what}, call))
+        results = [[result for *_, result in calls] for calls in self.calls]
+        for t, layer in product(range(self.case.seq_len), range(len(self.calls))):
+            (x, state, (h, _)), where = self.calls[layer][t], {"layer": layer, "t": t}
+            zeros = (torch.zeros_like(h),) * 2
+            before = results[layer][t - 1] if t else zeros
+            if not all(map(_close, zeros if state is None else state, before)):
+                odd.append(("state" if t else "start", where, x))
+            below = results[layer - 1][t][0] if layer else self.x[t]
+            if not _close(x, below.detach()):
+                what = f"h of layer {layer - 1} at that step" if layer else f"`x[{t}]`"
+                odd.append(("read", {**where, "what": what}, x))
         return odd
 
 
-def try_all(
-    run: Callable[[Any, Any], Any], dtype: torch.dtype, numpy: bool = False, most: int = len(CASES)
-) -> tuple[list[Trial], str]:
+def try_all(run: Run, dtype: torch.dtype, numpy: bool, most: int = 6) -> tuple[list[Trial], str]:
     """Every case that time allows, and why two calls differ: "kept", "random" or ""."""
     trials: list[Trial] = []
     torch.set_default_dtype(dtype)
@@ -187,36 +191,27 @@ def try_all(
 def _lent(case: Case, dtype: torch.dtype) -> list[nn.LSTMCell]:
     """The cells of a case; their large random weights are always the same."""
     cells = [nn.LSTMCell(*sizes, dtype=dtype) for sizes in pairwise(case.sizes)]
-    random = torch.Generator().manual_seed(sum(case.sizes))
+    normal = normals(sum(case.sizes))
     for parameter in nn.ModuleList(cells).parameters():
-        parameter.data.normal_(generator=random)
+        parameter.data.copy_(normal(*parameter.shape))
     return cells
 
 
-def _try(run: Callable[[Any, Any], Any], case: Case, dtype: torch.dtype, numpy: bool) -> Trial:
-    random = torch.Generator().manual_seed(case.seq_len)
-    x = torch.randn(case.seq_len, case.batch, case.sizes[0], dtype=dtype, generator=random)
+def _try(run: Run, case: Case, dtype: torch.dtype, numpy: bool) -> Trial:
+    x = normals(case.seq_len)(case.seq_len, case.batch, case.sizes[0]).to(dtype)
     cells, lent_x = _lent(case, dtype), x.clone()
-    trial, lent = Trial(case, _lent(case, dtype), x), list(cells)
-    trial.calls = [[] for _ in cells]
+    trial, lent = Trial(case, _lent(case, dtype), x, calls=[[] for _ in cells]), list(cells)
 
     def note(layer: int, given: list[Any], result: State) -> None:
-        trial.calls[layer].append(Call(given[0], (*given, None)[1], result))
+        trial.calls[layer].append((given[0], (*given, None)[1], result))
 
-    def ask(layer: int, given: list[Any]) -> None:
-        match given:
-            case [_, [Tensor(shape=[*_, wide]), *_]]:
-                trial.misfit = wide != cells[layer].hidden_size
-
-    lanes = dict(enumerate(cells))
-    with noting(lanes, ask), noting(lanes, note, after=True):
+    with noting(dict(enumerate(cells)), note, after=True):
         trial.given, dropout = _call(run, lent, lent_x, numpy, 0)
-    one, two = (nn.ModuleList(some).state_dict() for some in (trial.cells, cells))
+    before, after = ([*nn.ModuleList(some).parameters()] for some in (trial.cells, cells))
     changed = {
-        "x itself": lent_x.shape != x.shape or not torch.equal(lent_x, x),
-        "the list `cells`": list(map(id, lent)) != list(map(id, cells)),
-        "the weights of the cells": one.keys() != two.keys()
-        or not all(map(torch.equal, one.values(), two.values())),
+        "x itself": not same(lent_x, x),
+        "the list `cells`": [*map(id, lent)] != [*map(id, cells)],
+        "the weights of the cells": not same(after, before),
     }
     trial.changes = [what for what, is_changed in changed.items() if is_changed]
     output = trial.output
@@ -232,20 +227,12 @@ def _try(run: Callable[[Any, Any], Any], case: Case, dtype: torch.dtype, numpy: 
     return trial
 
 
-def _call(
-    run: Callable[[Any, Any], Any], cells: list[Any], x: Tensor, numpy: bool, seed: int
-) -> tuple[Any, bool]:
+def _call(run: Run, cells: list[Any], x: Tensor, numpy: bool, seed: int) -> tuple[Any, bool]:
     """What the stack returns, and whether it has dropout."""
-
-    def called() -> Any:
-        if numpy:
-            return run(list(map(_ArrayCell, cells)), x.numpy())
-        return run(cells, x)
-
-    called.__name__ = getattr(run, "__name__", f"{type(run).__name__}.forward")
+    lent = [*map(_ArrayCell, cells)] if numpy else cells
     torch.manual_seed(seed)
     with torch.enable_grad(), WithoutDropout() as dropout:
-        result = run_in_time(called)
+        result = run_in_time(run, lent, x.numpy() if numpy else x)
         result = result if isinstance(result, Report) else run_in_time(read, result)
     if isinstance(result, list) and len(result) == 2 and result[0] == []:
         result = told("empty_loop")
@@ -269,88 +256,36 @@ def same(given: Any, expected: Any) -> bool:
 
     A tensor may stand for a list of equal tensors, and a list of equal tensors for one tensor.
     """
-    if isinstance(expected, Tensor):
-        if isinstance(given, list):
-            return len(given) == len(expected) > 0 and all(map(same, given, expected))
-        return isinstance(given, Tensor) and _close(given, expected)
-    if not isinstance(expected, (list, tuple)):
+    if isinstance(given, Tensor) and isinstance(expected, Tensor):
+        return _close(given, expected)
+    if not all(isinstance(one, (list, tuple)) or _has_rows(one) for one in (given, expected)):
         return type(given) is type(expected)
-    if isinstance(given, Tensor) and given.dim() == 0:
-        return False
-    if not isinstance(given, (Tensor, list)) or len(given) != len(expected):
-        return False
-    return all(map(same, given, expected))
+    return len(given) == len(expected) and all(map(same, given, expected))
+
+
+def _has_rows(value: Any, axes: int = 1) -> bool:
+    return isinstance(value, Tensor) and value.dim() >= axes
 
 
 def _close(given: Tensor, expected: Tensor) -> bool:
     """Whether two tensors hold the same numbers, to rounding."""
-    if given.shape != expected.shape or given.is_complex() or not _holds_numbers(given):
+    if given.shape != expected.shape or given.is_complex():
         return False
-    exact = given.dtype == expected.dtype == torch.float64
-    tolerance = 1e-8 if exact else 1e-3
+    tolerance = 1e-8 if given.dtype == expected.dtype == torch.float64 else 1e-3
     return torch.allclose(given.detach().double().cpu(), expected.double(), tolerance, tolerance)
 
 
-def _holds_numbers(value: Tensor) -> bool:
-    return value.layout == torch.strided and not value.is_meta
-
-
-def _together(result: Result) -> Any:
-    """The same in nn.LSTM's own form: the h of all layers, and the c of all layers."""
-    output, states = result
-    return output, list(zip(*states, strict=True))
-
-
-def looked_up(given: Any, result: Result | None) -> str:
-    """What a learner returned, each part by its name in this result; "" where one is not in it."""
-    output, states = result or (torch.zeros(0), [])
-    named = {
-        "output": output,
-        "the output with the batch first": output.transpose(0, 1),
-        "the output with time and batch in one axis": output.flatten(0, 1),
-        "the output backward in time": output.flip(0),
-    }
-    for k, (h, c) in enumerate(states):
-        named |= {f"h of layer {k}": h, f"c of layer {k}": c}
-
-    def name(part: Any) -> str:
-        for known, tensor in named.items():
-            if same(part, tensor):
-                return known
-        if not isinstance(part, list) and (not isinstance(part, Tensor) or part.dim() < 3):
-            return ""
-        names = list(map(name, part))
-        return f"({', '.join(names)})" if all(names) else ""
-
-    found = name(given)
-    return found if "output" in found else ""
-
-
-def described(value: Any) -> str:
-    """What was returned, in words: kinds and shapes, no numbers."""
-    if isinstance(value, Tensor):
-        strange = f"{value.layout} on the device {value.device}"
-        return str(list(value.shape)) if _holds_numbers(value) else strange
-    if isinstance(value, (list, tuple)):
-        shown = [*map(described, value[:4]), *["..."] * (len(value) > 4)]
-        return f"({', '.join(shown)})"
-    return f"`{type(value).__name__}`"
-
-
-def _first_off(given: Any, right: Result | None) -> str:
-    """Where the numbers part first; "" where what was returned cannot be compared."""
-    try:
-        (ours, pairs), (output, states) = given, right  # type: ignore[misc]
-        places = [(f"output at step {t}", ours[t], step) for t, step in enumerate(output)]
-        for layer, pair in enumerate(states):
-            places += [
-                (f"{n} of layer {layer}", pairs[layer][k], pair[k]) for k, n in enumerate("hc")
-            ]
-        for name, one, two in places:
-            if one.shape != two.shape or not _holds_numbers(one):
-                return ""
-            if not _close(one, two):
-                return name
-    except (AttributeError, IndexError, TypeError, ValueError):
-        pass
-    return ""
+def described(value: Any, known: Mapping[str, Tensor]) -> tuple[str, bool]:
+    """What was returned, in words: each part by its name among what is known, else by its kind and
+    shape; and whether all of it has a name."""
+    for name, tensor in known.items():
+        if same(value, tensor):
+            return name, True
+    is_list = isinstance(value, (list, tuple))
+    found = [described(part, known) for part in (value if is_list or _has_rows(value, 3) else ())]
+    has_names = bool(found) and all(is_known for _, is_known in found)
+    if is_list or has_names:
+        more = ["..."] * (len(found) > 4 and not has_names)
+        said = [part for part, _ in (found[:4] if more else found)]
+        return f"({', '.join([*said, *more])})", has_names
+    return str([*value.shape]) if isinstance(value, Tensor) else f"`{type(value).__name__}`", False
