@@ -1,4 +1,4 @@
-"""What check_lstm gives beside a verdict: an nn.LSTM, and axes in words."""
+"""What check_lstm gives beside a verdict: an nn.LSTM, axes in words, and gradients by hand."""
 
 from __future__ import annotations
 
@@ -98,6 +98,89 @@ def lstm_forward(x, h0, Wx, Wh, b):
         c, h = new, o * np.tanh(new)
         hs.append(h)
     return np.stack(hs, 1), cache
+
+
+def backward_with(slip):
+    def lstm_backward(dout, cache):
+        T = dout.shape[1]
+        dx, dh, dc = [], np.zeros_like(dout[:, 0]), np.zeros_like(dout[:, 0])
+        dWx, dWh, db = 0.0, 0.0, 0.0
+        for t in reversed(range(T)):
+            x, h, c, new, i, f, o, g, Wx, Wh = cache[t]
+            dh = dh + dout[:, t]
+            dc = dc + dh * o * (1 - np.tanh(new) ** 2)
+            slope = 1 - g if slip == "g" else 1 - g**2
+            parts = [dc * g * i * (1 - i), dc * c * f * (1 - f)]
+            parts += [dh * np.tanh(new) * o * (1 - o), dc * i * slope]
+            dz = np.hstack(parts)
+            dx.append(dz @ Wx.T)
+            dWx = x.T @ dz + (0 if slip == "Wx" else dWx)
+            dWh = dWh + h.T @ dz
+            db = db + dz.sum(0)
+            dh, dc = dz @ Wh.T, dc if slip == "dc" else dc * f
+        return np.stack(dx[::-1], 1), dh, dWx, dWh, db
+
+    return lstm_backward
+
+
+def test_a_right_backward_pass_by_hand():
+    report = check_lstm(lstm_forward, backward=backward_with(None))
+    assert report, report
+    assert "gradients" in report.message
+
+
+@pytest.mark.parametrize(
+    ("slip", "says"), [("g", "`Wx`"), ("g", "rows of g"), ("Wx", "`Wx`"), ("dc", "`Wx`")]
+)
+def test_a_wrong_backward_pass_is_told_by_its_first_wrong_gradient(slip, says):
+    report = check_lstm(lstm_forward, backward=backward_with(slip))
+    assert report.verdict == "wrong_gradient", report
+    if slip != "g" or says.startswith("rows"):
+        assert says in report.headline, report
+
+
+def test_a_backward_pass_need_not_give_the_gradient_of_x():
+    right = backward_with(None)
+    assert check_lstm(lstm_forward, backward=lambda dout, cache: right(dout, cache)[1:])
+
+
+def test_a_wrong_gradient_of_the_initial_state_is_told():
+    def lstm_backward(dout, cache):
+        dx, dh0, *others = backward_with(None)(dout, cache)
+        return dx, 2 * dh0, *others
+
+    report = check_lstm(lstm_forward, backward=lstm_backward)
+    assert report.headline == "the gradient of `h0` is wrong", report
+
+
+def test_a_backward_pass_for_one_sample_gets_the_gradient_of_one():
+    def one_forward(x, h0, Wx, Wh, b):
+        hs, cache = lstm_forward(x[None], h0[None], Wx, Wh, b)
+        return hs[0], cache
+
+    def one_backward(dout, cache):
+        dx, dh0, *others = backward_with(None)(dout[None], cache)
+        return dx[0], dh0[0], *others
+
+    assert check_lstm(one_forward, backward=one_backward)
+
+
+def test_a_backward_pass_may_read_what_the_object_has_kept():
+    class Kept:
+        def __init__(self):
+            self.Wx, self.Wh, self.b = np.eye(7, 12), np.eye(3, 12), np.zeros(12)
+
+        def forward(self, x):
+            h0 = np.zeros((len(x), 3))
+            hs, self.cache = lstm_forward(x, h0, self.Wx, self.Wh, self.b)
+            return hs
+
+        def backward(self, dout):
+            return backward_with(None)(dout, self.cache)
+
+    kept = Kept()
+    assert check_lstm(kept, 7, 3, backward=kept.backward)
+    assert np.array_equal(kept.Wx, np.eye(7, 12))
 
 
 class Changed(nn.Module):

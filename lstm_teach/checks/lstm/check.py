@@ -22,6 +22,7 @@ from lstm_teach.checks import bringing
 from lstm_teach.checks.bringing import Sizes, listed, needed, normals, owned, signature_of
 from lstm_teach.checks.cell import check_cell
 from lstm_teach.checks.cell.equations import GATES
+from lstm_teach.checks.lstm.backward import wrong_by_hand
 from lstm_teach.checks.lstm.forms import BATCH_FIRST, SERIES, TIME_FIRST, Reader, leaves, readers
 from lstm_teach.checks.lstm.mistakes import JOINED, MISTAKES, in_the_roles, in_the_states, told
 from lstm_teach.checks.lstm.roles import Roles, Search, groupings, is_bias, lane_sizes, parts_of
@@ -44,6 +45,7 @@ def check_lstm(
     input_size: int | None = None,
     hidden_size: int | None = None,
     call: Callable[..., Any] | None = None,
+    backward: Callable[..., Any] | None = None,
 ) -> Report:
     """Say whether a whole LSTM of one's own is right, and if not, name what is wrong.
 
@@ -57,6 +59,11 @@ def check_lstm(
         call: how to run it where it is not called in a usual way: `call(lstm, x)`, or `call(lstm,
             x, h, c)` where it can be given a state; x is `[seq_len, batch, input_size]`, h and c
             `[batch, hidden_size]`.
+        backward: a backward pass written by hand, `backward(d_output, cache)`: the gradient at the
+            output, laid out as the output, and the last thing that the call returned. It returns
+            the gradients of the weights, and of x and h_0 if it has them, as a tuple or a dict:
+            `check_lstm(lstm_forward, backward=lstm_backward)` for functions `(x, h0, Wx, Wh, b)
+            -> h, cache` and `(dh, cache) -> dx, dh0, dWx, dWh, db`.
 
     Returns:
         A report. Where the verdict is "ok", `report.as_torch()` is an nn.LSTM that computes the
@@ -64,11 +71,11 @@ def check_lstm(
     """
     start, told_sizes = time.process_time(), (input_size, hidden_size)
     torch.set_default_dtype(torch.float64)
-    report = _report(lstm, told_sizes, call)
+    report = _report(lstm, told_sizes, call, backward)
     quick = time.process_time() - start < _SECONDS / 4
     if report.verdict == "raises" or (report.verdict == "cannot_check" and quick):
         torch.set_default_dtype(torch.float32)
-        again = _report(lstm, told_sizes, call)
+        again = _report(lstm, told_sizes, call, backward)
         if again.verdict not in ("raises", "cannot_check"):
             return replace(again, message=f"{again.message}\n{bringing.IN_FLOAT32}")
         if report.verdict == "raises" and isinstance(lstm, nn.Module):
@@ -76,7 +83,7 @@ def check_lstm(
     return report
 
 
-def _report(lstm: Any, told_sizes: Any, call: Any) -> Report:
+def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
     """The report of a run in the default dtype."""
     code = bringing.unwrapped(lstm)
     if code is None or code is ...:
@@ -91,41 +98,41 @@ def _report(lstm: Any, told_sizes: Any, call: Any) -> Report:
         return told("one_step", code=code)
     sizes: Sizes = told_sizes[0] or _TRIED[0], told_sizes[1] or _TRIED[1]
     if isinstance(code, type):
-        report = _made(code, sizes, call)
+        report = _made(code, sizes, call, backward)
         by_itself = needed(code) < 1 and report.verdict in ("raises", "cannot_check")
         code = run_in_time(code) if by_itself else report  # such as with input_size=1
         if isinstance(code, Report):
             return report
     weights = sum(weight.numel() for weight in owned(*filter(None, (code, call))).values())
     if weights > _MOST_WEIGHTS:
-        return _too_large(code, weights, call)
+        return _too_large(code, weights, call, backward)
     ran = None
     for handed in [] if call else bringing.with_weights(code, sizes):
-        check = _Check(handed, sizes, None, handed=True)
+        check = _Check(handed, sizes, None, backward, handed=True)
         report = check.report()
         if report.verdict not in ("raises", "cannot_check"):
             return report
         ran = report if hasattr(check, "reader") else ran
-    return _Check(code, told_sizes, call).report() if ran is None else ran
+    return _Check(code, told_sizes, call, backward).report() if ran is None else ran
 
 
-def _made(cls: Any, sizes: Sizes, call: Any) -> Report:
+def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
     """The report on an instance of a class, of two layers where it takes their number."""
     layers = [n for n in signature_of(cls).parameters if _LAYERS.match(n)][:1]
     made = bringing.make(partial(cls, **dict.fromkeys(layers, 2)) if layers else cls, *sizes)
     if isinstance(made, Report):
         return bringing.make(cls, *sizes) if layers else made  # which tells of the class as it is
     made = made if call or callable(made) else getattr(made, "forward", made)
-    return _Check(made, sizes, call, 2 if layers else None).report()
+    return _Check(made, sizes, call, backward, 2 if layers else None).report()
 
 
-def _too_large(code: Any, weights: int, call: Any) -> Report:
+def _too_large(code: Any, weights: int, call: Any, backward: Any) -> Report:
     """nn.LSTM is right by itself; of another class a small instance is tried."""
     cls, count = type(code), f"{weights:,}"
     if isinstance(code, nn.LSTM) and cls.forward is nn.LSTM.forward and "forward" not in vars(code):
         evidence = {"layers": code.num_layers, "directions": 1 + code.bidirectional}
         return replace(told("itself", evidence, name=cls.__name__), lstm=copy.deepcopy(code))
-    report = _made(cls, _TRIED, call)
+    report = _made(cls, _TRIED, call, backward)
     if report.verdict in ("cannot_check", "raises", "not_attempted"):
         return told("too_large", count=count)
     small = told("small", count=count, name=cls.__name__, sizes=str(_TRIED)).message
@@ -151,15 +158,16 @@ def _tell(report: Report | None) -> None:
 class _Check:
     """The check of one LSTM that can be called: how it is run, what its weights do, what is wrong.
 
-    Of the `code` that was brought the sizes may be `told`, and how to `call` it. It was made with
-    so many `layers`, and may be `handed` its weights. Equal numbers may be `limit` apart. Left out
-    are its `head` behind h, its `norms` if wished, and what was `passed` by, by name; `learned` are
-    the names of weights that are an initial state.
+    Of the `code` that was brought the sizes may be `told`, how to `call` it, and its `backward`
+    pass by hand. It was made with so many `layers`, and may be `handed` its weights. Equal numbers
+    may be `limit` apart. Left out are its `head` behind h, its `norms` if wished, and what was
+    `passed` by, by name; `learned` are the names of weights that are an initial state.
     """
 
     code: Any
     told: tuple[int | None, int | None]
     call: Any
+    backward: Any
     layers: int | None = None
     handed: bool = False
     limit: float = 1e-8
@@ -173,8 +181,10 @@ class _Check:
         original = bringing.on_the_cpu(owned(*filter(None, (self.code, self.call))))
         self.original = {name: weight.clone() for name, weight in original.items()}
         with (
-            bringing.to_try(self.call),
-            bringing.to_try(self.code, torch.get_default_dtype()) as self.tried,
+            # What a backward pass by hand belongs to is tried itself.
+            bringing.to_try(
+                self.code, torch.get_default_dtype(), self.call, self.backward is not None
+            ) as self.tried,
             passed_by(self.tried, self.norms) as parts,
             torch.no_grad(),
         ):
@@ -518,7 +528,11 @@ class _Check:
         ran = [one[0].double() for one in alone if isinstance(one, list)]
         if not any(self._same(output, seen[0][:, :1]) for output in ran):
             _tell(told("squeeze_batch_of_one"))
-        _tell(self._wrong_gradient(search, roles, x))
+        if self.backward is None:
+            _tell(self._cut_gradient(search, roles, x))
+        else:
+            reader = start or self.reader
+            _tell(wrong_by_hand(reader, start is not None, search, roles, x, self.backward))
         layers = {"layers": len(search.lanes) // search.directions, "directions": search.directions}
         others = tuple(self._not_checked(start))
         if search.joined:
@@ -574,7 +588,7 @@ class _Check:
             _tell(told("initial_state_ignored", state=found))
         return None
 
-    def _wrong_gradient(self, search: Search, roles: Roles, x: Tensor) -> Report | None:
+    def _cut_gradient(self, search: Search, roles: Roles, x: Tensor) -> Report | None:
         """The first gradient of a module that is not nn.LSTM's."""
         trained = dict(getattr(self.tried, "named_parameters", dict)())
         own = {n: p for n, p in trained.items() if n in search.weights and p.requires_grad}
@@ -609,7 +623,7 @@ class _Check:
         biases = ("no bias", "one bias", "two biases")[min(2, max(map(len, roles.b)))]
         adds = f", and adds {search.added:g} to the sum of f" if search.added else ""
         two = "" if biases == "two biases" else "; nn.LSTM has two, and only their sum matters"
-        trained = isinstance(self.tried, nn.Module)
+        trained = isinstance(self.tried, nn.Module) or self.backward is not None
         layers, (wide, hidden) = len(search.lanes) // search.directions, self.sizes
         said = [
             f"It computes what nn.LSTM computes{', with the same gradients' * trained}: "

@@ -1,0 +1,109 @@
+"""A backward pass by hand, held against autograd's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lstm_teach.checks.bringing import needed, normals
+from lstm_teach.checks.cell.equations import GATES
+from lstm_teach.checks.lstm.forms import Reader
+from lstm_teach.checks.lstm.mistakes import told
+from lstm_teach.checks.lstm.roles import Roles, Search
+from lstm_teach.checks.report import Report
+from lstm_teach.checks.running import run_in_time
+
+
+def wrong_by_hand(
+    reader: Reader, with_state: bool, search: Search, roles: Roles, x: Tensor, backward: Any
+) -> Report | None:
+    """The first gradient of `backward(d_output, cache)` that is not autograd's; the code is run
+    from zeros, or `with_state` from a state."""
+    x = x[:, :1] if reader.axes.alone else x
+    h, c = normals(23)(2, len(search.lanes), x.shape[1], reader.hidden_size).tanh() * with_state
+    c = c * (reader.form != "x h")
+    # In one step alone a slip stays in the rows of its gate; in more, it reaches all.
+    for xs in (x[:1], x):
+        leaves = {n: w.clone().requires_grad_() for n, w in search.weights.items()}
+        given, first = (one.clone().requires_grad_() for one in (xs, h))
+        with torch.enable_grad():
+            start = [*zip(first, c, strict=True)]
+            output, _ = replace(search, weights=leaves).read(roles, given, start)
+            pull = normals(22)(*output[:, 0].shape)
+            loss = (output[:, 0] * pull).sum()
+            slopes = torch.autograd.grad(loss, [*leaves.values(), given, first], allow_unused=True)
+        right = {n: slope for n, slope in zip(leaves, slopes, strict=False) if slope is not None}
+        d_x, d_h = (torch.zeros_like(xs) if one is None else one for one in slopes[-2:])
+        laid = reader.given(d_x, (d_h, c))
+        right |= {"x": laid["x"], **({"h0": laid["h"]} if with_state else {})}
+        found = _found(reader, xs, (h, c), pull, backward)
+        wrong = found if isinstance(found, Report) else _first_wrong(found, right, search, roles)
+        if wrong is not None:
+            return wrong
+    return None
+
+
+def _found(reader: Reader, x: Tensor, state: Any, pull: Tensor, backward: Any) -> Any:
+    """What a backward pass by hand returns: gradients by name or number; or a report."""
+    caller, place = reader.caller, reader.places[0]
+    pull = pull.movedim((0, 1), (place.time or 0, place.batch))
+    pull = (pull.select(place.batch, 0) if reader.axes.alone else pull).contiguous()
+
+    def lent(value: Tensor) -> Any:
+        return value.numpy() if caller.numpy else value
+
+    things = {n: lent(t.to(caller.dtype)) for n, t in reader.given(x, state).items()}
+    if reader.axes.listed:
+        things["x"] = [*things["x"]]
+    args, kwargs = caller.arrange(things)
+    result = run_in_time(caller.code, *args, **kwargs)
+    cache = [result[-1] if isinstance(result, tuple) else result] * (needed(backward) != 1)
+    found = run_in_time(backward, lent(pull), *cache)
+    if isinstance(found, (Report, dict)):
+        return found
+    flat = [part for one in found for part in (one if isinstance(one, (tuple, list)) else [one])]
+    return dict(enumerate(flat))
+
+
+def _first_wrong(found: Any, right: Any, search: Search, roles: Roles) -> Report | None:
+    """The first gradient that differs from autograd's: by name, else by shape and in order."""
+    left = {str(key).lower(): torch.as_tensor(value).double() for key, value in found.items()}
+
+    def close(mine: Tensor, wanted: Tensor) -> bool:
+        return torch.allclose(mine, wanted, 1e-5, 100 * search.limit)
+
+    for name, wanted in right.items():
+        short = name.rpartition(".")[2]
+        fits = [k for k, mine in left.items() if mine.shape == wanted.shape]
+        named = [k for k in fits if k in (f"d{short}".lower(), short.lower())]
+        exact = [k for k in fits if close(left[k], wanted)]
+        if not fits and name in ("x", "h0"):
+            continue  # not everybody wants them
+        if not fits:
+            return told("other_shape", name=short)
+        off = left.pop([*named, *exact, *fits][0]) - wanted
+        if not close(off, 0 * off):
+            gates = _gates(search, roles, name, off)
+            kind = "wrong_in_gates" if 0 < len(gates) < 4 else "wrong_everywhere"
+            evidence = {"largest difference": off.abs().max().item()}
+            return told(kind, evidence, name=short, gates=" and ".join(gates))
+    return None
+
+
+def _gates(search: Search, roles: Roles, name: str, off: Tensor) -> list[str]:
+    """In which gates' rows of a gradient is it off; none where it has no rows."""
+    k = next((k for k, lane in enumerate(search.lanes) if name in lane), -1)
+    if k < 0:
+        return []
+    slot, hidden = search.lanes[k].index(name), search.sizes[k][1]
+    weights = replace(search, weights={**search.weights, name: off}).of_lane(k)
+    wrong = []
+    for gate, x, h, biases in zip(GATES, roles.x, roles.h, roles.b, strict=True):
+        feeds = [("x", x), ("h", h), *(("b", piece) for piece in biases)]
+        own = [piece.of(weights, part, hidden) for part, piece in feeds if piece.slot == slot]
+        if any((one.abs() > 1e-6).any() for one in own):
+            wrong.append(gate)
+    return wrong
