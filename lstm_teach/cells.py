@@ -113,9 +113,9 @@ def trace(module: nn.LSTM | nn.LSTMCell, x: Tensor, state: State | None = None) 
     """
     if isinstance(module, nn.LSTMCell):
         _check_steps(x, module, "trace(cell, x)")
-        predict_shapes(module, x.shape[1:], *_state_shapes(state, "state"))
-        h, c = state or _zeros(module, x)
-        lane = _walk(x, h, c, (module.weight_ih, module.weight_hh, module.bias_ih, module.bias_hh))
+        start = _start(module, x.shape[1:], state, x)
+        weights = module.weight_ih, module.weight_hh, module.bias_ih, module.bias_hh
+        lane = _walk(x, *start, weights)
         return Trace(*lane, lane.h, lane.h[-1], lane.c[-1])
     if isinstance(module, nn.LSTM):
         return _trace_lstm(module, x, state)
@@ -127,14 +127,13 @@ def trace(module: nn.LSTM | nn.LSTMCell, x: Tensor, state: State | None = None) 
 
 def _trace_lstm(lstm: nn.LSTM, x: Tensor, state: State | None) -> Trace:
     _check_dtype(x, lstm)
-    predicted = predict_shapes(lstm, x.shape, *_state_shapes(state, "state"))
+    h_0, c_0 = _start(lstm, x.shape, state, x)
     if lstm.dropout and lstm.training and lstm.num_layers > 1:
         raise ValueError(
             f"This nn.LSTM is in training mode with dropout={lstm.dropout}: it draws new zeros "
             "between its layers at every call, so a trace could not show what another call "
             "computes. Call lstm.eval() first."
         )
-    h_0, c_0 = state or (x.new_zeros(predicted.h_0), x.new_zeros(predicted.c_0))
     batch_leads = lstm.batch_first and x.dim() == 3
     below = x.transpose(0, 1) if batch_leads else x
 
@@ -247,9 +246,7 @@ def run_cells(
     """
     cells = _checked_stack(cells)
     _check_steps(x, cells[0], "run_cells(cells, x)")
-    given = [None] * len(cells) if states is None else list(states)
-    _check_states(given, cells, x)
-    now = [state or _zeros(cell, x) for cell, state in zip(cells, given, strict=True)]
+    now = _start_of_stack(cells, states, x)
     output = []
     for below in x:
         for layer, cell in enumerate(cells):
@@ -258,10 +255,6 @@ def run_cells(
             below = h
         output.append(below)
     return torch.stack(output), now
-
-
-def _zeros(cell: nn.LSTMCell, x: Tensor) -> State:
-    return x.new_zeros(x.shape[1], cell.hidden_size), x.new_zeros(x.shape[1], cell.hidden_size)
 
 
 def _layer_weights(lstm: nn.LSTM, layer: int, reverse: bool) -> list[Any]:
@@ -308,17 +301,22 @@ def _check_steps(x: Any, cell: nn.LSTMCell, call: str) -> None:
     )
 
 
-def _state_shapes(state: Any, name: str) -> tuple[torch.Size | None, torch.Size | None]:
-    """The shapes of h and c, or two times None; refuse what is no pair of tensors."""
+def _start(
+    module: nn.LSTM | nn.LSTMCell, shape: Sequence[int], state: Any, x: Tensor, name: str = "state"
+) -> State:
+    """The state, or zeros like x where it is None; refuse one that does not go with this shape."""
     if state is None:
-        return None, None
+        shapes = predict_shapes(module, shape)
+        return x.new_zeros(shapes.h_0), x.new_zeros(shapes.c_0)
     if not isinstance(state, (tuple, list)) or len(state) != 2:
         size = f" of {len(state)}" if isinstance(state, (tuple, list)) else ""
         raise TypeError(f"{name} needs to be the pair (h, c), and got {_called(state)}{size}.")
-    for part, value in zip("hc", state, strict=True):
+    h, c = state
+    for part, value in {"h": h, "c": c}.items():
         if not isinstance(value, Tensor):
             raise TypeError(f"{part} in {name} needs to be a tensor, and got {_called(value)}.")
-    return state[0].shape, state[1].shape
+    predict_shapes(module, shape, h.shape, c.shape)
+    return h, c
 
 
 def _checked_stack(cells: Iterable[nn.LSTMCell]) -> list[nn.LSTMCell]:
@@ -342,17 +340,18 @@ def _checked_stack(cells: Iterable[nn.LSTMCell]) -> list[nn.LSTMCell]:
     return stack
 
 
-def _check_states(states: list[Any], cells: list[nn.LSTMCell], x: Tensor) -> None:
-    """Refuse states that are not one fitting (h, c) or None for each layer."""
-    if len(states) != len(cells):
+def _start_of_stack(cells: list[nn.LSTMCell], states: Any, x: Tensor) -> list[State]:
+    """One fitting (h, c) for each layer."""
+    given = [None] * len(cells) if states is None else list(states)
+    if len(given) != len(cells):
         raise ShapeError(
-            f"states needs one (h, c) for each layer, {len(cells)} in all, and has {len(states)}."
+            f"states needs one (h, c) for each layer, {len(cells)} in all, and has {len(given)}."
         )
-    features = x.shape[2]
-    for layer, (cell, state) in enumerate(zip(cells, states, strict=True)):
-        shapes = _state_shapes(state, f"states[{layer}]")
+    start, features = [], x.shape[2]
+    for layer, (cell, state) in enumerate(zip(cells, given, strict=True)):
         try:
-            predict_shapes(cell, (x.shape[1], features), *shapes)
+            start.append(_start(cell, (x.shape[1], features), state, x, f"states[{layer}]"))
         except ShapeError as error:
             raise ShapeError(f"In layer {layer} of the stack: {error}") from None
         features = cell.hidden_size
+    return start
