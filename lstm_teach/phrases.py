@@ -36,9 +36,7 @@ PROSE, PART, PIECE = (
 AFTER_A_STOP = re.compile(r"[.?!:;]\s*$")
 
 HAN, MARKS = "一-鿿", "，。：；、？！（“）”"
-SUPERFLUOUS = re.compile(
-    rf"(?<=[{HAN}]) +(?=[{HAN}])|(?<=[{MARKS}]) +| +(?=[{MARKS}])|，+(?=[，（])"
-)
+SUPERFLUOUS = re.compile(rf"(?<=[{HAN}]) +(?=[{HAN}])|(?<=[{MARKS}]) +| +(?=[{MARKS}])")
 MISSING_SPACE = re.compile(rf"(?<=[{HAN}])(?=[!-(+-~])|(?<=[!-')+-~])(?=[{HAN}])|({CODE})")
 
 
@@ -48,7 +46,7 @@ compiled = cache(re.compile)  # hundreds, of which a session needs some dozens
 class Template(NamedTuple):
     """A message with holes: how to find it, and how the other language says it."""
 
-    ways: list[str]  # patterns
+    pattern: str
     rank: tuple[bool, int]  # the clearest first
     anchor: str  # stands in every text that has this message
     is_sentence: bool  # a whole one, which is no piece of another
@@ -94,7 +92,7 @@ class Phrases:
     def _find(self, text: str) -> Said:
         """The best way to say a line, or what stands in a hole."""
         text = text.strip()
-        if text[-1:] in STOPS and not text.endswith(".."):
+        if text[-1:] in STOPS:
             said = self._best(text[:-1])
             stop = text[-1] if text[:-1] and said.text == text[:-1] else STOPS[text[-1]]
             said = said._replace(text=said.text + stop)
@@ -111,17 +109,15 @@ class Phrases:
         for template in () if best.is_good else self._templates:
             if template.anchor not in text or (template.is_sentence and not sentences):
                 continue
-            for found in filter(None, (compiled(way).fullmatch(text) for way in template.ways)):
-                parts = {name: found[f"_{name}"] for name in template.holes}
+            if hit := compiled(template.pattern).fullmatch(text):
                 holes = {
-                    name: Said(0, 0, part) if template.holes[name] else self._best(part)
-                    for name, part in parts.items()
+                    name: Said(0, 0, hit[f"_{name}"]) if in_code else self._best(hit[f"_{name}"])
+                    for name, in_code in template.holes.items()
                 }
                 left = sum(hole.left for hole in holes.values())
                 depth = 1 + max(hole.depth for hole in holes.values())
                 if (left, depth) < cost(best):
-                    text_of = {f"{{{name}}}": hole.text for name, hole in holes.items()}
-                    said = HOLE.sub(lambda hole: text_of[hole[0]], template.said)  # noqa: B023
+                    said = HOLE.sub(lambda hole: holes[hole[0][1:-1]].text, template.said)  # noqa: B023
                     best = Said(left, depth, said.strip())
             if best.is_good:
                 break
@@ -169,21 +165,16 @@ def _template(message: str, said: str, is_sentence: bool) -> Template:
             before = "".join(literals)
             holes[name] = before.count("`") % 2 == 1
             of_sentences = AFTER_A_STOP.search(before) or re.match(r"\{\w+\} [A-Z]", message)
-            inside = PART if is_sentence else PIECE
-            if of_sentences or name.isupper():  # the name of a constant
-                inside = PROSE
-            if name == "count":
-                inside = NUMBER
+            inside = PROSE if of_sentences else PART if is_sentence else PIECE
             if holes[name]:
                 inside = IN_CODE
-            pattern += f"(?P<_{name}>{inside}*?)"
+            elif name == "count":
+                inside = NUMBER
+            pattern += f"(?P<_{name}>{inside}*)"
     if message[0].isalpha():
         pattern = f"(?i:{message[0]}){pattern[1:]}"
-    ways = [pattern]
-    if len(holes) > 1:  # the first that fits may not be the right one
-        ways.append(pattern.replace("*?)", "*)"))
     rank = message[0] == "{", -len(HOLE.sub("", message))
-    return Template(ways, rank, max(literals, key=len)[1:], is_sentence, holes, said)
+    return Template(pattern, rank, max(literals, key=len)[1:], is_sentence, holes, said)
 
 
 def with_sentences(catalogue: Mapping[str, str]) -> dict[str, str]:
@@ -196,8 +187,7 @@ def with_sentences(catalogue: Mapping[str, str]) -> dict[str, str]:
             sorted(HOLE.findall(one)) == sorted(HOLE.findall(other))
             for one, other in zip(ours, theirs, strict=True)
         ):
-            pairs = zip(ours, theirs, strict=True)
-            all_of_them |= {o: t for o, t in pairs if len(WORD.findall(HOLE.sub("", o))) > 3}
+            all_of_them |= zip(ours, theirs, strict=True)
     return all_of_them | dict(catalogue)
 
 
