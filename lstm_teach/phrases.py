@@ -16,7 +16,7 @@ from string import Formatter
 from typing import NamedTuple
 
 CODE, NESTED = r"`[^`]*`", r"\([^()]*\)"
-for _ in range(5):
+for _ in range(2):
     NESTED = rf"\((?:[^()]|{NESTED})*\)"
 ASIDE = rf"{CODE}|\[[^\]]*\]|{NESTED}"  # never taken apart
 STOPS = {".": "。", "?": "？", "!": "！", ":": "：", ";": "；", ",": "，"}
@@ -133,7 +133,7 @@ class Phrases:
             for first in range(last + 1):
                 part = text[starts[first] : end].strip()
                 said = self._as_a_whole(part, stops is SENTENCES)
-                if first < last and said.text == part and stops is PIECES:
+                if first < last and said.text == part:
                     continue
                 if first == last and stops is SENTENCES and not said.is_good:
                     said = min(said, self._in_parts(part, PIECES), key=cost)
@@ -183,10 +183,7 @@ def with_sentences(catalogue: Mapping[str, str]) -> dict[str, str]:
     for message, said in catalogue.items():
         ours = re.split(r"(?<=[.?!]) (?=[A-Z`])", message)
         theirs = re.findall(r"[^。？！]+[。？！]?", said)
-        if len(ours) == len(theirs) > 1 and all(
-            sorted(HOLE.findall(one)) == sorted(HOLE.findall(other))
-            for one, other in zip(ours, theirs, strict=True)
-        ):
+        if len(ours) == len(theirs):
             all_of_them |= zip(ours, theirs, strict=True)
     return all_of_them | dict(catalogue)
 
