@@ -73,11 +73,9 @@ def _refuse(model: Any, x: Any) -> None:
     if x.dim() == 0 or x.numel() == 0:
         raise ValueError(f"x has the shape {list(x.shape)}, and no position to look at.")
     try:
-        signature = inspect.signature(model.forward)
-    except (TypeError, ValueError):
+        inspect.signature(model.forward).bind(x)
+    except ValueError:  # what is compiled may not tell what it takes
         return
-    try:
-        signature.bind(x)
     except TypeError as error:
         raise TypeError(
             f"`{type(model).__name__}.forward` does not go with x alone: {error}. Put the model "

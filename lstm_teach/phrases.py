@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from string import Formatter
 from typing import NamedTuple
 
@@ -40,7 +40,8 @@ SUPERFLUOUS = re.compile(rf"(?<=[{HAN}]) +(?=[{HAN}])|(?<=[{MARKS}]) +| +(?=[{MA
 MISSING_SPACE = re.compile(rf"(?<=[{HAN}])(?=[!-(+-~])|(?<=[!-')+-~])(?=[{HAN}])|({CODE})")
 
 
-compiled = cache(re.compile)  # hundreds, of which a session needs some dozens
+# Hundreds, of which a session needs some dozens.
+compiled = cache(partial(re.compile, flags=re.IGNORECASE))
 
 
 class Template(NamedTuple):
@@ -55,7 +56,7 @@ class Template(NamedTuple):
 
 
 class Said(NamedTuple):
-    """A text in the other language, how many English words are left, and how deep holes nest."""
+    """A text in the other language; the best has the least English left, then the least nested."""
 
     left: int
     depth: int
@@ -96,10 +97,10 @@ class Phrases:
             said = self._best(text[:-1])
             stop = text[-1] if text[:-1] and said.text == text[:-1] else STOPS[text[-1]]
             said = said._replace(text=said.text + stop)
-            # A message may end with a stop and then a hole, with nothing in it.
-            return min(said, self._as_a_whole(text, True), key=cost) if said.left else said
+            whole = self._as_a_whole(text, True)  # which may end with a stop and an empty hole
+            return whole if whole.left < said.left else said
         best = self._as_a_whole(text, True)
-        return best if best.is_good else min(best, self._in_parts(text, SENTENCES), key=cost)
+        return best if best.is_good else min(best, self._in_parts(text, SENTENCES))
 
     def _find_as_a_whole(self, text: str, sentences: bool) -> Said:
         """One message alone, holes and all."""
@@ -116,7 +117,7 @@ class Phrases:
                 }
                 left = sum(hole.left for hole in holes.values())
                 depth = 1 + max(hole.depth for hole in holes.values())
-                if (left, depth) < cost(best):
+                if (left, depth) < best[:2]:
                     said = HOLE.sub(lambda hole: holes[hole[0][1:-1]].text, template.said)  # noqa: B023
                     best = Said(left, depth, said.strip())
             if best.is_good:
@@ -136,7 +137,7 @@ class Phrases:
                 if first < last and said.text == part:
                     continue
                 if first == last and stops is SENTENCES and not said.is_good:
-                    said = min(said, self._in_parts(part, PIECES), key=cost)
+                    said = min(said, self._in_parts(part, PIECES))
                 left, depth, parts, known, before = best[first]
                 known -= said.text != part
                 depth = max(depth, said.depth)
@@ -171,8 +172,6 @@ def _template(message: str, said: str, is_sentence: bool) -> Template:
             elif name == "count":
                 inside = NUMBER
             pattern += f"(?P<_{name}>{inside}*)"
-    if message[0].isalpha():
-        pattern = f"(?i:{message[0]}){pattern[1:]}"
     rank = message[0] == "{", -len(HOLE.sub("", message))
     return Template(pattern, rank, max(literals, key=len)[1:], is_sentence, holes, said)
 
@@ -186,11 +185,6 @@ def with_sentences(catalogue: Mapping[str, str]) -> dict[str, str]:
         if len(ours) == len(theirs):
             all_of_them |= zip(ours, theirs, strict=True)
     return all_of_them | dict(catalogue)
-
-
-def cost(said: Said) -> tuple[int, int]:
-    """What the best way has least of."""
-    return said.left, said.depth
 
 
 def untouched(text: str) -> Said:

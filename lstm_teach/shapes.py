@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, cast, overload
+from dataclasses import dataclass
+from typing import Any, overload
 
 import torch
 from torch import nn
@@ -72,7 +72,7 @@ class Shape(tuple[int, ...]):
 
 class _OneShapePerLine:
     def __str__(self) -> str:
-        return "\n".join(f"{f.name}: {getattr(self, f.name)}" for f in fields(cast(Any, self)))
+        return "\n".join(f"{name}: {shape}" for name, shape in vars(self).items())
 
 
 @dataclass(frozen=True)
