@@ -13,7 +13,7 @@ from torch.nn.functional import linear
 from torch.nn.utils.rnn import PackedSequence
 
 from lstm_teach.language import in_the_readers_language
-from lstm_teach.shapes import ShapeError, predict_shapes
+from lstm_teach.shapes import Layer, ShapeError, predict_shapes
 
 State = tuple[Tensor, Tensor]
 
@@ -113,9 +113,7 @@ def trace(module: nn.LSTM | nn.LSTMCell, x: Tensor, state: State | None = None) 
     """
     if isinstance(module, nn.LSTMCell):
         _check_steps(x, module, "trace(cell, x)")
-        start = _start(module, x.shape[1:], state, x)
-        weights = module.weight_ih, module.weight_hh, module.bias_ih, module.bias_hh
-        lane = _walk(x, *start, weights)
+        lane = _walk(x, *_start(module, x.shape[1:], state, x), _weights(module))
         return Trace(*lane, lane.h, lane.h[-1], lane.c[-1])
     if isinstance(module, nn.LSTM):
         return _trace_lstm(module, x, state)
@@ -141,9 +139,9 @@ def _trace_lstm(lstm: nn.LSTM, x: Tensor, state: State | None) -> Trace:
     last: list[State] = []
     for layer in range(lstm.num_layers):
         tops = []
-        for reverse in range(2 if lstm.bidirectional else 1):
+        for reverse in ("", "_reverse")[: 1 + lstm.bidirectional]:
             k = len(lanes)
-            weights = _layer_weights(lstm, layer, bool(reverse))
+            weights = _weights(lstm, f"_l{layer}{reverse}")
             # The backward direction reads from the end; flipped back, step t stands at t again.
             walked = below.flip(0) if reverse else below
             lane = _walk(walked, h_0[k], c_0[k], weights)
@@ -209,7 +207,7 @@ def cell_from_layer(lstm: nn.LSTM, layer: int = 0, reverse: bool = False) -> nn.
             f"{lstm.proj_size} features with one more matrix, weight_hr, and nn.LSTMCell has no "
             "such matrix. trace(lstm, x) shows its steps."
         )
-    weights = _layer_weights(lstm, layer, reverse)
+    weights = _weights(lstm, f"_l{layer}" + "_reverse" * reverse)
     w_ih = weights[0]
     # nn.LSTMCell draws weights that are overwritten here; the reader's seed is not spent on them.
     with torch.random.fork_rng(devices=[]):
@@ -257,11 +255,11 @@ def run_cells(
     return torch.stack(output), now
 
 
-def _layer_weights(lstm: nn.LSTM, layer: int, reverse: bool) -> list[Any]:
+def _weights(module: Layer, suffix: str = "") -> list[Any]:
     """w_ih, w_hh, b_ih and b_hh (None where bias=False), and w_hr where there is a proj_size."""
-    suffix = f"_l{layer}_reverse" if reverse else f"_l{layer}"
-    names = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"] + ["weight_hr"] * bool(lstm.proj_size)
-    return [getattr(lstm, name + suffix, None) for name in names]
+    narrows = bool(getattr(module, "proj_size", 0))
+    names = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"] + ["weight_hr"] * narrows
+    return [getattr(module, name + suffix, None) for name in names]
 
 
 # A wrong x, state or stack gets a sentence that says what to change.
@@ -274,7 +272,7 @@ def _called(value: Any) -> str:
     return f"a value of type {type(value).__name__}"
 
 
-def _check_dtype(x: Any, module: nn.LSTM | nn.LSTMCell) -> None:
+def _check_dtype(x: Any, module: Layer) -> None:
     """Refuse what is no tensor, or a tensor of another dtype than the module's weights."""
     if not isinstance(x, Tensor):
         packed = " Unpack it first: x, lengths = pad_packed_sequence(x)."
@@ -302,7 +300,7 @@ def _check_steps(x: Any, cell: nn.LSTMCell, call: str) -> None:
 
 
 def _start(
-    module: nn.LSTM | nn.LSTMCell, shape: Sequence[int], state: Any, x: Tensor, name: str = "state"
+    module: Layer, shape: Sequence[int], state: Any, x: Tensor, name: str = "state"
 ) -> State:
     """The state, or zeros like x where it is None; refuse one that does not go with this shape."""
     if state is None:

@@ -17,6 +17,7 @@ from torch import nn
 from lstm_teach.language import in_the_readers_language, translated
 
 Sizes = tuple[int, ...]
+Layer = nn.LSTM | nn.LSTMCell
 
 
 class ShapeError(ValueError):
@@ -123,7 +124,7 @@ def predict_shapes(
 ) -> LSTMCellShapes: ...
 @in_the_readers_language
 def predict_shapes(
-    module: nn.LSTM | nn.LSTMCell,
+    module: Layer,
     input_shape: Iterable[int],
     h_0: Iterable[int] | None = None,
     c_0: Iterable[int] | None = None,
@@ -151,7 +152,7 @@ def predict_shapes(
             The text says what to change.
         TypeError: the module is neither an nn.LSTM nor an nn.LSTMCell.
     """
-    if not isinstance(module, nn.LSTM | nn.LSTMCell):
+    if not isinstance(module, Layer):
         raise TypeError(not_an_lstm("predict_shapes", module))
     sizes = _read_sizes("input_shape", input_shape)
     if (h_0 is None) != (c_0 is None):
@@ -208,11 +209,11 @@ def _broadcasts(c_0: Sizes, expected: Shape) -> bool:
     return c_0[0] == hidden and (hidden == 1 or c_0[1] in (1, hidden))
 
 
-def _directions(module: nn.LSTM | nn.LSTMCell) -> int:
+def _directions(module: Layer) -> int:
     return 2 if getattr(module, "bidirectional", False) else 1
 
 
-def _widths(module: nn.LSTM | nn.LSTMCell) -> tuple[dict[str, int], dict[str, int]]:
+def _widths(module: Layer) -> tuple[dict[str, int], dict[str, int]]:
     """The last axis of h and that of c, by name."""
     proj_size, c = getattr(module, "proj_size", 0), {"hidden_size": module.hidden_size}
     return ({"proj_size": proj_size} if proj_size else c), c
@@ -242,7 +243,7 @@ def parameter_shapes(module: nn.LSTM | nn.LSTMCell) -> dict[str, Shape]:
     Raises:
         TypeError: the module is neither an nn.LSTM nor an nn.LSTMCell.
     """
-    if not isinstance(module, nn.LSTM | nn.LSTMCell):
+    if not isinstance(module, Layer):
         raise TypeError(not_an_lstm("parameter_shapes", module))
     directions, (h, c) = _directions(module), _widths(module)
     gates, below = {"4 * hidden_size": 4 * module.hidden_size}, {"input_size": module.input_size}
@@ -307,7 +308,7 @@ def not_an_lstm(function: str, module: Any) -> str:
     )
 
 
-def _say_input_axes(module: nn.LSTM | nn.LSTMCell, given: Sizes) -> str:
+def _say_input_axes(module: Layer, given: Sizes) -> str:
     width, squeezed = module.input_size, [k for k, size in enumerate(given[:-1]) if size == 1]
     if isinstance(module, nn.LSTMCell):
         change = f"Change its axes to these; the last one, input_size, is {module.input_size}."
@@ -341,7 +342,7 @@ def _say_input_axes(module: nn.LSTM | nn.LSTMCell, given: Sizes) -> str:
     )
 
 
-def _say_input_size(module: nn.LSTM | nn.LSTMCell, given: Shape) -> str:
+def _say_input_size(module: Layer, given: Shape) -> str:
     got, expected, last = given[-1], module.input_size, len(given) - 1
     kind = "nn.LSTM" if isinstance(module, nn.LSTM) else "nn.LSTMCell"
     if expected in given[:-1]:
@@ -372,9 +373,7 @@ def _say_no_time_step(lstm: nn.LSTM, given: Shape) -> str:
     return f"seq_len (axis {axis} of `input`) is 0; it must be 1 or more. {change}"
 
 
-def _say_state(
-    module: nn.LSTM | nn.LSTMCell, name: str, got: Sizes, expected: Shape, given: Shape
-) -> str:
+def _say_state(module: Layer, name: str, got: Sizes, expected: Shape, given: Shape) -> str:
     zeros = f"Make it `torch.zeros({', '.join(map(str, expected))})`, or pass no state: PyTorch "
     change = f"{zeros}then starts from zeros of the right shape."
     change = _known_states(module, name, expected, given).get(got, change)
@@ -385,7 +384,7 @@ def _say_state(
 
 
 def _known_states(
-    module: nn.LSTM | nn.LSTMCell, name: str, expected: Shape, given: Shape
+    module: Layer, name: str, expected: Shape, given: Shape
 ) -> dict[Sizes | None, str]:
     """What to change in a wrong state, by its shape; of two alike the last is the likeliest."""
     has_batch, width = "batch" in given.names, expected[-1]
