@@ -136,36 +136,33 @@ def _trace_lstm(lstm: nn.LSTM, x: Tensor, state: State | None) -> Trace:
     below = x.transpose(0, 1) if batch_leads else x
 
     lanes: list[Step] = []
-    last: list[State] = []
+    directions = (False, True)[: 1 + lstm.bidirectional]
     for layer in range(lstm.num_layers):
-        tops = []
-        for reverse in ("", "_reverse")[: 1 + lstm.bidirectional]:
-            k = len(lanes)
-            weights = _weights(lstm, f"_l{layer}{reverse}")
-            # The backward direction reads from the end; flipped back, step t stands at t again.
-            walked = below.flip(0) if reverse else below
-            lane = _walk(walked, h_0[k], c_0[k], weights)
-            last.append((lane.h[-1], lane.c[-1]))
-            lanes.append(Step(*(value.flip(0) for value in lane)) if reverse else lane)
-            tops.append(lanes[-1].h)
-        below = torch.cat(tops, dim=-1)
+        for reverse in directions:
+            start = h_0[len(lanes)], c_0[len(lanes)]
+            weights = _weights(lstm, f"_l{layer}" + "_reverse" * reverse)
+            lanes.append(_walk(below, *start, weights, reverse))
+        below = torch.cat([lane.h for lane in lanes[-len(directions) :]], dim=-1)
 
     output = below.transpose(0, 1) if batch_leads else below
-    h_n, c_n = (torch.stack(each) for each in zip(*last, strict=True))
+    ends = [0 if reverse else -1 for reverse in directions] * lstm.num_layers
+    h_n = torch.stack([lane.h[end] for lane, end in zip(lanes, ends, strict=True)])
+    c_n = torch.stack([lane.c[end] for lane, end in zip(lanes, ends, strict=True)])
     return Trace(*_stacked(lanes), output, h_n, c_n)
 
 
-def _walk(x: Tensor, h: Tensor, c: Tensor, weights: Sequence[Any]) -> Step:
-    """Step along one lane, over x `[seq_len, batch, features]`; keep every step's values."""
+def _walk(x: Tensor, h: Tensor, c: Tensor, weights: list[Any], reverse: bool = False) -> Step:
+    """Step along one lane, over x `[seq_len, batch, features]`, from its end if `reverse`; keep
+    every step's values, in the order of x."""
     w_ih, w_hh, b_ih, b_hh, *projection = weights
     steps = []
-    for xt in x:
+    for xt in x.flip(0) if reverse else x:
         step = lstm_step(xt, h, c, w_ih, w_hh, b_ih, b_hh)
         if projection:
             step = step._replace(h=linear(step.h, projection[0]))
         h, c = step.h, step.c
         steps.append(step)
-    return _stacked(steps)
+    return _stacked(steps[::-1] if reverse else steps)
 
 
 def _stacked(steps: list[Step]) -> Step:
