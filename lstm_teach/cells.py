@@ -239,12 +239,10 @@ def run_cells(
         TypeError: something is no nn.LSTMCell or no tensor.
         ShapeError: two layers, x or a state do not fit together.
     """
-    cells = _checked_stack(cells)
-    _check_steps(x, cells[0], "run_cells(cells, x)")
-    now = _start_of_stack(cells, states, x)
+    stack, now = _checked_stack(cells, x, states)
     output = []
     for below in x:
-        for layer, cell in enumerate(cells):
+        for layer, cell in enumerate(stack):
             h, c = cell(below, now[layer])
             now[layer] = h, c
             below = h
@@ -314,8 +312,8 @@ def _start(
     return h, c
 
 
-def _checked_stack(cells: Iterable[nn.LSTMCell]) -> list[nn.LSTMCell]:
-    """The layers as a list; refuse what is no stack, or one whose sizes do not fit."""
+def _checked_stack(cells: Any, x: Any, states: Any) -> tuple[list[nn.LSTMCell], list[State]]:
+    """The layers, and what state each starts from; refuse what does not go together."""
     stack = list(cells) if isinstance(cells, Iterable) else []
     if not stack:
         raise TypeError(
@@ -332,21 +330,17 @@ def _checked_stack(cells: Iterable[nn.LSTMCell]) -> list[nn.LSTMCell]:
                 f"cells[{layer + 1}], which reads it, has input_size={upper.input_size}. "
                 f"Make it nn.LSTMCell({lower.hidden_size}, {upper.hidden_size})."
             )
-    return stack
-
-
-def _start_of_stack(cells: list[nn.LSTMCell], states: Any, x: Tensor) -> list[State]:
-    """One fitting (h, c) for each layer."""
-    given = [None] * len(cells) if states is None else list(states)
-    if len(given) != len(cells):
+    _check_steps(x, stack[0], "run_cells(cells, x)")
+    given = [None] * len(stack) if states is None else list(states)
+    if len(given) != len(stack):
         raise ShapeError(
-            f"states needs one (h, c) for each layer, {len(cells)} in all, and has {len(given)}."
+            f"states needs one (h, c) for each layer, {len(stack)} in all, and has {len(given)}."
         )
-    start, features = [], x.shape[2]
-    for layer, (cell, state) in enumerate(zip(cells, given, strict=True)):
+    start = []
+    for layer, (cell, state) in enumerate(zip(stack, given, strict=True)):
+        shape = x.shape[1], cell.input_size if layer else x.shape[2]
         try:
-            start.append(_start(cell, (x.shape[1], features), state, x, f"states[{layer}]"))
+            start.append(_start(cell, shape, state, x, f"states[{layer}]"))
         except ShapeError as error:
             raise ShapeError(f"In layer {layer} of the stack: {error}") from None
-        features = cell.hidden_size
-    return start
+    return stack, start

@@ -140,7 +140,7 @@ def _put_tensor_back(value: torch.Tensor, copied: torch.Tensor) -> None:
 
 def random_states() -> tuple[Any, ...]:
     """The random states of torch, CUDA, Python and NumPy, as far as these are in use."""
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     # NumPy loads its random numbers when they are first used; until then there is no state.
     numpy_random = sys.modules.get("numpy.random")
     numpy_state = numpy_random.get_state() if numpy_random else None
@@ -151,8 +151,7 @@ def put_random_states_back(states: tuple[Any, ...]) -> None:
     """Go on where `random_states` was asked; what was not in use then starts afresh."""
     torch_state, cuda, python, numpy_state = states
     torch.set_rng_state(torch_state)
-    if cuda is not None:
-        torch.cuda.set_rng_state_all(cuda)
+    torch.cuda.set_rng_state_all(cuda)
     random.setstate(python)
     if numpy_state is not None:
         sys.modules["numpy.random"].set_state(numpy_state)
