@@ -14,7 +14,7 @@ from typing import Any, overload
 import torch
 from torch import nn
 
-from lstm_teach.language import in_the_readers_language, translated
+from lstm_teach.language import in_the_readers_language
 
 Sizes = tuple[int, ...]
 Layer = nn.LSTM | nn.LSTMCell
@@ -22,10 +22,6 @@ Layer = nn.LSTM | nn.LSTMCell
 
 class ShapeError(ValueError):
     """A shape that PyTorch would refuse; the text says which axis is wrong and what to change."""
-
-    def __str__(self) -> str:
-        """The text, in the language that was chosen."""
-        return translated(super().__str__())
 
 
 class Shape(tuple[int, ...]):
