@@ -43,7 +43,9 @@ def undisturbed(model: nn.Module) -> Iterator[Callable[..., None]]:
     with ExitStack() as back:
         back.callback(put_random_states_back, random_states())
         for p in model.parameters():
-            back.callback(_put_parameter_back, p, p.detach().clone(), p.requires_grad, p.grad)
+            back.callback(setattr, p, "grad", p.grad)
+            back.callback(p.requires_grad_, p.requires_grad)
+            back.callback(_put_values_back, p, p.detach().clone())
             p.grad = None
         for module in model.modules():
             back.callback(setattr, module, "training", module.training)
@@ -75,14 +77,6 @@ def undisturbed(model: nn.Module) -> Iterator[Callable[..., None]]:
             yield rewind
 
 
-def _put_parameter_back(
-    parameter: nn.Parameter, value: torch.Tensor, requires_grad: bool, grad: torch.Tensor | None
-) -> None:
-    if not torch.equal(parameter, value):
-        parameter.data.copy_(value)
-    parameter.requires_grad_(requires_grad).grad = grad
-
-
 def _state_of(module: nn.Module) -> Iterator[Callable[[], Any]]:
     """What puts back all that a module holds; what was put on it to watch it stays."""
     if isinstance(module, torch.jit.ScriptModule):
@@ -110,7 +104,7 @@ def _contents(value: Any, depth: int) -> Iterator[Callable[[], Any]]:
     """What puts back, in place, the tensors, containers and generators that a value consists of."""
     if isinstance(value, torch.Tensor):
         if not (isinstance(value, nn.Parameter) or value.is_meta):
-            yield partial(_put_tensor_back, value, value.detach().clone())
+            yield partial(_put_values_back, value, value.detach().clone())
     elif isinstance(value, torch.Generator):
         yield partial(value.set_state, value.get_state())
     elif isinstance(value, random.Random):
@@ -131,11 +125,11 @@ def _refill(container: Any, parts: dict[Any, Any]) -> None:
     container.update(parts) if isinstance(container, dict) else container.extend(parts.values())
 
 
-def _put_tensor_back(value: torch.Tensor, copied: torch.Tensor) -> None:
-    if value.shape != copied.shape:
-        value.data = copied.clone()
-    elif not torch.equal(value.detach(), copied):
-        value.detach().copy_(copied)
+def _put_values_back(tensor: torch.Tensor, values: torch.Tensor) -> None:
+    if tensor.shape != values.shape:
+        tensor.data = values.clone()
+    elif not torch.equal(tensor, values):
+        tensor.data.copy_(values)
 
 
 def random_states() -> tuple[Any, ...]:
