@@ -47,7 +47,7 @@ compiled = cache(partial(re.compile, flags=re.IGNORECASE))
 class Template(NamedTuple):
     """A message with holes: how to find it, and how the other language says it."""
 
-    pattern: str
+    ways: list[str]  # patterns
     rank: tuple[bool, int]  # the clearest first
     anchor: str  # stands in every text that has this message
     is_sentence: bool  # a whole one, which is no piece of another
@@ -110,7 +110,7 @@ class Phrases:
         for template in () if best.is_good else self._templates:
             if template.anchor not in text or (template.is_sentence and not sentences):
                 continue
-            if hit := compiled(template.pattern).fullmatch(text):
+            for hit in filter(None, (compiled(way).fullmatch(text) for way in template.ways)):
                 holes = {
                     name: Said(0, 0, hit[f"_{name}"]) if in_code else self._best(hit[f"_{name}"])
                     for name, in_code in template.holes.items()
@@ -166,14 +166,18 @@ def _template(message: str, said: str, is_sentence: bool) -> Template:
             before = "".join(literals)
             holes[name] = before.count("`") % 2 == 1
             of_sentences = AFTER_A_STOP.search(before) or re.match(r"\{\w+\} [A-Z]", message)
-            inside = PROSE if of_sentences else PART if is_sentence else PIECE
+            inside = PART if is_sentence else PIECE
             if holes[name]:
                 inside = IN_CODE
             elif name == "count":
                 inside = NUMBER
-            pattern += f"(?P<_{name}>{inside}*)"
+            elif of_sentences or name.isupper():  # the name of a constant
+                inside = PROSE
+            pattern += f"(?P<_{name}>{inside}*?)"
     rank = message[0] == "{", -len(HOLE.sub("", message))
-    return Template(pattern, rank, max(literals, key=len)[1:], is_sentence, holes, said)
+    # The first that fits may not be the right one.
+    ways = [pattern] if len(holes) < 2 else [pattern, pattern.replace("*?)", "*)")]
+    return Template(ways, rank, max(literals, key=len)[1:], is_sentence, holes, said)
 
 
 def with_sentences(catalogue: Mapping[str, str]) -> dict[str, str]:
