@@ -93,7 +93,7 @@ class Phrases:
     def _find(self, text: str) -> Said:
         """The best way to say a line, or what stands in a hole."""
         text = text.strip()
-        if text[-1:] in STOPS:
+        if text[-1:] in STOPS and not text.endswith(".."):
             said = self._best(text[:-1])
             stop = text[-1] if text[:-1] and said.text == text[:-1] else STOPS[text[-1]]
             said = said._replace(text=said.text + stop)
