@@ -206,13 +206,15 @@ def _broadcasts(c_0: Sizes, expected: Shape) -> bool:
 
 
 def _directions(module: Layer) -> int:
-    return 2 if getattr(module, "bidirectional", False) else 1
+    return 2 if isinstance(module, nn.LSTM) and module.bidirectional else 1
 
 
 def _widths(module: Layer) -> tuple[dict[str, int], dict[str, int]]:
     """The last axis of h and that of c, by name."""
-    proj_size, c = getattr(module, "proj_size", 0), {"hidden_size": module.hidden_size}
-    return ({"proj_size": proj_size} if proj_size else c), c
+    c = {"hidden_size": module.hidden_size}
+    if isinstance(module, nn.LSTM) and module.proj_size:
+        return {"proj_size": module.proj_size}, c
+    return c, c
 
 
 def _shape(axes: Mapping[str, int]) -> Shape:
