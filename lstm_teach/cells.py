@@ -13,7 +13,7 @@ from torch.nn.functional import linear
 from torch.nn.utils.rnn import PackedSequence
 
 from lstm_teach.language import in_the_readers_language
-from lstm_teach.shapes import ShapeError, predict_shapes
+from lstm_teach.shapes import Layer, ShapeError, predict_shapes
 
 State = tuple[Tensor, Tensor]
 
@@ -113,9 +113,7 @@ def trace(module: nn.LSTM | nn.LSTMCell, x: Tensor, state: State | None = None) 
     """
     if isinstance(module, nn.LSTMCell):
         _check_steps(x, module, "trace(cell, x)")
-        predict_shapes(module, x.shape[1:], *_state_shapes(state, "state"))
-        h, c = state or _zeros(module, x)
-        lane = _walk(x, h, c, (module.weight_ih, module.weight_hh, module.bias_ih, module.bias_hh))
+        lane = _walk(x, *_start(module, x.shape[1:], state, x), _weights(module))
         return Trace(*lane, lane.h, lane.h[-1], lane.c[-1])
     if isinstance(module, nn.LSTM):
         return _trace_lstm(module, x, state)
@@ -127,48 +125,44 @@ def trace(module: nn.LSTM | nn.LSTMCell, x: Tensor, state: State | None = None) 
 
 def _trace_lstm(lstm: nn.LSTM, x: Tensor, state: State | None) -> Trace:
     _check_dtype(x, lstm)
-    predicted = predict_shapes(lstm, x.shape, *_state_shapes(state, "state"))
+    h_0, c_0 = _start(lstm, x.shape, state, x)
     if lstm.dropout and lstm.training and lstm.num_layers > 1:
         raise ValueError(
             f"This nn.LSTM is in training mode with dropout={lstm.dropout}: it draws new zeros "
             "between its layers at every call, so a trace could not show what another call "
             "computes. Call lstm.eval() first."
         )
-    h_0, c_0 = state or (x.new_zeros(predicted.h_0), x.new_zeros(predicted.c_0))
     batch_leads = lstm.batch_first and x.dim() == 3
     below = x.transpose(0, 1) if batch_leads else x
 
     lanes: list[Step] = []
-    last: list[State] = []
+    directions = (False, True)[: 1 + lstm.bidirectional]
     for layer in range(lstm.num_layers):
-        tops = []
-        for reverse in range(2 if lstm.bidirectional else 1):
-            k = len(lanes)
-            weights = _layer_weights(lstm, layer, bool(reverse))
-            # The backward direction reads from the end; flipped back, step t stands at t again.
-            walked = below.flip(0) if reverse else below
-            lane = _walk(walked, h_0[k], c_0[k], weights)
-            last.append((lane.h[-1], lane.c[-1]))
-            lanes.append(Step(*(value.flip(0) for value in lane)) if reverse else lane)
-            tops.append(lanes[-1].h)
-        below = torch.cat(tops, dim=-1)
+        for reverse in directions:
+            start = h_0[len(lanes)], c_0[len(lanes)]
+            weights = _weights(lstm, f"_l{layer}" + "_reverse" * reverse)
+            lanes.append(_walk(below, *start, weights, reverse))
+        below = torch.cat([lane.h for lane in lanes[-len(directions) :]], dim=-1)
 
     output = below.transpose(0, 1) if batch_leads else below
-    h_n, c_n = (torch.stack(each) for each in zip(*last, strict=True))
+    ends = [0 if reverse else -1 for reverse in directions] * lstm.num_layers
+    h_n = torch.stack([lane.h[end] for lane, end in zip(lanes, ends, strict=True)])
+    c_n = torch.stack([lane.c[end] for lane, end in zip(lanes, ends, strict=True)])
     return Trace(*_stacked(lanes), output, h_n, c_n)
 
 
-def _walk(x: Tensor, h: Tensor, c: Tensor, weights: Sequence[Any]) -> Step:
-    """Step along one lane, over x `[seq_len, batch, features]`; keep every step's values."""
+def _walk(x: Tensor, h: Tensor, c: Tensor, weights: list[Any], reverse: bool = False) -> Step:
+    """Step along one lane, over x `[seq_len, batch, features]`, from its end if `reverse`; keep
+    every step's values, in the order of x."""
     w_ih, w_hh, b_ih, b_hh, *projection = weights
     steps = []
-    for xt in x:
+    for xt in x.flip(0) if reverse else x:
         step = lstm_step(xt, h, c, w_ih, w_hh, b_ih, b_hh)
         if projection:
             step = step._replace(h=linear(step.h, projection[0]))
         h, c = step.h, step.c
         steps.append(step)
-    return _stacked(steps)
+    return _stacked(steps[::-1] if reverse else steps)
 
 
 def _stacked(steps: list[Step]) -> Step:
@@ -210,7 +204,7 @@ def cell_from_layer(lstm: nn.LSTM, layer: int = 0, reverse: bool = False) -> nn.
             f"{lstm.proj_size} features with one more matrix, weight_hr, and nn.LSTMCell has no "
             "such matrix. trace(lstm, x) shows its steps."
         )
-    weights = _layer_weights(lstm, layer, reverse)
+    weights = _weights(lstm, f"_l{layer}" + "_reverse" * reverse)
     w_ih = weights[0]
     # nn.LSTMCell draws weights that are overwritten here; the reader's seed is not spent on them.
     with torch.random.fork_rng(devices=[]):
@@ -245,14 +239,10 @@ def run_cells(
         TypeError: something is no nn.LSTMCell or no tensor.
         ShapeError: two layers, x or a state do not fit together.
     """
-    cells = _checked_stack(cells)
-    _check_steps(x, cells[0], "run_cells(cells, x)")
-    given = [None] * len(cells) if states is None else list(states)
-    _check_states(given, cells, x)
-    now = [state or _zeros(cell, x) for cell, state in zip(cells, given, strict=True)]
+    stack, now = _checked_stack(cells, x, states)
     output = []
     for below in x:
-        for layer, cell in enumerate(cells):
+        for layer, cell in enumerate(stack):
             h, c = cell(below, now[layer])
             now[layer] = h, c
             below = h
@@ -260,15 +250,11 @@ def run_cells(
     return torch.stack(output), now
 
 
-def _zeros(cell: nn.LSTMCell, x: Tensor) -> State:
-    return x.new_zeros(x.shape[1], cell.hidden_size), x.new_zeros(x.shape[1], cell.hidden_size)
-
-
-def _layer_weights(lstm: nn.LSTM, layer: int, reverse: bool) -> list[Any]:
+def _weights(module: Layer, suffix: str = "") -> list[Any]:
     """w_ih, w_hh, b_ih and b_hh (None where bias=False), and w_hr where there is a proj_size."""
-    suffix = f"_l{layer}_reverse" if reverse else f"_l{layer}"
-    names = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"] + ["weight_hr"] * bool(lstm.proj_size)
-    return [getattr(lstm, name + suffix, None) for name in names]
+    narrows = bool(getattr(module, "proj_size", 0))
+    names = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"] + ["weight_hr"] * narrows
+    return [getattr(module, name + suffix, None) for name in names]
 
 
 # A wrong x, state or stack gets a sentence that says what to change.
@@ -281,7 +267,7 @@ def _called(value: Any) -> str:
     return f"a value of type {type(value).__name__}"
 
 
-def _check_dtype(x: Any, module: nn.LSTM | nn.LSTMCell) -> None:
+def _check_dtype(x: Any, module: Layer) -> None:
     """Refuse what is no tensor, or a tensor of another dtype than the module's weights."""
     if not isinstance(x, Tensor):
         packed = " Unpack it first: x, lengths = pad_packed_sequence(x)."
@@ -308,21 +294,26 @@ def _check_steps(x: Any, cell: nn.LSTMCell, call: str) -> None:
     )
 
 
-def _state_shapes(state: Any, name: str) -> tuple[torch.Size | None, torch.Size | None]:
-    """The shapes of h and c, or two times None; refuse what is no pair of tensors."""
+def _start(
+    module: Layer, shape: Sequence[int], state: Any, x: Tensor, name: str = "state"
+) -> State:
+    """The state, or zeros like x where it is None; refuse one that does not go with this shape."""
     if state is None:
-        return None, None
+        shapes = predict_shapes(module, shape)
+        return x.new_zeros(shapes.h_0), x.new_zeros(shapes.c_0)
     if not isinstance(state, (tuple, list)) or len(state) != 2:
         size = f" of {len(state)}" if isinstance(state, (tuple, list)) else ""
         raise TypeError(f"{name} needs to be the pair (h, c), and got {_called(state)}{size}.")
-    for part, value in zip("hc", state, strict=True):
+    h, c = state
+    for part, value in {"h": h, "c": c}.items():
         if not isinstance(value, Tensor):
             raise TypeError(f"{part} in {name} needs to be a tensor, and got {_called(value)}.")
-    return state[0].shape, state[1].shape
+    predict_shapes(module, shape, h.shape, c.shape)
+    return h, c
 
 
-def _checked_stack(cells: Iterable[nn.LSTMCell]) -> list[nn.LSTMCell]:
-    """The layers as a list; refuse what is no stack, or one whose sizes do not fit."""
+def _checked_stack(cells: Any, x: Any, states: Any) -> tuple[list[nn.LSTMCell], list[State]]:
+    """The layers, and what state each starts from; refuse what does not go together."""
     stack = list(cells) if isinstance(cells, Iterable) else []
     if not stack:
         raise TypeError(
@@ -339,20 +330,17 @@ def _checked_stack(cells: Iterable[nn.LSTMCell]) -> list[nn.LSTMCell]:
                 f"cells[{layer + 1}], which reads it, has input_size={upper.input_size}. "
                 f"Make it nn.LSTMCell({lower.hidden_size}, {upper.hidden_size})."
             )
-    return stack
-
-
-def _check_states(states: list[Any], cells: list[nn.LSTMCell], x: Tensor) -> None:
-    """Refuse states that are not one fitting (h, c) or None for each layer."""
-    if len(states) != len(cells):
+    _check_steps(x, stack[0], "run_cells(cells, x)")
+    given = [None] * len(stack) if states is None else list(states)
+    if len(given) != len(stack):
         raise ShapeError(
-            f"states needs one (h, c) for each layer, {len(cells)} in all, and has {len(states)}."
+            f"states needs one (h, c) for each layer, {len(stack)} in all, and has {len(given)}."
         )
-    features = x.shape[2]
-    for layer, (cell, state) in enumerate(zip(cells, states, strict=True)):
-        shapes = _state_shapes(state, f"states[{layer}]")
+    start = []
+    for layer, (cell, state) in enumerate(zip(stack, given, strict=True)):
+        shape = x.shape[1], cell.input_size if layer else x.shape[2]
         try:
-            predict_shapes(cell, (x.shape[1], features), *shapes)
+            start.append(_start(cell, shape, state, x, f"states[{layer}]"))
         except ShapeError as error:
             raise ShapeError(f"In layer {layer} of the stack: {error}") from None
-        features = cell.hidden_size
+    return stack, start

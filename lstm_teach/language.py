@@ -53,11 +53,6 @@ def use(language: str) -> None:
     _chosen = Phrases(catalogue._catalog)  # type: ignore[attr-defined]
 
 
-def is_english() -> bool:
-    """Whether texts are shown as they are written."""
-    return _chosen is None
-
-
 def translated(text: str) -> str:
     """A text as the chosen language has it; what the catalogue does not know stays as it is."""
     if _chosen is None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -73,11 +73,9 @@ def _refuse(model: Any, x: Any) -> None:
     if x.dim() == 0 or x.numel() == 0:
         raise ValueError(f"x has the shape {list(x.shape)}, and no position to look at.")
     try:
-        signature = inspect.signature(model.forward)
-    except (TypeError, ValueError):
+        inspect.signature(model.forward).bind(x)
+    except ValueError:  # what is compiled may not tell what it takes
         return
-    try:
-        signature.bind(x)
     except TypeError as error:
         raise TypeError(
             f"`{type(model).__name__}.forward` does not go with x alone: {error}. Put the model "
@@ -85,8 +83,11 @@ def _refuse(model: Any, x: Any) -> None:
         ) from None
 
 
-def _at(output: torch.Tensor, index: Any) -> torch.Tensor:
-    """An output at an index, or an IndexError that says what it should fit."""
+def _part(outputs: Any, index: Any) -> torch.Tensor:
+    """What stands at an index of the first float tensor, or an error that says what is wrong."""
+    output = next((one for one in _tensors(outputs) if one.is_floating_point()), None)
+    if output is None:
+        raise ValueError("The model returns no float tensor, so there is nothing to look at.")
     given = f"output_index {index!r} does not fit the output, which is {list(output.shape)}"
     try:
         part = output[index]
@@ -102,76 +103,9 @@ def weights_like(part: torch.Tensor) -> torch.Tensor:
     return torch.cos(torch.arange(part.numel(), device=part.device)).reshape(part.shape).to(part)
 
 
-def first_float_tensor(outputs: Any) -> torch.Tensor:
-    """The first float tensor in a tensor, tuple, list, dictionary or packed sequence.
-
-    Raises:
-        ValueError: there is none.
-    """
-    for tensor in _tensors(outputs):
-        if tensor.is_floating_point():
-            return tensor
-    raise ValueError("The model returns no float tensor, so there is nothing to look at.")
-
-
 def _by_gradient(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.Tensor | None:
-    with torch.enable_grad(), _embedding_taps(model, x) as taps:
-        leaf = x.detach().clone()
-        if leaf.is_floating_point():
-            leaf.requires_grad_()
-        # A clone may be changed in place, which a leaf may not.
-        given = leaf.clone() if leaf.requires_grad else leaf
-        part = _at(first_float_tensor(model(given)), output_index)
-        if not part.requires_grad:
-            return None
-        sources = [leaf] if leaf.requires_grad else []
-        sources += [tap for tap, _ in taps]
-        if not sources:
-            return None
-        # Summed here, because grad's own weights import SymPy: 34 MiB for a learner's kernel.
-        total = (part * weights_like(part)).sum()
-        try:
-            gradients = torch.autograd.grad(total, sources, allow_unused=True)
-        except RuntimeError:  # Some graphs refuse this, such as a re-entrant checkpoint.
-            return None
-    if leaf.requires_grad and gradients[0] is not None:
-        return _strengths(gradients[0], x)
-    flat, got_through = torch.zeros(x.numel(), device=x.device), False
-    for gradient, (_, places) in zip(gradients[-len(taps) :], taps, strict=False):
-        if places is None:
-            return None
-        if gradient is not None:
-            got_through = True
-            strength = gradient.detach().float().flatten(places.dim()).pow(2).sum(-1)
-            flat.index_add_(0, places.flatten().to(x.device), strength.flatten().to(x.device))
-    return _strengths(flat.sqrt().reshape(x.shape), x) if got_through else None
-
-
-def _by_change(
-    model: nn.Module, x: torch.Tensor, output_index: Any, rewind: Callable[[], None]
-) -> torch.Tensor:
-    """The strength of each position as the change of the output when another takes its place."""
-    lead = x.shape[: min(2, x.dim())]
-    strengths = torch.zeros(lead, device=x.device)
-    rows = x.detach().clone().reshape(lead.numel(), -1)
-    with torch.no_grad():
-        rewind()
-        before = _at(first_float_tensor(model(rows.clone().reshape(x.shape))), output_index).clone()
-        for place in range(lead.numel()):
-            other = next((row for row in rows if not torch.equal(row, rows[place])), None)
-            changed = rows.clone()
-            changed[place] = (rows[place] - 1).abs() if other is None else other
-            rewind()
-            after = first_float_tensor(model(changed.reshape(x.shape)))[output_index]
-            strengths.view(-1)[place] = (after - before).norm()
-    return strengths
-
-
-@contextmanager
-def _embedding_taps(
-    model: nn.Module, x: torch.Tensor
-) -> Iterator[list[tuple[torch.Tensor, torch.Tensor | None]]]:
-    """Add a zero with a gradient to what leaves each embedding; yield it with x's places."""
+    """The strengths by one backward pass, to x or to what leaves its embedding; None where no
+    gradient can be had."""
     taps: list[tuple[torch.Tensor, torch.Tensor | None]] = []
 
     def tap(_: nn.Module, inputs: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor:
@@ -179,31 +113,63 @@ def _embedding_taps(
         taps.append((zeros, _places(inputs[0], x)))
         return output + zeros
 
-    embeddings = [m for m in model.modules() if isinstance(m, nn.Embedding)]
-    handles = [embedding.register_forward_hook(tap) for embedding in embeddings]
-    try:
-        yield taps
-    finally:
-        for handle in handles:
-            handle.remove()
+    with torch.enable_grad(), ExitStack() as hooks:
+        for module in model.modules():
+            if isinstance(module, nn.Embedding):
+                hooks.enter_context(module.register_forward_hook(tap))
+        leaf = x.detach().clone().requires_grad_(x.is_floating_point())
+        # A clone may be changed in place, which a leaf may not.
+        part = _part(model(leaf.clone()), output_index)
+        sources = [leaf] * leaf.requires_grad + [zeros for zeros, _ in taps]
+        # Summed here, because grad's own weights import SymPy: 34 MiB for a learner's kernel.
+        total = (part * weights_like(part)).sum()
+        try:
+            gradients = torch.autograd.grad(total, sources, allow_unused=True)
+        except RuntimeError:  # No graph, or one that refuses this, as a re-entrant checkpoint's.
+            return None
+    if leaf.requires_grad and gradients[0] is not None:
+        return _strengths(gradients[0], x)
+    squares = torch.zeros(x.numel(), device=x.device)
+    for gradient, (_, places) in zip(gradients[int(leaf.requires_grad) :], taps, strict=True):
+        if places is None:
+            return None
+        if gradient is not None:
+            square = gradient.detach().float().flatten(places.dim()).pow(2).sum(-1)
+            squares.index_add_(0, places.flatten().to(x.device), square.flatten().to(x.device))
+    return _strengths(squares.sqrt(), x)
+
+
+def _by_change(
+    model: nn.Module, x: torch.Tensor, output_index: Any, rewind: Callable[[], None]
+) -> torch.Tensor:
+    """The strength of each position as the change of the output when another takes its place."""
+    lead = x.shape[:2]
+    strengths = torch.zeros(lead, device=x.device)
+    rows = x.detach().clone().reshape(lead.numel(), -1)
+    with torch.no_grad():
+        rewind()
+        before = _part(model(rows.clone().reshape(x.shape)), output_index).clone()
+        for place in range(lead.numel()):
+            other = next((row for row in rows if not torch.equal(row, rows[place])), None)
+            changed = rows.clone()
+            changed[place] = (rows[place] - 1).abs() if other is None else other
+            rewind()
+            after = _part(model(changed.reshape(x.shape)), output_index)
+            strengths.view(-1)[place] = (after - before).norm()
+    return strengths
 
 
 def _places(tokens: torch.Tensor, x: torch.Tensor) -> torch.Tensor | None:
     """Which flat place of x each token comes from; None of what is not x, or x turned."""
-    numbers = torch.arange(x.numel(), device=x.device).reshape(x.shape)
-    orders = [(x, numbers)]
-    if x.dim() >= 2:
-        orders.append((x.transpose(0, 1), numbers.transpose(0, 1)))
-    for values, places in orders:
-        if torch.equal(tokens.reshape(-1).to(x), values.reshape(-1)):
-            return places.reshape(tokens.shape)
+    places = torch.arange(x.numel(), device=x.device).reshape(x.shape)
+    for axis in (0, min(1, x.dim() - 1)):
+        if torch.equal(tokens.reshape(-1).to(x), x.transpose(0, axis).reshape(-1)):
+            return places.transpose(0, axis).reshape(tokens.shape)
     return None
 
 
 def _strengths(gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    lead = min(2, x.dim())
-    rows = gradient.detach().reshape(*x.shape[:lead], -1)
-    return torch.linalg.vector_norm(rows, dim=-1)
+    return torch.linalg.vector_norm(gradient.detach().reshape(*x.shape[:2], -1), dim=-1)
 
 
 def parts_of(value: Any) -> list[Any]:

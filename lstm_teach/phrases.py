@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from string import Formatter
 from typing import NamedTuple
 
 CODE, NESTED = r"`[^`]*`", r"\([^()]*\)"
-for _ in range(5):
+for _ in range(2):
     NESTED = rf"\((?:[^()]|{NESTED})*\)"
 ASIDE = rf"{CODE}|\[[^\]]*\]|{NESTED}"  # never taken apart
 STOPS = {".": "。", "?": "？", "!": "！", ":": "：", ";": "；", ",": "，"}
@@ -36,13 +36,12 @@ PROSE, PART, PIECE = (
 AFTER_A_STOP = re.compile(r"[.?!:;]\s*$")
 
 HAN, MARKS = "一-鿿", "，。：；、？！（“）”"
-SUPERFLUOUS = re.compile(
-    rf"(?<=[{HAN}]) +(?=[{HAN}])|(?<=[{MARKS}]) +| +(?=[{MARKS}])|，+(?=[，（])"
-)
+SUPERFLUOUS = re.compile(rf"(?<=[{HAN}]) +(?=[{HAN}])|(?<=[{MARKS}]) +| +(?=[{MARKS}])")
 MISSING_SPACE = re.compile(rf"(?<=[{HAN}])(?=[!-(+-~])|(?<=[!-')+-~])(?=[{HAN}])|({CODE})")
 
 
-compiled = cache(re.compile)  # hundreds, of which a session needs some dozens
+# Hundreds, of which a session needs some dozens.
+compiled = cache(partial(re.compile, flags=re.IGNORECASE))
 
 
 class Template(NamedTuple):
@@ -57,7 +56,7 @@ class Template(NamedTuple):
 
 
 class Said(NamedTuple):
-    """A text in the other language, how many English words are left, and how deep holes nest."""
+    """A text in the other language; the best has the least English left, then the least nested."""
 
     left: int
     depth: int
@@ -98,10 +97,10 @@ class Phrases:
             said = self._best(text[:-1])
             stop = text[-1] if text[:-1] and said.text == text[:-1] else STOPS[text[-1]]
             said = said._replace(text=said.text + stop)
-            # A message may end with a stop and then a hole, with nothing in it.
-            return min(said, self._as_a_whole(text, True), key=cost) if said.left else said
+            whole = self._as_a_whole(text, True)  # which may end with a stop and an empty hole
+            return whole if whole.left < said.left else said
         best = self._as_a_whole(text, True)
-        return best if best.is_good else min(best, self._in_parts(text, SENTENCES), key=cost)
+        return best if best.is_good else min(best, self._in_parts(text, SENTENCES))
 
     def _find_as_a_whole(self, text: str, sentences: bool) -> Said:
         """One message alone, holes and all."""
@@ -111,17 +110,15 @@ class Phrases:
         for template in () if best.is_good else self._templates:
             if template.anchor not in text or (template.is_sentence and not sentences):
                 continue
-            for found in filter(None, (compiled(way).fullmatch(text) for way in template.ways)):
-                parts = {name: found[f"_{name}"] for name in template.holes}
+            for hit in filter(None, (compiled(way).fullmatch(text) for way in template.ways)):
                 holes = {
-                    name: Said(0, 0, part) if template.holes[name] else self._best(part)
-                    for name, part in parts.items()
+                    name: Said(0, 0, hit[f"_{name}"]) if in_code else self._best(hit[f"_{name}"])
+                    for name, in_code in template.holes.items()
                 }
                 left = sum(hole.left for hole in holes.values())
                 depth = 1 + max(hole.depth for hole in holes.values())
-                if (left, depth) < cost(best):
-                    text_of = {f"{{{name}}}": hole.text for name, hole in holes.items()}
-                    said = HOLE.sub(lambda hole: text_of[hole[0]], template.said)  # noqa: B023
+                if (left, depth) < best[:2]:
+                    said = HOLE.sub(lambda hole: holes[hole[0][1:-1]].text, template.said)  # noqa: B023
                     best = Said(left, depth, said.strip())
             if best.is_good:
                 break
@@ -137,10 +134,10 @@ class Phrases:
             for first in range(last + 1):
                 part = text[starts[first] : end].strip()
                 said = self._as_a_whole(part, stops is SENTENCES)
-                if first < last and said.text == part and stops is PIECES:
+                if first < last and said.text == part:
                     continue
                 if first == last and stops is SENTENCES and not said.is_good:
-                    said = min(said, self._in_parts(part, PIECES), key=cost)
+                    said = min(said, self._in_parts(part, PIECES))
                 left, depth, parts, known, before = best[first]
                 known -= said.text != part
                 depth = max(depth, said.depth)
@@ -170,19 +167,16 @@ def _template(message: str, said: str, is_sentence: bool) -> Template:
             holes[name] = before.count("`") % 2 == 1
             of_sentences = AFTER_A_STOP.search(before) or re.match(r"\{\w+\} [A-Z]", message)
             inside = PART if is_sentence else PIECE
-            if of_sentences or name.isupper():  # the name of a constant
-                inside = PROSE
-            if name == "count":
-                inside = NUMBER
             if holes[name]:
                 inside = IN_CODE
+            elif name == "count":
+                inside = NUMBER
+            elif of_sentences or name.isupper():  # the name of a constant
+                inside = PROSE
             pattern += f"(?P<_{name}>{inside}*?)"
-    if message[0].isalpha():
-        pattern = f"(?i:{message[0]}){pattern[1:]}"
-    ways = [pattern]
-    if len(holes) > 1:  # the first that fits may not be the right one
-        ways.append(pattern.replace("*?)", "*)"))
     rank = message[0] == "{", -len(HOLE.sub("", message))
+    # The first that fits may not be the right one.
+    ways = [pattern] if len(holes) < 2 else [pattern, pattern.replace("*?)", "*)")]
     return Template(ways, rank, max(literals, key=len)[1:], is_sentence, holes, said)
 
 
@@ -192,18 +186,9 @@ def with_sentences(catalogue: Mapping[str, str]) -> dict[str, str]:
     for message, said in catalogue.items():
         ours = re.split(r"(?<=[.?!]) (?=[A-Z`])", message)
         theirs = re.findall(r"[^。？！]+[。？！]?", said)
-        if len(ours) == len(theirs) > 1 and all(
-            sorted(HOLE.findall(one)) == sorted(HOLE.findall(other))
-            for one, other in zip(ours, theirs, strict=True)
-        ):
-            pairs = zip(ours, theirs, strict=True)
-            all_of_them |= {o: t for o, t in pairs if len(WORD.findall(HOLE.sub("", o))) > 3}
+        if len(ours) == len(theirs):
+            all_of_them |= zip(ours, theirs, strict=True)
     return all_of_them | dict(catalogue)
-
-
-def cost(said: Said) -> tuple[int, int]:
-    """What the best way has least of."""
-    return said.left, said.depth
 
 
 def untouched(text: str) -> Said:

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, cast, overload
+from dataclasses import dataclass
+from typing import Any, overload
 
 import torch
 from torch import nn
 
-from lstm_teach.language import in_the_readers_language, translated
+from lstm_teach.language import in_the_readers_language
 
 Sizes = tuple[int, ...]
+Layer = nn.LSTM | nn.LSTMCell
 
 
 class ShapeError(ValueError):
     """A shape that PyTorch would refuse; the text says which axis is wrong and what to change."""
-
-    def __str__(self) -> str:
-        """The text, in the language that was chosen."""
-        return translated(super().__str__())
 
 
 class Shape(tuple[int, ...]):
@@ -72,7 +69,7 @@ class Shape(tuple[int, ...]):
 
 class _OneShapePerLine:
     def __str__(self) -> str:
-        return "\n".join(f"{f.name}: {getattr(self, f.name)}" for f in fields(cast(Any, self)))
+        return "\n".join(f"{name}: {shape}" for name, shape in vars(self).items())
 
 
 @dataclass(frozen=True)
@@ -123,7 +120,7 @@ def predict_shapes(
 ) -> LSTMCellShapes: ...
 @in_the_readers_language
 def predict_shapes(
-    module: nn.LSTM | nn.LSTMCell,
+    module: Layer,
     input_shape: Iterable[int],
     h_0: Iterable[int] | None = None,
     c_0: Iterable[int] | None = None,
@@ -151,7 +148,7 @@ def predict_shapes(
             The text says what to change.
         TypeError: the module is neither an nn.LSTM nor an nn.LSTMCell.
     """
-    if not isinstance(module, nn.LSTM | nn.LSTMCell):
+    if not isinstance(module, Layer):
         raise TypeError(not_an_lstm("predict_shapes", module))
     sizes = _read_sizes("input_shape", input_shape)
     if (h_0 is None) != (c_0 is None):
@@ -161,69 +158,67 @@ def predict_shapes(
             "or neither, and then starts from zeros. Here they are two arguments: give "
             f"`{missing}` too, or leave `{given}` out."
         )
-    state = None
-    if h_0 is not None and c_0 is not None:
-        state = _read_sizes("h_0", h_0), _read_sizes("c_0", c_0)
+    state = () if h_0 is None or c_0 is None else (_read_sizes("h_0", h_0), _read_sizes("c_0", c_0))
+    directions, (h_width, c_width) = _directions(module), _widths(module)
+    steps: tuple[str, ...] = ("batch",)
+    lanes: dict[str, int] = {}
     if isinstance(module, nn.LSTM):
-        return _predict_lstm(module, sizes, state)
-    return _predict_cell(module, sizes, state)
+        steps = ("batch", "seq_len") if module.batch_first else ("seq_len", "batch")
+        name = "num_layers" + " * num_directions" * (directions - 1)
+        lanes = {name: module.num_layers * directions}
+    if len(sizes) == len(steps):
+        steps = tuple(name for name in steps if name != "batch")
+    if len(sizes) != len(steps) + 1:
+        raise ShapeError(_say_input_axes(module, sizes))
+    x = Shape(sizes, (*steps, "input_size"))
+    if sizes[-1] != module.input_size:
+        raise ShapeError(_say_input_size(module, x))
+
+    batch = {name: size for name, size in zip(steps, sizes, strict=False) if name == "batch"}
+    h, c = _shape(lanes | batch | h_width), _shape(lanes | batch | c_width)
+    for name, got, expected in zip(("h_0", "c_0"), state, (h, c), strict=False):
+        if got != expected and not (name == "c_0" and _broadcasts(got, expected)):
+            raise ShapeError(_say_state(module, name, got, expected, x))
+    if isinstance(module, nn.LSTM):
+        if sizes[steps.index("seq_len")] == 0:
+            raise ShapeError(_say_no_time_step(module, x))
+        width = "num_directions * " * (directions - 1) + h.names[-1]
+        output = Shape((*sizes[:-1], directions * h[-1]), (*steps, width))
+        return LSTMShapes(x, h, c, output, h, c)
+    if not state or state[1] == c:
+        return LSTMCellShapes(x, h, c, h, c)
+    names, (hidden, wide) = ("hidden_size", "hidden_size of the gates"), state[1]
+    result = Shape((hidden, wide if hidden == 1 else hidden), names)
+    return LSTMCellShapes(x, h, Shape(state[1], names), result, result)
 
 
-def _predict_lstm(lstm: nn.LSTM, sizes: Sizes, state: tuple[Sizes, Sizes] | None) -> LSTMShapes:
-    if len(sizes) not in (2, 3):
-        raise ShapeError(_say_lstm_input_axes(lstm, sizes))
-    axes: tuple[str, ...] = ("seq_len",)
-    if len(sizes) == 3:
-        axes = ("batch", "seq_len") if lstm.batch_first else ("seq_len", "batch")
-    given = Shape(sizes, (*axes, "input_size"))
-    if sizes[-1] != lstm.input_size:
-        raise ShapeError(_say_input_size(lstm, given))
+def _broadcasts(c_0: Sizes, expected: Shape) -> bool:
+    """Whether nn.LSTMCell takes this wrong c_0.
 
-    directions, times = (2, "num_directions * ") if lstm.bidirectional else (1, "")
-    lanes = {"num_layers" + " * num_directions" * (directions - 1): lstm.num_layers * directions}
-    batch = {name: size for name, size in zip(given.names, given, strict=True) if name == "batch"}
-    h_name = "proj_size" if lstm.proj_size else "hidden_size"
-    h = _shape({**lanes, **batch, h_name: lstm.proj_size or lstm.hidden_size})
-    c = _shape({**lanes, **batch, "hidden_size": lstm.hidden_size})
-    output = Shape((*sizes[:-1], directions * h[-1]), (*axes, times + h_name))
+    Before 2.15, PyTorch let one through: a 2-D c_0 with an unbatched input. It compared only the
+    first axis with hidden_size, and f * c then broadcast the last one. (A 2-D h_0 is an error here,
+    though PyTorch crashed on it rather than raise.)
+    """
+    if len(expected) != 1 or len(c_0) != 2 or torch.__version__ >= "2.15":
+        return False
+    hidden = expected[0]
+    return c_0[0] == hidden and (hidden == 1 or c_0[1] in (1, hidden))
 
-    for name, got, expected in zip(("h_0", "c_0"), state or (), (h, c), strict=False):
-        if got != expected:
-            raise ShapeError(_say_lstm_state(lstm, name, got, expected, given))
-    if sizes[axes.index("seq_len")] == 0:
-        raise ShapeError(_say_no_time_step(lstm, given))
-    return LSTMShapes(given, h, c, output, h, c)
+
+def _directions(module: Layer) -> int:
+    return 2 if isinstance(module, nn.LSTM) and module.bidirectional else 1
+
+
+def _widths(module: Layer) -> tuple[dict[str, int], dict[str, int]]:
+    """The last axis of h and that of c, by name."""
+    c = {"hidden_size": module.hidden_size}
+    if isinstance(module, nn.LSTM) and module.proj_size:
+        return {"proj_size": module.proj_size}, c
+    return c, c
 
 
 def _shape(axes: Mapping[str, int]) -> Shape:
     return Shape(axes.values(), axes)
-
-
-def _predict_cell(
-    cell: nn.LSTMCell, sizes: Sizes, state: tuple[Sizes, Sizes] | None
-) -> LSTMCellShapes:
-    if len(sizes) not in (1, 2):
-        raise ShapeError(_say_cell_input_axes(cell, sizes))
-    batch_name = ("batch",) if len(sizes) == 2 else ()
-    given = Shape(sizes, (*batch_name, "input_size"))
-    expected = Shape((*sizes[:-1], cell.hidden_size), (*batch_name, "hidden_size"))
-    if sizes[-1] != cell.input_size:
-        raise ShapeError(_say_input_size(cell, given))
-    h_0, c_0 = state or (expected, expected)
-    if h_0 != expected:
-        raise ShapeError(_say_cell_state("h_0", h_0, expected))
-    if c_0 == expected:
-        return LSTMCellShapes(given, expected, expected, expected, expected)
-    # The one wrong state that PyTorch let through before 2.15 is a 2-D c_0 with an unbatched input:
-    # it compared only the first axis with hidden_size, and f * c then broadcast the last one. (A
-    # 2-D h_0 is an error here, though PyTorch crashed on it rather than raise.)
-    hidden = cell.hidden_size
-    broadcasts = len(given) == 1 and len(c_0) == 2 and c_0[0] == hidden
-    if not broadcasts or torch.__version__ >= "2.15" or (c_0[1] not in (1, hidden) and hidden != 1):
-        raise ShapeError(_say_cell_state("c_0", c_0, expected))
-    names = ("hidden_size", "hidden_size of the gates")
-    result = Shape((hidden, c_0[1] if hidden == 1 else hidden), names)
-    return LSTMCellShapes(given, expected, Shape(c_0, names), result, result)
 
 
 @in_the_readers_language
@@ -246,33 +241,20 @@ def parameter_shapes(module: nn.LSTM | nn.LSTMCell) -> dict[str, Shape]:
     Raises:
         TypeError: the module is neither an nn.LSTM nor an nn.LSTMCell.
     """
-    if isinstance(module, nn.LSTMCell):
-        return _one_layer(module, "", {"input_size": module.input_size})
-    if not isinstance(module, nn.LSTM):
+    if not isinstance(module, Layer):
         raise TypeError(not_an_lstm("parameter_shapes", module))
-    h_name = "proj_size" if module.proj_size else "hidden_size"
-    h_size, directions = module.proj_size or module.hidden_size, 1 + module.bidirectional
-    below = {"input_size": module.input_size}
+    directions, (h, c) = _directions(module), _widths(module)
+    gates, below = {"4 * hidden_size": 4 * module.hidden_size}, {"input_size": module.input_size}
+    layers = [f"_l{k}" for k in range(module.num_layers)] if isinstance(module, nn.LSTM) else [""]
     shapes: dict[str, Shape] = {}
-    for layer in range(module.num_layers):
-        for reverse in ("", "_reverse")[:directions]:
-            shapes |= _one_layer(module, f"_l{layer}{reverse}", below)
-        below = {"num_directions * " * (directions - 1) + h_name: directions * h_size}
+    for layer in layers:
+        for suffix in (layer, f"{layer}_reverse")[:directions]:
+            axes = {"weight_ih": gates | below, "weight_hh": gates | h}
+            axes |= {"bias_ih": gates, "bias_hh": gates} if module.bias else {}
+            axes |= {"weight_hr": h | c} if h != c else {}
+            shapes |= {f"{name}{suffix}": _shape(shape) for name, shape in axes.items()}
+        below = {"num_directions * " * (directions - 1) + n: directions * h[n] for n in h}
     return shapes
-
-
-def _one_layer(
-    module: nn.LSTM | nn.LSTMCell, suffix: str, below: dict[str, int]
-) -> dict[str, Shape]:
-    gates, h = {"4 * hidden_size": 4 * module.hidden_size}, {"hidden_size": module.hidden_size}
-    proj_size = getattr(module, "proj_size", 0)
-    narrow = {"proj_size": proj_size} if proj_size else {}
-    axes = {"weight_ih": gates | below, "weight_hh": gates | (narrow or h)}
-    if module.bias:
-        axes |= {"bias_ih": gates, "bias_hh": gates}
-    if narrow:
-        axes["weight_hr"] = narrow | h
-    return {f"{name}{suffix}": _shape(shape) for name, shape in axes.items()}
 
 
 def _read_sizes(name: str, value: Any) -> Sizes:
@@ -324,50 +306,43 @@ def not_an_lstm(function: str, module: Any) -> str:
     )
 
 
-def _say_lstm_input_axes(lstm: nn.LSTM, given: Sizes) -> str:
-    """Say that the input of nn.LSTM has 2 or 3 axes."""
-    width = lstm.input_size
-    order = "batch, seq_len" if lstm.batch_first else "seq_len, batch"
-    squeezed = [axis for axis, size in enumerate(given) if size == 1 and axis < len(given) - 1]
-    if len(given) == 1 and given[0] == width:
+def _say_input_axes(module: Layer, given: Sizes) -> str:
+    width, squeezed = module.input_size, [k for k, size in enumerate(given[:-1]) if size == 1]
+    if isinstance(module, nn.LSTMCell):
+        change = f"Change its axes to these; the last one, input_size, is {module.input_size}."
+        if len(given) == 3:
+            change = (
+                "A cell computes one time step: loop over time, `for x in input:` if time is the "
+                "first axis, `for x in input.unbind(1):` if it is the second."
+            )
+        return (
+            f"`input` has {_axes(given)}, {list(given)}. nn.LSTMCell takes 2, "
+            f"`[batch, input_size]`, or 1 without a batch, `[input_size]`. {change}"
+        )
+    if given == (width,):
         change = "For a single word, give `input.unsqueeze(0)`: a sentence of one time step."
     elif len(given) == 1 and width == 1:
         change = "For a series of single numbers, give `input.unsqueeze(-1)`."
     elif len(given) == 1:
         change = (
-            "If these are the numbers of words, an nn.Embedding makes "
-            f"`[seq_len, {width}]` of them."
+            f"If these are the numbers of words, an nn.Embedding makes `[seq_len, {width}]` of "
+            "them."
         )
     elif len(given) == 4 and squeezed and given[-1] == width:
         change = f"Axis {squeezed[0]} is 1 long: `input.squeeze({squeezed[0]})` drops it."
     else:
         change = f"Change its axes to these; the last one, input_size, is {width} for this module."
+    order = "batch, seq_len" if module.batch_first else "seq_len, batch"
     return (
-        f"`input` has {_axes(given)}, {list(given)}. nn.LSTM with batch_first={lstm.batch_first} "
+        f"`input` has {_axes(given)}, {list(given)}. nn.LSTM with batch_first={module.batch_first} "
         f"takes 3, `[{order}, input_size]`, or 2 for one sentence without a batch, "
         f"`[seq_len, input_size]`. {change}"
     )
 
 
-def _say_cell_input_axes(cell: nn.LSTMCell, given: Sizes) -> str:
-    """Say that the input of nn.LSTMCell has 1 or 2 axes."""
-    change = f"Change its axes to these; the last one, input_size, is {cell.input_size}."
-    if len(given) == 3:
-        change = (
-            "A cell computes one time step: loop over time, `for x in input:` if time is the first "
-            "axis, `for x in input.unbind(1):` if it is the second."
-        )
-    return (
-        f"`input` has {_axes(given)}, {list(given)}. nn.LSTMCell takes 2, `[batch, input_size]`, "
-        f"or 1 without a batch, `[input_size]`. {change}"
-    )
-
-
-def _say_input_size(module: nn.LSTM | nn.LSTMCell, given: Shape) -> str:
-    """Say that the input's last axis is not what the module was made for."""
-    got, expected = given[-1], module.input_size
+def _say_input_size(module: Layer, given: Shape) -> str:
+    got, expected, last = given[-1], module.input_size, len(given) - 1
     kind = "nn.LSTM" if isinstance(module, nn.LSTM) else "nn.LSTMCell"
-    last = len(given) - 1
     if expected in given[:-1]:
         axis = given.index(expected)
         change = (
@@ -386,9 +361,7 @@ def _say_input_size(module: nn.LSTM | nn.LSTMCell, given: Shape) -> str:
 
 
 def _say_no_time_step(lstm: nn.LSTM, given: Shape) -> str:
-    """Say that a sentence has at least one time step."""
-    axis = given.names.index("seq_len")
-    change = "Leave empty sentences out."
+    axis, change = given.names.index("seq_len"), "Leave empty sentences out."
     if "batch" in given.names and given[given.names.index("batch")]:
         change = (
             f"Did you swap seq_len and batch? batch_first is {lstm.batch_first}, so axis {axis} is "
@@ -398,72 +371,70 @@ def _say_no_time_step(lstm: nn.LSTM, given: Shape) -> str:
     return f"seq_len (axis {axis} of `input`) is 0; it must be 1 or more. {change}"
 
 
-def _say_lstm_state(lstm: nn.LSTM, name: str, got: Sizes, expected: Shape, given: Shape) -> str:
-    """Say what is wrong with h_0 or c_0 of nn.LSTM."""
-    layers, *batch, width = expected
-    seq_len = given[given.names.index("seq_len")]
-    other_width = lstm.hidden_size if name == "h_0" else lstm.proj_size
-    as_one = "Your input has 2 axes, so PyTorch reads it as one sentence "
-    # Where two are of one shape, the last is the likeliest.
-    known = {
-        (*batch, width) if layers == 1 else None: (
-            f"The axis of layers stays, even for one layer: `{name}.unsqueeze(0)`."
-        ),
-        (layers, *batch, other_width) if lstm.proj_size else None: (
-            "proj_size narrows h only: the last axis of `h_0` is proj_size, that of `c_0` is "
-            "hidden_size."
-        ),
-    }
-    if batch:
-        known[layers, seq_len, width] = (
-            f"{seq_len} is the seq_len of this input. Did you swap seq_len and batch? If the input "
-            f"really has batch {seq_len}, make the module with batch_first={not lstm.batch_first}, "
-            "or give `input.transpose(0, 1)`."
-        )
-        known[(*batch, layers, width)] = (
-            "You put batch first: batch_first does not move the state, only input and output. "
-            f"Use `{name}.transpose(0, 1)`."
-        )
-    else:
-        known[layers, seq_len, width] = (
-            f"{as_one}of {seq_len} steps, without a batch. If it is a batch of {seq_len} single "
-            f"steps, give `input.unsqueeze({1 if lstm.batch_first else 0})`."
-        )
-        known[layers, 1, width] = (
-            f"{as_one}without a batch. Give the input a batch axis, "
-            f"`input.unsqueeze({0 if lstm.batch_first else 1})`, or drop the state's, "
-            f"`{name}.squeeze(1)`."
-        )
-    return _state_text(name, got, expected, known)
-
-
-def _say_cell_state(name: str, got: Sizes, expected: Shape) -> str:
-    """Say what is wrong with h_0 or c_0 of nn.LSTMCell."""
-    *batch, hidden = expected
-    known: dict[Sizes | None, str] = {
-        (hidden,): (
-            "Your input has a batch axis, so the state has one too, a row for each sentence: "
-            f"`{name}.expand({expected[0]}, -1)`."
-        ),
-        (hidden, *batch): f"You swapped the two axes: use `{name}.transpose(0, 1)`.",
-        (1, *expected): f"A cell has no axis of layers: use `{name}.squeeze(0)`.",
-    }
-    if not batch:
-        known[1, hidden] = (
-            f"Your input has no batch axis, so the state has none: use `{name}.squeeze(0)`, or "
-            "give `input.unsqueeze(0)`."
-        )
-    return _state_text(name, got, expected, known)
-
-
-def _state_text(name: str, got: Sizes, expected: Shape, known: Mapping[Any, str]) -> str:
-    """Say what is wrong, and what is known of a state of this shape."""
+def _say_state(module: Layer, name: str, got: Sizes, expected: Shape, given: Shape) -> str:
     zeros = f"Make it `torch.zeros({', '.join(map(str, expected))})`, or pass no state: PyTorch "
-    change = known.get(got, f"{zeros}then starts from zeros of the right shape.")
+    change = f"{zeros}then starts from zeros of the right shape."
+    change = _known_states(module, name, expected, given).get(got, change)
     wrong = f"it has {_axes(got)} and must have {len(expected)}"
     if len(got) == len(expected):
         wrong = differing_axes(got, expected)
     return f"`{name}` is {list(got)} and must be `{expected}`: {wrong}. {change}"
+
+
+def _known_states(
+    module: Layer, name: str, expected: Shape, given: Shape
+) -> dict[Sizes | None, str]:
+    """What to change in a wrong state, by its shape; of two alike the last is the likeliest."""
+    has_batch, width = "batch" in given.names, expected[-1]
+    if isinstance(module, nn.LSTMCell):
+        return {
+            (width,): (
+                "Your input has a batch axis, so the state has one too, a row for each sentence: "
+                f"`{name}.expand({expected[0]}, -1)`."
+            ),
+            expected[::-1]: f"You swapped the two axes: use `{name}.transpose(0, 1)`.",
+            (1, *expected): f"A cell has no axis of layers: use `{name}.squeeze(0)`.",
+            None if has_batch else (1, width): (
+                f"Your input has no batch axis, so the state has none: use `{name}.squeeze(0)`, or "
+                "give `input.unsqueeze(0)`."
+            ),
+        }
+    layers, *batch, _ = expected
+    seq_len, batch_first = given[given.names.index("seq_len")], bool(module.batch_first)
+    other_width = module.hidden_size if name == "h_0" else module.proj_size or width
+    as_one = "Your input has 2 axes, so PyTorch reads it as one sentence "
+    known: dict[Sizes | None, str] = {
+        (*batch, width) if layers == 1 else None: (
+            f"The axis of layers stays, even for one layer: `{name}.unsqueeze(0)`."
+        ),
+        (layers, *batch, other_width): (
+            "proj_size narrows h only: the last axis of `h_0` is proj_size, that of `c_0` is "
+            "hidden_size."
+        ),
+    }
+    if has_batch:
+        return known | {
+            (layers, seq_len, width): (
+                f"{seq_len} is the seq_len of this input. Did you swap seq_len and batch? If the "
+                f"input really has batch {seq_len}, make the module with "
+                f"batch_first={not batch_first}, or give `input.transpose(0, 1)`."
+            ),
+            (*batch, layers, width): (
+                "You put batch first: batch_first does not move the state, only input and output. "
+                f"Use `{name}.transpose(0, 1)`."
+            ),
+        }
+    return known | {
+        (layers, seq_len, width): (
+            f"{as_one}of {seq_len} steps, without a batch. If it is a batch of {seq_len} single "
+            f"steps, give `input.unsqueeze({int(batch_first)})`."
+        ),
+        (layers, 1, width): (
+            f"{as_one}without a batch. Give the input a batch axis, "
+            f"`input.unsqueeze({int(not batch_first)})`, or drop the state's, "
+            f"`{name}.squeeze(1)`."
+        ),
+    }
 
 
 def _axes(sizes: Sizes) -> str:

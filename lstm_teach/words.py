@@ -63,7 +63,9 @@ class Words:
 
     def tolist(self) -> Any:
         """Nested lists of words; one word alone is a string."""
-        return _words(self.ids.tolist(), self.vocabulary)
+        if self.ids.dim() == 0:
+            return self.vocabulary[self.ids]
+        return [part.tolist() for part in self]
 
     def __repr__(self) -> str:
         """The words in nested brackets, one line for each innermost bracket."""
@@ -92,12 +94,6 @@ def word_grid(sentences: Sequence[str] = SENTENCES, batch_first: bool = False) -
 def lengths_of(sentences: Sequence[str] = SENTENCES) -> list[int]:
     """The number of words of each sentence: what ``pack_padded_sequence`` wants to know."""
     return [len(sentence.split()) for sentence in sentences]
-
-
-def _words(numbers: Any, vocabulary: tuple[str, ...]) -> Any:
-    if isinstance(numbers, list):
-        return [_words(number, vocabulary) for number in numbers]
-    return vocabulary[numbers]
 
 
 def _brackets(shown: Any, widest: int, depth: int) -> str:

@@ -14,6 +14,7 @@ from torch import nn
 import lstm_teach
 from lstm_teach import language
 from lstm_teach.language import translated
+from lstm_teach.phrases import with_sentences
 from lstm_teach.words import SENTENCES
 from lstm_teach.writing import ZEN, Writer
 from tests.zoo import load
@@ -83,6 +84,9 @@ def test_holes_and_code_are_the_same_in_a_message_and_its_translation(name):
         if each.id:
             for same in (CODE, messages.HOLE):
                 assert sorted(same.findall(each.id)) == sorted(same.findall(each.string)), each.id
+            for ours, theirs in with_sentences({each.id: each.string}).items():
+                holes, filled = messages.HOLE.findall(ours), messages.HOLE.findall(theirs)
+                assert sorted(holes) == sorted(filled), ours
 
 
 def test_every_message_is_found_by_what_it_says(chosen):

@@ -31,9 +31,8 @@ def usual_call(model: nn.Module, x: Any, lengths: Tensor | None) -> Callable[[An
     Raises:
         CannotTell: it wants more.
     """
-    # A layer of torch's takes x alone.
-    taken = {} if isinstance(model, nn.RNNBase) else signature_of(model.forward).parameters
-    single = [p for p in taken.values() if not p.kind.name.startswith("VAR")]
+    parameters = signature_of(model.forward).parameters.values()
+    single = [p for p in parameters if not p.kind.name.startswith("VAR")]
     by_name = isinstance(x, Mapping) and {*x} <= {p.name for p in single}
     count = len(x) if isinstance(x, (tuple, list)) and 1 < len(x) <= len(single) else 1
     rest = [p for p in single if p.name not in x] if by_name else single[count:]

@@ -352,6 +352,12 @@ def one_sequence_and_one_answer():
     return case(model, features()[0], input_axes=("time",), output_axes=(None,))
 
 
+@example("ok")
+def a_layer_with_its_state():
+    given = features(), (torch.zeros(1, B, H), torch.zeros(1, B, H))
+    return case(nn.LSTM(IN, H, batch_first=True), given, output_axes=("batch", "time"))
+
+
 @example("cannot_check", says="`call=lambda model, x: model(*x)`")
 def a_pair_that_may_be_one_argument():
     class Unpacks(nn.Module):
