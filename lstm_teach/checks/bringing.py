@@ -79,10 +79,16 @@ def unwrapped(code: Any) -> Any:
     return code
 
 
+def without_forward(code: Any) -> bool:
+    """Whether it is a module, or a class of one, whose `forward` is still to be written."""
+    return getattr(getattr(code, "forward", None), "__name__", "") == "_forward_unimplemented"
+
+
 def signature_of(code: Any) -> inspect.Signature:
     """What a function takes, or `forward` of a module; anything, where it does not tell."""
+    itself = isinstance(code, type) or without_forward(code)  # which may have its own `__call__`
     with suppress(TypeError, ValueError):
-        return inspect.signature(code if isinstance(code, type) else getattr(code, "forward", code))
+        return inspect.signature(code if itself else getattr(code, "forward", code))
     return inspect.signature(lambda *args: None)
 
 
@@ -123,14 +129,17 @@ def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
             if named or not args or not isinstance(made, Report) or made.verdict != "raises":
                 return made
     name = getattr(cls, "__name__", "YourClass")
+    for made in with_weights(cls, (input_size, hidden_size)):
+        return run_in_time(made)
     return told("other_sizes", name=name, signature=signature)
 
 
 def with_weights(function: Any, sizes: Sizes) -> Iterator[partial[Any]]:
-    """A function that is handed its weights, with weights: in PyTorch's layout, or turned."""
-    signature = signature_of(function)
+    """A function that is handed its weights, or a class that is made of them, with weights: in
+    PyTorch's layout, or turned."""
+    signature, is_class = signature_of(function), isinstance(function, type)
     is_function = isinstance(function, (types.FunctionType, types.MethodType))
-    names = [*signature.parameters][1:] if is_function else []
+    names = [*signature.parameters][not is_class :] if is_function or is_class else []
     part_of = {n: part for n in names for part, like in _WEIGHT.items() if like.match(n)}
     if not {"x", "h"} <= {*part_of.values()}:
         return
@@ -143,7 +152,9 @@ def with_weights(function: Any, sizes: Sizes) -> Iterator[partial[Any]]:
         return function(**kept.bind(*args, **kwargs).arguments, **weights)
 
     shapes = {"x": (4 * sizes[1], sizes[0]), "h": (4 * sizes[1], sizes[1]), "b": (4 * sizes[1],)}
-    likely = bool({"np", "numpy"} & {*function.__code__.co_names})  # then they are turned, mostly
+    codes = [getattr(one, "__code__", None) for one in [function, *vars(function).values()]]
+    used = {name for code in filter(None, codes) for name in code.co_names}
+    likely = bool({"np", "numpy"} & used)  # then they are turned, mostly
     for numpy, turned in product((likely, not likely), repeat=2):
         if numpy and "numpy" not in sys.modules:  # torch does without it
             continue
@@ -278,6 +289,8 @@ def likely_sizes(
     quarters = sorted(d // 4 for d in wide if d % 4 == 0)
     square = [shape[0] for shape in shapes if len(shape) == 2 and shape[0] == shape[1]]
     hidden = [*square, *(d for d in quarters if d in wide), *quarters, *wide, 4]
+    # The 1 of a bias [hidden_size, 1] would fit by broadcasting.
+    hidden.sort(key=lambda size: size == 1 and all(shape[0] > 1 for shape in shapes if shape))
     tried: dict[Sizes, None] = {}
     for x_told, h_told in (known, (input_size, hidden_size)) if not all(known) else (known,):
         for h in [h_told] if h_told else list(dict.fromkeys(hidden))[:12]:
@@ -300,11 +313,12 @@ def attribute(code: Any, pattern: re.Pattern[str]) -> int | None:
 class Caller:
     """Calls a learner's `code`, its arguments handed over by `arrange` in this `dtype`.
 
-    It may be given `numpy` arrays, and other `axes` than "rows", a batch first: "columns" for a
-    batch last; for one sample at a time "one" without an axis for it, "column" with one that stands
-    last, "list" for Python's lists. `named` is "h c" or "c h", the order of the arguments that are
-    called so. Whatever the verdict, the `remarks` are worth saying, and the arguments that a call
-    changed in place. `spent` is the seconds in the learner's code so far.
+    It may be given `numpy` arrays, and other `axes` than "rows", a batch first: "layers" for an
+    axis of layers before it in h and c, "columns" for a batch last; for one sample at a time "one"
+    without an axis for it, "column" with one that stands last, "list" for Python's lists. `named`
+    is "h c" or "c h", the order of the arguments that are called so. Whatever the verdict, the
+    `remarks` are worth saying, and the arguments that a call changed in place. `spent` is the
+    seconds in the learner's code so far.
     """
 
     code: Callable[..., Any]
@@ -322,6 +336,8 @@ class Caller:
         tensors = {name: tensor.to(self.dtype, copy=True) for name, tensor in given.items()}
         if self.axes == "columns":
             tensors |= {n: t.mT.contiguous() for n, t in tensors.items() if n in BEGINS}
+        if self.axes == "layers":
+            tensors |= {n: t[None] for n, t in tensors.items() if n in "hc"}
         before = {name: t.clone() for name, t in tensors.items()}
         things = {n: t.numpy() if self.numpy else t for n, t in tensors.items()}
 
@@ -462,6 +478,7 @@ _STATES: dict[str, Callable[[Any, Any], Any]] = {
 }
 _AXES: dict[str, Callable[[Any], Any] | None] = {
     "rows": None,
+    "layers": None,
     "columns": None,
     # Of one sample at a time, how it is handed over.
     "one": lambda sample: sample,
@@ -484,6 +501,8 @@ def _tensor(axes: str, part: Any) -> Any:
     if not hasattr(part, "__array__"):
         return part
     part = torch.as_tensor(part).clone()
+    if axes == "layers" and part.dim() == 3 and len(part) == 1:
+        return part[0]
     if axes == "column" and part.shape[1:] == (1,):
         return part[:, 0]
     return part.mT if axes == "columns" and part.dim() == 2 else part

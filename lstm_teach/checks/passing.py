@@ -28,9 +28,15 @@ def _parts(code: Any) -> dict[str, nn.Module]:
     return {name: part for name, part in parts if name}
 
 
-def has_norms(code: Any) -> bool:
-    """Whether it is a module with norms."""
-    return any(map(_is_norm, _parts(code).values()))
+def has_norms(code: Any, run: Callable[[], Any] | None = None) -> bool:
+    """Whether it is a module with norms, and meets one of them in this run, where one is given."""
+    norms = {name: part for name, part in _parts(code).items() if _is_norm(part)}
+    if run is None:
+        return bool(norms)
+    called: list[str] = []
+    with noting(norms, lambda name, *_: called.append(name)):
+        run()
+    return bool(called)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -107,7 +108,7 @@ def _no_cell(cell: Any, call: Call) -> Report | None:
     for kind, name in _OTHERS.items():
         if isinstance(cell, kind) or cell is kind:
             return told(name)
-    if _without_forward(cell) and not (call or [*_methods(cell)]):
+    if _is_open(cell) and not (call or [*_methods(cell)]):
         return told("no_forward")
     if isinstance(cell, Tensor) or not (callable(cell) or hasattr(cell, "__dict__")):
         return told("no_cell", f"a `{type(cell).__name__}`")
@@ -157,7 +158,8 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> tuple[Report
             return told("whole"), True
         if report.verdict in ("unrecognised", "variant") and caller.many:
             report = told("many", caller.many)
-        if report.verdict == "unrecognised" and has_norms(tried):
+        run = partial(caller.pair, **few, **eye.handed)
+        if report.verdict in ("ok", "unrecognised") and has_norms(tried, run):
             report = told("with norms")
         if handed and fit != sizes[0]:
             caller.remarks.append(f"It works for hidden_size {fit[1]} only: it is written in it.")
@@ -170,11 +172,12 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> tuple[Report
 
 def _ways(tried: Any, call: Call, handed: bool) -> list[Step]:
     """How it may want to be called, the likeliest first."""
-    alone = call or (callable(tried) and not _without_forward(tried))
+    alone = call or (callable(tried) and not _is_open(tried))
     methods = [tried] if alone else [*_methods(tried)]
     forms = _HANDED if handed else _OWNED
     ways = [way for method in methods for way in callers(method, call, forms)]
-    if ways and not (handed or call):
+    has_c = any(re.match(bringing.BEGINS["c"], name) for name in signature_of(tried).parameters)
+    if ways and not (handed or call or has_c):
         odd = next(n for n, way in enumerate(ways) if way.axes != "rows")
         ways[odd:odd] = [*callers(tried, _with_one_state, ["x h c"])][:1]
     return [Step(**vars(way)) for way in ways]
@@ -199,8 +202,10 @@ def _takes_weights(cell: Any, call: Call) -> bool:
     return callable(cell) and not isinstance(cell, type) and any(callers(cell, None, _HANDED))
 
 
-def _without_forward(cell: Any) -> bool:
-    return getattr(getattr(cell, "forward", None), "__name__", "") == "_forward_unimplemented"
+def _is_open(cell: Any) -> bool:
+    """Whether it is a module that nothing says how to run."""
+    kind = cell if isinstance(cell, type) else type(cell)
+    return bringing.without_forward(cell) and kind.__call__ is nn.Module.__call__
 
 
 def _methods(cell: Any) -> Iterator[Any]:

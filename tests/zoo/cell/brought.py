@@ -370,3 +370,37 @@ class OfFloatTensors(nn.Module):
         i, f, g, o = (x @ self.w_x + h @ self.w_h).chunk(4, dim=1)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
         return o.sigmoid() * c.tanh(), c
+
+
+@right
+class MadeOfItsWeights:
+    """The class of a book."""
+
+    def __init__(self, Wx, Wh, b):
+        self.params = [Wx, Wh, b]
+
+    def forward(self, x, h_prev, c_prev):
+        Wx, Wh, b = self.params
+        f, g, i, o = np.split(np.dot(x, Wx) + np.dot(h_prev, Wh) + b, 4, axis=1)
+        c_next = sigmoid(f) * c_prev + np.tanh(g) * sigmoid(i)
+        return sigmoid(o) * np.tanh(c_next), c_next
+
+
+class FilledIn(NumPyCell):
+    """x and a into one array, that of a dict of weights with a head."""
+
+    def step(self, xt, a_prev, c_prev):
+        n_a = self.n_a
+        joined = np.zeros((n_a + len(xt), xt.shape[1]))
+        joined[:n_a], joined[n_a:] = a_prev, xt
+        f, i, c, o = (self.parameters["W" + g] @ joined + self.parameters["b" + g] for g in "fico")
+        c_next = sigmoid(f) * c_prev + sigmoid(i) * np.tanh(c)
+        return sigmoid(o) * np.tanh(c_next), c_next
+
+
+FOUR_UNITS = FilledIn(3, 4)
+
+
+@examples_for(check_cell)("ok", call=lambda step, x, h, c: step(x, h, c))
+def of_four_units(xt, a_prev, c_prev):
+    return FOUR_UNITS.step(xt, a_prev, c_prev)

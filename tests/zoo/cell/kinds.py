@@ -48,6 +48,30 @@ class PeepholeInO(Another):
         return (o + self.peep[2] * c).sigmoid() * c.tanh(), c
 
 
+@example("variant", says="one with norms")
+class BatchNormed(nn.Module):
+    """In evaluation mode its numbers could be an LSTM's."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.x2h = nn.Linear(input_size, 4 * hidden_size)
+        self.h2h = nn.Linear(hidden_size, 4 * hidden_size)
+        self.norm = nn.BatchNorm1d(4 * hidden_size)
+
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = (self.norm(self.x2h(x)) + self.h2h(h)).chunk(4, 1)
+        return step(i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid(), c)
+
+
+@example("ok")
+class NormsThatNobodyCalls(Another):
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = self.sums(x, h)
+        return step(i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid(), c)
+
+
 @example("variant", says="peepholes, full")
 class FullPeephole(Another):
     def __init__(self, input_size, hidden_size):

@@ -263,3 +263,29 @@ class TwoBiases(nn.Module):
         z = torch.addmm(self.bx, x, self.wx) + torch.addmm(self.bh, h, self.wh)
         f, i, o, g = z.chunk(4, 1)
         return update(i, f, g, o, c)
+
+
+@module
+class CalledByItself(nn.Module):
+    """`__call__` in place of `forward`."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.x2h = nn.Linear(input_size, 4 * hidden_size)
+        self.h2h = nn.Linear(hidden_size, 4 * hidden_size, bias=False)
+
+    def __call__(self, x, h, c):
+        return update(*(self.x2h(x) + self.h2h(h)).chunk(4, 1), c)
+
+
+@module
+class WithAnAxisOfLayers(nn.Module):
+    """A step of nn.LSTM, as in a decoder."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.lstm = nn.LSTM(input_size, hidden_size)
+
+    def forward(self, x, hidden):
+        output, hidden = self.lstm(x.unsqueeze(0), hidden)
+        return output.squeeze(0), hidden
