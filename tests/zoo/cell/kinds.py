@@ -58,10 +58,12 @@ class BatchNormed(nn.Module):
         self.h2h = nn.Linear(hidden_size, 4 * hidden_size)
         self.norm = nn.BatchNorm1d(4 * hidden_size)
 
-    def forward(self, x, state):
-        h, c = state
+    def forward(self, x, h, c):
         i, f, g, o = (self.norm(self.x2h(x)) + self.h2h(h)).chunk(4, 1)
         return step(i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid(), c)
+
+
+example("variant", says="one with norms")(torch.jit.script(BatchNormed(5, 4)))
 
 
 @example("ok")
