@@ -23,7 +23,7 @@ from lstm_teach.checks.bringing import Sizes, listed, needed, normals, owned, si
 from lstm_teach.checks.cell import check_cell
 from lstm_teach.checks.cell.equations import GATES
 from lstm_teach.checks.lstm.backward import wrong_by_hand
-from lstm_teach.checks.lstm.forms import BATCH_FIRST, SERIES, TIME_FIRST, Reader, leaves, readers
+from lstm_teach.checks.lstm.forms import BATCH_FIRST, TIME_FIRST, TURNED, Reader, leaves, readers
 from lstm_teach.checks.lstm.mistakes import JOINED, MISTAKES, in_the_roles, in_the_states, told
 from lstm_teach.checks.lstm.roles import Roles, Search, groupings, is_bias, lane_sizes, parts_of
 from lstm_teach.checks.passing import Head, before, has_norms, head_of, noting, passed_by
@@ -247,7 +247,7 @@ class _Check:
             for reader in readers(self.run, self.how, h, lanes, dtype):
                 if (how == "odd") is (reader.axes in (TIME_FIRST, BATCH_FIRST)):
                     continue
-                if reader.axes is SERIES and i != 1:
+                if "f" not in reader.axes.order and i != 1:
                     continue
                 result = reader.raw(self.x)
                 late = time.process_time() - start > _SECONDS
@@ -262,7 +262,7 @@ class _Check:
                     return self._find_reader()
                 first = first or reader
                 ran.add((i, h))
-                if self._reads(reader, result, how == "last alone" or reader.axes is SERIES):
+                if self._reads(reader, result, how == "last alone" or "f" not in reader.axes.order):
                     self.reader = reader
                     states = (n for n, w in self.weights.items() if w.shape[-1:] == (h,))
                     self.learned = [name for name in states if _LEARNED.match(name)]
@@ -385,8 +385,8 @@ class _Check:
             _tell(told("one_step", code=self.tried))  # h and c, and nothing is carried
         # Where nothing is carried on, either may be time.
         first = believed is True if (steps, samples) == ([1], [sample]) else steps == [1]
-        if self.reader.axes is TIME_FIRST and first:
-            self.reader = replace(self.reader, axes=BATCH_FIRST)
+        if self.reader.axes in TURNED and first:
+            self.reader = replace(self.reader, axes=TURNED[self.reader.axes])
             if not self._reads(self.reader, self.reader.raw(x), self.reader.last_alone):
                 _tell(told("changes_with_x", code=self.tried))
         elif samples not in ([], [sample]):

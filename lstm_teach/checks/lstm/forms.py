@@ -51,7 +51,9 @@ _AXES = (
     Axes("a list of columns `[input_size, 1]`, one for each time step", "tfb", True, True),
     Axes("a list of columns `[input_size, batch]`, one for each time step", "tfb", listed=True),
     Axes("`[seq_len, input_size, batch]`: time first, samples in columns", "tfb"),
+    Axes("`[batch, input_size, seq_len]`: batch is the first axis, time the last", "bft"),
 )
+TURNED = {TIME_FIRST: BATCH_FIRST, _AXES[-2]: _AXES[-1]}  # what it is if samples were steps
 
 
 class Place(NamedTuple):
@@ -192,7 +194,7 @@ def readers(
                     for count in pairs if form == "x state" else ():
                         each = replace(caller, code=partial(_with_pairs, caller.code))
                         yield Reader(each, axes, hidden_size, form, count, layered=True)
-                elif axes is not BATCH_FIRST:  # nothing yet tells it from time first
+                elif axes not in TURNED.values():  # nothing yet tells it from the other
                     yield Reader(caller, axes, hidden_size)
 
 
