@@ -200,14 +200,8 @@ class _Check:
                 report = self._by_roles()
             except _Told as found:
                 (report,) = found.args
-        if report.verdict != "cannot_check":
-            return report
-        if name := self._torch_inside():
-            return told("torch_inside", name=name)
-        bare = replace(self, norms=True, head=None)
-        if self.norms or not has_norms(self.code) or not bare.report().ok:
-            return report
-        return replace(told("normed", seen=_in_code(bare.passed)), of="LSTM")
+        name = self._torch_inside() if report.verdict == "cannot_check" else ""
+        return told("torch_inside", name=name) if name else report
 
     def _read(self, x: Tensor, reader: Reader | None = None, state: Any = None) -> list[Tensor]:
         """The output and the states; a report ends the check."""
@@ -434,7 +428,7 @@ class _Check:
         for joined in JOINED[self.directions] if later or self.directions == 2 else ():
             searches += self._searches(kept, 2, joined)
         if self._same(seen[:, 0], seen[:, 1]):  # a weight that was zero was no bias
-            return self._by_cell()
+            searches = []
         ways = [*((False, added) for added in (0.0, 1.0, 2.0, 0.5, 3.0, 5.0)), (True, 0.0)]
         end = time.process_time() + _SECONDS
         for (shared, added), search in product(ways, searches):
@@ -443,6 +437,9 @@ class _Check:
             search = replace(search, added=added)
             if roles := search.right(x, first, seen, shared):
                 return self._right(search, roles)
+        bare = replace(self, norms=True, head=None)
+        if not self.norms and has_norms(self.code) and bare.report().ok:
+            return replace(told("normed", seen=_in_code(bare.passed)), of="LSTM")
         # With one unit too much looks alike to name a mistake.
         end = time.process_time() + _SECONDS
         known = [search for search in searches if not search.at_each]
