@@ -630,7 +630,7 @@ class _Check:
         ]
         if self.reader.form != "x" and needed(self.tried) == 1 and not self.call:
             said.insert(0, told("needs_state").message)
-        if self.reader.comes_out_turned:
+        if self.reader.comes_out_turned and not self.call:
             said.insert(0, told("comes_out_turned").message)
         is_alone = len(self.reader.places) == 1 + self.reader.last_alone and not self.reader.more
         if is_alone and not self.call:
