@@ -53,7 +53,7 @@ _OTHER_ARGUMENTS = {"bias": True, "device": "cpu", "dtype": None, "dropout": 0.0
 BEGINS = {
     "x": r"x|inp|i$",
     "h": r"h|a$|a_?(prev|t)|short|(prev|old|last)_?[ha]",
-    "c": r"c($|_|\d|ell|prev|old|last|[txyn]\d*$)|long|(prev|old|last)_?c",
+    "c": r"(c|st?)($|_|\d)|c(ell|prev|old|last|[txyn]\d*$)|long|(prev|old|last)_?(c|s$)",
 }
 _WEIGHT = {
     "b": re.compile(r"b(ias)?(_|$|ih|hh|[xh])", re.IGNORECASE),
