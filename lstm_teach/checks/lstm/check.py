@@ -35,6 +35,7 @@ _LAYERS = re.compile(r"(num|n)_?layers?$|layers$|depth$")
 _STATE = re.compile(r"_?(h|c|a|state|init|prev|s\d?$|carry|memory|zero)", re.IGNORECASE)
 _LEARNED = re.compile(r"(.*[._])?([hc]x?|hidden|cell|state)_?0$|.*(init|start)", re.IGNORECASE)
 _SECONDS = 2.0
+_FAILED = "raises", "cannot_check"
 _TRIED: Sizes = 7, 3
 _MOST_WEIGHTS = 2_000_000
 
@@ -76,7 +77,7 @@ def check_lstm(
     if report.verdict == "raises" or (report.verdict == "cannot_check" and quick):
         torch.set_default_dtype(torch.float32)
         again = _report(lstm, told_sizes, call, backward)
-        if again.verdict not in ("raises", "cannot_check"):
+        if again.verdict not in _FAILED:
             return replace(again, message=f"{again.message}\n{bringing.IN_FLOAT32}")
         if report.verdict == "raises" and isinstance(lstm, nn.Module):
             return again  # in the dtype that the learner runs it in
@@ -97,9 +98,12 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
     if not (call or callable(code)) or isinstance(code, (nn.LSTMCell, Tensor)):
         return told("one_step", code=code)
     sizes: Sizes = told_sizes[0] or _TRIED[0], told_sizes[1] or _TRIED[1]
+    if isinstance(code, type) and not signature_of(code).parameters:
+        made = run_in_time(code)
+        return made if isinstance(made, Report) else _report(made, told_sizes, call, backward)
     if isinstance(code, type):
         report = _made(code, sizes, call, backward)
-        by_itself = needed(code) < 1 and report.verdict in ("raises", "cannot_check")
+        by_itself = needed(code) < 1 and report.verdict in _FAILED
         code = run_in_time(code) if by_itself else report  # such as with input_size=1
         if isinstance(code, Report):
             return report
@@ -110,20 +114,36 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
     for handed in [] if call else bringing.with_weights(code, sizes):
         check = _Check(handed, sizes, None, backward, handed=True)
         report = check.report()
-        if report.verdict not in ("raises", "cannot_check"):
+        if report.verdict not in _FAILED:
             return report
         ran = report if hasattr(check, "reader") else ran
     return _Check(code, told_sizes, call, backward).report() if ran is None else ran
 
 
 def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
-    """The report on an instance of a class, of two layers where it takes their number."""
-    layers = [n for n in signature_of(cls).parameters if _LAYERS.match(n)][:1]
-    made = bringing.make(partial(cls, **dict.fromkeys(layers, 2)) if layers else cls, *sizes)
-    if isinstance(made, Report):
-        return bringing.make(cls, *sizes) if layers else made  # which tells of the class as it is
-    made = made if call or callable(made) else getattr(made, "forward", made)
-    return _Check(made, sizes, call, backward, 2 if layers else None).report()
+    """The report on an instance of a class, of two layers where it takes their number; or made in
+    the other order of its sizes, where no name tells it."""
+
+    def judged(made: Any, layers: int | None = None) -> Report:
+        if isinstance(made, Report):
+            return made
+        made = made if call or callable(made) else getattr(made, "forward", made)
+        return _Check(made, sizes, call, backward, layers).report()
+
+    signature, failed = signature_of(cls), None
+    for name in [n for n in signature.parameters if _LAYERS.match(n)][:1]:
+        made = bringing.make(partial(cls, **{name: 2}), *sizes)
+        two, said = judged(made, 2), told("two_layers", name=name).message
+        if two is not made and two.verdict != "raises":
+            return two
+        failed = None if two is made else replace(two, message=f"{two.message}\n{said}")
+    report = judged(bringing.make(cls, *sizes))
+    if failed is not None and report.ok:
+        return failed
+    if report.verdict in _FAILED and not any(bringing.named_sizes(signature)):
+        turned = judged(bringing.make(lambda second, first: cls(first, second), *sizes))
+        return report if turned.verdict in _FAILED else turned
+    return report
 
 
 def _too_large(code: Any, weights: int, call: Any, backward: Any) -> Report:
