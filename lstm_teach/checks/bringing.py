@@ -46,14 +46,14 @@ _INPUT = re.compile(
     r"|x_?(dim|size)|dim_in|emb|d_in|idim|ninp|fea|vec|[DIF]$"
 )
 _HIDDEN = re.compile(
-    r"hid|h_?(dim|size)|n_?(h|hid|hidden|units|a)$|num_(hid|unit)|units?$|out_?(feat|dim|size)"
-    r"|state_size|d_h|cell_size|rnn_size|H$"
+    r"(.*_)?hid|h_?(dim|size)|n_?(h|hid|hidden|units|a)$|num_unit|units?$|out_?(feat|dim|size)"
+    r"|(state|cell|rnn|lstm)_(dim|size)|d_h|H$"
 )
 _OTHER_ARGUMENTS = {"bias": True, "device": "cpu", "dtype": None, "dropout": 0.0, "num_layers": 1}
 BEGINS = {
     "x": r"x|inp|i$",
     "h": r"h|a$|a_?(prev|t)|short|(prev|old|last)_?[ha]",
-    "c": r"c($|_|\d|ell|prev|old|last|[txyn]\d*$)|long|(prev|old|last)_?c",
+    "c": r"(c|st?)($|_|\d)|c(ell|prev|old|last|[txyn]\d*$)|long|(prev|old|last)_?(c|s$)",
 }
 _WEIGHT = {
     "b": re.compile(r"b(ias)?(_|$|ih|hh|[xh])", re.IGNORECASE),
@@ -112,21 +112,29 @@ def needed(code: Any) -> int:
     return len(required(signature))
 
 
+def named_sizes(signature: inspect.Signature) -> tuple[str, str]:
+    """Which arguments are input_size and hidden_size; of two, one name tells both."""
+    names = _single(signature)
+    hidden = next(filter(_HIDDEN.match, names), "")
+    inputs = next((name for name in names if _INPUT.match(name) and name != hidden), "")
+    known = {inputs, hidden, *_OTHER_ARGUMENTS}
+    left = [n for n in required(signature) if n not in known and (hidden or inputs)]
+    return inputs or "".join(left[:1]), hidden or "".join(left[:1])
+
+
 def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
     """An instance of a learner's class, which takes two sizes, in any order where their names tell
     it; or a report on why there is none."""
     signature = signature_of(cls)
-    names = _single(signature)
-    hidden = next(filter(_HIDDEN.match, names), "")
-    inputs = next((name for name in names if _INPUT.match(name) and name != hidden), "")
+    x, h = named_sizes(signature)
     others = {n: value for n, value in _OTHER_ARGUMENTS.items() if n in required(signature)}
-    named = bool(inputs and hidden)
-    ways: list[Any] = [((), {inputs: input_size, hidden: hidden_size, **others})] if named else []
+    named = bool(_INPUT.match(x) and _HIDDEN.match(h))
+    ways: list[Any] = [((), {x: input_size, h: hidden_size, **others})] * bool(x and h)
     for args, kwargs in (*ways, ((input_size, hidden_size), others), ((), {})):
         with suppress(TypeError):
             signature.bind(*args, **kwargs)
             made = run_in_time(cls, *args, **kwargs)
-            if named or not args or not isinstance(made, Report) or made.verdict != "raises":
+            if named or not (args or kwargs) or getattr(made, "verdict", "") != "raises":
                 return made
     name = getattr(cls, "__name__", "YourClass")
     for made in with_weights(cls, (input_size, hidden_size)):

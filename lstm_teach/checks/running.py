@@ -137,8 +137,8 @@ def leaves_no_trace(check: Callable[P, Report]) -> Callable[P, Report]:
             try:
                 report = check(*args, **kwargs)
             except Exception as error:
-                own = _learners_frame(error)
-                place = f"\nThis comes from {_where(*own)}." if own else ""
+                own = _learners_frames(error)
+                place = f"\nThis comes from {_where(*own[-1])}." if own else ""
                 report = told("could_not_go_on", text=f"{_quoted(error)}{place}")
         lines = printed.getvalue().splitlines()
         if not lines:
@@ -149,14 +149,13 @@ def leaves_no_trace(check: Callable[P, Report]) -> Callable[P, Report]:
     return wrapped
 
 
-def _learners_frame(error: BaseException) -> tuple[FrameType, int] | None:
-    """The innermost frame and line that is neither this package's nor a library's."""
-    own = [
+def _learners_frames(error: BaseException) -> list[tuple[FrameType, int]]:
+    """The frames and lines that are neither this package's nor a library's, from outside in."""
+    return [
         (frame, line)
         for frame, line in traceback.walk_tb(error.__traceback__)
         if not frame.f_code.co_filename.startswith(_NOT_THE_LEARNERS)
     ]
-    return own[-1] if own else None
 
 
 def _where(frame: FrameType, number: int) -> str:
@@ -177,19 +176,20 @@ def _report_on(error: BaseException, function: Callable[..., Any], made_up: bool
     text, cause = _quoted(error), ""
     if isinstance(error, TookTooLong):
         text, cause = f"`Endless, or too slow: {error}`", "too_slow"
-    own = _learners_frame(error)
-    if own is None:
-        message = f"{text}\n{said('no_line_raised_it', name=_name(function))}"
-        return Report("cannot_check", message, cause=cause)
-    place, where = place_of(*own), _where(*own)
     *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
-    by_itself = innermost is own[0]
+    own = _learners_frames(error)
+    by_itself = innermost in [frame for frame, _ in own[-1:]]
+    by_itself |= innermost.f_code.co_name == "_forward_unimplemented"
     if isinstance(error, NotImplementedError) and by_itself:
         return told("not_implemented", name=_name(function, "Your"))
+    if not own:
+        message = f"{text}\n{said('no_line_raised_it', name=_name(function))}"
+        return Report("cannot_check", message, cause=cause)
+    place, where = place_of(*own[-1]), _where(*own[-1])
     if place and place.blank():
         return Report("not_attempted", f"{said('gap', where=where)}\nIt says: {text}")
     message = f"{text}\nThis comes from {where}."
-    if made_up and by_itself and place and place.refuses(error):
+    if made_up and by_itself and place and place.refuses(error, first=len(own) == 1):
         refused = told("refused")
         return replace(refused, message=f"{message}\n{refused.message}", cause=cause)
     if place and not cause:

@@ -64,9 +64,16 @@ class Place:
                     return self.value(whole)[self.value(index)]
         return _NOTHING
 
-    def refuses(self, error: BaseException) -> bool:
-        """Whether this error of the line's own turns down what came in: an `assert`, a `raise`, or
-        a shape that is taken apart into so many names."""
+    @property
+    def given(self) -> set[str]:
+        """The arguments of the function that are still what came in."""
+        inside = [*ast.walk(self.function)] if self.function else []
+        stored = {n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        return {n.arg for n in inside if isinstance(n, ast.arg)} - stored
+
+    def refuses(self, error: BaseException, first: bool) -> bool:
+        """Whether this error of the line's own turns down what came in: an `assert`, a `raise`, a
+        shape that is taken apart into so many names, or so a tensor handed to the `first` frame."""
         for node in self.nodes:
             match node:
                 case ast.Assert() | ast.Raise():
@@ -76,6 +83,8 @@ class Place:
                     ast.Attribute(attr="shape") | ast.Call(ast.Attribute(attr="size")),
                 ):
                     return isinstance(error, ValueError)
+                case ast.Assign([ast.Tuple()], ast.Name(n) as one) if first and n in self.given:
+                    return isinstance(error, ValueError) and bool(_shape(self.value(one)))
         return False
 
     def blank(self) -> bool:
@@ -244,9 +253,7 @@ def _around_the_line(place: Place) -> Iterator[Slip]:
     used = [node for node in place.nodes if isinstance(node, ast.Call | ast.BinOp)]
     values = [place.value(part) for node in used for part in ast.walk(node)]
     met = {size for value in tree_leaves(values) for size in _shape(value)}
-    stored = {n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    given = {n.arg for n in inside if isinstance(n, ast.arg)} - stored
-    fit = {0, 1}.union(*(_shape(place.frame.f_locals.get(name)) for name in given))
+    fit = {0, 1}.union(*(_shape(place.frame.f_locals.get(name)) for name in place.given))
     for call in (node for node in inside if isinstance(node, ast.Call)):
         handed = [*call.args, *(keyword.value for keyword in call.keywords)]
         made = getattr(call.func, "attr", getattr(call.func, "id", "")) in _MAKERS

@@ -23,7 +23,7 @@ from lstm_teach.checks.bringing import Sizes, listed, needed, normals, owned, si
 from lstm_teach.checks.cell import check_cell
 from lstm_teach.checks.cell.equations import GATES
 from lstm_teach.checks.lstm.backward import wrong_by_hand
-from lstm_teach.checks.lstm.forms import BATCH_FIRST, SERIES, TIME_FIRST, Reader, leaves, readers
+from lstm_teach.checks.lstm.forms import BATCH_FIRST, TIME_FIRST, TURNED, Reader, leaves, readers
 from lstm_teach.checks.lstm.mistakes import JOINED, MISTAKES, in_the_roles, in_the_states, told
 from lstm_teach.checks.lstm.roles import Roles, Search, groupings, is_bias, lane_sizes, parts_of
 from lstm_teach.checks.passing import Head, before, has_norms, head_of, noting, passed_by
@@ -35,6 +35,7 @@ _LAYERS = re.compile(r"(num|n)_?layers?$|layers$|depth$")
 _STATE = re.compile(r"_?(h|c|a|state|init|prev|s\d?$|carry|memory|zero)", re.IGNORECASE)
 _LEARNED = re.compile(r"(.*[._])?([hc]x?|hidden|cell|state)_?0$|.*(init|start)", re.IGNORECASE)
 _SECONDS = 2.0
+_FAILED = "raises", "cannot_check"
 _TRIED: Sizes = 7, 3
 _MOST_WEIGHTS = 2_000_000
 
@@ -76,7 +77,7 @@ def check_lstm(
     if report.verdict == "raises" or (report.verdict == "cannot_check" and quick):
         torch.set_default_dtype(torch.float32)
         again = _report(lstm, told_sizes, call, backward)
-        if again.verdict not in ("raises", "cannot_check"):
+        if again.verdict not in _FAILED:
             return replace(again, message=f"{again.message}\n{bringing.IN_FLOAT32}")
         if report.verdict == "raises" and isinstance(lstm, nn.Module):
             return again  # in the dtype that the learner runs it in
@@ -97,9 +98,12 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
     if not (call or callable(code)) or isinstance(code, (nn.LSTMCell, Tensor)):
         return told("one_step", code=code)
     sizes: Sizes = told_sizes[0] or _TRIED[0], told_sizes[1] or _TRIED[1]
+    if isinstance(code, type) and not signature_of(code).parameters:
+        made = run_in_time(code)
+        return made if isinstance(made, Report) else _report(made, told_sizes, call, backward)
     if isinstance(code, type):
         report = _made(code, sizes, call, backward)
-        by_itself = needed(code) < 1 and report.verdict in ("raises", "cannot_check")
+        by_itself = needed(code) < 1 and report.verdict in _FAILED
         code = run_in_time(code) if by_itself else report  # such as with input_size=1
         if isinstance(code, Report):
             return report
@@ -110,20 +114,36 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
     for handed in [] if call else bringing.with_weights(code, sizes):
         check = _Check(handed, sizes, None, backward, handed=True)
         report = check.report()
-        if report.verdict not in ("raises", "cannot_check"):
+        if report.verdict not in _FAILED:
             return report
         ran = report if hasattr(check, "reader") else ran
     return _Check(code, told_sizes, call, backward).report() if ran is None else ran
 
 
 def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
-    """The report on an instance of a class, of two layers where it takes their number."""
-    layers = [n for n in signature_of(cls).parameters if _LAYERS.match(n)][:1]
-    made = bringing.make(partial(cls, **dict.fromkeys(layers, 2)) if layers else cls, *sizes)
-    if isinstance(made, Report):
-        return bringing.make(cls, *sizes) if layers else made  # which tells of the class as it is
-    made = made if call or callable(made) else getattr(made, "forward", made)
-    return _Check(made, sizes, call, backward, 2 if layers else None).report()
+    """The report on an instance of a class, of two layers where it takes their number; or made in
+    the other order of its sizes, where no name tells it."""
+
+    def judged(made: Any, layers: int | None = None) -> Report:
+        if isinstance(made, Report):
+            return made
+        made = made if call or callable(made) else getattr(made, "forward", made)
+        return _Check(made, sizes, call, backward, layers).report()
+
+    signature, failed = signature_of(cls), None
+    for name in [n for n in signature.parameters if _LAYERS.match(n)][:1]:
+        made = bringing.make(partial(cls, **{name: 2}), *sizes)
+        two, said = judged(made, 2), told("two_layers", name=name).message
+        if two is not made and two.verdict != "raises":
+            return two
+        failed = None if two is made else replace(two, message=f"{two.message}\n{said}")
+    report = judged(bringing.make(cls, *sizes))
+    if failed is not None and report.ok:
+        return failed
+    if report.verdict in _FAILED and not any(bringing.named_sizes(signature)):
+        turned = judged(bringing.make(lambda second, first: cls(first, second), *sizes))
+        return report if turned.verdict in _FAILED else turned
+    return report
 
 
 def _too_large(code: Any, weights: int, call: Any, backward: Any) -> Report:
@@ -200,14 +220,8 @@ class _Check:
                 report = self._by_roles()
             except _Told as found:
                 (report,) = found.args
-        if report.verdict != "cannot_check":
-            return report
-        if name := self._torch_inside():
-            return told("torch_inside", name=name)
-        bare = replace(self, norms=True, head=None)
-        if self.norms or not has_norms(self.code) or not bare.report().ok:
-            return report
-        return replace(told("normed", seen=_in_code(bare.passed)), of="LSTM")
+        name = self._torch_inside() if report.verdict == "cannot_check" else ""
+        return told("torch_inside", name=name) if name else report
 
     def _read(self, x: Tensor, reader: Reader | None = None, state: Any = None) -> list[Tensor]:
         """The output and the states; a report ends the check."""
@@ -247,7 +261,7 @@ class _Check:
             for reader in readers(self.run, self.how, h, lanes, dtype):
                 if (how == "odd") is (reader.axes in (TIME_FIRST, BATCH_FIRST)):
                     continue
-                if reader.axes is SERIES and i != 1:
+                if "f" not in reader.axes.order and i != 1:
                     continue
                 result = reader.raw(self.x)
                 late = time.process_time() - start > _SECONDS
@@ -262,7 +276,7 @@ class _Check:
                     return self._find_reader()
                 first = first or reader
                 ran.add((i, h))
-                if self._reads(reader, result, how == "last alone" or reader.axes is SERIES):
+                if self._reads(reader, result, how == "last alone" or "f" not in reader.axes.order):
                     self.reader = reader
                     states = (n for n, w in self.weights.items() if w.shape[-1:] == (h,))
                     self.learned = [name for name in states if _LEARNED.match(name)]
@@ -385,8 +399,8 @@ class _Check:
             _tell(told("one_step", code=self.tried))  # h and c, and nothing is carried
         # Where nothing is carried on, either may be time.
         first = believed is True if (steps, samples) == ([1], [sample]) else steps == [1]
-        if self.reader.axes is TIME_FIRST and first:
-            self.reader = replace(self.reader, axes=BATCH_FIRST)
+        if self.reader.axes in TURNED and first:
+            self.reader = replace(self.reader, axes=TURNED[self.reader.axes])
             if not self._reads(self.reader, self.reader.raw(x), self.reader.last_alone):
                 _tell(told("changes_with_x", code=self.tried))
         elif samples not in ([], [sample]):
@@ -434,7 +448,7 @@ class _Check:
         for joined in JOINED[self.directions] if later or self.directions == 2 else ():
             searches += self._searches(kept, 2, joined)
         if self._same(seen[:, 0], seen[:, 1]):  # a weight that was zero was no bias
-            return self._by_cell()
+            searches = []
         ways = [*((False, added) for added in (0.0, 1.0, 2.0, 0.5, 3.0, 5.0)), (True, 0.0)]
         end = time.process_time() + _SECONDS
         for (shared, added), search in product(ways, searches):
@@ -443,6 +457,9 @@ class _Check:
             search = replace(search, added=added)
             if roles := search.right(x, first, seen, shared):
                 return self._right(search, roles)
+        bare = replace(self, norms=True, head=None)
+        if not self.norms and has_norms(self.code) and bare.report().ok:
+            return replace(told("normed", seen=_in_code(bare.passed)), of="LSTM")
         # With one unit too much looks alike to name a mistake.
         end = time.process_time() + _SECONDS
         known = [search for search in searches if not search.at_each]
@@ -633,7 +650,7 @@ class _Check:
         ]
         if self.reader.form != "x" and needed(self.tried) == 1 and not self.call:
             said.insert(0, told("needs_state").message)
-        if self.reader.comes_out_turned:
+        if self.reader.comes_out_turned and not self.call:
             said.insert(0, told("comes_out_turned").message)
         is_alone = len(self.reader.places) == 1 + self.reader.last_alone and not self.reader.more
         if is_alone and not self.call:

@@ -51,7 +51,9 @@ _AXES = (
     Axes("a list of columns `[input_size, 1]`, one for each time step", "tfb", True, True),
     Axes("a list of columns `[input_size, batch]`, one for each time step", "tfb", listed=True),
     Axes("`[seq_len, input_size, batch]`: time first, samples in columns", "tfb"),
+    Axes("`[batch, input_size, seq_len]`: batch is the first axis, time the last", "bft"),
 )
+TURNED = {TIME_FIRST: BATCH_FIRST, _AXES[-2]: _AXES[-1]}  # what it is if samples were steps
 
 
 class Place(NamedTuple):
@@ -150,9 +152,9 @@ class Reader:
         self, result: Any, steps: int, batch: int, widths: set[int], last_alone: bool = False
     ) -> None:
         """Find what came back: an output, which has time and batch and such a width, and states,
-        which have batch alone; or the last h alone."""
-        outputs, states = [], []
-        for path, tensor in leaves(result, steps, batch):
+        which have batch alone; or the last h alone. What holds other things, too, is a cache."""
+        outputs, states, parts = [], [], [*leaves(result, steps, batch)]
+        for path, tensor in parts:
             shape = list(tensor.shape)
             if self.axes is SERIES and sorted(shape) == [steps, batch]:
                 shape.append(1)  # one number at each step comes out, too
@@ -166,6 +168,9 @@ class Reader:
                 outputs.append(Place(path, shape.index(steps), b, wide[-1]))
             if last_alone and states and shape[wide[-1]] in widths:
                 outputs.append(states[-1])
+        known = {one.path for one in (*outputs, *states)}
+        caches = {path[:1] for path, _ in parts if path not in known}
+        states = [one for one in states if len(one.path) < 2 or one.path[:1] not in caches]
         self.places = (*outputs[:1], *states) if outputs else ()
         self.more = len(outputs) > 1
 
@@ -189,7 +194,7 @@ def readers(
                     for count in pairs if form == "x state" else ():
                         each = replace(caller, code=partial(_with_pairs, caller.code))
                         yield Reader(each, axes, hidden_size, form, count, layered=True)
-                elif axes is not BATCH_FIRST:  # nothing yet tells it from time first
+                elif axes not in TURNED.values():  # nothing yet tells it from the other
                     yield Reader(caller, axes, hidden_size)
 
 

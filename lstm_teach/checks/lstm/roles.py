@@ -55,7 +55,7 @@ def as_rows(weight: Tensor, turned: bool = False) -> Tensor:
 
 def is_bias(weight: Tensor, sizes: Sizes) -> bool:
     """Whether a weight has the shape of a bias, of one gate or of all."""
-    upright = 1 in weight.shape and min(sizes) > 1
+    upright = weight.numel() in weight.shape and min(sizes) > 1
     one_each = tuple(weight.shape) == (4, sizes[1]) and not {1, 4} & {*sizes}
     return weight.dim() == 1 or upright or one_each
 

@@ -301,7 +301,7 @@ def numpy_loses_c():
     return Lossy()
 
 
-@example("variant", says="layer norm")
+@example("variant", says="one with norms")
 class LayerNorms(_Base):
     def __init__(self, input_size, hidden_size):
         super().__init__(input_size, hidden_size)

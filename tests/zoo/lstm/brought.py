@@ -1,0 +1,227 @@
+"""How classes of the public are made, and what stands beside h in what comes back."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from lstm_teach import check_lstm
+from tests.zoo import examples_for
+
+example = examples_for(check_lstm)
+instance = examples_for(check_lstm, make=True)
+
+
+def _sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def _step(x, h, c, Wx, Wh, b):
+    i, f, o, g = np.split(x @ Wx + h @ Wh + b, 4, axis=1)
+    i, f, o, g = _sigmoid(i), _sigmoid(f), _sigmoid(o), np.tanh(g)
+    new = f * c + i * g
+    return o * np.tanh(new), new, (x, h, c, Wx, Wh, i, f, o, g, new)
+
+
+@example("ok")
+def cache_with_h0(x, h0, Wx, Wh, b):
+    h, c, hs = h0, np.zeros_like(h0), []
+    for t in range(x.shape[1]):
+        h, c, _ = _step(x[:, t], h, c, Wx, Wh, b)
+        hs.append(h)
+    return np.stack(hs, 1), (x, h0, Wx, Wh, b)
+
+
+@example("ok")
+def cache_by_name(X, Wx, Wh, b, c0=None, h0=None):
+    n, batch, _ = X.shape
+    h0 = np.zeros((batch, len(Wh))) if h0 is None else h0
+    c0 = np.zeros((batch, len(Wh))) if c0 is None else c0
+    h, c, Hout, C = h0, c0, np.zeros((n, *h0.shape)), np.zeros((n, *h0.shape))
+    for t in range(n):
+        h, c, _ = _step(X[t], h, c, Wx, Wh, b)
+        Hout[t], C[t] = h, c
+    return Hout, C[-1], Hout[-1], {"Hout": Hout, "C": C, "X": X, "c0": c0, "h0": h0}
+
+
+def cache_by_step(x, h0, Wx, Wh, b):
+    h, c, cache = h0, np.zeros_like(h0), {"D": x.shape[2]}
+    hs = np.zeros((*x.shape[:2], h0.shape[1]))
+    for t in range(x.shape[1]):
+        h, c, cache[t] = _step(x[:, t], h, c, Wx, Wh, b)
+        hs[:, t] = h
+    return hs, cache
+
+
+def _back(dhs, cache, decay):
+    dx = np.zeros((*dhs.shape[:2], cache["D"]))
+    dh, dc, grads = 0, 0, [0, 0, 0]
+    for t in reversed(range(dhs.shape[1])):
+        x, h, c, Wx, Wh, i, f, o, g, new = cache[t]
+        dh = dh + dhs[:, t]
+        dc = dc + dh * o * (1 - np.tanh(new) ** 2)
+        parts = dc * g * i * (1 - i), dc * c * f * (1 - f), dh * np.tanh(new) * o * (1 - o)
+        da = np.concatenate([*parts, dc * i * (1 - g**2)], 1)
+        dx[:, t], dh, dc = da @ Wx.T, da @ Wh.T, dc * f * decay
+        grads = [a + b for a, b in zip(grads, (x.T @ da, h.T @ da, da.sum(0)), strict=True)]
+    return dx, dh, *grads
+
+
+def back(dhs, cache):
+    return _back(dhs, cache, 1)
+
+
+def back_without_dc(dhs, cache):
+    return _back(dhs, cache, 0)
+
+
+example("ok", says="with the same gradients", backward=back)(cache_by_step)
+example("wrong_gradient", backward=back_without_dc)(cache_by_step)
+
+
+class _Cells(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.n = hidden_size
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+
+    def forward(self, x):
+        h = c = torch.zeros(x.shape[1], self.n)
+        steps = []
+        for xt in x:
+            h, c = self.cell(xt, (h, c))
+            steps.append(h)
+        return torch.stack(steps)
+
+
+@example("ok", says="input_size 7 and hidden_size 3")
+class HiddenFirst(_Cells):
+    def __init__(self, lstm_hidden_dim, embedding_size):
+        super().__init__(embedding_size, lstm_hidden_dim)
+
+
+@example("ok", says="input_size 7 and hidden_size 3")
+class OneNameTells(_Cells):
+    def __init__(self, n_cells, n_features):
+        super().__init__(n_features, n_cells)
+
+
+@example("ok", says="input_size 7 and hidden_size 3")
+class NoNameTells(_Cells):
+    def __init__(self, memory, vocabulary):
+        super().__init__(vocabulary, memory)
+
+
+@example("ok", says="time the last")
+class TimeLast(_Cells):
+    def forward(self, x):
+        return super().forward(x.permute(2, 0, 1)).permute(1, 2, 0)
+
+
+@example("steps_dropped", says="the first step is left out")
+class BeginsAtOne(_Cells):
+    def forward(self, x):
+        h, c = [torch.zeros(x.shape[1], self.n)], [torch.zeros(x.shape[1], self.n)]
+        for t in range(1, len(x)):
+            ht, ct = self.cell(x[t], (h[-1], c[-1]))
+            h.append(ht)
+            c.append(ct)
+        return torch.stack(h)
+
+
+@example("not_attempted")
+class NoForwardYet(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gates = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+
+
+@example("cannot_check", says="your code refuses what the check hands over")
+class InputsAreAPair(_Cells):
+    def forward(self, inputs):
+        x, _ = inputs
+        return super().forward(x)
+
+
+class LayersInOneWeight(nn.Module):
+    def __init__(self, input_size, hidden_size, num_layers=1):
+        super().__init__()
+        self.num_layers, self.hidden_size = num_layers, hidden_size
+        self.weight_ih = nn.Parameter(torch.randn(num_layers, 4 * hidden_size, input_size))
+        self.weight_hh = nn.Parameter(torch.randn(num_layers, 4 * hidden_size, hidden_size))
+        self.bias = nn.Parameter(torch.randn(num_layers, 4 * hidden_size))
+
+    def forward(self, x):
+        h = [torch.zeros(x.shape[1], self.hidden_size)] * self.num_layers
+        c, steps = [*h], []
+        for xt in x:
+            for k in range(self.num_layers):
+                z = xt @ self.weight_ih[k].T + h[k] @ self.weight_hh[k].T + self.bias[k]
+                i, f, g, o = z.chunk(4, 1)
+                c[k] = f.sigmoid() * c[k] + i.sigmoid() * g.tanh()
+                h[k] = xt = o.sigmoid() * c[k].tanh()
+            steps.append(xt)
+        return torch.stack(steps), (torch.stack(h), torch.stack(c))
+
+
+example("raises", says="With one layer it is right")(LayersInOneWeight)
+
+
+@instance("ok", says="1 layer")
+def one_layer_in_one_weight():
+    return LayersInOneWeight(5, 4)
+
+
+def _batch_first(net, x):
+    return net(x.transpose(0, 1))[0].transpose(0, 1)
+
+
+@instance("ok", says="Right.\nIt computes", call=_batch_first)
+def head_behind_a_call():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell, self.fc = nn.LSTMCell(5, 4), nn.Linear(4, 3)
+
+        def forward(self, x):
+            h = c = torch.zeros(len(x), 4)
+            steps = []
+            for xt in x.unbind(1):
+                h, c = self.cell(xt, (h, c))
+                steps.append(h)
+            return self.fc(torch.stack(steps, 1)), h, c
+
+    return Net()
+
+
+@example("variant", says="Without what normalises in it, `gate_norm` and `cell_norm`")
+class NormsInTheCell(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.x2g = nn.Linear(input_size, 4 * hidden_size)
+        self.h2g = nn.Linear(hidden_size, 4 * hidden_size, bias=False)
+        self.gate_norm, self.cell_norm = nn.LayerNorm(4 * hidden_size), nn.LayerNorm(hidden_size)
+
+    def forward(self, x, state):
+        h, c = state
+        steps = []
+        for xt in x:
+            i, f, g, o = self.gate_norm(self.x2g(xt) + self.h2g(h)).chunk(4, 1)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * self.cell_norm(c).tanh()
+            steps.append(h)
+        return torch.stack(steps), (h, c)
+
+
+@example("ok", says="hidden_size 51")
+class OfItsOwnSizes(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell, self.linear = nn.LSTMCell(1, 51), nn.Linear(51, 1)
+
+    def forward(self, inputs):
+        h = c = torch.zeros(len(inputs), 51)
+        steps = []
+        for xt in inputs.split(1, 1):
+            h, c = self.cell(xt, (h, c))
+            steps.append(self.linear(h))
+        return torch.cat(steps, 1)
