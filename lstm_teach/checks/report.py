@@ -44,7 +44,8 @@ class Report:
         lstm: of a right LSTM, an nn.LSTM with its weights.
         of: what a variant is another kind of.
         cause: of an error that the code raised, the slip that was known by it, by its name in
-            the catalogue, or "too_slow" where the check stopped the code.
+            the catalogue, "raised" where every call of it did, or "too_slow" where the check
+            stopped the code.
 
     A report is true in a condition exactly when the verdict is ``"ok"``, so
     ``assert check_cell(my_cell)`` does what it says.

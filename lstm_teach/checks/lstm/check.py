@@ -74,7 +74,8 @@ def check_lstm(
     torch.set_default_dtype(torch.float64)
     report = _report(lstm, told_sizes, call, backward)
     quick = time.process_time() - start < _SECONDS / 4
-    if report.verdict == "raises" or (report.verdict == "cannot_check" and quick):
+    raised = report.verdict == "raises" or report.cause == "raised"
+    if raised or (report.verdict == "cannot_check" and quick):
         torch.set_default_dtype(torch.float32)
         again = _report(lstm, told_sizes, call, backward)
         if again.verdict not in _FAILED:
@@ -288,8 +289,9 @@ class _Check:
             raise _Told(failed[0][-1])
         if failed and not first:
             report, raised = told("raises_first", code=self.tried), failed[0][-1]
-            said = f"{report.message}\n{raised.message}"
-            raise _Told(replace(report, message=said, headline=raised.headline or report.headline))
+            said, headline = f"{report.message}\n{raised.message}", raised.headline
+            report = replace(report, message=said, headline=headline or report.headline)
+            raise _Told(replace(report, cause="raised"))
         raise _Told(told("no_output", code=self.tried))
 
     def _runner(self, code: Any) -> Any:
