@@ -62,3 +62,19 @@ def the_batch_is_gone():
         return self.fc(out[:, -1].mean(0, keepdim=True).repeat(2, 1))
 
     return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())
+
+
+@example("raises", says="Expected hidden[0] size (2, 4, 8), got [2, 7, 8]")
+def states_of_the_steps():
+    def body(self, x):
+        h0, c0 = torch.zeros(2, x.size(1), H), torch.zeros(2, x.size(1), H)
+        out, _ = self.lstm(x, (h0, c0))
+        return self.fc(out[:, -1])
+
+    lstm = nn.LSTM(IN, H, 2, batch_first=True)
+    return case(Net(body, lstm=lstm, fc=nn.Linear(H, K)), features())
+
+
+@example("cannot_check", says="'tuple' object has no attribute 'dim'")
+def two_layers_in_a_sequential():
+    return case(nn.Sequential(nn.LSTM(IN, H), nn.LSTM(H, H)), features())
