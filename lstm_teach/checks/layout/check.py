@@ -115,7 +115,7 @@ def _examine(
             _waken(model)
             t = Tables(Given(x, own, taken, model), said, model, run_there, rewind)
             t.causal, t.of_ends = causal, of_ends
-            first_run(t.begin, model, is_pair=call is None and isinstance(x, tuple))
+            first_run(t, model, x if call is None else None)
             try:
                 t.go_on()
             except CannotTell:

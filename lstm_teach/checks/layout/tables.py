@@ -162,9 +162,9 @@ class Tables:
         self._call, self._rewind, self.state_is_kept = run, rewind, False
         self.causal = self.of_ends = False
 
-    def begin(self) -> Any:
+    def begin(self, state: bool = True) -> Any:
         """Run the model on x as it is; what it returns."""
-        returned, self.base = self._run(self.given.value)
+        returned, self.base = self._run(self.given.value, state=state)
         return returned
 
     def go_on(self) -> None:

@@ -78,3 +78,28 @@ def states_of_the_steps():
 @example("cannot_check", says="'tuple' object has no attribute 'dim'")
 def two_layers_in_a_sequential():
     return case(nn.Sequential(nn.LSTM(IN, H), nn.LSTM(H, H)), features())
+
+
+class MakesItsState(nn.Module):
+    """The method that makes the state is called where it should be; another line is wrong."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.lstm, self.fc = nn.LSTM(IN, H, batch_first=True), nn.Linear(size, K)
+
+    def init_hidden(self, batch):
+        return torch.zeros(1, batch, H), torch.zeros(1, batch, H)
+
+    def forward(self, x, hidden=None):
+        out, _ = self.lstm(x, hidden or self.init_hidden(len(x)))
+        return self.fc(out[:, -1])
+
+
+@example("raises", says="mat1 and mat2 shapes cannot be multiplied")
+def a_size_wrong_where_the_state_is_made():
+    return case(MakesItsState(H + 1), features())
+
+
+@example("raises", says="Expected hidden[0] size (1, 4, 8), got [1, 6, 8]")
+def a_state_handed_over_for_another_batch():
+    return case(MakesItsState(H), features(), call=lambda m, x: m(x, m.init_hidden(6)))
