@@ -35,8 +35,10 @@ def usual_call(model: nn.Module, x: Any, lengths: Tensor | None) -> Callable[[An
     # A layer of torch's takes x alone.
     taken = {} if isinstance(model, nn.RNNBase) else signature_of(model.forward).parameters
     single = [p for p in taken.values() if not p.kind.name.startswith("VAR")]
+    is_open = any(p.kind is p.VAR_POSITIONAL for p in taken.values())
     by_name = isinstance(x, Mapping) and {*x} <= {p.name for p in single}
-    count = len(x) if isinstance(x, (tuple, list)) and 1 < len(x) <= len(single) else 1
+    is_row = isinstance(x, (tuple, list)) and not isinstance(x, PackedSequence)
+    count = len(x) if is_row and (is_open or 1 < len(x) <= len(single)) else 1
     rest = [p for p in single if p.name not in x] if by_name else single[count:]
     wanted = [p.name for p in rest if p.default is p.empty]
     handed: dict[str, Tensor] = {}

@@ -311,3 +311,41 @@ def frames_of_a_video_folded_into_the_batch():
     lstm = nn.LSTM(16, H, batch_first=True)
     model = Net(body, cnn=cnn, lstm=lstm, fc=nn.Linear(H, K))
     return case(model, torch.randn(B, T, 1, 8, 8))
+
+
+class Pair(nn.Module):
+    """Two sentences, by one layer."""
+
+    def __init__(self, batch_first: bool = True) -> None:
+        super().__init__()
+        self.emb, self.fc = nn.Embedding(V, IN), nn.Linear(2 * H, K)
+        self.lstm = nn.LSTM(IN, H, batch_first=batch_first)
+
+    def of(self, *sentences):
+        ends = [self.lstm(self.emb(one))[0][:, -1] for one in sentences]
+        return self.fc(torch.cat(ends, 1))
+
+
+class PairOfAny(Pair):
+    def forward(self, *sentences):
+        return self.of(sentences[0], sentences[1])
+
+
+class PairWithTheRest(Pair):
+    def forward(self, first, *rest):
+        return self.of(first, *rest)
+
+
+@example("ok")
+def two_sentences_as_star_arguments():
+    return case(PairOfAny(), (tokens(), tokens()))
+
+
+@example("ok")
+def second_sentence_as_a_star_argument():
+    return case(PairWithTheRest(), (tokens(), tokens()))
+
+
+@example("time_batch_swapped")
+def two_sentences_as_star_arguments_flag_forgotten():
+    return case(PairOfAny(batch_first=False), (tokens(), tokens()))
