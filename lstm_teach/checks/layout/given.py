@@ -62,14 +62,17 @@ class Given:
         if not fitting:
             shapes = ", ".join(str(list(t.shape)) for t in tensors_in(x))
             raise CannotTell(told("other_axes", axes=axes, shapes=shapes))
-        self.main = max(telling or fitting, key=Tensor.dim)
+        fitting, at = telling or fitting, self.at["batch"]
+        size = {*fitting[0].shape[at : at + 1]}  # a state beside x has its batch elsewhere
+        alike = [t for t in fitting if {*t.shape[at : at + 1]} == size or not size & {*t.shape}]
+        self.main = max(alike, key=Tensor.dim)
         sizes = dict(zip(axes, self.main.shape, strict=False))
         self.batch, self.time = sizes.get("batch", 1), sizes.get("time", 1)
         self._look_at_lengths(model)
         lead = self._canonical(self.main).shape[: len(self.lead)]
         self._others: dict[int, tuple[list[int], Tensor]] = {}
         self._beside: dict[int, tuple[list[int], Tensor]] = {}
-        for tensor in telling or fitting:
+        for tensor in fitting:
             own = [axis for axis, size in enumerate(tensor.shape) if size == self.batch]
             if self._canonical(tensor).shape[: len(lead)] == lead:
                 other = self._other(tensor)

@@ -313,6 +313,29 @@ def frames_of_a_video_folded_into_the_batch():
     return case(model, torch.randn(B, T, 1, 8, 8))
 
 
+class GoesOnFrom(nn.Module):
+    """Takes the state from outside, as a language model that is trained in pieces."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.emb, self.lstm = nn.Embedding(V, IN), nn.LSTM(IN, H, batch_first=True)
+        self.fc = nn.Linear(H, V)
+
+    def forward(self, x, state):
+        out, state = self.lstm(self.emb(x), state)
+        return self.fc(out), state
+
+
+@example("ok", says="x = [batch=4, time=7]")
+def tokens_and_a_state_of_zeros():
+    return case(GoesOnFrom(), (tokens(), (torch.zeros(1, B, H), torch.zeros(1, B, H))), **TAGGER)
+
+
+@example("ok", says="x = [batch=4, time=7]")
+def tokens_and_a_state():
+    return case(GoesOnFrom(), (tokens(), (torch.randn(1, B, H), torch.randn(1, B, H))), **TAGGER)
+
+
 class Pair(nn.Module):
     """Two sentences, by one layer."""
 
