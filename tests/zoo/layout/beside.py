@@ -6,7 +6,7 @@ from collections import UserDict
 
 import torch
 from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from tests.zoo.layout.common import (
     IN,
@@ -372,3 +372,29 @@ def second_sentence_as_a_star_argument():
 @example("time_batch_swapped")
 def two_sentences_as_star_arguments_flag_forgotten():
     return case(PairOfAny(batch_first=False), (tokens(), tokens()))
+
+
+class TakesPacked(nn.Module):
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.gru, self.fc, self.dim = nn.GRU(IN, H, batch_first=True), nn.Linear(H, K), dim
+
+    def forward(self, packed, lengths):
+        out, _ = pad_packed_sequence(self.gru(packed)[0], batch_first=True)
+        return self.fc(out[torch.arange(len(out)), lengths - 1].softmax(self.dim))
+
+
+def _packed_and_lengths(dim):
+    lengths = torch.tensor([5, 7, 4, 2])
+    packed = pack_padded_sequence(features(), lengths, batch_first=True, enforce_sorted=False)
+    return case(TakesPacked(dim), {"packed": packed, "lengths": lengths})
+
+
+@example("ok", says="[batch=4, time=7, 6]")
+def packed_in_a_dictionary():
+    return _packed_and_lengths(1)
+
+
+@example("samples_mixed")
+def packed_in_a_dictionary_and_mixed():
+    return _packed_and_lengths(0)
