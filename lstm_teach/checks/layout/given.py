@@ -75,11 +75,12 @@ class Given:
         self._beside: dict[int, tuple[list[int], Tensor]] = {}
         for tensor in fitting:
             own = [axis for axis, size in enumerate(tensor.shape) if size == self.batch]
+            is_more = tensor.is_floating_point() or tensor.numel() > self.batch  # than lengths
             if self._canonical(tensor).shape[: len(lead)] == lead:
                 other = self._other(tensor)
                 if other is not None:
                     self._others[id(tensor)] = [self.at[name] for name in self.lead], other
-            elif len(own) == 1 and "batch" in axes and (tensor != tensor.roll(1, own[0])).any():
+            elif is_more and len(own) == 1 and (tensor != tensor.roll(1, own[0])).any():
                 self._beside[id(tensor)] = own, tensor.roll(1, own[0]).movedim(own[0], 0)
         if not self._others:
             raise CannotTell(told("all_the_same"))

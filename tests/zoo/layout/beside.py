@@ -398,3 +398,30 @@ def packed_in_a_dictionary():
 @example("samples_mixed")
 def packed_in_a_dictionary_and_mixed():
     return _packed_and_lengths(0)
+
+
+class Captions(nn.Module):
+    """A decoder whose samples are sorted by a column of lengths; they come out sorted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.emb, self.cell = nn.Embedding(V, IN), nn.LSTMCell(IN, H)
+        self.start, self.fc = nn.Linear(IN, H), nn.Linear(H, V)
+
+    def forward(self, image, captions, lengths):
+        lengths, order = lengths.squeeze(1).sort(descending=True)
+        h, words = self.start(image[order].mean(1)), self.emb(captions[order])
+        c, steps = torch.zeros_like(h), int(lengths[0]) - 1
+        out = torch.zeros(len(h), steps, V)
+        for t in range(steps):
+            n = int((lengths > t + 1).sum())
+            h, c = self.cell(words[:n, t], (h[:n], c[:n]))
+            out[:n, t] = self.fc(h)
+        return out, order
+
+
+@example("ok", says="what depends on `x[2]` [4, 1]")
+def sorted_by_a_column_of_lengths():
+    lengths = torch.tensor([[5], [7], [4], [2]])
+    x = features(time=9), padded_tokens((5, 7, 4, 2)), lengths
+    return case(Captions(), x, **TAGGER)
