@@ -197,6 +197,7 @@ def _praise(t: Tables) -> str:
         "apart": apart,
         "along_time": along and along[0].heading > 0,
         "along_time_turned": along and along[0].heading < 0,
+        "no_heading": not along and "time" in given.lead and any(w.steps > 1 for w in t.walks),
         "steps_read": is_plain,
         "none_later": answer.steps is not None and later is None,
         "later": later,

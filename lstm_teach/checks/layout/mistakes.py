@@ -26,6 +26,7 @@ def holes(t: Tables, walk: Walk | None) -> dict[str, Any]:
     found: dict[str, Any] = {"x": given, "batch": given.batch, "time": given.time}
     found |= {"output": t.answer, "shape": t.answer.shape, "at": given.at["time"]}
     found |= {"flag": ", batch_first=True" * given.is_batch_first, "ends": said("end_of_any")}
+    found |= {name: said(name) for name in ("across", "leave_the_batch")}
     if walk is None:
         return found
     call, name = walk.call, walk.name
@@ -198,11 +199,11 @@ def steps_dealt_out(t: Tables) -> Found:
     again = (walk.times.sum(0) > 1).any(0)
     as_many = walk.steps == t.given.time
     is_cut = as_many and not walk.times.any(0).all() and 2 * int(again.sum()) > len(again)
-    spread = all(met and 2 * (met[-1] - met[0]) >= walk.steps > 1 for met in walk.met)
     is_x = sum(call.inputs.numel() for call in walk.calls) == t.given.main.numel()
-    # of as many steps as time steps, each that shares one has numbers of several
-    beside = most(walk.times, -1) > 1 or (is_x and as_many)
-    split = most(walk.times.any(1), 0) > 1 and beside and (spread or is_x)
+    # those of one column that has no more steps than x share each with others, looked at or not
+    is_full = as_many or (walk.is_spread and walk.steps < t.given.time)
+    beside = most(walk.times, -1) > 1 or (is_full and most(walk.times.any(0), -1) > 1)
+    split = most(walk.times.any(1), 0) > 1 and beside and (walk.is_spread or is_x)
     return ("steps_dealt_out", walk, {}) if is_cut or split else None
 
 
