@@ -286,7 +286,8 @@ def part_of_a_walk_read(t: Tables) -> Found:
         is_flat = t.answer.owners is None and t.answer.shape[:1] == [len(rows) * t.given.batch]
         if is_flat and len(rows) > 1 and not read.output.any():
             return "layers_as_samples", walk, {}
-        if read.state.any() and not read.ways.any():
+        below, heard = read.state[: -walk.call.directions].any(), read.ways.flatten(1).any(1)
+        if below and not (heard.any() if walk is not t.walks[-1] else heard.all()):
             return "lower_layer", walk, {"rows": ", ".join(map(str, rows))}
         step = torch.arange(walk.steps)[:, None]
         begins = [("forward_", step == 0), ("backward_", step == walk.ends - 1)]
@@ -419,8 +420,7 @@ def first_that_fits(t: Tables) -> Found:
     """What the first rule that fits the tables has found."""
     if t.is_dead:
         return "nothing_matters", None, {}
-    rows = [one for one in t.answers if one.is_said and len(one.shape) < 3]
     if t.of_ends and not t.mixes:
-        t.answer = next((one for one in rows if uses_readout(t, one)), t.answer)
+        t.answer = next((one for one in t.rows if uses_readout(t, one)), t.answer)
     rules = (*RULES, not_read_at_the_end) if t.of_ends else RULES
     return next(filter(None, (rule(t) for rule in rules)), None)

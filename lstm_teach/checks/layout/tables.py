@@ -155,6 +155,7 @@ class Tables:
         badly_fed: the same, if its own input mixes samples, not only the state handed in.
         answers: everything that comes out, floats first, and of these what is as the caller said.
         answer: the one that speaks for the model: the first that surely mixes, or the first.
+        rows: of the answers those of floats that give a number or a row of them a sample.
         mixes: whether a sample reaches another sample's output, or all outputs depend on several.
         is_dead: whether nothing that was replaced in x changes it.
         state_is_kept: whether the next call goes on from what the model has kept.
@@ -235,6 +236,8 @@ class Tables:
         speaking = [*mixing, *known, *apart][:1]
         silent = [Answer(name, self.moved_by(self.by_sample, name), self.given) for name in outputs]
         silent.append(Answer("", torch.zeros(looked, 0, dtype=torch.bool), self.given))
+        said = [one for one in found if one.is_said and one.name in self.floats]
+        self.rows = [one for one in said if len(one.shape) < 3]
         self.answers, self.answer = found, [*speaking, *found, *silent][0]
         self.mixes = self.answer.mixes if speaking else bool(found)
         if not outputs:
@@ -333,9 +336,10 @@ class Tables:
 
     @cached_property
     def all_reads(self) -> list[Read]:
-        """What all outputs together read of each walk; nothing where no gradient gets through."""
-        said = [one.name for one in self.answers if one.is_said] or self.floats
-        return self.reads([o for name, o in self.asked.outputs.items() if name in said])
+        """What the rows, or else all outputs, read together of each walk."""
+        said = self.rows or [one for one in self.answers if one.is_said]
+        names = [one.name for one in said] or self.floats
+        return self.reads([o for name, o in self.asked.outputs.items() if name in names])
 
 
 def _met(calls: list[Call], part: str, runs: list[Run]) -> Tensor:
