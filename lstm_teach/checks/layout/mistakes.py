@@ -381,13 +381,16 @@ def uses_readout(t: Tables, answer: Answer) -> bool:
 
 
 def last_reads(t: Tables) -> list[tuple[int, Walk, Read, bool]]:
-    """For each looked-at sample the last walk that its answer reads, what of it, and whether that
+    """For each looked-at sample that reads any the last walk of them, what of it, and whether that
     is where each direction ends (and earlier steps at most through a state that a loop changes)."""
-    found, given = [], t.given
-    for sample, reads in zip(given.samples, t.sample_reads, strict=False):
+    found, given, is_known = [], t.given, True
+    for number, (sample, reads) in enumerate(zip(given.samples, t.sample_reads, strict=False)):
+        if not any(read.is_any for read in reads):  # by a shut ReLU, or read behind its end
+            whole = [(walk.ends == walk.steps)[walk.owners[:, number]].all() for walk in t.walks]
+            is_known &= all(whole) and not (given.looks_padded or given.pads[sample].any())
         pairs = zip(t.walks, reads, strict=True)
         for walk, read in [pair for pair in pairs if pair[1].is_any][-1:]:
-            is_whole = walk.call.packed is not None or walk.in_step
+            is_whole = walk.in_step or (walk.call.packed is not None and walk.is_near)
             is_told = given.lengths is not None and is_whole and not given.pads_left
             at_the_end = True
             for direction, way in enumerate(read.ways):
@@ -395,7 +398,7 @@ def last_reads(t: Tables) -> list[tuple[int, Walk, Read, bool]]:
                 steps, end = {*places(way.any(1))}, {0} if direction else {*(ends - 1).tolist()}
                 at_the_end &= bool(steps) and (steps == end or (walk.by_hand and steps >= end))
             found.append((sample, walk, read, at_the_end))
-    return found if len(found) == len(given.samples) else []
+    return found if is_known else []
 
 
 RULES = (
