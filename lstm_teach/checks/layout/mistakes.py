@@ -200,10 +200,10 @@ def steps_dealt_out(t: Tables) -> Found:
     as_many = walk.steps == t.given.time
     is_cut = as_many and not walk.times.any(0).all() and 2 * int(again.sum()) > len(again)
     is_x = sum(call.inputs.numel() for call in walk.calls) == t.given.main.numel()
-    # those of one column that has no more steps than x share each with others, looked at or not
-    is_full = as_many or (walk.is_spread and walk.steps < t.given.time)
-    beside = most(walk.times, -1) > 1 or (is_full and most(walk.times.any(0), -1) > 1)
-    split = most(walk.times.any(1), 0) > 1 and beside and (walk.is_spread or is_x)
+    # all over a column of no more steps than x has, each step holds several, looked at or not
+    is_full = walk.is_spread and walk.steps <= t.given.time and most(walk.times.any(0), -1) > 1
+    beside = most(walk.times, -1) > 1 and (walk.is_spread or is_x)
+    split = most(walk.times.any(1), 0) > 1 and (beside or is_full)
     return ("steps_dealt_out", walk, {}) if is_cut or split else None
 
 

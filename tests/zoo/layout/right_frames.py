@@ -191,3 +191,13 @@ def half_the_steps_of_twice_the_width():
     conv = nn.Conv1d(IN, 2 * IN, 5, stride=2, padding=2)
     model = Net(body, conv=conv, gru=nn.GRU(2 * IN, H, batch_first=True), fc=nn.Linear(H, K))
     return case(model, features(time=20))
+
+
+@example("ok", says="walks along time")
+def dilated_convolution_of_the_same_width():
+    def body(self, x):
+        return self.fc(self.gru(self.conv(x.transpose(1, 2)).transpose(1, 2))[1][-1])
+
+    conv = nn.Conv1d(IN, IN, 5, dilation=3, padding=6)
+    model = Net(body, conv=conv, gru=nn.GRU(IN, H, batch_first=True), fc=nn.Linear(H, K))
+    return case(model, features(time=40))
