@@ -132,7 +132,8 @@ def _judge(trials: list[Trial], differs: str) -> Report:
     # What has different sizes does not fit into one tensor.
     together = "together" in [trial.agrees for trial in done]
     equal = [t for t in raised if t.misfit or (together and len({*t.case.sizes[1:]}) > 1)]
-    unseen = [f"{t.case.name}: {' '.join(t.given.message.splitlines()[:-1])}" for t in refused]
+    why = [[line.rstrip(".") for line in t.given.message.splitlines()[:-1]] for t in refused]
+    unseen = [f"{t.case.name}: {'. '.join(w)}." for t, w in zip(refused, why, strict=True)]
     if report.ok and equal:
         report = replace(report, message=f"{report.message}\n{told('equal_sizes').message}")
         refused += equal
