@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -33,8 +34,10 @@ def usual_call(model: nn.Module, x: Any, lengths: Tensor | None) -> Callable[[An
     """
     parameters = signature_of(model.forward).parameters.values()
     single = [p for p in parameters if not p.kind.name.startswith("VAR")]
+    is_open = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     by_name = isinstance(x, Mapping) and {*x} <= {p.name for p in single}
-    count = len(x) if isinstance(x, (tuple, list)) and 1 < len(x) <= len(single) else 1
+    is_row = isinstance(x, (tuple, list)) and not isinstance(x, PackedSequence)
+    count = len(x) if is_row and (is_open or 1 < len(x) <= len(single)) else 1
     rest = [p for p in single if p.name not in x] if by_name else single[count:]
     wanted = [p.name for p in rest if p.default is p.empty]
     handed: dict[str, Tensor] = {}
@@ -56,15 +59,15 @@ def usual_call(model: nn.Module, x: Any, lengths: Tensor | None) -> Callable[[An
     return run
 
 
-def first_run(begin: Callable[[], Any], model: nn.Module, is_pair: bool) -> None:
-    """Run the model on x as it was given; a pair may be one argument of it or several.
+def first_run(t: Any, model: nn.Module, x: Any) -> None:
+    """Run the model on x, None where `call=` says how; a pair may be one argument or several.
 
     Raises:
         CannotTell: with the report on its exception, or that it is a stub.
     """
 
     def forward() -> Any:
-        return begin()
+        return t.begin()
 
     forward.__name__ = f"{type(model).__name__}.forward"  # the learner's, for a report
     report = run_in_time(forward, seconds=LONGEST_FORWARD, made_up=False)
@@ -72,16 +75,28 @@ def first_run(begin: Callable[[], Any], model: nn.Module, is_pair: bool) -> None
         return
     error = report.message.partition("\n")[0]
     parameters = signature_of(model.forward).parameters.values()
-    start = next((name for name in _STARTS if callable(getattr(model, name, None))), None)
+    start = next((name for name in _STARTS if x is not None and _starts(t, model, name, x)), None)
     is_open = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     if is_open and "required positional" in error:
         raise CannotTell(told("takes_anything", error=error))
-    if is_pair and any(p.default is not p.empty for p in parameters):
+    if isinstance(x, tuple) and (is_open or any(p.default is not p.empty for p in parameters)):
         raise CannotTell(told("one_or_several", error=error))
     if report.verdict == "raises" and start:
         wanted = told("wants_its_start", start=start)
         report = replace(wanted, message=f"{report.message}\n{wanted.message}")
     raise CannotTell(report)
+
+
+def _starts(t: Any, model: nn.Module, start: str, x: Any) -> bool:
+    """Whether the model runs once this method of its has made its hidden state."""
+    for taken in ([t.given.batch], [x], []):
+        with suppress(Exception, SystemExit):
+            state = getattr(model, start)(*taken)
+            if state is not None:
+                model.hidden = state
+            if not isinstance(run_in_time(t.begin, state=False), Report):
+                return True
+    return False
 
 
 def output_tensors(

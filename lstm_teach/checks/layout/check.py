@@ -115,7 +115,7 @@ def _examine(
             _waken(model)
             t = Tables(Given(x, own, taken, model), said, model, run_there, rewind)
             t.causal, t.of_ends = causal, of_ends
-            first_run(t.begin, model, is_pair=call is None and isinstance(x, tuple))
+            first_run(t, model, x if call is None else None)
             try:
                 t.go_on()
             except CannotTell:
@@ -197,6 +197,7 @@ def _praise(t: Tables) -> str:
         "apart": apart,
         "along_time": along and along[0].heading > 0,
         "along_time_turned": along and along[0].heading < 0,
+        "no_heading": not along and "time" in given.lead and any(w.steps > 1 for w in t.walks),
         "steps_read": is_plain,
         "none_later": answer.steps is not None and later is None,
         "later": later,

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
-from torch.utils._pytree import keystr, tree_flatten_with_path, tree_leaves, tree_map
+from torch.utils._pytree import keystr, tree_flatten_with_path, tree_leaves, tree_map, tree_map_only
 
 from lstm_teach.checks.layout.words import CannotTell, told
 
@@ -52,9 +52,10 @@ class Given:
             name: axes.index(name) if name in axes else len(axes) for name in ("batch", "time")
         }
         self.is_batch_first = self.at["batch"] < self.at["time"]
-        self._packed = x if isinstance(x, PackedSequence) else None
-        if self._packed is not None:
-            x, lengths = pad_packed_sequence(self._packed, self.is_batch_first)
+        self._as_given, packed = x, [*filter(_is_packed, tree_leaves(x, _is_packed))]
+        lengths = pad_packed_sequence(packed[0])[1] if packed else lengths
+        first = self.is_batch_first
+        x = tree_map_only(PackedSequence, lambda p: pad_packed_sequence(p, first)[0], x, _is_packed)
         self.value = x
         self.lengths: Any = lengths
         fitting = [t for t in tensors_in(x) if t.dim() >= len(axes) and t.numel()]
@@ -62,20 +63,24 @@ class Given:
         if not fitting:
             shapes = ", ".join(str(list(t.shape)) for t in tensors_in(x))
             raise CannotTell(told("other_axes", axes=axes, shapes=shapes))
-        self.main = max(telling or fitting, key=Tensor.dim)
+        fitting, at = telling or fitting, self.at["batch"]
+        size = {*fitting[0].shape[at : at + 1]}  # a state beside x has its batch elsewhere
+        alike = [t for t in fitting if {*t.shape[at : at + 1]} == size or not size & {*t.shape}]
+        self.main = max(alike, key=Tensor.dim)
         sizes = dict(zip(axes, self.main.shape, strict=False))
         self.batch, self.time = sizes.get("batch", 1), sizes.get("time", 1)
         self._look_at_lengths(model)
         lead = self._canonical(self.main).shape[: len(self.lead)]
         self._others: dict[int, tuple[list[int], Tensor]] = {}
         self._beside: dict[int, tuple[list[int], Tensor]] = {}
-        for tensor in telling or fitting:
+        for tensor in fitting:
             own = [axis for axis, size in enumerate(tensor.shape) if size == self.batch]
+            is_more = tensor.is_floating_point() or tensor.numel() > self.batch  # than lengths
             if self._canonical(tensor).shape[: len(lead)] == lead:
                 other = self._other(tensor)
                 if other is not None:
                     self._others[id(tensor)] = [self.at[name] for name in self.lead], other
-            elif len(own) == 1 and "batch" in axes and (tensor != tensor.roll(1, own[0])).any():
+            elif is_more and len(own) == 1 and (tensor != tensor.roll(1, own[0])).any():
                 self._beside[id(tensor)] = own, tensor.roll(1, own[0]).movedim(own[0], 0)
         if not self._others:
             raise CannotTell(told("all_the_same"))
@@ -154,10 +159,18 @@ class Given:
 
     def handed(self, value: Any) -> Any:
         """A copy to hand to the model, packed again where x was packed."""
-        if self._packed is not None:
-            is_sorted = self._packed.sorted_indices is None
-            return pack_padded_sequence(value, self.lengths, self.is_batch_first, is_sorted)
-        return tree_map(lambda one: one.clone() if isinstance(one, Tensor) else one, value)
+
+        def again(own: Any, one: Any) -> Any:
+            if _is_packed(own):
+                lengths, order = pad_packed_sequence(own)[1], own.sorted_indices
+                return pack_padded_sequence(one, lengths, self.is_batch_first, order is None)
+            return one.clone() if isinstance(one, Tensor) else one
+
+        return tree_map(again, self._as_given, value, is_leaf=_is_packed)
+
+
+def _is_packed(value: Any) -> bool:
+    return isinstance(value, PackedSequence)
 
 
 def tensors_in(value: Any) -> list[Tensor]:

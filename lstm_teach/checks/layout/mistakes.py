@@ -26,6 +26,7 @@ def holes(t: Tables, walk: Walk | None) -> dict[str, Any]:
     found: dict[str, Any] = {"x": given, "batch": given.batch, "time": given.time}
     found |= {"output": t.answer, "shape": t.answer.shape, "at": given.at["time"]}
     found |= {"flag": ", batch_first=True" * given.is_batch_first, "ends": said("end_of_any")}
+    found |= {name: said(name) for name in ("across", "leave_the_batch")}
     if walk is None:
         return found
     call, name = walk.call, walk.name
@@ -198,11 +199,11 @@ def steps_dealt_out(t: Tables) -> Found:
     again = (walk.times.sum(0) > 1).any(0)
     as_many = walk.steps == t.given.time
     is_cut = as_many and not walk.times.any(0).all() and 2 * int(again.sum()) > len(again)
-    spread = all(met and 2 * (met[-1] - met[0]) >= walk.steps > 1 for met in walk.met)
     is_x = sum(call.inputs.numel() for call in walk.calls) == t.given.main.numel()
-    # of as many steps as time steps, each that shares one has numbers of several
-    beside = most(walk.times, -1) > 1 or (is_x and as_many)
-    split = most(walk.times.any(1), 0) > 1 and beside and (spread or is_x)
+    # all over a column of no more steps than x has, each step holds several, looked at or not
+    is_full = walk.is_spread and walk.steps <= t.given.time and most(walk.times.any(0), -1) > 1
+    beside = most(walk.times, -1) > 1 and (walk.is_spread or is_x)
+    split = most(walk.times.any(1), 0) > 1 and (beside or is_full)
     return ("steps_dealt_out", walk, {}) if is_cut or split else None
 
 
@@ -285,7 +286,8 @@ def part_of_a_walk_read(t: Tables) -> Found:
         is_flat = t.answer.owners is None and t.answer.shape[:1] == [len(rows) * t.given.batch]
         if is_flat and len(rows) > 1 and not read.output.any():
             return "layers_as_samples", walk, {}
-        if read.state.any() and not read.ways.any():
+        below, heard = read.state[: -walk.call.directions].any(), read.ways.flatten(1).any(1)
+        if below and not (heard.any() if walk is not t.walks[-1] else heard.all()):
             return "lower_layer", walk, {"rows": ", ".join(map(str, rows))}
         step = torch.arange(walk.steps)[:, None]
         begins = [("forward_", step == 0), ("backward_", step == walk.ends - 1)]
@@ -379,13 +381,16 @@ def uses_readout(t: Tables, answer: Answer) -> bool:
 
 
 def last_reads(t: Tables) -> list[tuple[int, Walk, Read, bool]]:
-    """For each looked-at sample the last walk that its answer reads, what of it, and whether that
+    """For each looked-at sample that reads any the last walk of them, what of it, and whether that
     is where each direction ends (and earlier steps at most through a state that a loop changes)."""
-    found, given = [], t.given
-    for sample, reads in zip(given.samples, t.sample_reads, strict=False):
+    found, given, is_known = [], t.given, True
+    for number, (sample, reads) in enumerate(zip(given.samples, t.sample_reads, strict=False)):
+        if not any(read.is_any for read in reads):  # by a shut ReLU, or read behind its end
+            whole = [(walk.ends == walk.steps)[walk.owners[:, number]].all() for walk in t.walks]
+            is_known &= all(whole) and not (given.looks_padded or given.pads[sample].any())
         pairs = zip(t.walks, reads, strict=True)
         for walk, read in [pair for pair in pairs if pair[1].is_any][-1:]:
-            is_whole = walk.call.packed is not None or walk.in_step
+            is_whole = walk.in_step or (walk.call.packed is not None and walk.is_near)
             is_told = given.lengths is not None and is_whole and not given.pads_left
             at_the_end = True
             for direction, way in enumerate(read.ways):
@@ -393,7 +398,7 @@ def last_reads(t: Tables) -> list[tuple[int, Walk, Read, bool]]:
                 steps, end = {*places(way.any(1))}, {0} if direction else {*(ends - 1).tolist()}
                 at_the_end &= bool(steps) and (steps == end or (walk.by_hand and steps >= end))
             found.append((sample, walk, read, at_the_end))
-    return found if len(found) == len(given.samples) else []
+    return found if is_known else []
 
 
 RULES = (
@@ -418,8 +423,7 @@ def first_that_fits(t: Tables) -> Found:
     """What the first rule that fits the tables has found."""
     if t.is_dead:
         return "nothing_matters", None, {}
-    rows = [one for one in t.answers if one.is_said and len(one.shape) < 3]
     if t.of_ends and not t.mixes:
-        t.answer = next((one for one in rows if uses_readout(t, one)), t.answer)
+        t.answer = next((one for one in t.rows if uses_readout(t, one)), t.answer)
     rules = (*RULES, not_read_at_the_end) if t.of_ends else RULES
     return next(filter(None, (rule(t) for rule in rules)), None)

@@ -113,13 +113,14 @@ def recording(model: nn.Module, ask: bool = False) -> Iterator[list[Call]]:
             if threading.get_ident() != thread:
                 return original(self, *args, **kwargs)
             given = dict(zip(("input", "hx"), args, strict=False)) | kwargs
-            call = Call(self, len(calls), names.get(id(self), ""), given["input"], given.get("hx"))
+            hx = given.get("hx")
             own = {id(state) for state in handed.get(id(self), ())}
+            if ask and own and tensors_in(hx):
+                given["hx"] = tree_map(Tensor.detach, hx)
+            result = original(self, **given)  # first, since torch says best what does not fit
+            call = Call(self, len(calls), names.get(id(self), ""), given["input"], hx)
             call.by_hand = bool(own) and any(id(s) not in own for s in call.entered[1:])
             calls.append(call)
-            if ask and own and call.entered[1:]:
-                given["hx"] = tree_map(Tensor.detach, given.get("hx"))
-            result = original(self, **given)
             result = call.tapped(result) if ask else result
             handed[id(self)] = tensors_in(result if call.is_cell else result[1])
             return result

@@ -46,6 +46,8 @@ class Walk:
         crowd: the most samples, and the most time steps, that reach a single number.
         by_hand: whether a loop changes the state between two calls.
         in_step: whether its step t is time t of x, give or take the width of a convolution.
+        is_near: whether it is in step as far as it goes, be it shorter or longer than x.
+        is_spread: whether every looked-at time step reaches steps all over the way.
         heading: whether time steps of x come in order: 1, or -1 from the last; else 0.
     """
 
@@ -62,11 +64,13 @@ class Walk:
         self.by_hand = any(call.by_hand for call in calls[1:])
         self.met = [places(one) for one in self.times.any(1).T]
         narrow, time = min(6, t.given.time // 2), zip(t.given.times, self.met, strict=True)
-        near = all(at in steps and steps[-1] - steps[0] <= narrow for at, steps in time)
-        self.in_step = near and self.steps == t.given.time
-        middles = [steps[0] + steps[-1] for steps in self.met if steps]
-        ways = {(later > earlier) - (later < earlier) for earlier, later in pairwise(middles)}
-        self.heading = ways.pop() if len(ways) == 1 else 0
+        near = [at in steps and steps[-1] - steps[0] <= narrow for at, steps in time if steps]
+        self.is_near = all(near) and 2 * self.steps > t.given.time
+        self.in_step = self.is_near and all(self.met) and self.steps == t.given.time
+        firsts = [steps[0] for steps in self.met if steps]
+        ways = {(later > earlier) - (later < earlier) for earlier, later in pairwise(firsts)} - {0}
+        self.is_spread = all(met and 2 * (met[-1] - met[0]) >= self.steps for met in self.met)
+        self.heading = ways.pop() if len(ways) == 1 and not self.is_spread else 0
 
 
 class Read:
@@ -151,6 +155,7 @@ class Tables:
         badly_fed: the same, if its own input mixes samples, not only the state handed in.
         answers: everything that comes out, floats first, and of these what is as the caller said.
         answer: the one that speaks for the model: the first that surely mixes, or the first.
+        rows: of the answers those of floats that give a number or a row of them a sample.
         mixes: whether a sample reaches another sample's output, or all outputs depend on several.
         is_dead: whether nothing that was replaced in x changes it.
         state_is_kept: whether the next call goes on from what the model has kept.
@@ -162,9 +167,9 @@ class Tables:
         self._call, self._rewind, self.state_is_kept = run, rewind, False
         self.causal = self.of_ends = False
 
-    def begin(self) -> Any:
+    def begin(self, state: bool = True) -> Any:
         """Run the model on x as it is; what it returns."""
-        returned, self.base = self._run(self.given.value)
+        returned, self.base = self._run(self.given.value, state=state)
         return returned
 
     def go_on(self) -> None:
@@ -231,6 +236,8 @@ class Tables:
         speaking = [*mixing, *known, *apart][:1]
         silent = [Answer(name, self.moved_by(self.by_sample, name), self.given) for name in outputs]
         silent.append(Answer("", torch.zeros(looked, 0, dtype=torch.bool), self.given))
+        said = [one for one in found if one.is_said and one.name in self.floats]
+        self.rows = [one for one in said if len(one.shape) < 3]
         self.answers, self.answer = found, [*speaking, *found, *silent][0]
         self.mixes = self.answer.mixes if speaking else bool(found)
         if not outputs:
@@ -329,9 +336,10 @@ class Tables:
 
     @cached_property
     def all_reads(self) -> list[Read]:
-        """What all outputs together read of each walk; nothing where no gradient gets through."""
-        said = [one.name for one in self.answers if one.is_said] or self.floats
-        return self.reads([o for name, o in self.asked.outputs.items() if name in said])
+        """What the rows, or else all outputs, read together of each walk."""
+        said = self.rows or [one for one in self.answers if one.is_said]
+        names = [one.name for one in said] or self.floats
+        return self.reads([o for name, o in self.asked.outputs.items() if name in names])
 
 
 def _met(calls: list[Call], part: str, runs: list[Run]) -> Tensor:

@@ -121,7 +121,8 @@ def _judge(trials: list[Trial], differs: str) -> Report:
     report = _verdict(done)
     if report.verdict == "variant":
         return report
-    unseen = [f"{t.case.name}: {' '.join(t.given.message.splitlines()[:-1])}" for t in refused]
+    why = [[line.rstrip(".") for line in t.given.message.splitlines()[:-1]] for t in refused]
+    unseen = [f"{t.case.name}: {'. '.join(w)}." for t, w in zip(refused, why, strict=True)]
     report = replace(report, not_checked=(*report.not_checked, *unseen))
     uneven = [trial for trial in trials if len({*trial.case.sizes[1:]}) > 1]
     if report.ok and raised and raised == uneven:

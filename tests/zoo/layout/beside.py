@@ -6,7 +6,7 @@ from collections import UserDict
 
 import torch
 from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from tests.zoo.layout.common import (
     IN,
@@ -311,3 +311,117 @@ def frames_of_a_video_folded_into_the_batch():
     lstm = nn.LSTM(16, H, batch_first=True)
     model = Net(body, cnn=cnn, lstm=lstm, fc=nn.Linear(H, K))
     return case(model, torch.randn(B, T, 1, 8, 8))
+
+
+class GoesOnFrom(nn.Module):
+    """Takes the state from outside, as a language model that is trained in pieces."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.emb, self.lstm = nn.Embedding(V, IN), nn.LSTM(IN, H, batch_first=True)
+        self.fc = nn.Linear(H, V)
+
+    def forward(self, x, state):
+        out, state = self.lstm(self.emb(x), state)
+        return self.fc(out), state
+
+
+@example("ok", says="x = [batch=4, time=7]")
+def tokens_and_a_state_of_zeros():
+    return case(GoesOnFrom(), (tokens(), (torch.zeros(1, B, H), torch.zeros(1, B, H))), **TAGGER)
+
+
+@example("ok", says="x = [batch=4, time=7]")
+def tokens_and_a_state():
+    return case(GoesOnFrom(), (tokens(), (torch.randn(1, B, H), torch.randn(1, B, H))), **TAGGER)
+
+
+class Pair(nn.Module):
+    """Two sentences, by one layer."""
+
+    def __init__(self, batch_first: bool = True) -> None:
+        super().__init__()
+        self.emb, self.fc = nn.Embedding(V, IN), nn.Linear(2 * H, K)
+        self.lstm = nn.LSTM(IN, H, batch_first=batch_first)
+
+    def of(self, *sentences):
+        ends = [self.lstm(self.emb(one))[0][:, -1] for one in sentences]
+        return self.fc(torch.cat(ends, 1))
+
+
+class PairOfAny(Pair):
+    def forward(self, *sentences):
+        return self.of(sentences[0], sentences[1])
+
+
+class PairWithTheRest(Pair):
+    def forward(self, first, *rest):
+        return self.of(first, *rest)
+
+
+@example("ok")
+def two_sentences_as_star_arguments():
+    return case(PairOfAny(), (tokens(), tokens()))
+
+
+@example("ok")
+def second_sentence_as_a_star_argument():
+    return case(PairWithTheRest(), (tokens(), tokens()))
+
+
+@example("time_batch_swapped")
+def two_sentences_as_star_arguments_flag_forgotten():
+    return case(PairOfAny(batch_first=False), (tokens(), tokens()))
+
+
+class TakesPacked(nn.Module):
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.gru, self.fc, self.dim = nn.GRU(IN, H, batch_first=True), nn.Linear(H, K), dim
+
+    def forward(self, packed, lengths):
+        out, _ = pad_packed_sequence(self.gru(packed)[0], batch_first=True)
+        return self.fc(out[torch.arange(len(out)), lengths - 1].softmax(self.dim))
+
+
+def _packed_and_lengths(dim):
+    lengths = torch.tensor([5, 7, 4, 2])
+    packed = pack_padded_sequence(features(), lengths, batch_first=True, enforce_sorted=False)
+    return case(TakesPacked(dim), {"packed": packed, "lengths": lengths})
+
+
+@example("ok", says="[batch=4, time=7, 6]")
+def packed_in_a_dictionary():
+    return _packed_and_lengths(1)
+
+
+@example("samples_mixed")
+def packed_in_a_dictionary_and_mixed():
+    return _packed_and_lengths(0)
+
+
+class Captions(nn.Module):
+    """A decoder whose samples are sorted by a column of lengths; they come out sorted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.emb, self.cell = nn.Embedding(V, IN), nn.LSTMCell(IN, H)
+        self.start, self.fc = nn.Linear(IN, H), nn.Linear(H, V)
+
+    def forward(self, image, captions, lengths):
+        lengths, order = lengths.squeeze(1).sort(descending=True)
+        h, words = self.start(image[order].mean(1)), self.emb(captions[order])
+        c, steps = torch.zeros_like(h), int(lengths[0]) - 1
+        out = torch.zeros(len(h), steps, V)
+        for t in range(steps):
+            n = int((lengths > t + 1).sum())
+            h, c = self.cell(words[:n, t], (h[:n], c[:n]))
+            out[:n, t] = self.fc(h)
+        return out, order
+
+
+@example("ok", says="what depends on `x[2]` [4, 1]")
+def sorted_by_a_column_of_lengths():
+    lengths = torch.tensor([[5], [7], [4], [2]])
+    x = features(time=9), padded_tokens((5, 7, 4, 2)), lengths
+    return case(Captions(), x, **TAGGER)

@@ -164,3 +164,40 @@ def image_captioner():
     parts = {"lstm": nn.LSTM(IN, H, batch_first=True), "emb": nn.Embedding(V, IN)}
     model = Net(body, cnn=cnn, **parts, fc=nn.Linear(H, V))
     return case(model, torch.randn(3, 3, 8, 8), input_axes=("batch",))
+
+
+@example("ok")
+def all_words_of_all_sentences_in_one_walk():
+    def body(self, x):
+        return self.fc(self.gru(x.flatten(1, 2))[1][-1])
+
+    model = Net(body, gru=nn.GRU(IN, H, batch_first=True), fc=nn.Linear(H, K))
+    return case(model, torch.randn(B, 3, T, IN), input_axes=("batch", "sentence", "time"))
+
+
+@example("ok")
+def sequence_read_twice():
+    def body(self, x):
+        return self.fc(self.gru(x.repeat(1, 2, 1))[1][-1])
+
+    return case(Net(body, gru=nn.GRU(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())
+
+
+@example("ok", says="walks along time")
+def half_the_steps_of_twice_the_width():
+    def body(self, x):
+        return self.fc(self.gru(self.conv(x.transpose(1, 2)).transpose(1, 2))[1][-1])
+
+    conv = nn.Conv1d(IN, 2 * IN, 5, stride=2, padding=2)
+    model = Net(body, conv=conv, gru=nn.GRU(2 * IN, H, batch_first=True), fc=nn.Linear(H, K))
+    return case(model, features(time=20))
+
+
+@example("ok", says="walks along time")
+def dilated_convolution_of_the_same_width():
+    def body(self, x):
+        return self.fc(self.gru(self.conv(x.transpose(1, 2)).transpose(1, 2))[1][-1])
+
+    conv = nn.Conv1d(IN, IN, 5, dilation=3, padding=6)
+    model = Net(body, conv=conv, gru=nn.GRU(IN, H, batch_first=True), fc=nn.Linear(H, K))
+    return case(model, features(time=40))

@@ -143,3 +143,69 @@ def middle_layer_of_a_packed_stack():
 
     lstm = nn.LSTM(IN, H, 3)
     return case(Net(body, emb=nn.Embedding(V, IN), lstm=lstm, fc=nn.Linear(H, K)), padded_tokens())
+
+
+@example("wrong_layer_state", says="Of h_n only row 1, 3 is read")
+def layers_and_directions_swapped():
+    def body(self, x):
+        _, (h, _) = self.lstm(x)
+        h = h.view(2, 2, x.size(0), H)[:, -1]
+        return self.fc(torch.cat((h[0], h[1]), 1))
+
+    lstm = nn.LSTM(IN, H, 2, batch_first=True, bidirectional=True)
+    return case(Net(body, lstm=lstm, fc=nn.Linear(2 * H, K)), features())
+
+
+@example("ok")
+def layers_before_directions():
+    def body(self, x):
+        _, (h, _) = self.lstm(x)
+        h = h.view(2, 2, x.size(0), H)[-1]
+        return self.fc(torch.cat((h[0], h[1]), 1))
+
+    lstm = nn.LSTM(IN, H, 2, batch_first=True, bidirectional=True)
+    return case(Net(body, lstm=lstm, fc=nn.Linear(2 * H, K)), features())
+
+
+@example("ok")
+def forward_states_of_all_layers_for_a_decoder():
+    def body(self, x):
+        _, h = self.enc(x)
+        return self.fc(self.dec(x, h[::2].contiguous())[0])
+
+    enc = nn.GRU(IN, H, 2, batch_first=True, bidirectional=True)
+    dec = nn.GRU(IN, H, 2, batch_first=True)
+    return case(Net(body, enc=enc, dec=dec, fc=nn.Linear(H, K)), features(), **TAGGER)
+
+
+def _logits_and_steps(read):
+    def body(self, x):
+        out, (h, _) = self.lstm(x)
+        return {"logits": self.fc(read(out, h)), "steps": out}
+
+    lstm = nn.LSTM(IN, H, 2, batch_first=True, bidirectional=True)
+    return case(Net(body, lstm=lstm, fc=nn.Linear(2 * H, K)), features())
+
+
+@example("wrong_layer_state")
+def lower_layer_beside_all_steps():
+    return _logits_and_steps(lambda out, h: torch.cat((h[0], h[1]), 1))
+
+
+@example("bidir_last_step")
+def last_step_of_two_directions_beside_all_steps():
+    return _logits_and_steps(lambda out, h: out[:, -1])
+
+
+@example("ok")
+def top_layer_beside_all_steps():
+    return _logits_and_steps(lambda out, h: torch.cat((h[-2], h[-1]), 1))
+
+
+@example("ok")
+def heads_on_the_states_of_both_layers():
+    def body(self, x):
+        _, (h, _) = self.lstm(x)
+        return self.fc(h[0]), self.fc(h[1])
+
+    return case(Net(body, lstm=nn.LSTM(IN, H, 2, batch_first=True), fc=nn.Linear(H, K)), features())

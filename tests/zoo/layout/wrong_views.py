@@ -184,3 +184,43 @@ def scores_viewed_for_the_loss():
     lstm = nn.LSTM(IN, H, batch_first=True, bidirectional=True)
     axes = {"output_axes": ("batch", None, "time")}
     return case(Net(body, lstm=lstm, fc=nn.Linear(2 * H, K)), features(), **axes)
+
+
+def _convolved(turned):
+    def body(self, x):
+        return self.fc(self.lstm(turned(self.conv(x).relu()))[0][:, -1])
+
+    conv, lstm = nn.Conv1d(9, 8, 3, padding=1), nn.LSTM(8, H, batch_first=True)
+    model = Net(body, conv=conv, lstm=lstm, fc=nn.Linear(H, K))
+    return case(model, torch.randn(6, 9, 64), input_axes=("batch", None, "time"))
+
+
+@example("view_scramble")
+def channels_that_divide_half_of_time():
+    return _convolved(lambda f: f.reshape(f.size(0), f.size(2), f.size(1)))
+
+
+@example("view_scramble")
+def channels_that_divide_half_of_a_pooled_time():
+    def pooled(f):
+        f = torch.max_pool1d(f, 2)
+        return f.reshape(f.size(0), f.size(2), f.size(1))
+
+    return _convolved(pooled)
+
+
+@example("ok", says="walks along time: axis 2 of x")
+def channels_turned():
+    return _convolved(lambda f: f.transpose(1, 2))
+
+
+@example("ok", says="nothing tells whether a layer walks along time")
+def height_of_deep_features_walked():
+    def body(self, x):
+        features = self.conv(x).permute(0, 2, 1, 3).flatten(2)
+        return self.fc(self.lstm(features)[0][:, -1])
+
+    conv, lstm = nn.Conv2d(1, 2, (3, 41), padding=(1, 20)), nn.LSTM(2 * 20, H, batch_first=True)
+    model = Net(body, conv=conv, lstm=lstm, fc=nn.Linear(H, K))
+    axes = ("batch", None, "height", "time")
+    return case(model, torch.randn(4, 1, 12, 20), input_axes=axes)

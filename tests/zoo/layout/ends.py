@@ -1,0 +1,104 @@
+"""Where each sample ends, in models that pack with lengths of their own, or shut a ReLU."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from tests.zoo.layout.carried_by_hand import example
+from tests.zoo.layout.common import IN, H, K, case, features
+
+
+class Packs(nn.Module):
+    """Each direction is read where it ends by the lengths that the layer was packed with."""
+
+    def __init__(self, made, changed) -> None:
+        super().__init__()
+        self.made, self.changed = made, changed
+        self.lstm = nn.LSTM(IN, H, batch_first=True, bidirectional=True)
+        self.fc = nn.Linear(2 * H, K)
+
+    def forward(self, x, lengths):
+        x, lengths = self.made(x), self.changed(lengths)
+        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        return self.fc(torch.cat([*self.lstm(packed)[1][0]], 1))
+
+
+def _padded(changed, made=lambda x: x):
+    lengths = torch.tensor([7, 10, 4, 8])
+    x = features(4, 10) * (torch.arange(10) < lengths[:, None])[..., None]
+    return case(Packs(made, changed), x, lengths=lengths)
+
+
+@example("ok")
+def packed_with_a_start_and_an_end():
+    return _padded(lambda lengths: lengths + 2, lambda x: F.pad(x, (0, 0, 1, 1), value=1.0))
+
+
+@example("ok")
+def packed_behind_a_stride():
+    return _padded(lambda lengths: (lengths + 1) // 2, lambda x: x[:, ::2])
+
+
+@example("unrecognised", says="reads the steps")
+def packed_with_one_step_too_few():
+    return _padded(lambda lengths: lengths - 1)
+
+
+class Narrow(nn.Module):
+    """All units of a narrow ReLU are shut for one of the samples that are looked at."""
+
+    def __init__(self, read) -> None:
+        super().__init__()
+        self.lstm, self.read = nn.LSTM(IN, H, batch_first=True), read
+        self.narrow, self.fc = nn.Linear(H, 1, bias=False), nn.Linear(1, K)
+
+    def forward(self, x):
+        narrow = self.narrow(self.read(self, x))
+        return self.fc(F.relu(narrow - narrow[:1].detach() * torch.eye(len(x))[:, :1]))
+
+
+@example("ok")
+def a_shut_relu_of_one_sample():
+    return case(Narrow(lambda self, x: self.lstm(x)[0][:, -1]), features())
+
+
+@example("unrecognised")
+def a_shut_relu_of_one_sample_and_the_first_step():
+    return case(Narrow(lambda self, x: self.lstm(x)[0][:, 1]), features())
+
+
+@example("unrecognised", says="reads no recurrent layer")
+def zeros_behind_what_was_packed():
+    lengths = torch.tensor([7, 5, 7, 2])
+
+    def read(self, x):
+        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        return pad_packed_sequence(self.lstm(packed)[0], batch_first=True)[0][:, -1]
+
+    return case(Narrow(read), features())
+
+
+class Both(nn.Module):
+    """Returns the logits, and what the layer gives beside them."""
+
+    def __init__(self, read) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(IN, H, 2, batch_first=True, bidirectional=True)
+        self.fc, self.read = nn.Linear(2 * H, K), read
+
+    def forward(self, x):
+        out, (h, _) = self.lstm(x)
+        return self.fc(self.read(out, h)), out
+
+
+@example("bidir_last_step")
+def last_step_of_both_directions_beside_all_steps():
+    return case(Both(lambda out, h: out[:, -1]), features())
+
+
+@example("ok")
+def ends_of_both_directions_beside_all_steps():
+    return case(Both(lambda out, h: torch.cat((h[-2], h[-1]), 1)), features())
