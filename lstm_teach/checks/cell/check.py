@@ -269,13 +269,14 @@ def _judged(eye: Eye, few: dict[str, Tensor], own: dict[str, Tensor]) -> Report:
     """The verdict; once more with (c, h) for (h, c), where that is how it may read."""
     report, caller = judge(eye, few, own), eye.caller
     if report.verdict == "swapped_return" and caller.named == "c h":
-        said = "It takes c before h, and hands them back so."
+        c_first, said = False, "It takes c before h, and hands them back so."
     elif report.verdict == "variant" and not (caller.named or eye.is_function):
-        caller.c_first, said = True, "It has the state as (c, h); PyTorch has (h, c)."
+        c_first, said = True, "It has the state as (c, h); PyTorch has (h, c)."
     else:
         return report
-    caller.places = caller.places and caller.places[::-1]
-    again = judge(eye, few, own)
+    places, remarks = caller.places and caller.places[::-1], [*caller.remarks]
+    other = replace(caller, c_first=c_first, places=places, remarks=remarks)
+    again = judge(replace(eye, caller=other), few, own)
     return replace(again, message=f"{again.message}\n{said}") if again.ok else report
 
 
