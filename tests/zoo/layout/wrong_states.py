@@ -157,17 +157,6 @@ def layers_and_directions_swapped():
 
 
 @example("ok")
-def layers_before_directions():
-    def body(self, x):
-        _, (h, _) = self.lstm(x)
-        h = h.view(2, 2, x.size(0), H)[-1]
-        return self.fc(torch.cat((h[0], h[1]), 1))
-
-    lstm = nn.LSTM(IN, H, 2, batch_first=True, bidirectional=True)
-    return case(Net(body, lstm=lstm, fc=nn.Linear(2 * H, K)), features())
-
-
-@example("ok")
 def forward_states_of_all_layers_for_a_decoder():
     def body(self, x):
         _, h = self.enc(x)
