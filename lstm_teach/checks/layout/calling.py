@@ -75,13 +75,14 @@ def first_run(t: Any, model: nn.Module, x: Any) -> None:
         return
     error = report.message.partition("\n")[0]
     parameters = signature_of(model.forward).parameters.values()
-    start = next((name for name in _STARTS if x is not None and _starts(t, model, name, x)), None)
     is_open = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     if is_open and "required positional" in error:
         raise CannotTell(told("takes_anything", error=error))
     if isinstance(x, tuple) and (is_open or any(p.default is not p.empty for p in parameters)):
         raise CannotTell(told("one_or_several", error=error))
-    if report.verdict == "raises" and start:
+    may_want = _STARTS if report.verdict == "raises" and x is not None else ()
+    start = next((name for name in may_want if _starts(t, model, name, x)), None)
+    if start is not None:
         wanted = told("wants_its_start", start=start)
         report = replace(wanted, message=f"{report.message}\n{wanted.message}")
     raise CannotTell(report)
