@@ -31,7 +31,8 @@ def _parts(code: Any) -> dict[str, nn.Module]:
 def has_norms(code: Any, run: Callable[[], Any] | None = None) -> bool:
     """Whether it is a module with norms, and meets one of them in this run, where one is given."""
     norms = {name: part for name, part in _parts(code).items() if _is_norm(part)}
-    if run is None or isinstance(code, torch.jit.ScriptModule):  # which takes no hooks
+    scripted = isinstance(code, torch.jit.ScriptModule)  # which takes no hooks
+    if run is None or scripted or not norms:
         return bool(norms)
     called: list[str] = []
     with noting(norms, lambda name, *_: called.append(name)):

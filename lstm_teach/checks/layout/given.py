@@ -53,7 +53,8 @@ class Given:
         }
         self.is_batch_first = self.at["batch"] < self.at["time"]
         self._as_given, packed = x, [*filter(_is_packed, tree_leaves(x, _is_packed))]
-        lengths = pad_packed_sequence(packed[0])[1] if packed else lengths
+        self._lengths_of = {id(one): pad_packed_sequence(one)[1] for one in packed}
+        lengths = next(iter(self._lengths_of.values()), lengths)
         first = self.is_batch_first
         x = tree_map_only(PackedSequence, lambda p: pad_packed_sequence(p, first)[0], x, _is_packed)
         self.value = x
@@ -162,8 +163,8 @@ class Given:
 
         def again(own: Any, one: Any) -> Any:
             if _is_packed(own):
-                lengths, order = pad_packed_sequence(own)[1], own.sorted_indices
-                return pack_padded_sequence(one, lengths, self.is_batch_first, order is None)
+                lengths, is_sorted = self._lengths_of[id(own)], own.sorted_indices is None
+                return pack_padded_sequence(one, lengths, self.is_batch_first, is_sorted)
             return one.clone() if isinstance(one, Tensor) else one
 
         return tree_map(again, self._as_given, value, is_leaf=_is_packed)
