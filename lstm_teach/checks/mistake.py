@@ -97,13 +97,14 @@ def _entry(text: str) -> Entry:
 
 
 @cache
-def _words(package: str) -> dict[str, Mistake]:
+def catalogue(package: str) -> dict[str, Mistake]:
+    """The words of a check, by the names of the entries of its catalogue."""
     return {entry.name: entry.mistake for entry in entries(package)}
 
 
 def told(name: str, package: str = __package__, /, **holes: Any) -> Report:
     """The report on what has this name, in the catalogue of all checks or of this one."""
-    return _words(package)[name].report(**{"seen": "", **holes})
+    return catalogue(package)[name].report(**{"seen": "", **holes})
 
 
 def said(name: str, /, **holes: Any) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from lstm_teach.checks.mistake import entries
+from lstm_teach.checks.mistake import catalogue
 from lstm_teach.checks.report import Report
 
-_WORDS = {entry.name: entry.mistake for entry in entries(__package__)}
+_WORDS = catalogue(__package__)
 
 
 def said(name: str, part: str = "why", **holes: Any) -> str:
