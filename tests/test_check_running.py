@@ -348,6 +348,17 @@ def test_global_state_is_put_back():
     assert torch.is_grad_enabled()
 
 
+def test_torch_has_one_thread_meanwhile_and_afterwards_as_many_as_before():
+    torch.set_num_threads(2)
+    try:
+        with untouched_globals():
+            assert torch.get_num_threads() == 1
+            torch.set_num_threads(3)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+
+
 def test_a_check_keeps_prints_and_warnings_off_the_screen_and_says_so(capfd):
     @leaves_no_trace
     def check():

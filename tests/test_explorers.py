@@ -286,3 +286,21 @@ def test_every_parameter_of_the_module_stands_in_its_table():
         axes = zip(weight.shape, named[name].names, strict=True)
         shape = " , ".join(f"{size} {axis}" for size, axis in axes)
         assert f"{name} [ {shape} ] {weight.numel():,}" in words, name
+
+
+def test_an_explorer_computes_on_one_thread_and_leaves_torch_its_own(monkeypatch):
+    seen = []
+    look = ShapeExplorer.look
+
+    def watched(self, **values):
+        seen.append(torch.get_num_threads())
+        return look(self, **values)
+
+    monkeypatch.setattr(ShapeExplorer, "look", watched)
+    torch.set_num_threads(2)
+    try:
+        ShapeExplorer().set(batch=4)
+        assert seen == [1, 1]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)

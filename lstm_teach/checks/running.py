@@ -102,11 +102,26 @@ def default_device() -> torch.device:
 
 
 @contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread of its own.
+
+    More are of little use to small models, and wait for each other, up to a hundred times as
+    long, where something else needs the cores too: a browser, a class on one machine.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
 def untouched_globals() -> Iterator[None]:
     """Put the random states, the default dtype and device and the grad mode back afterwards."""
     randomness, dtype, device = random_states(), torch.get_default_dtype(), default_device()
     try:
-        with torch.set_grad_enabled(torch.is_grad_enabled()):
+        with one_thread(), torch.set_grad_enabled(torch.is_grad_enabled()):
             yield
     finally:
         torch.set_default_dtype(dtype)
