@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import re
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -205,6 +206,7 @@ class Explorer(Picture, ABC):
         # The eye waits for the picture: it is drawn for the other controls before they move.
         new = {each: traits["value"] for each, traits in followers.items() if "value" in traits}
         self.update(self._see(values | new))
+        time.sleep(0.0005)  # for the thread that sends it
         self._move(followers)
 
     def _move(self, controls: Traits) -> None:
