@@ -257,14 +257,17 @@ class Tables:
         batch, time, place = given.batch, given.time, self.said.index("batch")
         shapes = {tuple(output.shape) for output in outputs.values()}
         fitting = {s for s in shapes if len(s) >= len(self.said) and s[place] == batch}
-        is_said, steps = tuple(shape) in (fitting - {(batch, batch)} or fitting), None
-        if is_said and "time" in self.said and "time" in given.lead:
-            at = self.said.index("time")
-            steps = position(shape, at) if shape[at] == time else None
+        flat, steps = {s for s in shapes if len(s) > 1 and s[0] == batch * time}, None
+        at = self.said.index("time") if "time" in self.said and "time" in given.lead else None
+        if at is not None and not any(s[at] == time for s in fitting):
+            fitting |= flat  # beside a state, which has its batch at the same place
+        is_said = tuple(shape) in (fitting - {(batch, batch)} or fitting)
+        is_flat = tuple(shape) in flat and shape[place : place + 1] != (batch,)
+        if at is not None and is_said and not is_flat and shape[at] == time:
+            steps = position(shape, at)
         axes = [axis for axis, size in enumerate(shape) if size == batch]
         axes.sort(key=lambda axis: axis != place)
         known: list[tuple[Any, ...]] = [(position(shape, axis), steps, axis) for axis in axes]
-        is_flat = not is_said and len(shape) > 1 and shape[0] == batch * time
         if is_flat:
             row = position(shape, 0)
             known = [(row // time, row % time, None), (row % batch, row // batch, None)]
@@ -349,7 +352,19 @@ def _met(calls: list[Call], part: str, runs: list[Run]) -> Tensor:
         own = {(call.place, call.name): call for call in run.calls}
         like = [own.get((call.place, call.name), call) for call in calls]
         after.append(torch.cat([getattr(call, part) for call in like]))
+    packed = calls[0].packed
+    if part == "inputs" and packed is not None and packed.sorted_indices is None:
+        after = [_as_before(one, before) if one.shape == before.shape else one for one in after]
     return changed(after, before)
+
+
+def _as_before(after: Tensor, before: Tensor) -> Tensor:
+    """The columns that entered a layer, where the same stood before: the words of another sample
+    may be sorted to other places, by their lengths."""
+    numbers = torch.cat((before, after), 1).unique(dim=1, return_inverse=True)[1]
+    own, found = (half.tolist() for half in numbers.chunk(2))
+    new = iter([place for place, one in enumerate(found) if one not in own])
+    return after[:, [found.index(o) if o in found else next(new, k) for k, o in enumerate(own)]]
 
 
 def _differ(one: Run, other: Run) -> bool:
