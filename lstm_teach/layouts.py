@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from typing import Any
@@ -58,12 +57,8 @@ def influence(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.Ten
 
 def _refuse(model: Any, x: Any) -> None:
     """Raise what is wrong with the arguments of `influence`, in a sentence."""
-    if isinstance(model, type):
-        raise TypeError(
-            f"`{model.__name__}` is a class. Give an instance: `{model.__name__}(...)`."
-        )
     if not isinstance(model, nn.Module):
-        raise TypeError(f"The model is a {type(model).__name__}, and an `nn.Module` is wanted.")
+        raise TypeError(f"The model is a {type(model).__name__}, and no instance of an nn.Module.")
     if any(nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
         raise ValueError("The model has lazy layers without weights. Run it once: `model(x)`.")
     if not isinstance(x, torch.Tensor):
@@ -72,15 +67,6 @@ def _refuse(model: Any, x: Any) -> None:
         raise TypeError(f"x holds {x.dtype}; floats or whole numbers are wanted: `x.float()`.")
     if x.dim() == 0 or x.numel() == 0:
         raise ValueError(f"x has the shape {list(x.shape)}, and no position to look at.")
-    try:
-        inspect.signature(model.forward).bind(x)
-    except ValueError:  # what is compiled may not tell what it takes
-        return
-    except TypeError as error:
-        raise TypeError(
-            f"`{type(model).__name__}.forward` does not go with x alone: {error}. Put the model "
-            "into a small `nn.Module` whose `forward(self, x)` gives it all that it wants."
-        ) from None
 
 
 def _part(outputs: Any, index: Any) -> torch.Tensor:

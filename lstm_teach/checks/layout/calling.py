@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence, pad_sequence
 
 from lstm_teach.checks.bringing import signature_of
-from lstm_teach.checks.layout.words import CannotTell, told
+from lstm_teach.checks.layout.given import CannotTell, told
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
 from lstm_teach.layouts import parts_of
@@ -80,24 +79,12 @@ def first_run(t: Any, model: nn.Module, x: Any) -> None:
         raise CannotTell(told("takes_anything", error=error))
     if isinstance(x, tuple) and (is_open or any(p.default is not p.empty for p in parameters)):
         raise CannotTell(told("one_or_several", error=error))
-    may_want = _STARTS if report.verdict == "raises" and x is not None else ()
-    start = next((name for name in may_want if _starts(t, model, name, x)), None)
-    if start is not None:
+    is_lacking = "AttributeError" in error and repr(type(model).__name__) in error
+    start = next((name for name in _STARTS if hasattr(model, name)), None)
+    if is_lacking and start is not None and x is not None:
         wanted = told("wants_its_start", start=start)
         report = replace(wanted, message=f"{report.message}\n{wanted.message}")
     raise CannotTell(report)
-
-
-def _starts(t: Any, model: nn.Module, start: str, x: Any) -> bool:
-    """Whether the model runs once this method of its has made its hidden state."""
-    for taken in ([t.given.batch], [x], []):
-        with suppress(Exception, SystemExit):
-            state = getattr(model, start)(*taken)
-            if state is not None:
-                model.hidden = state
-            if not isinstance(run_in_time(t.begin, state=False), Report):
-                return True
-    return False
 
 
 def output_tensors(

@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from lstm_teach.checks.bringing import unwrapped
 from lstm_teach.checks.layout.calling import first_run, usual_call
-from lstm_teach.checks.layout.given import Given, named, tensors_in
+from lstm_teach.checks.layout.given import CannotTell, Given, named, said, tensors_in, told
 from lstm_teach.checks.layout.mistakes import (
     first_that_fits,
     holes,
@@ -22,7 +22,6 @@ from lstm_teach.checks.layout.mistakes import (
     sees_later,
 )
 from lstm_teach.checks.layout.tables import Answer, Tables
-from lstm_teach.checks.layout.words import CannotTell, said, told
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import default_device, leaves_no_trace
 from lstm_teach.undisturbed import undisturbed
@@ -124,19 +123,15 @@ def _examine(
                 message = f"{type(error).__name__}: {error}"
                 raise CannotTell(told("no_other_x", error=message)) from error
             t.look()
-            return _report_on(t)
+            found, seen, open_ = first_that_fits(t), _evidence(t), _not_checked(t)
+            if found is None:
+                return Report("ok", _praise(t), seen, open_)
+            name, walk, more = found
+            report = told(name, seen, open_, **holes(t, walk) | more)
+            return report if report.judged else replace(report, not_checked=())
     except CannotTell as error:
-        report: Report = error.args[0]
+        report = error.args[0]
         return report
-
-
-def _report_on(t: Tables) -> Report:
-    found, seen, open_ = first_that_fits(t), _evidence(t), _not_checked(t)
-    if found is None:
-        return Report("ok", _praise(t), seen, open_)
-    name, walk, more = found
-    report = told(name, seen, open_, **holes(t, walk) | more)
-    return report if report.judged else replace(report, not_checked=())
 
 
 def _waken(model: nn.Module) -> None:

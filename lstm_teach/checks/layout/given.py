@@ -1,7 +1,9 @@
-"""What the caller gives: axes by name, x, and x with one sample or one time step replaced."""
+"""What is said, from `mistakes.txt`, and what the caller gives: axes by name, x, and x with one
+sample or one time step replaced."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -9,9 +11,29 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 from torch.utils._pytree import keystr, tree_flatten_with_path, tree_leaves, tree_map, tree_map_only
 
-from lstm_teach.checks.layout.words import CannotTell, told
+from lstm_teach.checks.mistake import catalogue
+from lstm_teach.checks.report import Report
 
+_WORDS = catalogue(__package__)
 _OTHER_WORDS = {"seq_len": "time", "seq": "time", "batch_size": "batch"}
+
+
+def said(name: str, part: str = "why", **holes: Any) -> str:
+    """A phrase, its holes filled in; or what mends what it says, by the part "fix"."""
+    text: str = getattr(_WORDS[name], part)
+    return text.format(**holes)
+
+
+def told(name: str, evidence: Any = None, not_checked: Any = (), **holes: Any) -> Report:
+    """The report of an entry; of what there is to mend it says why nobody complains."""
+    words = _WORDS[name]
+    if words.fix:
+        words = replace(words, why=f"{words.why} {_WORDS['silent'].why}")
+    return words.report(evidence, not_checked, **holes)
+
+
+class CannotTell(Exception):
+    """This model, this x, or these axes cannot tell; its argument is the report that says so."""
 
 
 def named(axes: Any, argument: str, least: int = 1) -> list[str]:

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lstm_teach.checks.layout.given import said
 from lstm_teach.checks.layout.tables import Answer, Read, Tables, Walk, most, places
-from lstm_teach.checks.layout.words import said
 
 Found = tuple[str, Walk | None, dict[str, Any]] | None
 

@@ -16,9 +16,8 @@ from torch import Tensor
 from torch.autograd import grad
 
 from lstm_teach.checks.layout.calling import output_tensors
-from lstm_teach.checks.layout.given import Given
+from lstm_teach.checks.layout.given import CannotTell, Given, told
 from lstm_teach.checks.layout.record import Call, recording
-from lstm_teach.checks.layout.words import CannotTell, told
 from lstm_teach.layouts import weights_like
 
 _FAINT = 1e-5
@@ -167,9 +166,9 @@ class Tables:
         self._call, self._rewind, self.state_is_kept = run, rewind, False
         self.causal = self.of_ends = False
 
-    def begin(self, state: bool = True) -> Any:
+    def begin(self) -> Any:
         """Run the model on x as it is; what it returns."""
-        returned, self.base = self._run(self.given.value, state=state)
+        returned, self.base = self._run(self.given.value)
         return returned
 
     def go_on(self) -> None:

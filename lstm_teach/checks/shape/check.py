@@ -123,18 +123,10 @@ def _by_axes(sizes: Sizes, q: Question) -> Mistake:
             headline = f"{' and '.join(off)} are swapped"
         message = f"The axes of `{q.which}` are `[{', '.join(names)}]`, in this order."
         return Mistake("unrecognised", headline, message)
-    headline = "the number of axes is off"
-    if missing := _left_out(right, sizes):
-        headline = f"the axis of {names[missing[0]]} is missing"
-    if more := _left_out(sizes, right):
-        headline = f"axis {more[0]}, {sizes[more[0]]} long, is one too many"
+    gone = [name for at, name in enumerate(names) if (*right[:at], *right[at + 1 :]) == sizes]
+    headline = f"the axis of {gone[0]} is missing" if gone else "the number of axes is off"
     message = f"`{q.which}` has {len(right)} axes here, and you gave {len(sizes)}."
     return Mistake("wrong_rank", headline, message)
-
-
-def _left_out(long: Sizes, short: Sizes) -> list[int]:
-    """The axes without which a shape is a shorter one."""
-    return [axis for axis in range(len(long)) if (*long[:axis], *long[axis + 1 :]) == short]
 
 
 @leaves_no_trace
@@ -153,7 +145,7 @@ def check_shape_rule(rule: Callable[..., Any], which: str) -> Report:
         inspect.signature(rule).bind("lstm", "seq_len", "batch")
     except (TypeError, ValueError):
         return told("other_parameters", __package__, which=which)
-    before = None
+    given = ""
     for arguments, seq_len, batch in MODELS:
         lstm = nn.LSTM(**arguments)
         answer = run_in_time(rule, lstm, seq_len, batch, made_up=False)
@@ -161,8 +153,7 @@ def check_shape_rule(rule: Callable[..., Any], which: str) -> Report:
             return answer
         steps = (batch, seq_len) if lstm.batch_first else (seq_len, batch)
         report = check_shape(answer, lstm, (*steps, lstm.input_size), which)
-        given, known = str(answer), before
-        before = given
+        known, given = given, str(answer)
         if report.ok:
             continue
         made = ", ".join(f"{name}={value}" for name, value in arguments.items())
