@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lstm_teach.checks.shape import check_shape
-from lstm_teach.checks.shape.mistakes import MISTAKES, Question
+from lstm_teach.checks.shape.check import MISTAKES, Question
 from lstm_teach.shapes import predict_shapes
 
 # seq_len 10, batch 3, input_size 100, hidden_size 20, proj_size 7: no two alike, so no two mistakes

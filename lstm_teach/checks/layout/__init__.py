@@ -5,8 +5,8 @@ then changes at the recurrent layers' inputs and at the output shows which sampl
 which rows; gradients show what the output reads. Each known mistake is a rule over these tables.
 
 Read `check` first, then in the order of a run: `given` (what is said, from `mistakes.txt`; axes by
-name, x and what stands for it), `calling` (how a model is run, and what it returns), `record` (what
-the layers meet), `tables` (what reaches what), `mistakes` (the rules).
+name, x and what stands for it), `calling` (how a model is run, what it returns, what its layers
+meet), `tables` (what reaches what), `mistakes` (the rules).
 """
 
 from lstm_teach.checks.layout.check import check_last_state, check_layout
