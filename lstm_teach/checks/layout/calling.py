@@ -11,14 +11,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence, pad_sequence
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 from torch.utils._pytree import tree_map
 
 from lstm_teach.checks.bringing import signature_of
 from lstm_teach.checks.layout.given import CannotTell, tensors_in, told
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
-from lstm_teach.layouts import parts_of
 
 LONGEST_FORWARD = 60.0
 """Seconds after which a forward pass counts as endless; a large model may be slow, and right."""
@@ -90,42 +89,6 @@ def first_run(t: Any, model: nn.Module, x: Any) -> None:
         wanted = told("wants_its_start", start=start)
         report = replace(wanted, message=f"{report.message}\n{wanted.message}")
     raise CannotTell(report)
-
-
-def output_tensors(
-    outputs: Any, axes: list[str], batch: int, name: str = ""
-) -> list[tuple[str, Tensor]]:
-    """Every tensor that a model returned in tuples, lists, dictionaries and objects, with the name
-    by which the learner reaches it: ``[0]``, ``['logits']``.
-
-    The leading axes of the output say where a list's own axis goes, and the number of samples tells
-    a list of heads from a list of steps.
-    """
-    if isinstance(outputs, Tensor):
-        return [(name, outputs)]
-    if isinstance(outputs, PackedSequence):
-        return [(name, pad_packed_sequence(outputs, batch_first=axes[:1] == ["batch"])[0])]
-    if type(outputs) is list and len(outputs) > 1 and all(map(torch.is_tensor, outputs)):
-        joined = _joined(outputs, axes, batch)
-        if joined is not None:
-            return [(name, joined)]
-    if isinstance(outputs, Mapping):
-        named = [(f"[{key!r}]", part) for key, part in outputs.items()]
-    else:
-        named = [(f"[{number}]", part) for number, part in enumerate(parts_of(outputs))]
-    return [found for own, part in named for found in output_tensors(part, axes, batch, name + own)]
-
-
-def _joined(parts: list[Tensor], axes: list[str], batch: int) -> Tensor | None:
-    """A list of one tensor a sample, or one a time step, as one tensor; None for heads."""
-    shapes, first = {part.shape for part in parts}, parts[0].shape
-    place = [name for name in axes if name != "time"].index("batch") if "batch" in axes else 0
-    has_batch = len(shapes) == 1 and first[place : place + 1] == (batch,)
-    if len(parts) == batch and not has_batch and first and len({s[1:] for s in shapes}) == 1:
-        return pad_sequence(parts, batch_first=True).movedim(0, axes.index("batch"))
-    if has_batch and (len(parts) == batch or ("time" in axes and len(parts) > 2)):
-        return torch.stack(parts, dim=axes.index("time") if "time" in axes else 0)
-    return None
 
 
 class Call:

@@ -177,8 +177,7 @@ def _praise(t: Tables) -> str:
     pads, later, read = reads_pads(t), sees_later(t), last_reads(t) if is_summary else []
     unused = [s for k, s in enumerate(given.samples) if t.answers and k not in answer.reaching]
     apart = [one for one in t.answers if one.is_apart and (one.reaching or one is answer)]
-    rest = [one for one in t.answers if one.reaching and one.moved[0].numel() > 1]
-    rest = [one for one in rest if not one.is_apart]
+    rest = [o for o in t.answers if o.reaching and not o.is_apart and o.moved[0].numel() > 1]
     rows = [] if answer.owners is None else answer.owners[..., None].flatten(1)[:2, 0].tolist()
     along = [walk for walk in t.walks if walk.heading]
     plain = [w for _, w, _, at_the_end in read if at_the_end and w.steps > 1 and not w.by_hand]
@@ -199,19 +198,15 @@ def _praise(t: Tables) -> str:
         "flat": rows and answer.axis is None,
         "keeps_a_state": t.state_is_kept,
     }
-    holes: dict[str, Any] = {
+    filled = holes(t, along[0] if along else None) | {
         "unused": unused[0] if unused else "",
         "sample": pads and pads[0],
         "named": _named(rest),
         "where": "the output" if len(t.answers) == 1 else _named(apart),
-        "output": answer,
-        "shape": answer.shape,
-        "axis": given.at["time"],
-        "layer": along[0].name if along else "",
         "order": "batch, time" if rows and rows[0] == rows[-1] else "time, batch",
         "reader": plain[0].name if plain else "",
     }
-    found = [said(name, **holes) for name, is_true in sentences.items() if is_true]
+    found = [said(name, **filled) for name, is_true in sentences.items() if is_true]
     return " ".join(found) or said("no_doubt")
 
 

@@ -95,7 +95,6 @@ class Given:
         self._look_at_lengths(model)
         lead = self._canonical(self.main).shape[: len(self.lead)]
         self._others: dict[int, tuple[list[int], Tensor]] = {}
-        self._beside: dict[int, tuple[list[int], Tensor]] = {}
         for tensor in fitting:
             own = [axis for axis, size in enumerate(tensor.shape) if size == self.batch]
             is_more = tensor.is_floating_point() or tensor.numel() > self.batch  # than lengths
@@ -104,12 +103,11 @@ class Given:
                 if other is not None:
                     self._others[id(tensor)] = [self.at[name] for name in self.lead], other
             elif is_more and len(own) == 1 and (tensor != tensor.roll(1, own[0])).any():
-                self._beside[id(tensor)] = own, tensor.roll(1, own[0]).movedim(own[0], 0)
-        if not self._others:
+                self._others[id(tensor)] = own, tensor.roll(1, own[0]).movedim(own[0], 0)
+        if all(len(axes) < len(self.lead) for axes, _ in self._others.values()):
             raise CannotTell(told("all_the_same"))
         every = tree_flatten_with_path(x)[0]
-        varied = {*self._others, *self._beside}
-        same = [(at, t) for at, t in every if isinstance(t, Tensor) and id(t) not in varied]
+        same = [(at, t) for at, t in every if isinstance(t, Tensor) and id(t) not in self._others]
         self.unvaried = ", ".join(f"`x{keystr(at)}` {list(t.shape)}" for at, t in same)
 
     def _look_at_lengths(self, model: nn.Module) -> None:
@@ -168,12 +166,11 @@ class Given:
         """x in which one sample, or one time step of all samples, is another."""
         index = [sample if name == "batch" else time for name in self.lead]
         at = tuple(slice(None) if place is None else place for place in index)
-        others = self._others if sample is None else self._others | self._beside
 
         def of(value: Any) -> Any:
-            if id(value) not in others:
+            axes, other = self._others.get(id(value), ([], value))
+            if not axes or (sample is None and len(axes) < len(self.lead)):  # a state has no time
                 return value
-            axes, other = others[id(value)]
             copied = value.clone(memory_format=torch.contiguous_format)
             copied.movedim(axes, [*range(len(axes))])[at[: len(axes)]] = other[at[: len(axes)]]
             return copied

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from torch.autograd import grad
 
-from lstm_teach.checks.layout.calling import Call, output_tensors, recording
+from lstm_teach.checks.layout.calling import Call, recording
 from lstm_teach.checks.layout.given import CannotTell, Given, told
-from lstm_teach.layouts import weights_like
+from lstm_teach.layouts import output_tensors, weights_like
 
 _FAINT = 1e-5
 _ROUNDING = 1e-11
