@@ -116,12 +116,12 @@ def _examine(
             t.causal, t.of_ends = causal, of_ends
             first_run(t, model, x if call is None else None)
             try:
-                t.go_on()
-            except CannotTell:
-                raise
+                agree = t.go_on()
             except (Exception, SystemExit) as error:
                 message = f"{type(error).__name__}: {error}"
                 raise CannotTell(told("no_other_x", error=message)) from error
+            if not agree:
+                raise CannotTell(told("random"))
             t.look()
             found, seen, open_ = first_that_fits(t), _evidence(t), _not_checked(t)
             if found is None:

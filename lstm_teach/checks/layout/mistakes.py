@@ -3,8 +3,8 @@
 A rule counts over rows and columns of the tables, and gives the name of its entry in
 `mistakes.txt`, the walk that it speaks of, and what fills the holes of its own; or None where it is
 not this mistake. The first that fits is told, in the order of the list at the end. There are
-three families: what a layer walks along, what a `view` cuts (and what is mixed else), which part of
-a layer's way an answer reads.
+three families, one below another: what a layer walks along, what a `view` cuts (and what is mixed
+else), which part of a layer's way an answer reads; and last where a classifier reads its layer.
 """
 
 from __future__ import annotations
@@ -49,9 +49,6 @@ def holes(t: Tables, walk: Walk | None) -> dict[str, Any]:
     kind = "x_as_it_is" if is_x and given.main.dim() <= 3 else "features_as_they_are"
     found |= {"as_it_is": said(kind, **found), "ends": said(end, **found)}
     return found | {"turned": said(turned, **found)}
-
-
-# ---- what a layer walks along -----------------------------------------------------------------
 
 
 def one_long_sequence(t: Tables) -> Found:
@@ -129,9 +126,6 @@ def never_walks(t: Tables) -> Found:
     line = "h, c = cell(xt, (h, c))" if walk.call.is_cell else "out, state = layer(xt, state)"
     how, fix = (said("in_calls_of_their_own", part, **found, line=line) for part in ("why", "fix"))
     return "never_walks", walk, {"how": how, "fix": fix}
-
-
-# ---- what a view cuts, and what is mixed else -------------------------------------------------
 
 
 def batch_comes_out_elsewhere(t: Tables) -> Found:
@@ -260,9 +254,6 @@ def mixed_else(t: Tables) -> Found:
     return None
 
 
-# ---- which part of a walk an answer reads -----------------------------------------------------
-
-
 def read_behind_the_end(t: Tables) -> Found:
     """Of a short sample, what is read lies behind its end, or before it with pads on the left; or
     it was packed with the length of another."""
@@ -358,9 +349,6 @@ def undecided(t: Tables) -> Found:
     if ("time" in lead and time < 3) or ("batch" in lead and (batch < 2 or batch == time)):
         return "too_small", None, {}
     return ("no_steps", None, {}) if t.causal and t.answer.steps is None else None
-
-
-# ---- where a classifier reads its layer -------------------------------------------------------
 
 
 def not_read_at_the_end(t: Tables) -> Found:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd import grad
 
 from lstm_teach.checks.layout.calling import Call, recording
-from lstm_teach.checks.layout.given import CannotTell, Given, told
+from lstm_teach.checks.layout.given import Given
 from lstm_teach.layouts import output_tensors, weights_like
 
 _FAINT = 1e-5
@@ -170,20 +170,16 @@ class Tables:
         returned, self.base = self._run(self.given.value)
         return returned
 
-    def go_on(self) -> None:
-        """Run it again, and with each looked-at sample and time step replaced.
-
-        Raises:
-            CannotTell: two runs on one x differ.
-        """
+    def go_on(self) -> bool:
+        """Run it again, and with each looked-at sample and time step replaced; whether two runs
+        on one x agree."""
         given, first = self.given, self.base
         self.state_is_kept = _differ(self._run(given.value, state=False)[1], first)
         if self.state_is_kept:
             self.base = self._run(given.value)[1]
-            if _differ(self.base, first):
-                raise CannotTell(told("random"))
         self.by_time = [self._run(given.altered(time=time))[1] for time in given.times]
         self.by_sample = [self._run(given.altered(sample=one))[1] for one in given.samples]
+        return not _differ(self.base, first)
 
     def look(self) -> None:
         """Compare the runs: what has changed at each layer, and of all that comes out."""
@@ -218,8 +214,6 @@ class Tables:
             else:
                 walks.append([call])
         return [Walk(calls, self) for calls in walks]
-
-    # ---- what comes out ----------------------------------------------------------------------
 
     def _answers(self) -> None:
         outputs, looked = self.base.outputs, len(self.given.samples)
@@ -285,8 +279,6 @@ class Tables:
     def moved_by(self, runs: list[Run], name: str) -> Tensor:
         """[runs, *shape]: which numbers of an output each run changed."""
         return changed([run.outputs[name] for run in runs], self.base.outputs[name])
-
-    # ---- who reads what ----------------------------------------------------------------------
 
     @cached_property
     def asked(self) -> Run:
