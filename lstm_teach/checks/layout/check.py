@@ -26,15 +26,13 @@ from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import default_device, leaves_no_trace
 from lstm_teach.undisturbed import undisturbed
 
-Names = Sequence[str | None]
-
 
 @leaves_no_trace
 def check_layout(
     model: nn.Module,
     x: Any,
-    input_axes: Names = ("batch", "time"),
-    output_axes: Names = ("batch",),
+    input_axes: Sequence[str | None] = ("batch", "time"),
+    output_axes: Sequence[str | None] = ("batch",),
     lengths: Any = None,
     call: Callable[[Any, Any], Any] | None = None,
     causal: bool = False,
@@ -71,7 +69,7 @@ def check_last_state(
     model: nn.Module,
     x: Any,
     lengths: Any = None,
-    input_axes: Names = ("batch", "time"),
+    input_axes: Sequence[str | None] = ("batch", "time"),
     call: Callable[[Any, Any], Any] | None = None,
 ) -> Report:
     """Judge the layout of a classifier first, and then which state it reads out.

@@ -56,15 +56,14 @@ def one_long_sequence(t: Tables) -> Found:
     walk = t.badly_fed
     if walk is None or not t.mixes or walk.cols != 1 or most(walk.samples, -1) > 1:
         return None
-    found = holes(t, walk)
-    fix = said("one_time_step_a_sample", **found)
+    fix = "one_time_step_a_sample"
     if walk.call.is_cell:
-        fix = said("all_samples_at_once")
+        fix = "all_samples_at_once"
     elif len(walk.calls) == t.given.batch:
-        fix = said("begin_each_sample", **found)
+        fix = "begin_each_sample"
     elif "time" in t.given.lead:
-        fix = said("or_one_sequence", **found)
-    return "one_long_sequence", walk, {"fix": fix}
+        fix = "or_one_sequence"
+    return "one_long_sequence", walk, {"fix": said(fix, **holes(t, walk))}
 
 
 def walks_along_the_batch(t: Tables) -> Found:
@@ -119,12 +118,10 @@ def never_walks(t: Tables) -> Found:
     met = torch.cat([w.times.any(1) for w in alike]).any(0)
     if int(met.sum()) < 2 or max(w.crowd[1] for w in alike) > 1:
         return None
-    found = holes(t, walk) | {"count": len(alike)}
-    if len(alike) == 1:
-        how = said("in_one_step", **found)
-        return "never_walks", walk, {"how": how, "fix": found["as_it_is"]}
     line = "h, c = cell(xt, (h, c))" if walk.call.is_cell else "out, state = layer(xt, state)"
-    how, fix = (said("in_calls_of_their_own", part, **found, line=line) for part in ("why", "fix"))
+    found = holes(t, walk) | {"count": len(alike), "line": line}
+    name = "in_one_step" if len(alike) == 1 else "in_calls_of_their_own"
+    how, fix = (said(name, part, **found) for part in ("why", "fix"))
     return "never_walks", walk, {"how": how, "fix": fix}
 
 
