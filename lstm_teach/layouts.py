@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence, pad_sequence
 
 from lstm_teach.language import in_the_readers_language
 from lstm_teach.undisturbed import undisturbed
@@ -58,12 +58,8 @@ def influence(model: nn.Module, x: torch.Tensor, output_index: Any) -> torch.Ten
 
 def _refuse(model: Any, x: Any) -> None:
     """Raise what is wrong with the arguments of `influence`, in a sentence."""
-    if isinstance(model, type):
-        raise TypeError(
-            f"`{model.__name__}` is a class. Give an instance: `{model.__name__}(...)`."
-        )
     if not isinstance(model, nn.Module):
-        raise TypeError(f"The model is a {type(model).__name__}, and an `nn.Module` is wanted.")
+        raise TypeError(f"The model is a {type(model).__name__}, and no instance of an nn.Module.")
     if any(nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
         raise ValueError("The model has lazy layers without weights. Run it once: `model(x)`.")
     if not isinstance(x, torch.Tensor):
@@ -72,20 +68,11 @@ def _refuse(model: Any, x: Any) -> None:
         raise TypeError(f"x holds {x.dtype}; floats or whole numbers are wanted: `x.float()`.")
     if x.dim() == 0 or x.numel() == 0:
         raise ValueError(f"x has the shape {list(x.shape)}, and no position to look at.")
-    try:
-        inspect.signature(model.forward).bind(x)
-    except ValueError:  # what is compiled may not tell what it takes
-        return
-    except TypeError as error:
-        raise TypeError(
-            f"`{type(model).__name__}.forward` does not go with x alone: {error}. Put the model "
-            "into a small `nn.Module` whose `forward(self, x)` gives it all that it wants."
-        ) from None
 
 
 def _part(outputs: Any, index: Any) -> torch.Tensor:
     """What stands at an index of the first float tensor, or an error that says what is wrong."""
-    output = next((one for one in _tensors(outputs) if one.is_floating_point()), None)
+    output = next((o for _, o in output_tensors(outputs) if o.is_floating_point()), None)
     if output is None:
         raise ValueError("The model returns no float tensor, so there is nothing to look at.")
     given = f"output_index {index!r} does not fit the output, which is {list(output.shape)}"
@@ -172,21 +159,41 @@ def _strengths(gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     return torch.linalg.vector_norm(gradient.detach().reshape(*x.shape[:2], -1), dim=-1)
 
 
-def parts_of(value: Any) -> list[Any]:
-    """What a dictionary, list, tuple or plain object holds; nothing of anything else."""
-    if isinstance(value, Mapping):
-        return list(value.values())
-    if isinstance(value, (list, tuple)):
-        return list(value)
-    is_plain = hasattr(value, "__dict__") and not isinstance(value, nn.Module)
-    return list(vars(value).values()) if is_plain else []
+def output_tensors(
+    outputs: Any, axes: Sequence[str] = (), batch: int = 0, name: str = ""
+) -> list[tuple[str, torch.Tensor]]:
+    """Every tensor that a model returned in tuples, lists, dictionaries and objects, with the name
+    by which the learner reaches it: ``[0]``, ``['logits']``.
 
-
-def _tensors(value: Any) -> Iterable[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, nn.utils.rnn.PackedSequence):
-        yield nn.utils.rnn.pad_packed_sequence(value)[0]
+    The leading axes of the output say where a list's own axis goes, and the number of samples tells
+    a list of heads from a list of steps.
+    """
+    if isinstance(outputs, torch.Tensor):
+        return [(name, outputs)]
+    if isinstance(outputs, PackedSequence):
+        return [(name, pad_packed_sequence(outputs, batch_first=axes[:1] == ["batch"])[0])]
+    if type(outputs) is list and len(outputs) > 1 and all(map(torch.is_tensor, outputs)):
+        joined = _joined(outputs, axes, batch)
+        if joined is not None:
+            return [(name, joined)]
+    if isinstance(outputs, (list, tuple)):
+        parts: Any = enumerate(outputs)
+    elif isinstance(outputs, Mapping):
+        parts = outputs.items()
     else:
-        for part in parts_of(value):
-            yield from _tensors(part)
+        is_plain = hasattr(outputs, "__dict__") and not isinstance(outputs, nn.Module)
+        parts = enumerate(vars(outputs).values() if is_plain else ())
+    named = [(f"{name}[{key!r}]", part) for key, part in parts]
+    return [found for own, part in named for found in output_tensors(part, axes, batch, own)]
+
+
+def _joined(parts: list[torch.Tensor], axes: Sequence[str], batch: int) -> torch.Tensor | None:
+    """A list of one tensor a sample, or one a time step, as one tensor; None for heads."""
+    shapes, first = {part.shape for part in parts}, parts[0].shape
+    place = [name for name in axes if name != "time"].index("batch") if "batch" in axes else 0
+    has_batch = len(shapes) == 1 and first[place : place + 1] == (batch,)
+    if len(parts) == batch and not has_batch and first and len({s[1:] for s in shapes}) == 1:
+        return pad_sequence(parts, batch_first=True).movedim(0, axes.index("batch"))
+    if has_batch and (len(parts) == batch or ("time" in axes and len(parts) > 2)):
+        return torch.stack(parts, dim=axes.index("time") if "time" in axes else 0)
+    return None

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lstm_teach.checks.shape import check_shape
-from lstm_teach.checks.shape.mistakes import MISTAKES, Question
+from lstm_teach.checks.shape.check import MISTAKES, Question
 from lstm_teach.shapes import predict_shapes
 
 # seq_len 10, batch 3, input_size 100, hidden_size 20, proj_size 7: no two alike, so no two mistakes
@@ -379,9 +379,9 @@ def test_another_module_gets_a_sentence(module):
     assert "`check_shape` needs an nn.LSTM or an nn.LSTMCell" in report.message
 
 
-def test_the_report_names_the_axis_that_is_missing_or_too_many():
+def test_the_report_names_the_axis_that_is_missing():
     assert "the axis of batch is missing" in str(check_shape("10, 20", PLAIN, TIME, "output"))
-    assert "axis 0, 1 long, is one too" in str(check_shape("1,10,3,20", PLAIN, TIME, "output"))
+    assert "and you gave 4" in str(check_shape("1,10,3,20", PLAIN, TIME, "output"))
 
 
 def test_a_size_that_is_no_whole_number_is_named_by_its_type():

@@ -1,25 +1,28 @@
-"""Calling a learner's model as it was brought, and the tensors that it returns."""
+"""Calling a learner's model as it was brought: the tensors that it returns, and what each of its
+recurrent layers of torch's meets meanwhile."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence, pad_sequence
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+from torch.utils._pytree import tree_map
 
 from lstm_teach.checks.bringing import signature_of
-from lstm_teach.checks.layout.words import CannotTell, told
+from lstm_teach.checks.layout.given import CannotTell, tensors_in, told
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
-from lstm_teach.layouts import parts_of
 
 LONGEST_FORWARD = 60.0
 """Seconds after which a forward pass counts as endless; a large model may be slow, and right."""
 
+KINDS = (nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
 _STARTS = ("init_hidden", "initHidden", "init_state", "init_states")
 
 
@@ -80,57 +83,129 @@ def first_run(t: Any, model: nn.Module, x: Any) -> None:
         raise CannotTell(told("takes_anything", error=error))
     if isinstance(x, tuple) and (is_open or any(p.default is not p.empty for p in parameters)):
         raise CannotTell(told("one_or_several", error=error))
-    may_want = _STARTS if report.verdict == "raises" and x is not None else ()
-    start = next((name for name in may_want if _starts(t, model, name, x)), None)
-    if start is not None:
+    is_lacking = "AttributeError" in error and repr(type(model).__name__) in error
+    start = next((name for name in _STARTS if hasattr(model, name)), None)
+    if is_lacking and start is not None and x is not None:
         wanted = told("wants_its_start", start=start)
         report = replace(wanted, message=f"{report.message}\n{wanted.message}")
     raise CannotTell(report)
 
 
-def _starts(t: Any, model: nn.Module, start: str, x: Any) -> bool:
-    """Whether the model runs once this method of its has made its hidden state."""
-    for taken in ([t.given.batch], [x], []):
-        with suppress(Exception, SystemExit):
-            state = getattr(model, start)(*taken)
-            if state is not None:
-                model.hidden = state
-            if not isinstance(run_in_time(t.begin, state=False), Report):
-                return True
-    return False
+class Call:
+    """One call of a recurrent layer or cell.
 
-
-def output_tensors(
-    outputs: Any, axes: list[str], batch: int, name: str = ""
-) -> list[tuple[str, Tensor]]:
-    """Every tensor that a model returned in tuples, lists, dictionaries and objects, with the name
-    by which the learner reaches it: ``[0]``, ``['logits']``.
-
-    The leading axes of the output say where a list's own axis goes, and the number of samples tells
-    a list of heads from a list of steps.
+    Attributes:
+        module: the layer.
+        place: its number among all calls.
+        name: how the learner calls it, such as "self.lstm"; a bare layer goes by its class.
+        packed: the packed input, where it was packed.
+        entered: the input and the states as they came in, with their gradients.
+        inputs: [steps, cols, features] as the layer walks it.
+        ends: the number of real steps of each column.
+        states: the states handed in, h above c: [rows, cols, features], no rows without any.
+        by_hand: whether another state came in than the one that its last call gave.
+        taps: zeros that were added to what left the layer ("output", "h", "c"), to ask who reads
+            it; with the packed output, where it was packed.
     """
-    if isinstance(outputs, Tensor):
-        return [(name, outputs)]
-    if isinstance(outputs, PackedSequence):
-        return [(name, pad_packed_sequence(outputs, batch_first=axes[:1] == ["batch"])[0])]
-    if type(outputs) is list and len(outputs) > 1 and all(map(torch.is_tensor, outputs)):
-        joined = _joined(outputs, axes, batch)
-        if joined is not None:
-            return [(name, joined)]
-    if isinstance(outputs, Mapping):
-        named = [(f"[{key!r}]", part) for key, part in outputs.items()]
-    else:
-        named = [(f"[{number}]", part) for number, part in enumerate(parts_of(outputs))]
-    return [found for own, part in named for found in output_tensors(part, axes, batch, name + own)]
+
+    def __init__(self, module: Any, place: int, name: str, given: Any, hx: Any) -> None:
+        """Keep what came in, as it was when it came in."""
+        self.module, self.place, self.by_hand = module, place, False
+        self.taps: dict[str, tuple[Tensor, PackedSequence | None]] = {}
+        self.is_cell = isinstance(module, nn.RNNCellBase)
+        self.directions = 2 if getattr(module, "bidirectional", False) else 1
+        self.rows = getattr(module, "num_layers", 1) * self.directions
+        self.kind = f"nn.{next(k for k in KINDS if isinstance(module, k)).__name__}"
+        parts = [f"[{part}]" if part.isdigit() else f".{part}" for part in name.split(".")]
+        self.name = f"self{''.join(parts)}" if name else self.kind
+        self.packed = given if isinstance(given, PackedSequence) else None
+        # the flag does not count for packed input
+        self.batch_first = self.packed is None and bool(getattr(module, "batch_first", False))
+        self.entered = [given if self.packed is None else self.packed.data, *tensors_in(hx)]
+        self.inputs = self.walked(self.entered[0].detach(), self.packed).clone()
+        cols, widest = self.inputs.shape[1], module.hidden_size
+        self.ends = torch.full((cols,), len(self.inputs), device="cpu")
+        if self.packed is not None:
+            self.ends = pad_packed_sequence(self.packed)[1]
+        rows = [state.detach().reshape(-1, cols, state.shape[-1]) for state in self.entered[1:]]
+        # h is narrower than c where there is a projection
+        wide = [nn.functional.pad(row, (0, widest - row.shape[-1])) for row in rows]
+        self.states = torch.cat((self.inputs.new_zeros(0, cols, widest), *wide))
+
+    def walked(self, tensor: Tensor, packed: PackedSequence | None = None) -> Tensor:
+        """What goes into or out of the layer as [steps, cols, features], the order it walks."""
+        if packed is not None:
+            return pad_packed_sequence(packed._replace(data=tensor))[0]
+        if self.is_cell:
+            return tensor.reshape(1, -1, tensor.shape[-1])
+        if tensor.dim() == 2:
+            return tensor[:, None]
+        return tensor.transpose(0, 1) if self.batch_first else tensor
+
+    def marks(self, key: str, gradient: Tensor) -> Tensor:
+        """Where a tap's gradient is not zero: [steps or rows, cols, features], on the CPU."""
+        if key == "output":
+            return (self.walked(gradient, self.taps[key][1]) != 0).cpu()
+        return (gradient.reshape(-1, self.inputs.shape[1], gradient.shape[-1]) != 0).cpu()
+
+    def tapped(self, result: Any) -> Any:
+        """What leaves the layer, with zeros added that have a gradient."""
+        keys = iter(("output", "c") if self.is_cell else ("output", "h", "c"))
+
+        def plus(value: Any) -> Any:
+            packed = value if isinstance(value, PackedSequence) else None
+            zeros = torch.zeros_like(value if packed is None else packed.data, requires_grad=True)
+            self.taps[next(keys)] = zeros, packed
+            return value + zeros if packed is None else packed._replace(data=packed.data + zeros)
+
+        return tree_map(plus, result, is_leaf=lambda one: isinstance(one, PackedSequence))
 
 
-def _joined(parts: list[Tensor], axes: list[str], batch: int) -> Tensor | None:
-    """A list of one tensor a sample, or one a time step, as one tensor; None for heads."""
-    shapes, first = {part.shape for part in parts}, parts[0].shape
-    place = [name for name in axes if name != "time"].index("batch") if "batch" in axes else 0
-    has_batch = len(shapes) == 1 and first[place : place + 1] == (batch,)
-    if len(parts) == batch and not has_batch and first and len({s[1:] for s in shapes}) == 1:
-        return pad_sequence(parts, batch_first=True).movedim(0, axes.index("batch"))
-    if has_batch and (len(parts) == batch or ("time" in axes and len(parts) > 2)):
-        return torch.stack(parts, dim=axes.index("time") if "time" in axes else 0)
-    return None
+@contextmanager
+def recording(model: nn.Module, ask: bool = False) -> Iterator[list[Call]]:
+    """Record the calls of all recurrent layers, a learner's own subclasses of them as well.
+
+    ``forward`` of torch's classes is wrapped meanwhile: a hook would not see
+    ``self.lstm.forward(x)``, and a subclass may call its arguments otherwise.
+
+    Args:
+        model: the module that holds them, asked for their names.
+        ask: also tap everything that leaves a layer, and cut the state with which a layer is
+            called again, so that a gradient shows what is read of each step, not what flowed
+            into it.
+
+    Yields:
+        The list of calls, filled as the model runs.
+    """
+    calls: list[Call] = []
+    names = {id(module): name for name, module in model.named_modules()}
+    handed: dict[int, list[Tensor]] = {}
+    thread = threading.get_ident()
+
+    def watched(original: Callable[..., Any]) -> Callable[..., Any]:
+        def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            if threading.get_ident() != thread:
+                return original(self, *args, **kwargs)
+            given = dict(zip(("input", "hx"), args, strict=False)) | kwargs
+            hx = given.get("hx")
+            own = {id(state) for state in handed.get(id(self), ())}
+            if ask and own and tensors_in(hx):
+                given["hx"] = tree_map(Tensor.detach, hx)
+            result = original(self, **given)  # first, since torch says best what does not fit
+            call = Call(self, len(calls), names.get(id(self), ""), given["input"], hx)
+            call.by_hand = bool(own) and any(id(s) not in own for s in call.entered[1:])
+            calls.append(call)
+            result = call.tapped(result) if ask else result
+            handed[id(self)] = tensors_in(result if call.is_cell else result[1])
+            return result
+
+        return forward
+
+    originals: dict[Any, Any] = {kind: kind.forward for kind in KINDS}
+    try:
+        for kind, original in originals.items():
+            kind.forward = watched(original)
+        yield calls
+    finally:
+        for kind, original in originals.items():
+            kind.forward = original

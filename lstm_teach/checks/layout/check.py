@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from lstm_teach.checks.bringing import unwrapped
 from lstm_teach.checks.layout.calling import first_run, usual_call
-from lstm_teach.checks.layout.given import Given, named, tensors_in
+from lstm_teach.checks.layout.given import CannotTell, Given, named, said, tensors_in, told
 from lstm_teach.checks.layout.mistakes import (
     first_that_fits,
     holes,
@@ -22,20 +22,17 @@ from lstm_teach.checks.layout.mistakes import (
     sees_later,
 )
 from lstm_teach.checks.layout.tables import Answer, Tables
-from lstm_teach.checks.layout.words import CannotTell, said, told
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import default_device, leaves_no_trace
 from lstm_teach.undisturbed import undisturbed
-
-Names = Sequence[str | None]
 
 
 @leaves_no_trace
 def check_layout(
     model: nn.Module,
     x: Any,
-    input_axes: Names = ("batch", "time"),
-    output_axes: Names = ("batch",),
+    input_axes: Sequence[str | None] = ("batch", "time"),
+    output_axes: Sequence[str | None] = ("batch",),
     lengths: Any = None,
     call: Callable[[Any, Any], Any] | None = None,
     causal: bool = False,
@@ -72,7 +69,7 @@ def check_last_state(
     model: nn.Module,
     x: Any,
     lengths: Any = None,
-    input_axes: Names = ("batch", "time"),
+    input_axes: Sequence[str | None] = ("batch", "time"),
     call: Callable[[Any, Any], Any] | None = None,
 ) -> Report:
     """Judge the layout of a classifier first, and then which state it reads out.
@@ -117,26 +114,22 @@ def _examine(
             t.causal, t.of_ends = causal, of_ends
             first_run(t, model, x if call is None else None)
             try:
-                t.go_on()
-            except CannotTell:
-                raise
+                agree = t.go_on()
             except (Exception, SystemExit) as error:
                 message = f"{type(error).__name__}: {error}"
                 raise CannotTell(told("no_other_x", error=message)) from error
+            if not agree:
+                raise CannotTell(told("random"))
             t.look()
-            return _report_on(t)
+            found, seen, open_ = first_that_fits(t), _evidence(t), _not_checked(t)
+            if found is None:
+                return Report("ok", _praise(t), seen, open_)
+            name, walk, more = found
+            report = told(name, seen, open_, **holes(t, walk) | more)
+            return report if report.judged else replace(report, not_checked=())
     except CannotTell as error:
-        report: Report = error.args[0]
+        report = error.args[0]
         return report
-
-
-def _report_on(t: Tables) -> Report:
-    found, seen, open_ = first_that_fits(t), _evidence(t), _not_checked(t)
-    if found is None:
-        return Report("ok", _praise(t), seen, open_)
-    name, walk, more = found
-    report = told(name, seen, open_, **holes(t, walk) | more)
-    return report if report.judged else replace(report, not_checked=())
 
 
 def _waken(model: nn.Module) -> None:
@@ -182,8 +175,7 @@ def _praise(t: Tables) -> str:
     pads, later, read = reads_pads(t), sees_later(t), last_reads(t) if is_summary else []
     unused = [s for k, s in enumerate(given.samples) if t.answers and k not in answer.reaching]
     apart = [one for one in t.answers if one.is_apart and (one.reaching or one is answer)]
-    rest = [one for one in t.answers if one.reaching and one.moved[0].numel() > 1]
-    rest = [one for one in rest if not one.is_apart]
+    rest = [o for o in t.answers if o.reaching and not o.is_apart and o.moved[0].numel() > 1]
     rows = [] if answer.owners is None else answer.owners[..., None].flatten(1)[:2, 0].tolist()
     along = [walk for walk in t.walks if walk.heading]
     plain = [w for _, w, _, at_the_end in read if at_the_end and w.steps > 1 and not w.by_hand]
@@ -204,19 +196,15 @@ def _praise(t: Tables) -> str:
         "flat": rows and answer.axis is None,
         "keeps_a_state": t.state_is_kept,
     }
-    holes: dict[str, Any] = {
+    filled = holes(t, along[0] if along else None) | {
         "unused": unused[0] if unused else "",
         "sample": pads and pads[0],
         "named": _named(rest),
         "where": "the output" if len(t.answers) == 1 else _named(apart),
-        "output": answer,
-        "shape": answer.shape,
-        "axis": given.at["time"],
-        "layer": along[0].name if along else "",
         "order": "batch, time" if rows and rows[0] == rows[-1] else "time, batch",
         "reader": plain[0].name if plain else "",
     }
-    found = [said(name, **holes) for name, is_true in sentences.items() if is_true]
+    found = [said(name, **filled) for name, is_true in sentences.items() if is_true]
     return " ".join(found) or said("no_doubt")
 
 

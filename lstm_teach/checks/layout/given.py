@@ -1,7 +1,9 @@
-"""What the caller gives: axes by name, x, and x with one sample or one time step replaced."""
+"""What is said, from `mistakes.txt`, and what the caller gives: axes by name, x, and x with one
+sample or one time step replaced."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -9,9 +11,29 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 from torch.utils._pytree import keystr, tree_flatten_with_path, tree_leaves, tree_map, tree_map_only
 
-from lstm_teach.checks.layout.words import CannotTell, told
+from lstm_teach.checks.mistake import catalogue
+from lstm_teach.checks.report import Report
 
+_WORDS = catalogue(__package__)
 _OTHER_WORDS = {"seq_len": "time", "seq": "time", "batch_size": "batch"}
+
+
+def said(name: str, part: str = "why", **holes: Any) -> str:
+    """A phrase, its holes filled in; or what mends what it says, by the part "fix"."""
+    text: str = getattr(_WORDS[name], part)
+    return text.format(**holes)
+
+
+def told(name: str, evidence: Any = None, not_checked: Any = (), **holes: Any) -> Report:
+    """The report of an entry; of what there is to mend it says why nobody complains."""
+    words = _WORDS[name]
+    if words.fix:
+        words = replace(words, why=f"{words.why} {_WORDS['silent'].why}")
+    return words.report(evidence, not_checked, **holes)
+
+
+class CannotTell(Exception):
+    """This model, this x, or these axes cannot tell; its argument is the report that says so."""
 
 
 def named(axes: Any, argument: str, least: int = 1) -> list[str]:
@@ -73,7 +95,6 @@ class Given:
         self._look_at_lengths(model)
         lead = self._canonical(self.main).shape[: len(self.lead)]
         self._others: dict[int, tuple[list[int], Tensor]] = {}
-        self._beside: dict[int, tuple[list[int], Tensor]] = {}
         for tensor in fitting:
             own = [axis for axis, size in enumerate(tensor.shape) if size == self.batch]
             is_more = tensor.is_floating_point() or tensor.numel() > self.batch  # than lengths
@@ -82,12 +103,11 @@ class Given:
                 if other is not None:
                     self._others[id(tensor)] = [self.at[name] for name in self.lead], other
             elif is_more and len(own) == 1 and (tensor != tensor.roll(1, own[0])).any():
-                self._beside[id(tensor)] = own, tensor.roll(1, own[0]).movedim(own[0], 0)
-        if not self._others:
+                self._others[id(tensor)] = own, tensor.roll(1, own[0]).movedim(own[0], 0)
+        if all(len(axes) < len(self.lead) for axes, _ in self._others.values()):
             raise CannotTell(told("all_the_same"))
         every = tree_flatten_with_path(x)[0]
-        varied = {*self._others, *self._beside}
-        same = [(at, t) for at, t in every if isinstance(t, Tensor) and id(t) not in varied]
+        same = [(at, t) for at, t in every if isinstance(t, Tensor) and id(t) not in self._others]
         self.unvaried = ", ".join(f"`x{keystr(at)}` {list(t.shape)}" for at, t in same)
 
     def _look_at_lengths(self, model: nn.Module) -> None:
@@ -146,12 +166,11 @@ class Given:
         """x in which one sample, or one time step of all samples, is another."""
         index = [sample if name == "batch" else time for name in self.lead]
         at = tuple(slice(None) if place is None else place for place in index)
-        others = self._others if sample is None else self._others | self._beside
 
         def of(value: Any) -> Any:
-            if id(value) not in others:
+            axes, other = self._others.get(id(value), ([], value))
+            if not axes or (sample is None and len(axes) < len(self.lead)):  # a state has no time
                 return value
-            axes, other = others[id(value)]
             copied = value.clone(memory_format=torch.contiguous_format)
             copied.movedim(axes, [*range(len(axes))])[at[: len(axes)]] = other[at[: len(axes)]]
             return copied

@@ -3,8 +3,8 @@
 A rule counts over rows and columns of the tables, and gives the name of its entry in
 `mistakes.txt`, the walk that it speaks of, and what fills the holes of its own; or None where it is
 not this mistake. The first that fits is told, in the order of the list at the end. There are
-three families: what a layer walks along, what a `view` cuts (and what is mixed else), which part of
-a layer's way an answer reads.
+three families, one below another: what a layer walks along, what a `view` cuts (and what is mixed
+else), which part of a layer's way an answer reads; and last where a classifier reads its layer.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lstm_teach.checks.layout.given import said
 from lstm_teach.checks.layout.tables import Answer, Read, Tables, Walk, most, places
-from lstm_teach.checks.layout.words import said
 
 Found = tuple[str, Walk | None, dict[str, Any]] | None
 
@@ -36,20 +36,19 @@ def holes(t: Tables, walk: Walk | None) -> dict[str, Any]:
     found |= {"place": int(call.batch_first), "width": 1 if flat else given.main.shape[-1]}
     found |= {"given": "x.unsqueeze(-1)" if flat else "x"}
     is_x = sum(one.inputs.numel() for one in walk.calls) == given.main.numel()
-    is_x &= given.main.dim() <= 3
-    kind = "x_as_it_is" if is_x and given.main.is_floating_point() else "features_as_they_are"
+    is_x &= given.main.is_floating_point()
     end = "end_of_a_loop" if call.is_cell else "end_of_all"
     turned = "not_turned" if found["place"] == found["at"] else "turned"
-    if "time" not in given.lead:
+    if not is_x:
+        turned = "features_turned"
+    elif "time" not in given.lead:
         turned = "as_one_step"
     elif walk.cols not in (1, given.batch) and not t.mixes:
         turned = "joined"
     found |= {"other": found["at"] + (1 if found["at"] + 1 < given.main.dim() else -1)}
+    kind = "x_as_it_is" if is_x and given.main.dim() <= 3 else "features_as_they_are"
     found |= {"as_it_is": said(kind, **found), "ends": said(end, **found)}
     return found | {"turned": said(turned, **found)}
-
-
-# ---- what a layer walks along -----------------------------------------------------------------
 
 
 def one_long_sequence(t: Tables) -> Found:
@@ -57,13 +56,14 @@ def one_long_sequence(t: Tables) -> Found:
     walk = t.badly_fed
     if walk is None or not t.mixes or walk.cols != 1 or most(walk.samples, -1) > 1:
         return None
-    found = holes(t, walk)
-    fix = said("one_time_step_a_sample", **found)
+    fix = "one_time_step_a_sample"
     if walk.call.is_cell:
-        fix = said("all_samples_at_once")
+        fix = "all_samples_at_once"
+    elif len(walk.calls) == t.given.batch:
+        fix = "begin_each_sample"
     elif "time" in t.given.lead:
-        fix = said("or_one_sequence", **found)
-    return "one_long_sequence", walk, {"fix": fix}
+        fix = "or_one_sequence"
+    return "one_long_sequence", walk, {"fix": said(fix, **holes(t, walk))}
 
 
 def walks_along_the_batch(t: Tables) -> Found:
@@ -71,8 +71,10 @@ def walks_along_the_batch(t: Tables) -> Found:
     walk, given = t.badly_fed, t.given
     if walk is None:
         return None
-    step, apart = walk.samples.any(1), [most(walk.times.any(axis), 1) <= 1 for axis in (0, 1)]
-    folded = t.mixes and "time" in given.lead and any(apart)
+    step, times = walk.samples.any(1), walk.times
+    # a folded batch has a time axis beside it, or in each of its steps one time
+    is_whole = (times == times[:1]).all() or (times == times[:, :1]).all()
+    folded = t.mixes and "time" in given.lead and is_whole
     if most(step, 1) > 1 or (most(step, 0) > 1 and not folded):
         return None
     found, call, is_one = holes(t, walk), walk.call, len(walk.calls) == 1
@@ -116,16 +118,11 @@ def never_walks(t: Tables) -> Found:
     met = torch.cat([w.times.any(1) for w in alike]).any(0)
     if int(met.sum()) < 2 or max(w.crowd[1] for w in alike) > 1:
         return None
-    found = holes(t, walk) | {"count": len(alike)}
-    if len(alike) == 1:
-        how = said("in_one_step", **found)
-        return "never_walks", walk, {"how": how, "fix": found["as_it_is"]}
     line = "h, c = cell(xt, (h, c))" if walk.call.is_cell else "out, state = layer(xt, state)"
-    how, fix = (said("in_calls_of_their_own", part, **found, line=line) for part in ("why", "fix"))
+    found = holes(t, walk) | {"count": len(alike), "line": line}
+    name = "in_one_step" if len(alike) == 1 else "in_calls_of_their_own"
+    how, fix = (said(name, part, **found) for part in ("why", "fix"))
     return "never_walks", walk, {"how": how, "fix": fix}
-
-
-# ---- what a view cuts, and what is mixed else -------------------------------------------------
 
 
 def batch_comes_out_elsewhere(t: Tables) -> Found:
@@ -165,7 +162,11 @@ def cut_on_the_way(t: Tables) -> Found:
             inside = steps & (torch.arange(walk.steps)[:, None] != walk.ends - 1)
             return ("steps_cut", walk, {}) if not is_sum and _is_cut(steps, inside) else None
         if (states.any(1) & ~walk.owners.T).any():
-            is_cut = walk.call.rows > 1 and _is_cut(states, states)
+            rows = states.any(2).any(0)
+            # of a state that is cut as the first of the next layer, each sample reads all rows
+            is_first = states.equal(states.any(1, keepdim=True) & rows[:, None])
+            is_first &= bad is not None and bad.crowd[2] <= 1
+            is_cut = rows.sum() > 1 and not is_first and _is_cut(states, states)
             return ("state_cut", walk, {}) if is_cut else None
     return None
 
@@ -180,8 +181,12 @@ def _is_cut(parts: Tensor, inside: Tensor) -> bool:
 
 
 def samples_dealt_out(t: Tables) -> Found:
-    """Every number that enters comes from one sample: the rows of x are only dealt out anew."""
-    walk = t.badly_fed
+    """Every number that enters comes from one sample: the rows of x are only dealt out anew, or
+    those of a first state."""
+    walk, bad = t.badly_fed, t.bad_walk
+    if t.mixes and walk is None and bad is not None and bad.crowd[2] <= 1:
+        is_cut = most(bad.states.any(0), 1) > 1
+        return ("start_cut", bad, {"rows": bad.call.rows}) if is_cut else None
     if walk is None or not t.mixes or walk.crowd[0] > 1:
         return None
     if walk.cols == t.given.batch and bool((walk.samples == walk.samples[:1]).all()):
@@ -244,9 +249,6 @@ def mixed_else(t: Tables) -> Found:
         name = "in_another_order" if t.answer.is_reordered else "mixed_after"
         return name, None, {"source": t.given.samples[number], "target": target}
     return None
-
-
-# ---- which part of a walk an answer reads -----------------------------------------------------
 
 
 def read_behind_the_end(t: Tables) -> Found:
@@ -346,12 +348,11 @@ def undecided(t: Tables) -> Found:
     return ("no_steps", None, {}) if t.causal and t.answer.steps is None else None
 
 
-# ---- where a classifier reads its layer -------------------------------------------------------
-
-
 def not_read_at_the_end(t: Tables) -> Found:
     """An answer a sample is read elsewhere than where its layer ends."""
     found = last_reads(t)
+    if "batch" not in t.given.lead:
+        return "no_samples", None, {}
     if len(t.answers) > 1 and (not t.answer.is_said or len(t.answer.shape) > 2):
         return "no_rows", None, {}
     if not t.sample_reads or not t.walks:

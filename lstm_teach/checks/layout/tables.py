@@ -15,11 +15,9 @@ import torch
 from torch import Tensor
 from torch.autograd import grad
 
-from lstm_teach.checks.layout.calling import output_tensors
+from lstm_teach.checks.layout.calling import Call, recording
 from lstm_teach.checks.layout.given import Given
-from lstm_teach.checks.layout.record import Call, recording
-from lstm_teach.checks.layout.words import CannotTell, told
-from lstm_teach.layouts import weights_like
+from lstm_teach.layouts import output_tensors, weights_like
 
 _FAINT = 1e-5
 _ROUNDING = 1e-11
@@ -167,25 +165,21 @@ class Tables:
         self._call, self._rewind, self.state_is_kept = run, rewind, False
         self.causal = self.of_ends = False
 
-    def begin(self, state: bool = True) -> Any:
+    def begin(self) -> Any:
         """Run the model on x as it is; what it returns."""
-        returned, self.base = self._run(self.given.value, state=state)
+        returned, self.base = self._run(self.given.value)
         return returned
 
-    def go_on(self) -> None:
-        """Run it again, and with each looked-at sample and time step replaced.
-
-        Raises:
-            CannotTell: two runs on one x differ.
-        """
+    def go_on(self) -> bool:
+        """Run it again, and with each looked-at sample and time step replaced; whether two runs
+        on one x agree."""
         given, first = self.given, self.base
         self.state_is_kept = _differ(self._run(given.value, state=False)[1], first)
         if self.state_is_kept:
             self.base = self._run(given.value)[1]
-            if _differ(self.base, first):
-                raise CannotTell(told("random"))
         self.by_time = [self._run(given.altered(time=time))[1] for time in given.times]
         self.by_sample = [self._run(given.altered(sample=one))[1] for one in given.samples]
+        return not _differ(self.base, first)
 
     def look(self) -> None:
         """Compare the runs: what has changed at each layer, and of all that comes out."""
@@ -221,8 +215,6 @@ class Tables:
                 walks.append([call])
         return [Walk(calls, self) for calls in walks]
 
-    # ---- what comes out ----------------------------------------------------------------------
-
     def _answers(self) -> None:
         outputs, looked = self.base.outputs, len(self.given.samples)
         self.floats = [name for name, output in outputs.items() if output.is_floating_point()]
@@ -257,14 +249,17 @@ class Tables:
         batch, time, place = given.batch, given.time, self.said.index("batch")
         shapes = {tuple(output.shape) for output in outputs.values()}
         fitting = {s for s in shapes if len(s) >= len(self.said) and s[place] == batch}
-        is_said, steps = tuple(shape) in (fitting - {(batch, batch)} or fitting), None
-        if is_said and "time" in self.said and "time" in given.lead:
-            at = self.said.index("time")
-            steps = position(shape, at) if shape[at] == time else None
+        flat, steps = {s for s in shapes if len(s) > 1 and s[0] == batch * time}, None
+        at = self.said.index("time") if "time" in self.said and "time" in given.lead else None
+        if at is not None and not any(s[at] == time for s in fitting):
+            fitting |= flat  # beside a state, which has its batch at the same place
+        is_said = tuple(shape) in (fitting - {(batch, batch)} or fitting)
+        is_flat = tuple(shape) in flat and shape[place : place + 1] != (batch,)
+        if at is not None and is_said and not is_flat and shape[at] == time:
+            steps = position(shape, at)
         axes = [axis for axis, size in enumerate(shape) if size == batch]
         axes.sort(key=lambda axis: axis != place)
         known: list[tuple[Any, ...]] = [(position(shape, axis), steps, axis) for axis in axes]
-        is_flat = not is_said and len(shape) > 1 and shape[0] == batch * time
         if is_flat:
             row = position(shape, 0)
             known = [(row // time, row % time, None), (row % batch, row // batch, None)]
@@ -284,8 +279,6 @@ class Tables:
     def moved_by(self, runs: list[Run], name: str) -> Tensor:
         """[runs, *shape]: which numbers of an output each run changed."""
         return changed([run.outputs[name] for run in runs], self.base.outputs[name])
-
-    # ---- who reads what ----------------------------------------------------------------------
 
     @cached_property
     def asked(self) -> Run:
@@ -349,7 +342,19 @@ def _met(calls: list[Call], part: str, runs: list[Run]) -> Tensor:
         own = {(call.place, call.name): call for call in run.calls}
         like = [own.get((call.place, call.name), call) for call in calls]
         after.append(torch.cat([getattr(call, part) for call in like]))
+    packed = calls[0].packed
+    if part == "inputs" and packed is not None and packed.sorted_indices is None:
+        after = [_as_before(one, before) if one.shape == before.shape else one for one in after]
     return changed(after, before)
+
+
+def _as_before(after: Tensor, before: Tensor) -> Tensor:
+    """The columns that entered a layer, where the same stood before: the words of another sample
+    may be sorted to other places, by their lengths."""
+    numbers = torch.cat((before, after), 1).unique(dim=1, return_inverse=True)[1]
+    own, found = (half.tolist() for half in numbers.chunk(2))
+    new = iter([place for place, one in enumerate(found) if one not in own])
+    return after[:, [found.index(o) if o in found else next(new, k) for k, o in enumerate(own)]]
 
 
 def _differ(one: Run, other: Run) -> bool:

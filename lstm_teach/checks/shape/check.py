@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from lstm_teach.checks.mistake import Mistake, told
+from lstm_teach.checks.mistake import Mistake, entries, told
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_in_time
-from lstm_teach.checks.shape.mistakes import STATE, Question, mistakes_giving
 from lstm_teach.shapes import (
+    Shape,
     ShapeError,
     Sizes,
     differing_axes,
@@ -25,6 +25,15 @@ from lstm_teach.shapes import (
     read_size,
 )
 
+STATE = ("h_n", "c_n", "h_0", "c_0")
+MEMORY = ("c_n", "c_0")
+_ABOUT = {
+    "output": ("output",),
+    "state": STATE,
+    "h": ("h_n", "h_0"),
+    "c": MEMORY,
+    "cell": ("a cell",),
+}
 _HOW_TO_WRITE = (
     "Write one whole number, 0 or more, for each axis, as a tuple `(2, 5, 7)` or as text "
     '`"2, 5, 7"`.'
@@ -45,6 +54,97 @@ MODELS: tuple[tuple[dict[str, int], int, int], ...] = (
     ({"input_size": 15, "hidden_size": 7, "num_layers": 3, "bidirectional": True}, 12, 8),
 )
 """The arguments of an nn.LSTM, seq_len and batch; from easy to hard."""
+
+
+class Question:
+    """One module, the shapes around one call of it, and the tensor asked about.
+
+    Attributes:
+        module: an nn.LSTM or nn.LSTMCell.
+        shapes: what `predict_shapes` says of the call.
+        which: the tensor.
+        right: its shape.
+        about: what rows are about that apply to it: its name, or a cell.
+        has: what rows need that apply: a batch or none, and "layers" where there are several.
+        facts: the sizes, by which shapes are written, and phrases made of them, for the words.
+    """
+
+    def __init__(self, module: Any, shapes: Any, which: str) -> None:
+        """Count what there is to count."""
+        self.module, self.shapes, self.which = module, shapes, which
+        self.right: Shape = getattr(shapes, which)
+        self.about = "a cell" if isinstance(module, nn.LSTMCell) else which
+        proj_size, layers = getattr(module, "proj_size", 0), getattr(module, "num_layers", 1)
+        directions = 1 + getattr(module, "bidirectional", False)
+        width, width_name = module.hidden_size, "hidden_size"
+        if proj_size and which not in MEMORY:
+            width, width_name = proj_size, "proj_size"
+        sizes = dict(zip(shapes.input.names, shapes.input, strict=True))
+        several = {"layers": layers > 1, "directions": directions > 1, "proj_size": proj_size > 0}
+        self.has = {name for name, there in several.items() if there}
+        self.has.add("batch" if "batch" in sizes else "no batch")
+        first_axis = f"`num_layers = {layers}`"
+        if directions == 2:
+            first_axis = f"`num_layers * num_directions = {layers} * 2 = {2 * layers}`"
+        self.facts: dict[str, Any] = {
+            "batch": 0,
+            **sizes,
+            "which": which,
+            "hidden_size": module.hidden_size,
+            "proj_size": proj_size,
+            "width": width,
+            "width_name": width_name,
+            "layers": layers,
+            "directions": directions,
+            "layers+directions": layers + directions,
+            # How many directions lie side by side in the last axis.
+            "beside": directions if which == "output" else 1,
+            "first_axis": first_axis,
+            "side_by_side": 2 * width,
+            "in_each": " in each direction" * (directions - 1),
+            "order": f"[{', '.join(shapes.input.names[:2])}, ...]",
+            "batch_first": getattr(module, "batch_first", False),
+        }
+
+    def sizes(self, shape: str) -> list[Sizes]:
+        """What a written shape stands for; several where an axis may stand anywhere."""
+        if hasattr(self.shapes, shape):
+            return [getattr(self.shapes, shape)]
+        first, *rest = shape.split()
+        names = rest if first[0] in "+?" else [first, *rest]
+        axes = [size for name in names for size in self._axes(name)]
+        if self.facts["batch_first"] and self.which == "output" and "..." not in names:
+            axes[:-1] = axes[-2::-1]
+        if first[0] == "+":
+            new = self._axes(first[1:])
+            return [(*axes[:at], *new, *axes[at:]) for at in range(len(axes))]
+        missed = first[0] == "?" and self._axes(first[1:]) != (1,)
+        return [] if missed else [tuple(axes)]
+
+    def _axes(self, name: str) -> Sizes:
+        if name == "...":
+            return tuple(self.right[:-1])
+        if name == "batch" and "no batch" in self.has:
+            return ()
+        return (prod(int(self.facts.get(factor, factor)) for factor in name.split("*")),)
+
+
+def _gives(how: str) -> Callable[[Question], list[Sizes]]:
+    """The shapes that a mistake gives, from how it is told in the catalogue."""
+    told, _, shapes = how.partition(": ")
+    about, *needs = told.split(", ")
+    tensors = {tensor for name in about.split() for tensor in _ABOUT[name]}
+
+    def giving(q: Question) -> list[Sizes]:
+        if q.about not in tensors or not q.has.issuperset(needs):
+            return []
+        return [sizes for shape in shapes.split(", ") for sizes in q.sizes(shape)]
+
+    return giving
+
+
+MISTAKES = [e.made(headline, _gives(how)) for e in entries(__package__) for headline, how in e.ways]
+"""Every known mistake; `how` gives the shapes that it produces."""
 
 
 def check_shape(
@@ -97,7 +197,7 @@ def check_shape(
 
 
 def _judge(sizes: Sizes, q: Question, reveal: bool) -> Report:
-    found = mistakes_giving(sizes, q)
+    found = [mistake for mistake in MISTAKES if sizes in mistake.how(q)]
     named = f"`{q.which}` is `{q.right}`."
     if sizes == q.right:
         verdicts = dict.fromkeys(m.verdict for m in found if m.verdict != "unrecognised")
@@ -123,18 +223,10 @@ def _by_axes(sizes: Sizes, q: Question) -> Mistake:
             headline = f"{' and '.join(off)} are swapped"
         message = f"The axes of `{q.which}` are `[{', '.join(names)}]`, in this order."
         return Mistake("unrecognised", headline, message)
-    headline = "the number of axes is off"
-    if missing := _left_out(right, sizes):
-        headline = f"the axis of {names[missing[0]]} is missing"
-    if more := _left_out(sizes, right):
-        headline = f"axis {more[0]}, {sizes[more[0]]} long, is one too many"
+    gone = [name for at, name in enumerate(names) if (*right[:at], *right[at + 1 :]) == sizes]
+    headline = f"the axis of {gone[0]} is missing" if gone else "the number of axes is off"
     message = f"`{q.which}` has {len(right)} axes here, and you gave {len(sizes)}."
     return Mistake("wrong_rank", headline, message)
-
-
-def _left_out(long: Sizes, short: Sizes) -> list[int]:
-    """The axes without which a shape is a shorter one."""
-    return [axis for axis in range(len(long)) if (*long[:axis], *long[axis + 1 :]) == short]
 
 
 @leaves_no_trace
@@ -153,7 +245,7 @@ def check_shape_rule(rule: Callable[..., Any], which: str) -> Report:
         inspect.signature(rule).bind("lstm", "seq_len", "batch")
     except (TypeError, ValueError):
         return told("other_parameters", __package__, which=which)
-    before = None
+    given = ""
     for arguments, seq_len, batch in MODELS:
         lstm = nn.LSTM(**arguments)
         answer = run_in_time(rule, lstm, seq_len, batch, made_up=False)
@@ -161,8 +253,7 @@ def check_shape_rule(rule: Callable[..., Any], which: str) -> Report:
             return answer
         steps = (batch, seq_len) if lstm.batch_first else (seq_len, batch)
         report = check_shape(answer, lstm, (*steps, lstm.input_size), which)
-        given, known = str(answer), before
-        before = given
+        known, given = given, str(answer)
         if report.ok:
             continue
         made = ", ".join(f"{name}={value}" for name, value in arguments.items())

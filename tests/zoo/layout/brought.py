@@ -156,6 +156,24 @@ def rollout_rows_wrong_order():
     )
 
 
+@example("view_scramble", says="what you have made of x, its axes put in place")
+def rollout_of_a_multiple_of_the_batch_dealt_out():
+    def body(self, x):
+        h, out = None, []
+        for step in self.fc(x).reshape(3, 6, -1).transpose(0, 1):
+            h = self.cell(step, h)
+            out.append(h)
+        return torch.stack(out)
+
+    return case(
+        Net(body, fc=nn.Linear(IN, 2 * IN), cell=nn.GRUCell(2 * IN, H)),
+        torch.randn(6, 3, IN),
+        **TIME_FIRST,
+        output_axes=("time", "batch"),
+        call=lambda m, x: m(x.flatten(0, 1)),
+    )
+
+
 @example("ok")
 def rollout_masks():
     class Pol(nn.Module):

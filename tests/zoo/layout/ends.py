@@ -102,3 +102,26 @@ def last_step_of_both_directions_beside_all_steps():
 @example("ok")
 def ends_of_both_directions_beside_all_steps():
     return case(Both(lambda out, h: torch.cat((h[-2], h[-1]), 1)), features())
+
+
+class OneSeries(nn.Module):
+    """Reads one series of numbers, and has no batch axis."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm, self.fc = nn.LSTM(1, H), nn.Linear(H, 1)
+
+    def forward(self, x):
+        return self.fc(self.lstm(x.view(len(x), 1, -1))[0].view(len(x), -1))[-1]
+
+
+@example("cannot_check", says="x has no batch axis")
+def one_series():
+    return case(OneSeries(), torch.rand(12), input_axes=("time",))
+
+
+@example("ok")
+def one_series_after_another():
+    return case(
+        OneSeries(), torch.rand(4, 12), call=lambda m, x: torch.stack([m(one) for one in x])
+    )

@@ -219,7 +219,7 @@ def flattened_output_in_time_order():
     return case(Net(body, **parts), tokens().t(), **TIME_FIRST, output_axes=("batch", "time"))
 
 
-@example("ok")
+@example("ok", says="Its steps see no later time steps")
 def word_language_model():
     def body(self, x):
         out, hidden = self.rnn(self.drop(self.encoder(x)))

@@ -106,6 +106,19 @@ def bidirectional_language_model():
     )
 
 
+@example("unrecognised", says="step 0 of `output[0]` depends on time step 6 of x")
+def bidirectional_language_model_of_flat_rows_and_a_state():
+    def body(self, x):
+        out, hidden = self.lstm(self.emb(x))
+        return self.fc(out).flatten(0, 1), hidden
+
+    lstm, fc = nn.LSTM(IN, H, bidirectional=True), nn.Linear(2 * H, V)
+    axes = {"input_axes": ("time", "batch"), "output_axes": ("time", "batch", None)}
+    return case(
+        Net(body, emb=nn.Embedding(V, IN), lstm=lstm, fc=fc), tokens().t(), **axes, causal=True
+    )
+
+
 @example("padded_last_step")
 def left_padded_read_at_length():
     def body(self, x):

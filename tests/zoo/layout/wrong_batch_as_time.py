@@ -77,3 +77,16 @@ def hidden_state_of_one_for_a_batch():
         return self.fc(out.view(x.size(0), -1))
 
     return case(Net(body, lstm=nn.LSTM(T, H), fc=nn.Linear(H, 1)), torch.randn(B, T))
+
+
+@example("batch_as_time", says="begin each sample without a state")
+def state_of_one_sample_kept_for_the_next():
+    def body(self, x):
+        state, rows = None, []
+        for row in x:
+            out, state = self.lstm(row[None], state)
+            rows.append(out)
+        return self.fc(torch.cat(rows))
+
+    model = Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K))
+    return case(model, features(), output_axes=("batch", "time"))

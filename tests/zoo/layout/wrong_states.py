@@ -76,7 +76,7 @@ def sentence_autoencoder_with_a_viewed_state():
     return case(model, features(), **TAGGER)
 
 
-@example("samples_mixed")
+@example("samples_mixed", says="the first state of `self.dec` is cut across samples")
 def decoder_state_by_view():
     def body(self, x):
         _, h = self.enc(x)
@@ -87,6 +87,36 @@ def decoder_state_by_view():
     parts = {"enc": nn.GRU(IN, H, batch_first=True), "start": nn.Linear(H, 2 * H)}
     model = Net(body, **parts, dec=nn.GRU(IN, H, 2, batch_first=True), fc=nn.Linear(H, K))
     return case(model, features(), **TAGGER)
+
+
+@example("samples_mixed", says="the first state of `self.dec` is cut across samples")
+def code_of_two_directions_viewed_as_a_first_state():
+    def body(self, x):
+        _, h = self.enc(x)
+        start = self.start(torch.cat((h[-2], h[-1]), 1)).view(2, x.size(0), H)
+        return self.dec(x, start)[0]
+
+    enc = nn.GRU(IN, H, batch_first=True, bidirectional=True)
+    parts = {"start": nn.Linear(2 * H, 2 * H), "dec": nn.GRU(IN, H, 2, batch_first=True)}
+    return case(Net(body, enc=enc, **parts), features(), **TAGGER)
+
+
+@example("hidden_view_scramble", says="the final state of `self.letters` is cut")
+def letters_of_sorted_words_viewed():
+    def body(self, x):
+        words = x.flatten(0, 1)
+        lengths, order = words.ne(0).sum(1).sort(descending=True)
+        packed = pack_padded_sequence(self.emb(words[order]), lengths, batch_first=True)
+        h = self.letters(packed)[1].view(len(words), -1)[order.argsort()]
+        return self.words(h.view(*x.shape[:2], -1))[0]
+
+    x = torch.randint(1, V, (4, 9, 7))
+    for number, word in enumerate(x.flatten(0, 1)):
+        word[2 + 2 * number % 6 :] = 0
+    letters = nn.GRU(IN, H, batch_first=True, bidirectional=True)
+    parts = {"emb": nn.Embedding(V, IN), "words": nn.GRU(2 * H, H, batch_first=True)}
+    model = Net(body, letters=letters, **parts)
+    return case(model, x, input_axes=("batch", "time", "letter"), **TAGGER)
 
 
 @example("hidden_view_scramble")

@@ -52,7 +52,7 @@ def view_to_batch_first_of_time_first_data():
     return case(model, torch.randn(T, B, IN), **TIME_FIRST)
 
 
-@example("view_scramble")
+@example("view_scramble", says="what you have made of x, its axes put in place")
 def view_after_a_cnn():
     def body(self, x):
         b, t = x.shape[:2]
