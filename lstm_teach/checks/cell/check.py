@@ -332,6 +332,9 @@ def _why_not(
             return told("projection", f"{width} features and c {hidden}")
     if " input to conv" in failed.message:
         return told("other axes", "x with the axes of a convolution")
+    larger = given((sizes[0][0] + 1, hidden + 1))
+    if failed.verdict == "raises" and getattr(way(**larger), "message", "") == failed.message:
+        return failed  # no matter the sizes
     # Where no matrix and nobody tells the sizes, those that were tried are made up.
     told_by = any(asked) or any(p.dim() > 1 for p in owned(cell).values())
     return failed if len(sizes) < 3 and told_by else told("no sizes", failed.message)
@@ -347,8 +350,10 @@ def _in_other_axes(ways: list[Step], sizes: list[Sizes], given: Given) -> Report
             match found:
                 case None | Report():
                     continue
-                case [Tensor(shape=(a, b, _)), *_] if "seq" in axes:
-                    if (a, b) == drawn["x"].shape[:2]:
+                case [Tensor(shape=(a, b, _)) as output, *_] if "seq" in axes:
+                    # Of one x at every step a step makes one h, and a whole sequence goes on.
+                    first, *_, last = output.unbind(axes.split(", ").index("seq_len"))
+                    if (a, b) == drawn["x"].shape[:2] and not torch.equal(first, last):
                         return told("whole")
             return told("other axes", f"x of shape `[{axes}]`")
     return None

@@ -120,7 +120,9 @@ def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report
     layout = find_layout(eye, lines) if readable else Layout(eye, lines)
     shown = wrong_source(layout) if readable else None
     if form is not None and not shown:
-        return form[0]
+        also = _unreadable(eye, few, lines).headline if lines.looks_at_c else ""
+        more = f"\nNot this alone: {also}." if form[0].verdict != "variant" else ""
+        return replace(form[0], message=form[0].message + more * bool(also))
     if not readable:
         return _unreadable(eye, few, lines)
     if shown:
@@ -291,6 +293,8 @@ def _unreadable(eye: Eye, few: dict[str, Tensor], lines: Lines) -> Report:
             return told("late")
         return told("full peephole" if crosses else "peephole", ", o in particular" if late else "")
     if lines.bent and not lines.hard:
+        if lines.alone and {*"fo"} <= {*lines.bent}:
+            return told("together")
         # i and g come back as their product only.
         parts = {"f": "f", "i*g": "ig", "o": "o"}
         return _off([part for part, gates in parts.items() if {*gates} & {*lines.bent}], "bent")

@@ -36,15 +36,16 @@ class Lines:
     """The four gates as straight lines in x and h, of the units and columns looked at.
 
     The slopes are `x` and `h`, `[4, units, columns]`, the sums at x = h = 0 `b`, `[4, units]`; NaN
-    where a gate of a unit is unreadable. The `bent` gates are no straight lines, some are `hard`,
-    exactly 0 or 1; the cell `looks_at_c` where the new "c" or "h" is not what such gates make of
-    the old c.
+    where a gate of a unit is unreadable. The `bent` gates are no straight lines, though maybe in x
+    and in h `alone`, some are `hard`, exactly 0 or 1; the cell `looks_at_c` where the new "c" or
+    "h" is not what such gates make of the old c.
     """
 
     x: Tensor
     h: Tensor
     b: Tensor
     bent: str
+    alone: bool
     hard: bool
     looks_at_c: str
 
@@ -151,24 +152,31 @@ class Eye:
     def _lines(self, seed: int) -> Lines:
         self.redraw(seed)
         k, m = map(len, self.columns)
-        between = torch.tanh(normals(7)(_BETWEEN, k + m))
+        both = torch.tanh(normals(7)(_BETWEEN, k + m))
+        of_x = (torch.arange(k + m) < k).double()
+        between = torch.cat([both, both * of_x, both * (1 - of_x)])
+        n = len(between)
         places = 0.9 * torch.cat([_zeros(1, k + m), torch.eye(k + m).double(), between])
         x, h = (_zeros(len(places), size) for size in self.sizes)
         x[:, self.columns[0]], h[:, self.columns[1]] = places.split((k, m), 1)
         self._away = self._ways_out()
         z, value, write, looks = self._sums(x, h)
-        slopes = (z[:, 1:-_BETWEEN] - z[:, :1]) / 0.9
-        straight = (z[:, :1] + places @ slopes)[:, -_BETWEEN:]
+        slopes = (z[:, 1:-n] - z[:, :1]) / 0.9
+        straight = (z[:, :1] + places @ slopes)[:, -n:]
         expected = torch.sigmoid(straight)
         expected[GATES.index("g")] = torch.tanh(straight[GATES.index("g")])
-        off = (expected - value[:, -_BETWEEN:]).abs().nan_to_num(0.0).amax((1, 2))
+        missed = (expected - value[:, -n:]).abs().nan_to_num(0.0).amax(2)
+        missed = missed.unflatten(1, (3, _BETWEEN)).amax(2)
+        # Of f and o, for i is read far out along x, where what x does to h is large.
+        off, alone = missed[:, 0], bool((missed[1::2, 1:] < 20 * self.limit).all())
         f_and_o = value[1::2]
         hard = bool(((f_and_o == 0) | (f_and_o == 1)).any())
-        hard |= bool((write[-_BETWEEN:] == 0).double().mean() > 0.05)
+        hard |= bool((write[-n:] == 0).double().mean() > 0.05)
         off[1::2] += (~f_and_o.isfinite()).any(2).any(1)
-        bent = [hard or missed > 20 * self.limit for missed in off]
+        bent = [hard or far > 20 * self.limit for far in off]
         named = "".join(gate for gate, true in zip(GATES, bent, strict=True) if true)
-        return Lines(slopes[:, :k].mT, slopes[:, k:].mT, z[:, 0], named, hard, looks)
+        lines = slopes[:, :k].mT, slopes[:, k:].mT, z[:, 0]
+        return Lines(*lines, named, alone, hard, looks)
 
     def offsets(self) -> Tensor:
         """The sums of the gates at x = h = 0, ``[4, units]``, with the weights as they are."""
