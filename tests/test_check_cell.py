@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lstm_teach import check_cell
-from lstm_teach.checks.cell.equations import GATES, GIVEN, run
-from lstm_teach.checks.cell.mistakes import FORMS
+from lstm_teach.checks.cell.equations import FORMS, GATES, GIVEN, run
 from tests.zoo import load
 from tests.zoo.cell.drawn import drawn
 from tests.zoo.cell.modules import CannotBeCopied, WithDropoutAndBuffers

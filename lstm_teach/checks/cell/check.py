@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,11 +16,9 @@ from torch import Tensor, nn
 
 from lstm_teach.checks import bringing
 from lstm_teach.checks.bringing import BUDGET, Sizes, callers, listed, owned, signature_of
-from lstm_teach.checks.cell.equations import GIVEN, draw
+from lstm_teach.checks.cell.equations import GIVEN, draw, told
 from lstm_teach.checks.cell.judge import MIXED, agrees, judge
-from lstm_teach.checks.cell.mistakes import told
-from lstm_teach.checks.cell.reading import Eye
-from lstm_teach.checks.cell.step import Step
+from lstm_teach.checks.cell.reading import Eye, Step
 from lstm_teach.checks.passing import has_norms
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
@@ -175,18 +172,7 @@ def _ways(tried: Any, call: Call, handed: bool) -> list[Step]:
     alone = call or (callable(tried) and not _is_open(tried))
     methods = [tried] if alone else [*_methods(tried)]
     forms = _HANDED if handed else _OWNED
-    ways = [way for method in methods for way in callers(method, call, forms)]
-    has_c = any(re.match(bringing.BEGINS["c"], name) for name in signature_of(tried).parameters)
-    if ways and not (handed or call or has_c):
-        odd = next(n for n, way in enumerate(ways) if way.axes != "rows")
-        ways[odd:odd] = [*callers(tried, _with_one_state, ["x h c"])][:1]
-    return [Step(**vars(way)) for way in ways]
-
-
-def _with_one_state(net: Any, x: Any, h: Any, c: Any) -> tuple[Any, Any]:
-    """A step of a cell of one state, such as a GRU; c stays as it is."""
-    result = net(x, h)
-    return (result[-1] if isinstance(result, tuple) else result), c
+    return [Step(**vars(way)) for method in methods for way in callers(method, call, forms)]
 
 
 def _takes_weights(cell: Any, call: Call) -> bool:
@@ -311,17 +297,16 @@ def _why_not(
 ) -> Report:
     """What to say of code that gives no h and c: what else would it run on?"""
     way, drawn = ways[0], given(sizes[0])
-    handed, hidden = "w_ih" in drawn, drawn["h"].shape[1]
+    hidden = drawn["h"].shape[1]
     slow = any(way.in_a_hurry() for way in ways)
-    if _over(failed) or slow or (not handed and failed.cause == _CUT):
+    handed, told_how = "w_ih" in drawn, isinstance(way.code, partial)
+    if _over(failed) or slow or (not handed and (told_how or failed.cause == _CUT)):
         return failed
+    for names in (("w_ih", "w_hh"), ("w_ih",), ("w_hh",)) if handed else ():
+        if not isinstance(way.raw(**drawn | {n: drawn[n].T for n in names}), Report):
+            which = listed(f"`{name}`" for name in names)
+            return told("missing_transpose", f"there is no transpose of {which}")
     if handed:
-        for names in (("w_ih", "w_hh"), ("w_ih",), ("w_hh",)):
-            if not isinstance(way.raw(**drawn | {n: drawn[n].T for n in names}), Report):
-                which = listed(f"`{name}`" for name in names)
-                return told("missing_transpose", f"there is no transpose of {which}")
-        return failed
-    if isinstance(way.code, partial):  # it was told how to call it
         return failed
     axes = _in_other_axes(ways, sizes[:8], given)
     if axes is not None:

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lstm_teach.checks.bringing import listed, normals
-from lstm_teach.checks.cell.equations import GATES
-from lstm_teach.checks.cell.mistakes import the_gates
+from lstm_teach.checks.cell.equations import GATES, the_gates
 from lstm_teach.checks.cell.reading import Eye, Lines
 
 Finding = tuple[str, str]
@@ -183,26 +182,18 @@ def tied(layout: Layout) -> Finding | None:
         ("x", "features of x", "weight_ih", layout.lines.x),
         ("h", "units of h", "weight_hh", layout.lines.h),
     ):
-        each = {
-            gate: rows[rows.isfinite().all(-1)] for gate, rows in zip(GATES, found, strict=True)
-        }
-        every = torch.cat([*each.values()])
-        idle = (every.abs() < 30 * eye.limit).all(0) if len(every) else torch.tensor([False])
-        if idle.all():
-            return "reach", f"{who} never reaches the gates"
-        if idle.any():
-            return "tied", f"{idle.sum()} of the {len(idle)} {what} reach no gate"
-        if every.shape[1] > 1 and eye.same(every, every[:, :1].expand_as(every), 100):
-            return "tied", f"the gates see only the mean, or the sum, of the {what}"
-        for gate, own in each.items():
-            zero = (own.abs() < 30 * eye.limit).double()
+        for gate, rows in zip(GATES, found, strict=True):
+            own = rows[rows.isfinite().all(-1)]
+            zero = own.abs() < 30 * eye.limit
             if len(own) and zero.all():
                 return "reach", f"{who} never reaches the gate {gate}"
             if len(own) < 2:
                 continue
             if eye.same(own, own[:1].expand_as(own), 100):
                 return "tied", f"the gate {gate} is one number for all units, not one for each"
-            if zero.mean() > 0.1:
+            if own.shape[1] > 1 and eye.same(own, own[:, :1].expand_as(own), 100):
+                return "tied", f"the gate {gate} sees only the mean, or the sum, of the {what}"
+            if zero.all(0).any() or zero.double().mean() > 0.1:
                 return "tied", f"in the gate {gate}, a unit does not see all {what}"
             # A lower rank shows sharply in float64 only.
             if eye.exact and torch.linalg.matrix_rank(own, rtol=1e-7) < min(own.shape):

@@ -349,7 +349,7 @@ class OneColumnForF(Fused):
         return step(i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid(), state[1])
 
 
-@example("unrecognised", says="reach no gate")
+@example("unrecognised", says="does not see all units of h")
 class AUnitOfHNobodyReads(Fused):
     def forward(self, x, state):
         h, c = state
