@@ -114,7 +114,7 @@ class CopiedRecurrentWeights(Fused):
     ("cell", "said"),
     [
         (TakesCFirst, "Fix: `h, c = state`"),
-        (lambda *a: [t.bfloat16().float() for t in chunked(*a)], "h and c are off"),
+        (lambda *a: [t.bfloat16().float() for t in chunked(*a)], "a lower precision"),
         (WithoutForgetGateButElu, "f, i*g and c are off"),
         (SumsOverTheBatch, "samples are mixed"),
         (CopiedRecurrentWeights, "the gate i takes the recurrent weights of the gate f"),
@@ -307,7 +307,8 @@ class OwnGRU(nn.Module):
         return z * h + (1 - z) * torch.tanh(self.new(torch.cat([x, r * h], dim=1)))
 
 
-def test_a_cell_of_one_state_takes_no_c_and_is_told_so():
-    report = check_cell(OwnGRU(7, 3))
-    assert report.verdict == "cannot_check"
-    assert "Your code takes `x` and `h`" in report.message
+@pytest.mark.parametrize("cell", [OwnGRU, OwnGRU(7, 3)])
+def test_a_cell_of_one_state_is_called_with_one(cell):
+    report = check_cell(cell, 7, 3)
+    assert report.verdict == "variant"
+    assert "GRU" in report.headline

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -172,7 +173,18 @@ def _ways(tried: Any, call: Call, handed: bool) -> list[Step]:
     alone = call or (callable(tried) and not _is_open(tried))
     methods = [tried] if alone else [*_methods(tried)]
     forms = _HANDED if handed else _OWNED
-    return [Step(**vars(way)) for method in methods for way in callers(method, call, forms)]
+    ways = [way for method in methods for way in callers(method, call, forms)]
+    has_c = any(re.match(bringing.BEGINS["c"], name) for name in signature_of(tried).parameters)
+    if ways and not (handed or call or has_c):
+        odd = next(n for n, way in enumerate(ways) if way.axes != "rows")
+        ways[odd:odd] = [*callers(tried, _with_one_state, ["x h c"])][:1]
+    return [Step(**vars(way)) for way in ways]
+
+
+def _with_one_state(net: Any, x: Any, h: Any, c: Any) -> tuple[Any, Any]:
+    """A step of a cell of one state, such as a GRU; c stays as it is."""
+    result = net(x, h)
+    return (result[-1] if isinstance(result, tuple) else result), c
 
 
 def _takes_weights(cell: Any, call: Call) -> bool:

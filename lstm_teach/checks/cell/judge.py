@@ -87,7 +87,10 @@ def _compared(eye: Eye, few: dict[str, Tensor]) -> Report:
             report = told(mistake)
             break
     else:
-        report = _off(_PARTS[-2:]) if eye.caller.in_a_hurry() else _read(eye, few, {})
+        if all(((own - right).abs() < 0.02 * (1 + right.abs())).all() for own, right in pairs):
+            report = told("rounded")
+        else:
+            report = _off(_PARTS[-2:]) if eye.caller.in_a_hurry() else _read(eye, few, {})
     evidence = {
         f"{name} differs by": (own - right).abs().max().item()
         for name, (own, right) in zip("hc", pairs, strict=False)

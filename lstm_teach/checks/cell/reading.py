@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten_with_path
 
-from lstm_teach.checks.bringing import BEGINS, Caller, Sizes, listed, normals, redraw
+from lstm_teach.checks.bringing import BEGINS, Caller, Sizes, normals, redraw
 from lstm_teach.checks.cell.equations import GATES, OLD_C, OLD_H, settled, told
 from lstm_teach.checks.report import Report
 
@@ -116,7 +116,7 @@ def no_state(result: Any, expected: torch.Size) -> Report:
     seen = [f"`{[*s]}`" if s else "None" if s is None else "no tensor" for s in shapes]
     what = f"one tensor of shape {seen[0]}"
     if not isinstance(result, Tensor):
-        what = f"a {type(result).__name__} of {listed(seen[1:]) or 'nothing'}"
+        what = f"a {type(result).__name__} of {', '.join(seen[1:]) or 'nothing'}"
     return told("no_state", result=what, shape=f"{list(expected)}")
 
 

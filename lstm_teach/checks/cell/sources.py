@@ -182,18 +182,19 @@ def tied(layout: Layout) -> Finding | None:
         ("x", "features of x", "weight_ih", layout.lines.x),
         ("h", "units of h", "weight_hh", layout.lines.h),
     ):
-        for gate, rows in zip(GATES, found, strict=True):
-            own = rows[rows.isfinite().all(-1)]
-            zero = own.abs() < 30 * eye.limit
-            if len(own) and zero.all():
-                return "reach", f"{who} never reaches the gate {gate}"
+        each = {k: rows[rows.isfinite().all(-1)] for k, rows in zip(GATES, found, strict=True)}
+        zeros = {k: own.abs() < 30 * eye.limit for k, own in each.items()}
+        blind = "".join(k for k, zero in zeros.items() if len(zero) and zero.all())
+        if blind:
+            return "reach", f"{who} never reaches {the_gates(blind)}"
+        for gate, own in each.items():
             if len(own) < 2:
                 continue
             if eye.same(own, own[:1].expand_as(own), 100):
                 return "tied", f"the gate {gate} is one number for all units, not one for each"
             if own.shape[1] > 1 and eye.same(own, own[:, :1].expand_as(own), 100):
                 return "tied", f"the gate {gate} sees only the mean, or the sum, of the {what}"
-            if zero.all(0).any() or zero.double().mean() > 0.1:
+            if zeros[gate].all(0).any() or zeros[gate].double().mean() > 0.1:
                 return "tied", f"in the gate {gate}, a unit does not see all {what}"
             # A lower rank shows sharply in float64 only.
             if eye.exact and torch.linalg.matrix_rank(own, rtol=1e-7) < min(own.shape):
