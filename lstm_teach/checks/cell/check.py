@@ -130,9 +130,11 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> tuple[Report
     with bringing.to_try(cell, dtype, call) as tried:
 
         def given(sizes: Sizes) -> dict[str, Tensor]:
-            if not handed:
-                bringing.redraw(owned(tried, call), sizes)
-            return draw(1, 3, *sizes, weights=handed)
+            drawn = draw(1, 3, *sizes)
+            if handed:
+                return drawn
+            bringing.redraw(owned(tried, call), sizes)
+            return {name: drawn[name] for name in GIVEN[:3]}
 
         ways = _ways(tried, call, handed)
         for way in ways:

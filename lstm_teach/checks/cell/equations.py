@@ -82,21 +82,16 @@ def draw(
     input_size: int,
     hidden_size: int,
     largest_c: float = 1.5,
-    weights: bool = True,
 ) -> dict[str, Tensor]:
-    """A random state and, if wanted, weights for `run`, in float64: large ones, for with those as
-    small as PyTorch's several wrong cells agree with a right one to rounding."""
+    """A random state and weights for `run`, in float64: large ones, for with those as small as
+    PyTorch's several wrong cells agree with a right one to rounding."""
     normal = normals(seed)
     # A wide layer sums many products; this keeps its gates from being shut or open for good.
     scale = min(1.0, 3.0 / (input_size + hidden_size) ** 0.5)
-    state = {
+    return {
         "x": normal(batch, input_size),
         "h": torch.tanh(normal(batch, hidden_size)),
         "c": largest_c * torch.tanh(normal(batch, hidden_size)),
-    }
-    if not weights:
-        return state
-    return state | {
         "w_ih": scale * normal(4 * hidden_size, input_size),
         "w_hh": scale * normal(4 * hidden_size, hidden_size),
         "b_ih": normal(4 * hidden_size),

@@ -131,14 +131,11 @@ def _looked_up(
 
 def find_layout(eye: Eye, lines: Lines) -> Layout:
     """Look every line up among the parameters, which are as the lines were read."""
-    layout, hidden, weights = Layout(eye, lines), eye.sizes[1], dict(eye.weights)
-    if eye.is_function:  # also what `torch.cat` makes of the two
-        for both in (("w_ih", "w_hh"), ("w_hh", "w_ih")):
-            weights[", ".join(both)] = torch.cat([eye.weights[name] for name in both], 1)
+    layout, hidden = Layout(eye, lines), eye.sizes[1]
     for by, width, found, columns in zip(
         layout.weights.values(), eye.sizes, (lines.x, lines.h), eye.columns, strict=True
     ):
-        for gate, fits in _looked_up(eye, weights, found, columns, width).items():
+        for gate, fits in _looked_up(eye, eye.weights, found, columns, width).items():
             # With one unit an entry may match by chance; the others say how the weight is laid.
             laid = {(source.name, source.laid) for source in layout.used}
             for source in sorted(fits, key=lambda s: (s.name, s.laid) not in laid)[:1]:
@@ -215,9 +212,6 @@ def turned(layout: Layout) -> Finding | None:
         those = "".join(gate for gate in GATES if any(gate in gates for gates in found.values()))
         where = "" if those == GATES else f" in {the_gates(those)}"
         return "missing_transpose", f"there is no transpose of {names}{where}"
-    given = {"w_ih, w_hh": "h, x", "w_hh, w_ih": "x, h"}
-    for weights in {source.name for source in layout.used} & given.keys():
-        return "joined", f"x and h go in as `{given[weights]}`, their weights as `{weights}`"
     return None
 
 
@@ -239,7 +233,7 @@ def wrong_rows(layout: Layout) -> Finding | None:
     unknown = "".join(gate for gate, own in zip(GATES, taken, strict=True) if own == "?")
     if unknown:
         said = f"for {the_gates(unknown)}, what is taken of `{names[0]}` is no block of its rows"
-        return verdict, f"{said}; it may be scaled, or cut in another place"
+        return verdict, f"{said}; it may be scaled, cut elsewhere, or joined in another order"
     what = f"the {listed(names)}"
     if is_function:
         what = f"the rows of {listed(f'`{name}`' for name in names)}"
