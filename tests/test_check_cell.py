@@ -7,7 +7,7 @@ import time
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -57,6 +57,7 @@ def test_a_function_with_one_known_mistake_gets_its_name(mistake):
 
 
 @settings(max_examples=40, deadline=None)
+@example(order=GATES, input_size=2, hidden_size=1, bias=True, transposed=False)
 @given(
     order=st.permutations(GATES),
     input_size=st.integers(1, 9),

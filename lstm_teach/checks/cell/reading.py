@@ -236,11 +236,13 @@ class Eye:
 
     def lines(self, seeds: tuple[int, ...] = (5, 6, 7, 11, 12, 13)) -> Lines:
         """The gates near zero, of the first draw of weights in which all can be read."""
+        readable = {}
         for seed in seeds:  # i or g may be unreadable by chance
             lines = self._lines(seed)
-            if lines.b.isfinite().double().mean() > 0.99 or lines.looks_at_c or lines.bent:
-                break
-        return lines
+            readable[seed] = lines.b.isfinite().double().mean().item()
+            if readable[seed] > 0.99 or lines.looks_at_c or lines.bent:
+                return lines
+        return self._lines(max(seeds, key=lambda seed: readable[seed]))
 
     def _lines(self, seed: int) -> Lines:
         redraw(self.weights, self.sizes, seed)

@@ -29,14 +29,14 @@ _LAID: dict[tuple[int, ...], str] = {(0, 1, 2): "rows", (1, 0, 2): "interleaved"
 
 @dataclass(frozen=True)
 class Source:
-    """The `block` of the parameter `name` that feeds a gate, so many `times`; -1 where it is none.
+    """The block of the parameter `name` that feeds a gate, so many `times`.
 
-    A block is `[hidden_size, width]`, and stands `at` these places of the flattened parameter. It
-    is `laid` in "rows", "transposed" or "interleaved".
+    A block is `[hidden_size, width]`, and stands `at` these places of the flattened parameter, from
+    `start` on, which is -1 where it is none. It is `laid` in "rows", "transposed" or "interleaved".
     """
 
     name: str
-    block: int = -1
+    start: int = -1
     laid: str = "rows"
     at: Tensor | None = None
     times: int = 1
@@ -71,7 +71,7 @@ class Layout:
         """The order of the four blocks in each weight, "" where there is no such order."""
         orders = set()
         for by in self.weights.values():
-            blocks = {source.block: gate for gate, source in by.items()}
+            blocks = {source.start: gate for gate, source in by.items()}
             fused = len(blocks) == len(GATES) and len({source.name for source in by.values()}) == 1
             orders.add("".join(blocks[k] for k in sorted(blocks)) if fused else "")
         return orders.pop() if len(orders) == 1 else ""
@@ -85,16 +85,18 @@ class Layout:
             feeds = {"w_ih": self.weights["x"], "w_hh": self.weights["h"]}
             # What is amiss with a bias that does not feed all gates, `wrong_biases` says.
             feeds |= {name: by for name, by in self.biases.items() if len(by) == len(GATES)}
+            size = {name: tensor.numel() // len(GATES) for name, tensor in self.eye.weights.items()}
             return {
                 name: "".join(
-                    GATES[by[g].block] if g in by and by[g].name == name else "?" for g in GATES
+                    GATES[by[g].start // size[name]] if g in by and by[g].name == name else "?"
+                    for g in GATES
                 )
                 for name, by in feeds.items()
             }
         found = {}
         for name, by in zip(("input", "recurrent"), self.weights.values(), strict=True):
-            owner = {(by[g].name, by[g].block): g for g in "ogif" if g in by}
-            own = [owner[by[g].name, by[g].block] if g in by else g for g in GATES]
+            owner = {(by[g].name, by[g].start): g for g in "ogif" if g in by}
+            own = [owner[by[g].name, by[g].start] if g in by else g for g in GATES]
             found[f"{name} weights"] = "".join(own)
         return found
 
@@ -119,7 +121,7 @@ def _looked_up(
             for laid, blocks in _blocks(p.numel(), eye.sizes[1], wide):
                 for start in {0, wide - width}:
                     at = blocks[:, :, start : start + width]
-                    sources += [Source(name, k, laid, block) for k, block in enumerate(at)]
+                    sources += [Source(name, int(block[0, 0]), laid, block) for block in at]
                     values.append(p.reshape(-1)[at[:, eye.units][:, :, columns]].double())
     seen, found = torch.cat(values), {}
     for gate, mine in zip(GATES, lines, strict=True):
@@ -259,7 +261,7 @@ def wrong_biases(layout: Layout) -> Finding | None:
         if not _BIAS.search(name) or any(source.at is None for source in fed.values()):
             continue
         one_gate = layout.eye.weights[name].numel() == layout.eye.sizes[1]
-        if len({source.block for source in fed.values()}) < len(fed):
+        if len({source.start for source in fed.values()}) < len(fed):
             what = f"`{name}`" if one_gate else f"one part of `{name}`"
             return "wrong_bias_slice", f"{what} feeds {the_gates(''.join(fed))}"
         layer = f"{name.rpartition('.')[0]}."
