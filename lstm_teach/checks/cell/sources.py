@@ -137,11 +137,8 @@ def find_layout(eye: Eye, lines: Lines) -> Layout:
     for by, width, found, columns in zip(
         layout.weights.values(), eye.sizes, (lines.x, lines.h), eye.columns, strict=True
     ):
-        for gate, fits in _looked_up(eye, eye.weights, found, columns, width).items():
-            # With one unit an entry may match by chance; the others say how the weight is laid.
-            laid = {(source.name, source.laid) for source in layout.used}
-            for source in sorted(fits, key=lambda s: (s.name, s.laid) not in laid)[:1]:
-                by[gate] = source
+        fits = _looked_up(eye, eye.weights, found, columns, width)
+        by |= {gate: sources[0] for gate, sources in fits.items() if sources}
     used = {source.name for source in layout.used}
     sizes = (1, hidden, 4 * hidden)
     like_bias = [n for n, p in eye.weights.items() if p.numel() in sizes and n not in used]
