@@ -333,7 +333,7 @@ def _why_not(
         return told("other axes", "x with the axes of a convolution")
     larger = given((sizes[0][0] + 1, hidden + 1))
     if failed.verdict == "raises" and getattr(way(**larger), "message", "") == failed.message:
-        return failed  # no matter the sizes
+        return told("at_any_size", failed.message)
     # Where no matrix and nobody tells the sizes, those that were tried are made up.
     told_by = any(asked) or any(p.dim() > 1 for p in owned(cell).values())
     return failed if len(sizes) < 3 and told_by else told("no sizes", failed.message)

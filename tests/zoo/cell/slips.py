@@ -359,7 +359,7 @@ class MixesTheBatch(Fused):
 example("unrecognised", says="the samples of a batch are mixed")(MixesTheBatch)
 
 
-@examples_for(check_cell, make=True)("raises", says="joined = torch.cat(x, state[0])")
+@examples_for(check_cell, make=True)("cannot_check", says="joined = torch.cat(x, state[0])")
 class JoinsWithoutBrackets(nn.Module):
     """Its sizes do not stand in it, and are not what it fails for."""
 
