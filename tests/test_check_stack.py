@@ -116,6 +116,34 @@ def test_a_stack_that_runs_only_at_equal_sizes_is_named_and_told_both():
     assert "h, c = cell(xt, (h, c))" in report.message
 
 
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("first", ["layer 1 does not start from zeros", "Print the h and c", "should be zeros"]),
+        ("later", ["layer 1 does not go on at step 1", "layer 1 gave one step before"]),
+        ("read", ["what layer 1 reads at step 0 is not h of layer 0", "Print the x"]),
+    ],
+)
+def test_the_first_wrong_call_is_told_and_what_to_print_there(what, words):
+    def stack(cells, x):
+        states, output = [None] * len(cells), []
+        for t, below in enumerate(x):
+            for k, cell in enumerate(cells):
+                state = states[k] or (x.new_zeros(x.shape[1], cell.hidden_size),) * 2
+                if k == 1 and what == ("later" if t else "first"):
+                    state = [part + 0.5 for part in state]
+                read = 2 * below if k == 1 and what == "read" else below
+                states[k] = cell(read, state)
+                below = states[k][0]
+            output.append(below)
+        return torch.stack(output), states
+
+    report = check_stack(stack)
+    assert report.verdict == "unrecognised"
+    for word in words:
+        assert word in str(report)
+
+
 def two_layers_only(cells, x):
     first, second = cells
     return run_cells([first, second], x)
@@ -484,10 +512,10 @@ def test_zeros_for_a_batch_of_one_size_are_told_where_the_size_stands():
     assert "it raises an error (x is [7, 2, 5])" in report.message
 
 
-def test_a_layer_that_starts_from_ones_is_told_to_look_there():
+def test_a_layer_that_starts_from_ones_is_told_so():
     report = check_stack(starts_from(1.0))
     assert report.verdict == "unrecognised"
-    assert "Look at what a layer starts from (zeros for h and c)" in report.message
+    assert report.headline == "layer 0 does not start from zeros"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no alarm to stop it with")

@@ -21,9 +21,10 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from lstm_teach.checks.bringing import needed, normals, owned
+from lstm_teach.checks.passing import noting
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_in_time
-from lstm_teach.checks.stack.mistakes import MISTAKES, WORDS, Result, told, wired
+from lstm_teach.checks.stack.mistakes import MISTAKES, WORDS, Result, State, told, wired
 
 Run = Callable[[Any, Any], Any]
 """A learner's stack, called with cells and x."""
@@ -128,7 +129,7 @@ def _judge(trials: list[Trial], differs: str) -> Report:
     # Without two layers of equal sizes most mistakes are not seen.
     for trial in stubs or (trials if trials[0] in refused or not done else []):
         return trial.given  # type: ignore[no-any-return]
-    if differs == "random":
+    if differs == "random" and "start" not in [name for name, *_ in done[0].odd_calls()]:
         return told("random")
     report = _verdict(done)
     if report.verdict == "variant":
@@ -202,7 +203,14 @@ def _named(trials: list[Trial]) -> Report | None:
 
 
 def _unrecognised(done: list[Trial]) -> Report:
-    """What the numbers tell, where no known mistake explains them."""
+    """What the calls of the cells tell, where no known mistake explains the numbers; or these."""
+    odd = done[0].odd_calls()
+    if odd:
+        evidence = {"tried with": done[0].case.name}
+        at_layer_0 = all(name == "read" and where["layer"] == 0 for name, where, _ in odd)
+        if at_layer_0 and any(x.requires_grad for *_, x in odd):
+            return told("feeds_back_more", evidence)
+        return told(odd[0][0], evidence, **odd[0][1])
     right = [trial for trial in done if trial.agrees]
     wrong = [trial for trial in done if not trial.agrees]
     evidence = wrong[0].evidence()
@@ -275,15 +283,17 @@ class Trial:
     """What a learner's stack did with one case.
 
     It was lent `cells` and `x`, `[seq_len, batch, input_size]`, which are here as they were before,
-    and has `given` something back, or a report where it raised. It `changes` what it was lent; its
-    `notes` are worth saying of a right one too. `computed` is what stacks compute, by the changes
-    in them.
+    and has `given` something back, or a report where it raised. The `calls` of each cell are what
+    it read, its state if it got one, and what it returned. The stack `changes` what it was lent;
+    its `notes` are worth saying of a right one too. `computed` is what stacks compute, by the
+    changes in them.
     """
 
     case: Case
     cells: list[nn.LSTMCell]
     x: Tensor
     given: Any = None
+    calls: list[list[tuple[Tensor, State | None, State]]] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     computed: dict[str, Result | None] = field(default_factory=dict)
@@ -340,6 +350,24 @@ class Trial:
             return found | ({"first off": name} if one.shape == two.shape else {})
         return found
 
+    def odd_calls(self) -> list[tuple[str, dict[str, Any], Tensor]]:
+        """Calls of a cell that get something else than in a right stack: what, where, and the x."""
+        odd: list[tuple[str, dict[str, Any], Tensor]] = []
+        if any(len(calls) != self.case.seq_len for calls in self.calls):
+            return odd
+        results = [[result for *_, result in calls] for calls in self.calls]
+        for t, layer in product(range(self.case.seq_len), range(len(self.calls))):
+            (x, state, (h, _)), where = self.calls[layer][t], {"layer": layer, "t": t}
+            zeros = (torch.zeros_like(h),) * 2
+            before = results[layer][t - 1] if t else zeros
+            if not all(map(_close, zeros if state is None else state, before)):
+                odd.append(("state" if t else "start", where, x))
+            below = results[layer - 1][t][0] if layer else self.x[t]
+            if not _close(x, below.detach()):
+                what = f"h of layer {layer - 1} at that step" if layer else f"`x[{t}]`"
+                odd.append(("read", {**where, "what": what}, x))
+        return odd
+
 
 def try_all(run: Run, dtype: torch.dtype, numpy: bool, most: int = 6) -> tuple[list[Trial], str]:
     """Every case that time allows, and why two calls differ: "kept", "random" or ""."""
@@ -371,8 +399,13 @@ def _lent(case: Case, dtype: torch.dtype) -> list[nn.LSTMCell]:
 def _try(run: Run, case: Case, dtype: torch.dtype, numpy: bool) -> Trial:
     x = normals(case.seq_len)(case.seq_len, case.batch, case.sizes[0]).to(dtype)
     cells, lent_x = _lent(case, dtype), x.clone()
-    trial, lent = Trial(case, _lent(case, dtype), x), list(cells)
-    trial.given, dropout = _call(run, lent, lent_x, numpy, 0)
+    trial, lent = Trial(case, _lent(case, dtype), x, calls=[[] for _ in cells]), list(cells)
+
+    def note(layer: int, given: list[Any], result: State) -> None:
+        trial.calls[layer].append((given[0], (*given, None)[1], result))
+
+    with noting(dict(enumerate(cells)), note, after=True):
+        trial.given, dropout = _call(run, lent, lent_x, numpy, 0)
     before, after = ([*nn.ModuleList(some).parameters()] for some in (trial.cells, cells))
     changed = {
         "x itself": not same(lent_x, x),

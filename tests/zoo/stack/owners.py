@@ -295,7 +295,7 @@ class NormsBetweenLayers(Layers):
         return x
 
 
-@function("unrecognised", says="is off")
+@function("variant", says="made of earlier h")
 def attends(cells, x):
     states = [(x.new_zeros(x.shape[1], cell.hidden_size),) * 2 for cell in cells]
     steps = []
@@ -328,7 +328,7 @@ def dropout_of_its_own(cells, x):
     return output * (torch.rand_like(output) > 0.3) / 0.7, states
 
 
-@function("cannot_check", says="If h and c start from random numbers, start from zeros")
+@function("unrecognised", says="layer 0 does not start from zeros")
 def starts_from_random_numbers(cells, x):
     states = [torch.randn(2, x.shape[1], cell.hidden_size).unbind() for cell in cells]
     steps = []
@@ -340,7 +340,7 @@ def starts_from_random_numbers(cells, x):
     return torch.stack(steps), states
 
 
-@function("unrecognised", says="output at step 0 is off")
+@function("unrecognised", says="what layer 1 reads at step 0 is not h of layer 0")
 def squashes_h_on_its_way_up(cells, x):
     states = []
     for cell in cells:
