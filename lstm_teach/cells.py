@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
-from torch.nn.utils.rnn import PackedSequence
 
 from lstm_teach.language import in_the_readers_language
 from lstm_teach.shapes import Layer, ShapeError, predict_shapes
@@ -188,15 +186,10 @@ def cell_from_layer(lstm: nn.LSTM, layer: int = 0, reverse: bool = False) -> nn.
     """
     if not isinstance(lstm, nn.LSTM):
         raise TypeError(f"cell_from_layer needs an nn.LSTM, and got {_called(lstm)}.")
-    if layer not in range(lstm.num_layers):
+    if layer not in range(lstm.num_layers) or reverse > lstm.bidirectional:
         raise ValueError(
-            f"There is no layer {layer}: this nn.LSTM has num_layers={lstm.num_layers}, "
-            f"and layers are counted from 0 to {lstm.num_layers - 1}."
-        )
-    if reverse and not lstm.bidirectional:
-        raise ValueError(
-            "This nn.LSTM has no backward direction to copy: it was made without "
-            "bidirectional=True. Leave reverse out."
+            f"There is no layer {layer} with reverse={reverse}: this nn.LSTM has num_layers="
+            f"{lstm.num_layers}, counted from 0, and bidirectional={lstm.bidirectional}."
         )
     if lstm.proj_size:
         raise ValueError(
@@ -270,9 +263,7 @@ def _called(value: Any) -> str:
 def _check_dtype(x: Any, module: Layer) -> None:
     """Refuse what is no tensor, or a tensor of another dtype than the module's weights."""
     if not isinstance(x, Tensor):
-        packed = " Unpack it first: x, lengths = pad_packed_sequence(x)."
-        more = packed * isinstance(x, PackedSequence)
-        raise TypeError(f"x needs to be a tensor, and got {_called(x)}.{more}")
+        raise TypeError(f"x needs to be a tensor, and got {_called(x)}.")
     weight = next(module.parameters())
     if x.dtype == weight.dtype:
         return
@@ -323,13 +314,6 @@ def _checked_stack(cells: Any, x: Any, states: Any) -> tuple[list[nn.LSTMCell], 
     for layer, cell in enumerate(stack):
         if not isinstance(cell, nn.LSTMCell):
             raise TypeError(f"cells[{layer}] needs to be an nn.LSTMCell, and is {_called(cell)}.")
-    for layer, (lower, upper) in enumerate(pairwise(stack)):
-        if lower.hidden_size != upper.input_size:
-            raise ShapeError(
-                f"cells[{layer}] gives h of hidden_size={lower.hidden_size}, and "
-                f"cells[{layer + 1}], which reads it, has input_size={upper.input_size}. "
-                f"Make it nn.LSTMCell({lower.hidden_size}, {upper.hidden_size})."
-            )
     _check_steps(x, stack[0], "run_cells(cells, x)")
     given = [None] * len(stack) if states is None else list(states)
     if len(given) != len(stack):
@@ -338,7 +322,7 @@ def _checked_stack(cells: Any, x: Any, states: Any) -> tuple[list[nn.LSTMCell], 
         )
     start = []
     for layer, (cell, state) in enumerate(zip(stack, given, strict=True)):
-        shape = x.shape[1], cell.input_size if layer else x.shape[2]
+        shape = x.shape[1], stack[layer - 1].hidden_size if layer else x.shape[2]
         try:
             start.append(_start(cell, shape, state, x, f"states[{layer}]"))
         except ShapeError as error:

@@ -7,13 +7,12 @@ import time
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from lstm_teach import check_cell
-from lstm_teach.checks.cell.equations import GATES, GIVEN, run
-from lstm_teach.checks.cell.mistakes import FORMS
+from lstm_teach.checks.cell.equations import FORMS, GATES, GIVEN, run
 from tests.zoo import load
 from tests.zoo.cell.drawn import drawn
 from tests.zoo.cell.modules import CannotBeCopied, WithDropoutAndBuffers
@@ -58,6 +57,7 @@ def test_a_function_with_one_known_mistake_gets_its_name(mistake):
 
 
 @settings(max_examples=40, deadline=None)
+@example(order=GATES, input_size=2, hidden_size=1, bias=True, transposed=False)
 @given(
     order=st.permutations(GATES),
     input_size=st.integers(1, 9),

@@ -32,10 +32,10 @@ def test_a_module_without_forward_is_not_attempted():
     ("wrap", "said"),
     [
         (lambda h, c: h, "one tensor"),
-        (lambda h, c: torch.stack((h, c)), "stacked"),
-        (lambda h, c: (h.T, c.T), "transposed"),
-        (lambda h, c: (h[None], c[None]), "an axis too many"),
-        (lambda h, c: (h.repeat(1, 4), c), "four blocks"),
+        (lambda h, c: torch.stack((h, c)), "one tensor of shape `[2, 3, 4]`"),
+        (lambda h, c: (h.T, c.T), "a tuple of `[4, 3]`, `[4, 3]`"),
+        (lambda h, c: (h[None], c[None]), "a tuple of `[1, 3, 4]`, `[1, 3, 4]`"),
+        (lambda h, c: (h.repeat(1, 4), c), "a tuple of `[3, 16]`, `[3, 4]`"),
         (lambda h, c: (h, c * torch.nan), "NaN"),
         (lambda h, c: (h / 0, c), "infinite"),
         (lambda h, c: (h.long(), c.long()), "int64"),
@@ -69,7 +69,7 @@ def test_what_comes_back_beside_h_and_c_is_told(wrap):
 def test_a_c_that_is_none_is_told():
     report = check_cell(_module_returning(lambda h, c: (h, None)))
     assert report.verdict == "unrecognised"
-    assert "One of the two is None" in report.message
+    assert "a tuple of `[3, 4]`, None" in report.message
 
 
 def _returning(wrap):

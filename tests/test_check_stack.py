@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from lstm_teach.cells import run_cells
-from lstm_teach.checks.stack import check_stack, trial
+from lstm_teach.checks.stack import check, check_stack
 from lstm_teach.checks.stack.mistakes import MISTAKES, wired
 from tests.zoo import EXAMPLES, load
-from tests.zoo.stack.wrong import a_batch_of_three_only, c_up, one_state, stale
+from tests.zoo.stack.wrong import c_up, one_state, stale
 
 VERDICTS = {
     "c_instead_of_h", "state_shared_across_layers", "stale_lower_state", "same_cell_reused",
@@ -142,11 +142,6 @@ def test_the_first_wrong_call_is_told_and_what_to_print_there(what, words):
     assert report.verdict == "unrecognised"
     for word in words:
         assert word in str(report)
-
-
-def test_a_fixed_batch_size_is_not_taken_for_fixed_layers():
-    assert check_stack(a_batch_of_three_only).headline == "it runs with a batch of 3 only"
-    assert check_stack(equal_sizes_only).headline != "it runs with a batch of 3 only"
 
 
 def two_layers_only(cells, x):
@@ -404,7 +399,7 @@ def test_prints_are_kept_off_the_screen(capsys):
 
 
 def test_a_slow_stack_is_judged_by_what_it_did_in_time(monkeypatch):
-    monkeypatch.setattr(trial, "_PATIENCE_IN_SECONDS", 0.03)
+    monkeypatch.setattr(check, "_PATIENCE_IN_SECONDS", 0.03)
 
     def slow(cells, x):
         time.sleep(0.04)
@@ -467,7 +462,7 @@ def test_two_cells_written_out_are_right_for_two_and_told_so():
 @pytest.mark.skipif(sys.platform == "win32", reason="no alarm to stop it with")
 def test_a_loop_that_never_moves_on_is_stopped(monkeypatch):
     monkeypatch.setattr("lstm_teach.checks.running.LONGEST", 0.2)
-    monkeypatch.setattr(trial, "_PATIENCE_IN_SECONDS", 0.1)
+    monkeypatch.setattr(check, "_PATIENCE_IN_SECONDS", 0.1)
 
     def forgets_to_count(cells, x):
         t, states = 0, [None] * len(cells)
@@ -526,7 +521,7 @@ def test_a_layer_that_starts_from_ones_is_told_so():
 @pytest.mark.skipif(sys.platform == "win32", reason="no alarm to stop it with")
 def test_a_generator_that_never_ends_is_stopped(monkeypatch):
     monkeypatch.setattr("lstm_teach.checks.running.LONGEST", 0.2)
-    monkeypatch.setattr(trial, "_PATIENCE_IN_SECONDS", 0.1)
+    monkeypatch.setattr(check, "_PATIENCE_IN_SECONDS", 0.1)
     assert "was stopped" in check_stack(lambda cells, x: (iter(lambda: x, None), [])).message
 
 

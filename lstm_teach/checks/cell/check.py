@@ -17,11 +17,9 @@ from torch import Tensor, nn
 
 from lstm_teach.checks import bringing
 from lstm_teach.checks.bringing import BUDGET, Sizes, callers, listed, owned, signature_of
-from lstm_teach.checks.cell.equations import GIVEN, draw
+from lstm_teach.checks.cell.equations import GIVEN, draw, told
 from lstm_teach.checks.cell.judge import MIXED, agrees, judge
-from lstm_teach.checks.cell.mistakes import told
-from lstm_teach.checks.cell.reading import Eye
-from lstm_teach.checks.cell.step import Step
+from lstm_teach.checks.cell.reading import Eye, Step
 from lstm_teach.checks.passing import has_norms
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace
@@ -132,9 +130,11 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> tuple[Report
     with bringing.to_try(cell, dtype, call) as tried:
 
         def given(sizes: Sizes) -> dict[str, Tensor]:
-            if not handed:
-                bringing.redraw(owned(tried, call), sizes)
-            return draw(1, 3, *sizes, weights=handed)
+            drawn = draw(1, 3, *sizes)
+            if handed:
+                return drawn
+            bringing.redraw(owned(tried, call), sizes)
+            return {name: drawn[name] for name in GIVEN[:3]}
 
         ways = _ways(tried, call, handed)
         for way in ways:
@@ -311,17 +311,16 @@ def _why_not(
 ) -> Report:
     """What to say of code that gives no h and c: what else would it run on?"""
     way, drawn = ways[0], given(sizes[0])
-    handed, hidden = "w_ih" in drawn, drawn["h"].shape[1]
+    hidden = drawn["h"].shape[1]
     slow = any(way.in_a_hurry() for way in ways)
-    if _over(failed) or slow or (not handed and failed.cause == _CUT):
+    handed, told_how = "w_ih" in drawn, isinstance(way.code, partial)
+    if _over(failed) or slow or (not handed and (told_how or failed.cause == _CUT)):
         return failed
+    for names in (("w_ih", "w_hh"), ("w_ih",), ("w_hh",)) if handed else ():
+        if not isinstance(way.raw(**drawn | {n: drawn[n].T for n in names}), Report):
+            which = listed(f"`{name}`" for name in names)
+            return told("missing_transpose", f"there is no transpose of {which}")
     if handed:
-        for names in (("w_ih", "w_hh"), ("w_ih",), ("w_hh",)):
-            if not isinstance(way.raw(**drawn | {n: drawn[n].T for n in names}), Report):
-                which = listed(f"`{name}`" for name in names)
-                return told("missing_transpose", f"there is no transpose of {which}")
-        return failed
-    if isinstance(way.code, partial):  # it was told how to call it
         return failed
     axes = _in_other_axes(ways, sizes[:8], given)
     if axes is not None:
@@ -332,6 +331,9 @@ def _why_not(
             return told("projection", f"{width} features and c {hidden}")
     if " input to conv" in failed.message:
         return told("other axes", "x with the axes of a convolution")
+    larger = given((sizes[0][0] + 1, hidden + 1))
+    if failed.verdict == "raises" and getattr(way(**larger), "message", "") == failed.message:
+        return told("at_any_size", failed.message)
     # Where no matrix and nobody tells the sizes, those that were tried are made up.
     told_by = any(asked) or any(p.dim() > 1 for p in owned(cell).values())
     return failed if len(sizes) < 3 and told_by else told("no sizes", failed.message)
@@ -347,8 +349,10 @@ def _in_other_axes(ways: list[Step], sizes: list[Sizes], given: Given) -> Report
             match found:
                 case None | Report():
                     continue
-                case [Tensor(shape=(a, b, _)), *_] if "seq" in axes:
-                    if (a, b) == drawn["x"].shape[:2]:
+                case [Tensor(shape=(a, b, _)) as output, *_] if "seq" in axes:
+                    # Of one x at every step a step makes one h, and a whole sequence goes on.
+                    first, *_, last = output.unbind(axes.split(", ").index("seq_len"))
+                    if (a, b) == drawn["x"].shape[:2] and not torch.equal(first, last):
                         return told("whole")
             return told("other axes", f"x of shape `[{axes}]`")
     return None

@@ -14,12 +14,11 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.bringing import listed
-from lstm_teach.checks.cell.equations import GATES, OLD_C, OLD_H, RIGHT, Parts, draw, run, table
-from lstm_teach.checks.cell.mistakes import FORMS, the_gates, told
-from lstm_teach.checks.cell.reading import LARGE, Eye, Failed, Lines
+from lstm_teach.checks.bringing import listed, redraw
+from lstm_teach.checks.cell import equations
+from lstm_teach.checks.cell.equations import FORMS, GATES, OLD_C, OLD_H, Parts, run, table, told
+from lstm_teach.checks.cell.reading import LARGE, Eye, Failed, Lines, State
 from lstm_teach.checks.cell.sources import Layout, describe, find_layout, gathered, wrong_source
-from lstm_teach.checks.cell.step import State
 from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
 
@@ -52,7 +51,7 @@ def judge(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report
         own: the weights under the same names as the learner left them, for `Report.as_torch`.
     """
     if not eye.is_function:
-        eye.redraw()
+        redraw(eye.weights, eye.sizes)
     state = eye.caller(**few, **eye.handed)
     if isinstance(state, Report):
         return state
@@ -69,16 +68,15 @@ def _compared(eye: Eye, few: dict[str, Tensor]) -> Report:
     seen: list[tuple[dict[str, Tensor], State]] = []
     others = [(2, (3, 6), 1.5), (3, (4, 4), LARGE)] if eye.free else []
     for seed, sizes, largest in ((1, eye.sizes, 1.5), (4, eye.sizes, LARGE), *others):
-        drawn = draw(seed, 3, *sizes, largest)
+        drawn = equations.draw(seed, 3, *sizes, largest)
         state = None if seen and eye.caller.in_a_hurry() else eye.caller(**drawn)
         if isinstance(state, tuple):
             seen.append((drawn, state))
     wrong = [(given, state) for given, state in seen if not agrees(state, run(given, {}))]
     if not wrong:
         said = "h and c are nn.LSTMCell's, on random weights and states of several sizes."
-        return (
-            Report("ok", said) if eye.caller.in_a_hurry() else _alone(eye, few, Report("ok", said))
-        )
+        right = Report("ok", said)
+        return right if eye.caller.in_a_hurry() else _alone(eye, few, right)
     pairs = [
         (own.double(), right)
         for given, state in wrong
@@ -120,7 +118,9 @@ def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report
     layout = find_layout(eye, lines) if readable else Layout(eye, lines)
     shown = wrong_source(layout) if readable else None
     if form is not None and not shown:
-        return form[0]
+        also = _unreadable(eye, few, lines).headline if lines.looks_at_c else ""
+        more = f"\nNot this alone: {also}." if form[0].verdict != "variant" else ""
+        return replace(form[0], message=form[0].message + more * bool(also))
     if not readable:
         return _unreadable(eye, few, lines)
     if shown:
@@ -226,7 +226,7 @@ def _measured(seen: Tensor, limit: float) -> Iterator[tuple[str, str, Parts | No
         yield ("gru" if near(h, OLD_H).any() else "rnn"), "", None
         return
     most = c.abs().max().item()
-    yield "clipped c", f"{most:.3g}", {"c": f"clip({RIGHT['c']}, {-most}, {most})"}
+    yield "clipped c", f"{most:.3g}", {"c": f"clip(f * c_0 + i * g, {-most}, {most})"}
     slope = (c[:, 1] - c[:, 0]) / OLD_C[1]
     if not near((c[:, 2] - c[:, 0]) / OLD_C[2], slope).all():
         return
@@ -284,19 +284,22 @@ def _unreadable(eye: Eye, few: dict[str, Tensor], lines: Lines) -> Report:
             said = "the gates look at c, and the h that came in reaches none of them"
             return told("cell_instead_of_h_in_gates", said)
         if blind:
-            said = f"a gate looks at c, and the h that came in does not reach {the_gates(blind)}"
+            gates = equations.the_gates(blind)
+            said = f"a gate looks at c, and the h that came in does not reach {gates}"
             return told("cell_instead_of_h_in_gates", said)
         late, crosses = lines.looks_at_c == "h", _crosses(eye, few)
         if late and crosses:
             return told("late")
         return told("full peephole" if crosses else "peephole", ", o in particular" if late else "")
     if lines.bent and not lines.hard:
+        if lines.alone and {*"fo"} <= {*lines.bent}:
+            return told("together")
         # i and g come back as their product only.
         parts = {"f": "f", "i*g": "ig", "o": "o"}
         return _off([part for part, gates in parts.items() if {*gates} & {*lines.bent}], "bent")
     if lines.hard:
         return told("hard_sigmoid", "the sigmoid is made of straight lines")
-    return told("unread", the_gates(lines.unread()).capitalize())
+    return told("unread", equations.the_gates(lines.unread()).capitalize())
 
 
 def _matters(eye: Eye, few: dict[str, Tensor], name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Reading a cell off its behaviour, whatever its parameters are called and laid out.
+"""Calling a step, and reading a cell off its behaviour, however its parameters are called and laid.
 
 Far from zero every gate is open or shut, so a cell is a table of 16 rows: its form. Nearer by, f is
 the slope of the new c in the old one, and o is h / tanh(c). i and g come apart where x is so far
@@ -8,23 +8,122 @@ line in x and h, whose slopes are the weights.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import permutations
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_flatten_with_path
 
-from lstm_teach.checks.bringing import Sizes, normals, redraw
-from lstm_teach.checks.cell.equations import GATES, OLD_C, OLD_H, settled
-from lstm_teach.checks.cell.mistakes import told
-from lstm_teach.checks.cell.step import Step
+from lstm_teach.checks.bringing import BEGINS, Caller, Sizes, normals, redraw
+from lstm_teach.checks.cell.equations import GATES, OLD_C, OLD_H, settled, told
 from lstm_teach.checks.report import Report
 
+State = tuple[Tensor, Tensor]
+_EXTRAS = "Your step does not return `h, c` and nothing else; nn.LSTMCell returns `(h, c)` alone."
 LARGE = 200.0
 """An old c to try, far beyond where c is usually clipped, which is at 50 at most."""
 
 _MOST, _BETWEEN = 64, 24
+
+
+@dataclass
+class Step(Caller):
+    """Calls a learner's step.
+
+    Attributes:
+        places: which of the tensors of h's shape that come back are h and c, from the first call.
+        c_first: whether (c, h) stands for (h, c), where the state comes in.
+        many: how many more than these two there are, in words; "" where there are none.
+    """
+
+    places: tuple[int, int] | None = None
+    c_first: bool = False
+    many: str = ""
+
+    def __call__(self, **given: Tensor) -> State | Report:
+        """The step's h and c, ``[batch, hidden_size]`` each, or a report on what is wrong."""
+        state = self.pair(**given)
+        for name, part in () if isinstance(state, Report) else zip("hc", state, strict=True):
+            if not part.is_floating_point():
+                return told("whole_numbers", f"whole numbers (`{part.dtype}`)", name=name)
+            if not part.isfinite().all():
+                what = "NaN (not a number)" if part.isnan().any() else "infinite values"
+                return told("not_finite", what, name=name)
+        return state
+
+    def pair(self, **given: Tensor) -> State | Report:
+        """As calling it, whatever numbers h and c hold."""
+        expected = given["h"].shape
+        if self.c_first:
+            given |= {"h": given["c"], "c": given["h"]}
+        result = self.raw(**given)
+        if isinstance(result, Report):
+            return result
+        both = (expected[0], 2 * expected[1])
+        joined = [part for part in (result, *_parts(result)) if getattr(part, "shape", 0) == both]
+        result = joined[0].chunk(2, -1) if joined else result
+        found = _candidates(result, expected)
+        if len(found) < 2:
+            return no_state(result, expected)
+        if self.places is None:
+            twice = len(found) > 2 and torch.equal(found[0], found[1])  # an output that is h
+            self.places = _likeliest(found, (1, 2) if twice else (0, 1))
+            self.many = f"{len(found)} tensors" if len(found) > 2 + twice else ""
+        state = found[self.places[0]], found[self.places[1]]
+        alone = isinstance(result, (tuple, list)) and len(result) == 2 and result[0] is state[0]
+        if not alone and _EXTRAS not in self.remarks:
+            self.remarks.append(_EXTRAS)
+        return state
+
+
+def _candidates(result: Any, expected: torch.Size) -> list[Tensor]:
+    """What a step returned of the shape of h and c, the outermost that stand together: beside an
+    output, a cache or gates; the two alone where they have their names."""
+    beside: dict[Any, dict[str, Tensor]] = {}
+    for (*where, last), part in tree_flatten_with_path(result)[0] if _parts(result) else ():
+        if getattr(part, "shape", None) == expected:
+            beside.setdefault((*where,), {})[str(getattr(last, "key", last))] = part
+    for _, parts in sorted(beside.items(), key=lambda item: len(item[0])):
+        named = [part for b in "hc" for name, part in parts.items() if re.match(BEGINS[b], name)]
+        found = named if len(named) == 2 else [*parts.values()]
+        if len(found) > 1:
+            return found
+    return []
+
+
+def _likeliest(found: list[Tensor], first: tuple[int, int]) -> tuple[int, int]:
+    """Which two of many tensors may be h and c, since h is a part of tanh(c); or those that stand
+    first."""
+    likely = [
+        (h, c)
+        for h, c in permutations(range(len(found)), 2)
+        if ((found[h] / found[c].tanh() > 0) & (found[h].abs() < found[c].tanh().abs())).all()
+    ]
+    if len(found) == 2 or first in likely:
+        return first
+    return max(likely, key=lambda pair: found[pair[1]].abs().sum(), default=first)
+
+
+def no_state(result: Any, expected: torch.Size) -> Report:
+    """What keeps a result from being the pair h, c."""
+    parts = [result, *_parts(result)]
+    shapes = [None if part is None else getattr(part, "shape", "") for part in parts]
+    seen = [f"`{[*s]}`" if s else "None" if s is None else "no tensor" for s in shapes]
+    what = f"one tensor of shape {seen[0]}"
+    if not isinstance(result, Tensor):
+        what = f"a {type(result).__name__} of {', '.join(seen[1:]) or 'nothing'}"
+    return told("no_state", result=what, shape=f"{list(expected)}")
+
+
+def _parts(result: Any) -> list[Any]:
+    if isinstance(result, dict):
+        return [*result.values()]
+    return [*result] if isinstance(result, (tuple, list)) else []
 
 
 class Failed(Exception):
@@ -36,15 +135,16 @@ class Lines:
     """The four gates as straight lines in x and h, of the units and columns looked at.
 
     The slopes are `x` and `h`, `[4, units, columns]`, the sums at x = h = 0 `b`, `[4, units]`; NaN
-    where a gate of a unit is unreadable. The `bent` gates are no straight lines, some are `hard`,
-    exactly 0 or 1; the cell `looks_at_c` where the new "c" or "h" is not what such gates make of
-    the old c.
+    where a gate of a unit is unreadable. The `bent` gates are no straight lines, though maybe in x
+    and in h `alone`, some are `hard`, exactly 0 or 1; the cell `looks_at_c` where the new "c" or
+    "h" is not what such gates make of the old c.
     """
 
     x: Tensor
     h: Tensor
     b: Tensor
     bent: str
+    alone: bool
     hard: bool
     looks_at_c: str
 
@@ -99,10 +199,6 @@ class Eye:
         off = (one - other).abs() > times * self.limit * (1 + other.abs())
         return not bool(off.any())
 
-    def redraw(self, seed: int = 5) -> None:
-        """Other values for all weights."""
-        redraw(self.weights, self.sizes, seed)
-
     def step(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """h and c of a step, ``[batch, hidden_size]``, in float64, finite or not.
 
@@ -128,7 +224,7 @@ class Eye:
         rounds = -(-{1: 96, 2: 48, 3: 32}.get(input_size, 24) // some)
         rows = []
         for seed in range(rounds):
-            self.redraw(20 + seed)
+            redraw(self.weights, self.sizes, 20 + seed)
             out = normals(seed)(n, input_size) * scale / 2 / (input_size / sum(self.sizes)) ** 0.5
             x = torch.cat([out, 1.3 * out]).repeat_interleave(len(OLD_C), 0)
             old = torch.tensor(OLD_C, dtype=x.dtype).repeat(2 * n)[:, None].expand(-1, hidden_size)
@@ -149,26 +245,33 @@ class Eye:
         return self._lines(max(seeds, key=lambda seed: readable[seed]))
 
     def _lines(self, seed: int) -> Lines:
-        self.redraw(seed)
+        redraw(self.weights, self.sizes, seed)
         k, m = map(len, self.columns)
-        between = torch.tanh(normals(7)(_BETWEEN, k + m))
+        both = torch.tanh(normals(7)(_BETWEEN, k + m))
+        of_x = (torch.arange(k + m) < k).double()
+        between = torch.cat([both, both * of_x, both * (1 - of_x)])
+        n = len(between)
         places = 0.9 * torch.cat([_zeros(1, k + m), torch.eye(k + m).double(), between])
         x, h = (_zeros(len(places), size) for size in self.sizes)
         x[:, self.columns[0]], h[:, self.columns[1]] = places.split((k, m), 1)
         self._away = self._ways_out()
         z, value, write, looks = self._sums(x, h)
-        slopes = (z[:, 1:-_BETWEEN] - z[:, :1]) / 0.9
-        straight = (z[:, :1] + places @ slopes)[:, -_BETWEEN:]
+        slopes = (z[:, 1:-n] - z[:, :1]) / 0.9
+        straight = (z[:, :1] + places @ slopes)[:, -n:]
         expected = torch.sigmoid(straight)
         expected[GATES.index("g")] = torch.tanh(straight[GATES.index("g")])
-        off = (expected - value[:, -_BETWEEN:]).abs().nan_to_num(0.0).amax((1, 2))
+        missed = (expected - value[:, -n:]).abs().nan_to_num(0.0).amax(2)
+        missed = missed.unflatten(1, (3, _BETWEEN)).amax(2)
+        # Of f and o, for i is read far out along x, where what x does to h is large.
+        off, alone = missed[:, 0], bool((missed[1::2, 1:] < 20 * self.limit).all())
         f_and_o = value[1::2]
         hard = bool(((f_and_o == 0) | (f_and_o == 1)).any())
-        hard |= bool((write[-_BETWEEN:] == 0).double().mean() > 0.05)
+        hard |= bool((write[-n:] == 0).double().mean() > 0.05)
         off[1::2] += (~f_and_o.isfinite()).any(2).any(1)
-        bent = [hard or missed > 20 * self.limit for missed in off]
+        bent = [hard or far > 20 * self.limit for far in off]
         named = "".join(gate for gate, true in zip(GATES, bent, strict=True) if true)
-        return Lines(slopes[:, :k].mT, slopes[:, k:].mT, z[:, 0], named, hard, looks)
+        lines = slopes[:, :k].mT, slopes[:, k:].mT, z[:, 0]
+        return Lines(*lines, named, alone, hard, looks)
 
     def offsets(self) -> Tensor:
         """The sums of the gates at x = h = 0, ``[4, units]``, with the weights as they are."""

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lstm_teach.checks.bringing import listed, normals
-from lstm_teach.checks.cell.equations import GATES
-from lstm_teach.checks.cell.mistakes import the_gates
+from lstm_teach.checks.cell.equations import GATES, the_gates
 from lstm_teach.checks.cell.reading import Eye, Lines
 
 Finding = tuple[str, str]
@@ -30,14 +29,14 @@ _LAID: dict[tuple[int, ...], str] = {(0, 1, 2): "rows", (1, 0, 2): "interleaved"
 
 @dataclass(frozen=True)
 class Source:
-    """The `block` of the parameter `name` that feeds a gate, so many `times`; -1 where it is none.
+    """The block of the parameter `name` that feeds a gate, so many `times`.
 
-    A block is `[hidden_size, width]`, and stands `at` these places of the flattened parameter. It
-    is `laid` in "rows", "transposed" or "interleaved".
+    A block is `[hidden_size, width]`, and stands `at` these places of the flattened parameter, from
+    `start` on, which is -1 where it is none. It is `laid` in "rows", "transposed" or "interleaved".
     """
 
     name: str
-    block: int = -1
+    start: int = -1
     laid: str = "rows"
     at: Tensor | None = None
     times: int = 1
@@ -72,7 +71,7 @@ class Layout:
         """The order of the four blocks in each weight, "" where there is no such order."""
         orders = set()
         for by in self.weights.values():
-            blocks = {source.block: gate for gate, source in by.items()}
+            blocks = {source.start: gate for gate, source in by.items()}
             fused = len(blocks) == len(GATES) and len({source.name for source in by.values()}) == 1
             orders.add("".join(blocks[k] for k in sorted(blocks)) if fused else "")
         return orders.pop() if len(orders) == 1 else ""
@@ -86,16 +85,18 @@ class Layout:
             feeds = {"w_ih": self.weights["x"], "w_hh": self.weights["h"]}
             # What is amiss with a bias that does not feed all gates, `wrong_biases` says.
             feeds |= {name: by for name, by in self.biases.items() if len(by) == len(GATES)}
+            size = {name: tensor.numel() // len(GATES) for name, tensor in self.eye.weights.items()}
             return {
                 name: "".join(
-                    GATES[by[g].block] if g in by and by[g].name == name else "?" for g in GATES
+                    GATES[by[g].start // size[name]] if g in by and by[g].name == name else "?"
+                    for g in GATES
                 )
                 for name, by in feeds.items()
             }
         found = {}
         for name, by in zip(("input", "recurrent"), self.weights.values(), strict=True):
-            owner = {(by[g].name, by[g].block): g for g in "ogif" if g in by}
-            own = [owner[by[g].name, by[g].block] if g in by else g for g in GATES]
+            owner = {(by[g].name, by[g].start): g for g in "ogif" if g in by}
+            own = [owner[by[g].name, by[g].start] if g in by else g for g in GATES]
             found[f"{name} weights"] = "".join(own)
         return found
 
@@ -120,7 +121,7 @@ def _looked_up(
             for laid, blocks in _blocks(p.numel(), eye.sizes[1], wide):
                 for start in {0, wide - width}:
                     at = blocks[:, :, start : start + width]
-                    sources += [Source(name, k, laid, block) for k, block in enumerate(at)]
+                    sources += [Source(name, int(block[0, 0]), laid, block) for block in at]
                     values.append(p.reshape(-1)[at[:, eye.units][:, :, columns]].double())
     seen, found = torch.cat(values), {}
     for gate, mine in zip(GATES, lines, strict=True):
@@ -132,18 +133,12 @@ def _looked_up(
 
 def find_layout(eye: Eye, lines: Lines) -> Layout:
     """Look every line up among the parameters, which are as the lines were read."""
-    layout, hidden, weights = Layout(eye, lines), eye.sizes[1], dict(eye.weights)
-    if eye.is_function:  # also what `torch.cat` makes of the two
-        for both in (("w_ih", "w_hh"), ("w_hh", "w_ih")):
-            weights[", ".join(both)] = torch.cat([eye.weights[name] for name in both], 1)
+    layout, hidden = Layout(eye, lines), eye.sizes[1]
     for by, width, found, columns in zip(
         layout.weights.values(), eye.sizes, (lines.x, lines.h), eye.columns, strict=True
     ):
-        for gate, fits in _looked_up(eye, weights, found, columns, width).items():
-            # With one unit an entry may match by chance; the others say how the weight is laid.
-            laid = {(source.name, source.laid) for source in layout.used}
-            for source in sorted(fits, key=lambda s: (s.name, s.laid) not in laid)[:1]:
-                by[gate] = source
+        fits = _looked_up(eye, eye.weights, found, columns, width)
+        by |= {gate: sources[0] for gate, sources in fits.items() if sources}
     used = {source.name for source in layout.used}
     sizes = (1, hidden, 4 * hidden)
     like_bias = [n for n, p in eye.weights.items() if p.numel() in sizes and n not in used]
@@ -183,26 +178,19 @@ def tied(layout: Layout) -> Finding | None:
         ("x", "features of x", "weight_ih", layout.lines.x),
         ("h", "units of h", "weight_hh", layout.lines.h),
     ):
-        each = {
-            gate: rows[rows.isfinite().all(-1)] for gate, rows in zip(GATES, found, strict=True)
-        }
-        every = torch.cat([*each.values()])
-        idle = (every.abs() < 30 * eye.limit).all(0) if len(every) else torch.tensor([False])
-        if idle.all():
-            return "reach", f"{who} never reaches the gates"
-        if idle.any():
-            return "tied", f"{idle.sum()} of the {len(idle)} {what} reach no gate"
-        if every.shape[1] > 1 and eye.same(every, every[:, :1].expand_as(every), 100):
-            return "tied", f"the gates see only the mean, or the sum, of the {what}"
+        each = {k: rows[rows.isfinite().all(-1)] for k, rows in zip(GATES, found, strict=True)}
+        zeros = {k: own.abs() < 30 * eye.limit for k, own in each.items()}
+        blind = "".join(k for k, zero in zeros.items() if len(zero) and zero.all())
+        if blind:
+            return "reach", f"{who} never reaches {the_gates(blind)}"
         for gate, own in each.items():
-            zero = (own.abs() < 30 * eye.limit).double()
-            if len(own) and zero.all():
-                return "reach", f"{who} never reaches the gate {gate}"
             if len(own) < 2:
                 continue
             if eye.same(own, own[:1].expand_as(own), 100):
                 return "tied", f"the gate {gate} is one number for all units, not one for each"
-            if zero.mean() > 0.1:
+            if own.shape[1] > 1 and eye.same(own, own[:, :1].expand_as(own), 100):
+                return "tied", f"the gate {gate} sees only the mean, or the sum, of the {what}"
+            if zeros[gate].all(0).any() or zeros[gate].double().mean() > 0.1:
                 return "tied", f"in the gate {gate}, a unit does not see all {what}"
             # A lower rank shows sharply in float64 only.
             if eye.exact and torch.linalg.matrix_rank(own, rtol=1e-7) < min(own.shape):
@@ -223,9 +211,6 @@ def turned(layout: Layout) -> Finding | None:
         those = "".join(gate for gate in GATES if any(gate in gates for gates in found.values()))
         where = "" if those == GATES else f" in {the_gates(those)}"
         return "missing_transpose", f"there is no transpose of {names}{where}"
-    given = {"w_ih, w_hh": "h, x", "w_hh, w_ih": "x, h"}
-    for weights in {source.name for source in layout.used} & given.keys():
-        return "joined", f"x and h go in as `{given[weights]}`, their weights as `{weights}`"
     return None
 
 
@@ -247,7 +232,7 @@ def wrong_rows(layout: Layout) -> Finding | None:
     unknown = "".join(gate for gate, own in zip(GATES, taken, strict=True) if own == "?")
     if unknown:
         said = f"for {the_gates(unknown)}, what is taken of `{names[0]}` is no block of its rows"
-        return verdict, f"{said}; it may be scaled, or cut in another place"
+        return verdict, f"{said}; it may be scaled, cut elsewhere, or joined in another order"
     what = f"the {listed(names)}"
     if is_function:
         what = f"the rows of {listed(f'`{name}`' for name in names)}"
@@ -273,7 +258,7 @@ def wrong_biases(layout: Layout) -> Finding | None:
         if not _BIAS.search(name) or any(source.at is None for source in fed.values()):
             continue
         one_gate = layout.eye.weights[name].numel() == layout.eye.sizes[1]
-        if len({source.block for source in fed.values()}) < len(fed):
+        if len({source.start for source in fed.values()}) < len(fed):
             what = f"`{name}`" if one_gate else f"one part of `{name}`"
             return "wrong_bias_slice", f"{what} feeds {the_gates(''.join(fed))}"
         layer = f"{name.rpartition('.')[0]}."

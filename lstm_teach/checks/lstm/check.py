@@ -29,7 +29,7 @@ from lstm_teach.checks.lstm.roles import Roles, Search, groupings, is_bias, lane
 from lstm_teach.checks.passing import Head, before, has_norms, head_of, noting, passed_by
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_in_time
-from lstm_teach.checks.stack.trial import WithoutDropout
+from lstm_teach.checks.stack.check import WithoutDropout
 
 _LAYERS = re.compile(r"(num|n)_?layers?$|layers$|depth$")
 _STATE = re.compile(r"_?(h|c|a|state|init|prev|s\d?$|carry|memory|zero)", re.IGNORECASE)

@@ -10,9 +10,8 @@ from typing import Any
 from torch import Tensor
 
 from lstm_teach.checks.bringing import listed, required, signature_of
-from lstm_teach.checks.cell.equations import GATES
-from lstm_teach.checks.cell.mistakes import FORMS
-from lstm_teach.checks.cell.mistakes import WORDS as OF_A_CELL
+from lstm_teach.checks.cell.equations import FORMS, GATES
+from lstm_teach.checks.cell.equations import WORDS as OF_A_CELL
 from lstm_teach.checks.lstm.roles import Roles, Search
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.stack import mistakes as stack

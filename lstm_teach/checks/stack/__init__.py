@@ -5,8 +5,7 @@ and held against nn.LSTMCell called layer by layer. Where it differs, every know
 as well, and the verdict is the one that gives the same numbers, in whatever form they came back.
 A module that owns its cells is a whole LSTM, which `check_lstm` judges by the same mistakes.
 
-Read `mistakes` (a stack as equations) and `mistakes.txt` (the known ones), `trial` (what is tried,
-and what came of it), `check` (the verdict).
+Read `mistakes` (a stack as equations) and `mistakes.txt` (the known ones), then `check`.
 """
 
 from lstm_teach.checks.stack.check import check_stack

@@ -221,7 +221,30 @@ class RNNWithAPair(nn.Module):
         return self.rnn(x, state[0]), state[1]
 
 
-@example("unrecognised", says="no straight lines in x and h")
+@example("variant", says="x and h change each other")
+class Mogrifier(Fused):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.q = nn.Linear(hidden_size, input_size)
+        self.r = nn.Linear(input_size, hidden_size)
+
+    def forward(self, x, state):
+        h, c = state
+        for _ in range(2):
+            x = 2 * self.q(h).sigmoid() * x
+            h = 2 * self.r(x).sigmoid() * h
+        return step(*self.gates(x, h), c)
+
+
+@example("variant", says="subtractive gates")
+def subtractive(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    sums = nn.functional.linear(x, w_ih, b_ih) + nn.functional.linear(h, w_hh, b_hh)
+    i, f, g, o = sums.sigmoid().chunk(4, 1)
+    c = f * c + g - i
+    return c.sigmoid() - o, c
+
+
+@example("variant", says="x and h change each other")
 class Multiplicative(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()
@@ -326,7 +349,7 @@ class OneColumnForF(Fused):
         return step(i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid(), state[1])
 
 
-@example("unrecognised", says="reach no gate")
+@example("unrecognised", says="does not see all units of h")
 class AUnitOfHNobodyReads(Fused):
     def forward(self, x, state):
         h, c = state

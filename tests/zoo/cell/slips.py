@@ -332,6 +332,46 @@ class HandsAllOnToForward(_CallsForward):
         return o.sigmoid() * c.tanh(), c
 
 
+@example("sigmoid_instead_of_tanh", says="the gates look at c, and the h that came in reaches none")
+class MisreadPeephole(nn.Module):
+    """Wikipedia's peephole LSTM, as a much copied page has it."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(input_size, 4 * hidden_size))
+        self.u = nn.Parameter(torch.randn(hidden_size, 4 * hidden_size))
+        self.b = nn.Parameter(torch.randn(4 * hidden_size))
+
+    def forward(self, x, state):
+        _, c = state
+        i, f, _, o = (x @ self.w + c @ self.u + self.b).sigmoid().chunk(4, 1)
+        c = f * c + i * (x @ self.w + self.b).sigmoid().chunk(4, 1)[2]
+        return torch.tanh(o * c), c
+
+
+class MixesTheBatch(Fused):
+    def forward(self, x, state):
+        i, f, g, o = self.gates(x, state[0])
+        c = f * state[1] + i * g
+        return torch.softmax(o * c.tanh(), dim=0), c
+
+
+example("unrecognised", says="the samples of a batch are mixed")(MixesTheBatch)
+
+
+@examples_for(check_cell, make=True)("cannot_check", says="joined = torch.cat(x, state[0])")
+class JoinsWithoutBrackets(nn.Module):
+    """Its sizes do not stand in it, and are not what it fails for."""
+
+    def __init__(self):
+        super().__init__()
+        self.gates = nn.Linear(5 + 4, 4 * 4)
+
+    def forward(self, x, state):
+        joined = torch.cat(x, state[0])
+        return self.gates(joined).chunk(4, 1)[:2]
+
+
 def _one_bias(x, h, c, w, u, b):
     i, f, g, o = (x @ w + h @ u + b).chunk(4, 1)
     c = f.sigmoid() * c + i.sigmoid() * g.tanh()

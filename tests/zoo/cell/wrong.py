@@ -180,7 +180,7 @@ def view_with_the_gates_last(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return o.sigmoid() * c.tanh(), c
 
 
-@example("unrecognised", says="go in as `h, x`, their weights as `w_ih, w_hh`")
+@example("unrecognised", says="or joined in another order")
 def h_joined_first(x, h, c, w_ih, w_hh, b_ih, b_hh):
     z = torch.cat([h, x], 1) @ torch.cat([w_ih, w_hh], 1).T + b_ih + b_hh
     i, f, g, o = z.chunk(4, 1)
@@ -188,7 +188,7 @@ def h_joined_first(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return o.sigmoid() * c.tanh(), c
 
 
-@example("unrecognised", says="go in as `x, h`, their weights as `w_hh, w_ih`")
+@example("unrecognised", says="or joined in another order")
 def weights_joined_the_other_way(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return h_joined_first(h, x, c, w_hh, w_ih, b_ih, b_hh)
 

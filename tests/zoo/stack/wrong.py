@@ -351,7 +351,7 @@ def one_h_in_the_list(cells, x):
     return torch.stack(steps), states
 
 
-@example("variant", says="not what came back with the others")
+@example("variant", says="from the second layer on, h is added")
 def residual_above_the_first(cells, x):
     states, steps = [None] * len(cells), []
     for xt in x:
@@ -360,6 +360,18 @@ def residual_above_the_first(cells, x):
             h = states[k][0]
             xt = h + xt if k and h.shape == xt.shape else h
         steps.append(xt)
+    return torch.stack(steps), states
+
+
+@example("variant", says="from the third layer on")
+def residual_between_the_layers_above_the_first(cells, x):
+    states, steps = [None] * len(cells), []
+    for xt in x:
+        for k, cell in enumerate(cells):
+            states[k] = cell(xt, states[k])
+            h = states[k][0]
+            xt = h + xt if k and h.shape == xt.shape else h
+        steps.append(h)
     return torch.stack(steps), states
 
 
