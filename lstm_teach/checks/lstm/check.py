@@ -210,6 +210,10 @@ class _Check:
             torch.no_grad(),
         ):
             self.run, self.how, self.passed = self.tried, self.call, [*parts]
+            owner = getattr(self.tried, "__self__", self.tried)
+            self.stateful = getattr(owner, "stateful", False) is True  # as in Keras, on purpose
+            if self.stateful:
+                owner.stateful = False
             self.layers = self.layers or bringing.attribute(self.tried, _LAYERS)
             self.weights = owned(*filter(None, (self.tried, self.call)))
             for name, part in parts.items():
@@ -221,6 +225,9 @@ class _Check:
                 report = self._by_roles()
             except _Told as found:
                 (report,) = found.args
+            finally:
+                if self.stateful:
+                    owner.stateful = True
         name = self._torch_inside() if report.verdict == "cannot_check" else ""
         return told("torch_inside", name=name) if name else report
 
@@ -435,7 +442,7 @@ class _Check:
 
     def _seen(self, sign: int = 1, seed: int = 6) -> tuple[Tensor, Tensor, Tensor]:
         """A short x, and the output for its first step alone and for all, all biases zero."""
-        x = sign * normals(11)(3, 3, self.sizes[0])
+        x = sign * normals(11)(3, 2, self.sizes[0])
         self._redraw(seed, biases=False)
         seen = self._read(x)[0]
         alone = self.reader(x[:1])  # which may fail where a mistake needs more steps
@@ -557,7 +564,7 @@ class _Check:
         if search.joined:
             return replace(search.joined.report(layers, others), of="LSTM")
         lstm = search.as_torch(roles, self.original, self.reader.axes is BATCH_FIRST)
-        said = self._described(search, roles)
+        said = self._described(search, roles, start)
         said += f"\n{told('as_torch').message}" * (lstm is not None)
         return Report("ok", said, layers, others, lstm=lstm)
 
@@ -568,6 +575,8 @@ class _Check:
             yield f"what your module makes of h of the top layer, from `{self.head.name}` on"
         if self.learned:
             yield f"the initial state that it learns, {_in_code(self.learned)}"
+        if self.stateful:
+            yield "the state that it keeps from call to call: `stateful` was set to `False`"
         if start is None:
             yield "what it does with an initial state other than zeros"
 
@@ -631,7 +640,7 @@ class _Check:
                 return told("other_gradient", name=name)
         return None
 
-    def _described(self, search: Search, roles: Roles) -> str:
+    def _described(self, search: Search, roles: Roles, start: Reader | None) -> str:
         names, both = search.lanes[0], " in both directions" * (search.directions - 1)
         fed = [f"{gate} from `{names[p.slot]}`" for gate, p in zip(GATES, roles.x, strict=True)]
         gates = f"Each gate has weights of its own: {', '.join(fed)}."
@@ -652,10 +661,11 @@ class _Check:
         ]
         if self.reader.form != "x" and needed(self.tried) == 1 and not self.call:
             said.insert(0, told("needs_state").message)
+        if (start or self.reader).lists:
+            said.append(told("lists").message)
         if self.reader.comes_out_turned and not self.call:
             said.insert(0, told("comes_out_turned").message)
-        is_alone = len(self.reader.places) == 1 + self.reader.last_alone and not self.reader.more
-        if is_alone and not self.call:
+        if self.reader.alone and not (self.call or self.stateful):
             what = "the last step of the output" if self.reader.last_alone else "the output"
             said.append(f"Mind that {what} is returned alone, so nobody can go on from its state.")
         modules = self.tried.modules() if isinstance(self.tried, nn.Module) else ()
