@@ -110,7 +110,7 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
             return report
     weights = sum(weight.numel() for weight in owned(*filter(None, (code, call))).values())
     if weights > _MOST_WEIGHTS:
-        return _too_large(code, weights, call, backward)
+        return _too_large(code, weights)
     ran = None
     for handed in [] if call else bringing.with_weights(code, sizes):
         check = _Check(handed, sizes, None, backward, handed=True)
@@ -147,17 +147,12 @@ def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
     return report
 
 
-def _too_large(code: Any, weights: int, call: Any, backward: Any) -> Report:
-    """nn.LSTM is right by itself; of another class a small instance is tried."""
-    cls, count = type(code), f"{weights:,}"
-    if isinstance(code, nn.LSTM) and cls.forward is nn.LSTM.forward and "forward" not in vars(code):
+def _too_large(code: Any, weights: int) -> Report:
+    """nn.LSTM is right by itself; of all else a small one is asked for."""
+    if isinstance(code, nn.LSTM) and getattr(code.forward, "__func__", None) is nn.LSTM.forward:
         evidence = {"layers": code.num_layers, "directions": 1 + code.bidirectional}
-        return replace(told("itself", evidence, name=cls.__name__), lstm=copy.deepcopy(code))
-    report = _made(cls, _TRIED, call, backward)
-    if report.verdict in ("cannot_check", "raises", "not_attempted"):
-        return told("too_large", count=count)
-    small = told("small", count=count, name=cls.__name__, sizes=str(_TRIED)).message
-    return replace(report, message=f"{report.message}\n{small}", lstm=None)
+        return replace(told("itself", evidence, name=type(code).__name__), lstm=copy.deepcopy(code))
+    return told("too_large", count=f"{weights:,}")
 
 
 def _in_code(names: Iterable[str]) -> str:
@@ -228,8 +223,7 @@ class _Check:
             finally:
                 if self.stateful:
                     owner.stateful = True
-        name = self._torch_inside() if report.verdict == "cannot_check" else ""
-        return told("torch_inside", name=name) if name else report
+        return report
 
     def _read(self, x: Tensor, reader: Reader | None = None, state: Any = None) -> list[Tensor]:
         """The output and the states; a report ends the check."""
@@ -336,13 +330,6 @@ class _Check:
     def _torch_cells(self) -> list[Any]:
         modules = self.tried.modules() if isinstance(self.tried, nn.Module) else ()
         return [part for part in modules if isinstance(part, (nn.LSTM, nn.LSTMCell))]
-
-    def _torch_inside(self) -> str:
-        """How an nn.LSTM is reached in a module that has no other recurrent part; else ""."""
-        parts = dict(self.tried.named_modules()) if isinstance(self.tried, nn.Module) else {}
-        names = [n for n, one in parts.items() if n and isinstance(one, nn.LSTM)]
-        cells = any(isinstance(one, nn.RNNCellBase) for one in parts.values())
-        return f"self.{names[0]}" if len(names) == 1 and not cells else ""
 
     def _tries(self) -> Iterator[tuple[str, Sizes]]:
         """In every likely size the usual layouts of x, odd ones, and those of a last h."""
