@@ -29,7 +29,6 @@ from lstm_teach.checks.lstm.roles import Roles, Search, groupings, is_bias, lane
 from lstm_teach.checks.passing import Head, before, has_norms, head_of, noting, passed_by
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_in_time
-from lstm_teach.checks.stack.trial import WithoutDropout
 
 _LAYERS = re.compile(r"(num|n)_?layers?$|layers$|depth$")
 _STATE = re.compile(r"_?(h|c|a|state|init|prev|s\d?$|carry|memory|zero)", re.IGNORECASE)
@@ -110,7 +109,10 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
             return report
     weights = sum(weight.numel() for weight in owned(*filter(None, (code, call))).values())
     if weights > _MOST_WEIGHTS:
-        return _too_large(code, weights)
+        if getattr(getattr(code, "forward", None), "__func__", None) is not nn.LSTM.forward:
+            return told("too_large", count=f"{weights:,}")
+        evidence = {"layers": code.num_layers, "directions": 1 + code.bidirectional}
+        return replace(told("itself", evidence, name=type(code).__name__), lstm=copy.deepcopy(code))
     ran = None
     for handed in [] if call else bringing.with_weights(code, sizes):
         check = _Check(handed, sizes, None, backward, handed=True)
@@ -145,14 +147,6 @@ def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
         turned = judged(bringing.make(lambda second, first: cls(first, second), *sizes))
         return report if turned.verdict in _FAILED else turned
     return report
-
-
-def _too_large(code: Any, weights: int) -> Report:
-    """nn.LSTM is right by itself; of all else a small one is asked for."""
-    if isinstance(code, nn.LSTM) and getattr(code.forward, "__func__", None) is nn.LSTM.forward:
-        evidence = {"layers": code.num_layers, "directions": 1 + code.bidirectional}
-        return replace(told("itself", evidence, name=type(code).__name__), lstm=copy.deepcopy(code))
-    return told("too_large", count=f"{weights:,}")
 
 
 def _in_code(names: Iterable[str]) -> str:
@@ -205,10 +199,6 @@ class _Check:
             torch.no_grad(),
         ):
             self.run, self.how, self.passed = self.tried, self.call, [*parts]
-            owner = getattr(self.tried, "__self__", self.tried)
-            self.stateful = getattr(owner, "stateful", False) is True  # as in Keras, on purpose
-            if self.stateful:
-                owner.stateful = False
             self.layers = self.layers or bringing.attribute(self.tried, _LAYERS)
             self.weights = owned(*filter(None, (self.tried, self.call)))
             for name, part in parts.items():
@@ -220,9 +210,6 @@ class _Check:
                 report = self._by_roles()
             except _Told as found:
                 (report,) = found.args
-            finally:
-                if self.stateful:
-                    owner.stateful = True
         return report
 
     def _read(self, x: Tensor, reader: Reader | None = None, state: Any = None) -> list[Tensor]:
@@ -379,10 +366,9 @@ class _Check:
         if not self._same(base, self._read(x)[0]):
             seeded = [self._read(one)[0] for one in (x, -x, x) if torch.manual_seed(0)]
             if self._same(seeded[0], seeded[2]):
-                with WithoutDropout() as dropout:
-                    steady = self._same(self._read(x)[0], self._read(x)[0])
-                _tell(told("always_drops" if steady and dropout.seen else "random_initial_state"))
-            _tell(told("state_kept"))
+                _tell(told("random_initial_state"))
+            owner = getattr(self.tried, "__self__", self.tried)
+            _tell(told("stateful" if getattr(owner, "stateful", False) is True else "state_kept"))
         for sample in (2, 0, x.shape[1] - 1):  # it may read the first or the last step alone
             changed = x.clone()
             changed[1, sample] = 0.3 - x[1, sample]
@@ -562,8 +548,6 @@ class _Check:
             yield f"what your module makes of h of the top layer, from `{self.head.name}` on"
         if self.learned:
             yield f"the initial state that it learns, {_in_code(self.learned)}"
-        if self.stateful:
-            yield "the state that it keeps from call to call: `stateful` was set to `False`"
         if start is None:
             yield "what it does with an initial state other than zeros"
 
@@ -652,7 +636,7 @@ class _Check:
             said.append(told("lists").message)
         if self.reader.comes_out_turned and not self.call:
             said.insert(0, told("comes_out_turned").message)
-        if self.reader.alone and not (self.call or self.stateful):
+        if self.reader.alone and not self.call:
             what = "the last step of the output" if self.reader.last_alone else "the output"
             said.append(f"Mind that {what} is returned alone, so nobody can go on from its state.")
         modules = self.tried.modules() if isinstance(self.tried, nn.Module) else ()

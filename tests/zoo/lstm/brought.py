@@ -283,7 +283,7 @@ def states_in_lists_and_a_head():
     return Net()
 
 
-@example("ok", says="`stateful` was set to `False`")
+@example("cannot_check", says="on purpose")
 class StatefulOnPurpose(_Cells):
     stateful, state = True, None
 
