@@ -18,7 +18,6 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from traitlets import link
 
-from ..checks.running import default_device
 from ..figures import raster, unrolled
 from ..figures.drawing import Drawing, Style, Words
 from ..figures.palette import STYLE, css
@@ -167,7 +166,7 @@ class Explorer(Picture, ABC):
 
     def _see(self, values: Mapping[str, Any]) -> Picture:
         # The context slows every call of torch, and is for a reader who chose another default.
-        at_home = default_device().type == "cpu"
+        at_home = torch.get_default_device().type == "cpu"
         with nullcontext() if at_home else torch.device("cpu"):
             return self.look(**values)
 
