@@ -78,7 +78,7 @@ class AHeadOverFiveSteps(_Own):
         return self.fc(self.walk(x, None)[0].flatten(1))
 
 
-@example("cannot_check", says="no usual call gives h at every step")
+@example("cannot_check", says="check_layout(model, x)")
 class AHeadOverFiveStepsOfTorchs(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()
