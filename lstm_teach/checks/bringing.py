@@ -324,7 +324,8 @@ class Caller:
 
     It may be given `numpy` arrays, and other `axes` than "rows", a batch first: "layers" for an
     axis of layers before it in h and c, "columns" for a batch last; for one sample at a time "one"
-    without an axis for it, "column" with one that stands last, "list" for Python's lists. `named`
+    without an axis for it, "column" with one that stands last, "row" with one that stands first,
+    "list" for Python's lists. `named`
     is "h c" or "c h", the order of the arguments that are called so. Whatever the verdict, the
     `remarks` are worth saying, and the arguments that a call changed in place. `spent` is the
     seconds in the learner's code so far.
@@ -398,6 +399,8 @@ def callers(
     taken = partial(call, code) if call else code
     ways, numpy = [*_ways(signature_of(taken), forms)], speaks_numpy(code, call)
     for in_numpy, axes in product((numpy, not numpy), _AXES):
+        if axes == "row" and not in_numpy:
+            continue  # in torch what runs on a batch of one alone mixes its samples
         for way, notes, named in ways:
             names = [*notes, axes, *["numpy"] * in_numpy]
             remarks = [said(name) for name in names if name not in _USUAL]
@@ -411,7 +414,7 @@ def _ways(
     begins so; what is left goes in order. A state is a pair, then one tensor."""
     single, wanted = _single(signature), {*required(signature)}
     known = [form.split() for form in forms]
-    own = {name: name for names in known for name in names if name in single} | _by_name(single)
+    own = {name: name for names in known for name in names if name in single} | by_name(single)
     if not {"h", "c"} <= own.keys():  # one of them alone may be the pair
         own = {name: parameter for name, parameter in own.items() if name not in "hc"}
     named = " ".join(sorted("hc", key=lambda name: single.index(own[name]))) if "c" in own else ""
@@ -453,7 +456,7 @@ def _is_weight(name: str) -> bool:
     return any(like.match(name) for like in _WEIGHT.values())
 
 
-def _by_name(parameters: list[str]) -> dict[str, str]:
+def by_name(parameters: list[str]) -> dict[str, str]:
     """Which of the first three, weights apart, begin as x, h and c do: for x the first, for a state
     the last."""
     parameters = [name for name in parameters if not _is_weight(name)]
@@ -467,7 +470,7 @@ def _by_name(parameters: list[str]) -> dict[str, str]:
 def likely_call(signature: inspect.Signature) -> str:
     """How to call code with these parameters, such as `net(x, h, c, parameters)`."""
     names = required(signature)
-    own = {parameter: name for name, parameter in _by_name(names).items()}
+    own = {parameter: name for name, parameter in by_name(names).items()}
     if not {"h", "c"} <= {*own.values()}:
         own = dict(zip(names, ("x", "(h, c)"), strict=False))
     return f"net({', '.join(own.get(name, name) for name in names)})"
@@ -492,6 +495,7 @@ _AXES: dict[str, Callable[[Any], Any] | None] = {
     # Of one sample at a time, how it is handed over.
     "one": lambda sample: sample,
     "column": lambda sample: sample[:, None],
+    "row": lambda sample: sample[None],
     "list": lambda sample: sample.tolist(),
 }
 
@@ -512,8 +516,8 @@ def _tensor(axes: str, part: Any) -> Any:
     part = torch.as_tensor(part).clone()
     if axes == "layers" and part.dim() == 3 and len(part) == 1:
         return part[0]
-    if axes == "column" and part.shape[1:] == (1,):
-        return part[:, 0]
+    if (axes == "column" and part.shape[1:] == (1,)) or (axes == "row" and part.shape[:1] == (1,)):
+        return part.flatten()
     return part.mT if axes == "columns" and part.dim() == 2 else part
 
 

@@ -96,11 +96,6 @@ def _stopped_after(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def default_device() -> torch.device:
-    """Where new tensors are made."""
-    return torch.empty(0).device
-
-
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Let torch use one thread of its own.
@@ -119,13 +114,14 @@ def one_thread() -> Iterator[None]:
 @contextmanager
 def untouched_globals() -> Iterator[None]:
     """Put the random states, the default dtype and device and the grad mode back afterwards."""
-    randomness, dtype, device = random_states(), torch.get_default_dtype(), default_device()
+    randomness = random_states()
+    dtype, device = torch.get_default_dtype(), torch.get_default_device()
     try:
         with one_thread(), torch.set_grad_enabled(torch.is_grad_enabled()):
             yield
     finally:
         torch.set_default_dtype(dtype)
-        if default_device() != device:
+        if torch.get_default_device() != device:
             torch.set_default_device(device)
         put_random_states_back(randomness)
 

@@ -19,7 +19,6 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
-from torch.utils._pytree import tree_leaves
 
 from lstm_teach.checks.mistake import said
 
@@ -27,7 +26,6 @@ Slip = tuple[str, dict[str, Any]]
 """Its name, and what fills in the holes of its sentence."""
 
 _NOTHING = object()
-_MAKERS = ("zeros", "ones", "full", "randn", "rand", "empty", "new_zeros", "view", "reshape")
 _PRODUCTS = ("matmul", "mm", "dot")
 _JOINERS = ("cat", "concat", "concatenate")
 _CUTTERS = ("chunk", "split", "tensor_split")
@@ -243,21 +241,8 @@ def _without_dim(place: Place, node: ast.AST) -> Iterator[Slip]:
 
 
 def _around_the_line(place: Place) -> Iterator[Slip]:
-    """What was written elsewhere in the module or in the function, and is met here."""
+    """What was written elsewhere in the module, and is met here."""
     own = place.frame.f_locals.get("self")
     for name, value in vars(own).items() if isinstance(own, nn.Module) else ():
         if isinstance(value, list | tuple) and any(isinstance(part, nn.Module) for part in value):
             yield "plain_list", {"name": name}
-    # A number in `torch.zeros(3, 20)` and the like that no argument has, and this line meets.
-    inside = [*ast.walk(place.function)] if place.function else []
-    used = [node for node in place.nodes if isinstance(node, ast.Call | ast.BinOp)]
-    values = [place.value(part) for node in used for part in ast.walk(node)]
-    met = {size for value in tree_leaves(values) for size in _shape(value)}
-    fit = {0, 1}.union(*(_shape(place.frame.f_locals.get(name)) for name in place.given))
-    for call in (node for node in inside if isinstance(node, ast.Call)):
-        handed = [*call.args, *(keyword.value for keyword in call.keywords)]
-        made = getattr(call.func, "attr", getattr(call.func, "id", "")) in _MAKERS
-        for part in (one for each in handed for one in getattr(each, "elts", [each]) if made):
-            size = part.value if isinstance(part, ast.Constant) else None
-            if type(size) is int and size not in fit and (size in met or call in used):
-                yield "fixed_size", {"size": size, "code": ast.unparse(call), "line": call.lineno}

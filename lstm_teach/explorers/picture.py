@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from traitlets import link
 
-from ..checks.running import default_device, one_thread
+from ..checks.running import one_thread
 from ..figures import raster, unrolled
 from ..figures.drawing import Drawing, Style, Words
 from ..figures.palette import STYLE, css
@@ -168,7 +168,7 @@ class Explorer(Picture, ABC):
 
     def _see(self, values: Mapping[str, Any]) -> Picture:
         # The context slows every call of torch, and is for a reader who chose another default.
-        at_home = default_device().type == "cpu"
+        at_home = torch.get_default_device().type == "cpu"
         with one_thread(), nullcontext() if at_home else torch.device("cpu"):
             return self.look(**values)
 

@@ -23,7 +23,7 @@ from lstm_teach.checks.layout.mistakes import (
 )
 from lstm_teach.checks.layout.tables import Answer, Tables
 from lstm_teach.checks.report import Report
-from lstm_teach.checks.running import default_device, leaves_no_trace
+from lstm_teach.checks.running import leaves_no_trace
 from lstm_teach.undisturbed import undisturbed
 
 
@@ -93,7 +93,7 @@ def _examine(
     model: Any, x: Any, axes: Any, lengths: Any, call: Any, causal: bool, of_ends: bool
 ) -> Report:
     """Measure a model on x and judge it while it is lent, or say why that cannot be."""
-    default, model = default_device(), unwrapped(model)
+    default, model = torch.get_default_device(), unwrapped(model)
     # The learner's tensors are made where the default is, and ours here.
     here, there = (nullcontext(),) * 2 if default.type == "cpu" else (torch.device("cpu"), default)
     try:

@@ -29,7 +29,6 @@ from lstm_teach.checks.lstm.roles import Roles, Search, groupings, is_bias, lane
 from lstm_teach.checks.passing import Head, before, has_norms, head_of, noting, passed_by
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_in_time
-from lstm_teach.checks.stack.check import WithoutDropout
 
 _LAYERS = re.compile(r"(num|n)_?layers?$|layers$|depth$")
 _STATE = re.compile(r"_?(h|c|a|state|init|prev|s\d?$|carry|memory|zero)", re.IGNORECASE)
@@ -110,7 +109,10 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
             return report
     weights = sum(weight.numel() for weight in owned(*filter(None, (code, call))).values())
     if weights > _MOST_WEIGHTS:
-        return _too_large(code, weights, call, backward)
+        if getattr(getattr(code, "forward", None), "__func__", None) is not nn.LSTM.forward:
+            return told("too_large", count=f"{weights:,}")
+        evidence = {"layers": code.num_layers, "directions": 1 + code.bidirectional}
+        return replace(told("itself", evidence, name=type(code).__name__), lstm=copy.deepcopy(code))
     ran = None
     for handed in [] if call else bringing.with_weights(code, sizes):
         check = _Check(handed, sizes, None, backward, handed=True)
@@ -145,19 +147,6 @@ def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
         turned = judged(bringing.make(lambda second, first: cls(first, second), *sizes))
         return report if turned.verdict in _FAILED else turned
     return report
-
-
-def _too_large(code: Any, weights: int, call: Any, backward: Any) -> Report:
-    """nn.LSTM is right by itself; of another class a small instance is tried."""
-    cls, count = type(code), f"{weights:,}"
-    if isinstance(code, nn.LSTM) and cls.forward is nn.LSTM.forward and "forward" not in vars(code):
-        evidence = {"layers": code.num_layers, "directions": 1 + code.bidirectional}
-        return replace(told("itself", evidence, name=cls.__name__), lstm=copy.deepcopy(code))
-    report = _made(cls, _TRIED, call, backward)
-    if report.verdict in ("cannot_check", "raises", "not_attempted"):
-        return told("too_large", count=count)
-    small = told("small", count=count, name=cls.__name__, sizes=str(_TRIED)).message
-    return replace(report, message=f"{report.message}\n{small}", lstm=None)
 
 
 def _in_code(names: Iterable[str]) -> str:
@@ -221,8 +210,8 @@ class _Check:
                 report = self._by_roles()
             except _Told as found:
                 (report,) = found.args
-        name = self._torch_inside() if report.verdict == "cannot_check" else ""
-        return told("torch_inside", name=name) if name else report
+            alone = [type(cell) for cell in self._torch_cells()] == [nn.LSTM]
+        return told("torch_inside") if alone and report.verdict == "cannot_check" else report
 
     def _read(self, x: Tensor, reader: Reader | None = None, state: Any = None) -> list[Tensor]:
         """The output and the states; a report ends the check."""
@@ -330,13 +319,6 @@ class _Check:
         modules = self.tried.modules() if isinstance(self.tried, nn.Module) else ()
         return [part for part in modules if isinstance(part, (nn.LSTM, nn.LSTMCell))]
 
-    def _torch_inside(self) -> str:
-        """How an nn.LSTM is reached in a module that has no other recurrent part; else ""."""
-        parts = dict(self.tried.named_modules()) if isinstance(self.tried, nn.Module) else {}
-        names = [n for n, one in parts.items() if n and isinstance(one, nn.LSTM)]
-        cells = any(isinstance(one, nn.RNNCellBase) for one in parts.values())
-        return f"self.{names[0]}" if len(names) == 1 and not cells else ""
-
     def _tries(self) -> Iterator[tuple[str, Sizes]]:
         """In every likely size the usual layouts of x, odd ones, and those of a last h."""
         cells, own = self._torch_cells(), [*self.weights.values()]
@@ -385,10 +367,9 @@ class _Check:
         if not self._same(base, self._read(x)[0]):
             seeded = [self._read(one)[0] for one in (x, -x, x) if torch.manual_seed(0)]
             if self._same(seeded[0], seeded[2]):
-                with WithoutDropout() as dropout:
-                    steady = self._same(self._read(x)[0], self._read(x)[0])
-                _tell(told("always_drops" if steady and dropout.seen else "random_initial_state"))
-            _tell(told("state_kept"))
+                _tell(told("random_initial_state"))
+            owner = getattr(self.tried, "__self__", self.tried)
+            _tell(told("stateful" if getattr(owner, "stateful", False) is True else "state_kept"))
         for sample in (2, 0, x.shape[1] - 1):  # it may read the first or the last step alone
             changed = x.clone()
             changed[1, sample] = 0.3 - x[1, sample]
@@ -435,7 +416,7 @@ class _Check:
 
     def _seen(self, sign: int = 1, seed: int = 6) -> tuple[Tensor, Tensor, Tensor]:
         """A short x, and the output for its first step alone and for all, all biases zero."""
-        x = sign * normals(11)(3, 3, self.sizes[0])
+        x = sign * normals(11)(3, 2, self.sizes[0])
         self._redraw(seed, biases=False)
         seen = self._read(x)[0]
         alone = self.reader(x[:1])  # which may fail where a mistake needs more steps
@@ -557,7 +538,7 @@ class _Check:
         if search.joined:
             return replace(search.joined.report(layers, others), of="LSTM")
         lstm = search.as_torch(roles, self.original, self.reader.axes is BATCH_FIRST)
-        said = self._described(search, roles)
+        said = self._described(search, roles, start)
         said += f"\n{told('as_torch').message}" * (lstm is not None)
         return Report("ok", said, layers, others, lstm=lstm)
 
@@ -631,7 +612,7 @@ class _Check:
                 return told("other_gradient", name=name)
         return None
 
-    def _described(self, search: Search, roles: Roles) -> str:
+    def _described(self, search: Search, roles: Roles, start: Reader | None) -> str:
         names, both = search.lanes[0], " in both directions" * (search.directions - 1)
         fed = [f"{gate} from `{names[p.slot]}`" for gate, p in zip(GATES, roles.x, strict=True)]
         gates = f"Each gate has weights of its own: {', '.join(fed)}."
@@ -652,10 +633,11 @@ class _Check:
         ]
         if self.reader.form != "x" and needed(self.tried) == 1 and not self.call:
             said.insert(0, told("needs_state").message)
+        if (start or self.reader).lists:
+            said.append(told("lists").message)
         if self.reader.comes_out_turned and not self.call:
             said.insert(0, told("comes_out_turned").message)
-        is_alone = len(self.reader.places) == 1 + self.reader.last_alone and not self.reader.more
-        if is_alone and not self.call:
+        if self.reader.alone and not self.call:
             what = "the last step of the output" if self.reader.last_alone else "the output"
             said.append(f"Mind that {what} is returned alone, so nobody can go on from its state.")
         modules = self.tried.modules() if isinstance(self.tried, nn.Module) else ()

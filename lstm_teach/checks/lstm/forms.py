@@ -71,9 +71,10 @@ class Reader:
     """Runs a learner's whole LSTM on x `[seq_len, batch, input_size]`, laid out along `axes`.
 
     It is handed `form`, such as "x state", with a state of so many `lanes` (layers x directions),
-    which has an axis for them where it is `layered`. What it hands back stands at the `places`, the
-    output first; there may be `more`, such as c of every step. Where only the last h comes back, it
-    stands first, and h of an earlier step is the last one of an x that ends there.
+    which has an axis for them where it is `layered`, or is a list of them, `lists`, where the code
+    writes into it. What it hands back stands at the `places`, the output first, where it does not
+    come back `alone`; there may be `more`, such as c of every step. Where only the last h comes
+    back, it stands first, and h of an earlier step is the last one of an x that ends there.
     """
 
     caller: Caller
@@ -84,6 +85,8 @@ class Reader:
     layered: bool = False
     places: tuple[Place, ...] = ()
     more: bool = False
+    alone: bool = False
+    lists: bool = False
 
     @property
     def last_alone(self) -> bool:
@@ -110,9 +113,21 @@ class Reader:
 
     def raw(self, x: Tensor, state: State | None = None) -> Any:
         """What comes back; where the code takes one sample, its results stacked."""
+        result = self._raw(x, state, "x" * self.axes.listed + "hc" * self.lists)
+        if self.layered and not self.lists and {*"hc"} & {*self.caller.changed_inputs}:
+            in_lists = self._raw(x, state, "x" * self.axes.listed + "hc")
+            self.lists = not isinstance(in_lists, Report)
+            return in_lists if self.lists else result
+        return result
+
+    def _raw(self, x: Tensor, state: State | None, lists: str) -> Any:
+        """The same, where some of x, h and c are handed over as lists along their first axis."""
         caller, arrange = self.caller, self.caller.arrange
-        if self.axes.listed:
-            caller = replace(caller, arrange=lambda one: arrange({**one, "x": [*one["x"]]}))
+        if lists:
+            caller = replace(
+                caller,
+                arrange=lambda given: arrange({**given, **{n: [*given[n]] for n in lists}}),
+            )
         if not self.axes.alone:
             return caller.raw(**self.given(x, state))
         each = [
@@ -172,7 +187,7 @@ class Reader:
         caches = {path[:1] for path, _ in parts if path not in known}
         states = [one for one in states if len(one.path) < 2 or one.path[:1] not in caches]
         self.places = (*outputs[:1], *states) if outputs else ()
-        self.more = len(outputs) > 1
+        self.more, self.alone = len(outputs) > 1, len(parts) == 1
 
 
 def readers(

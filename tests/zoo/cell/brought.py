@@ -97,6 +97,24 @@ class OneColumnWithAStaleC(OneColumn):
         return cache[-1] * np.tanh(c_prev), c, cache
 
 
+@example("ok", 5, 4, says="a row")
+class OneRow:
+    """One sample, whose four gates a reshape lays out."""
+
+    def __init__(self, input_size, hidden_size):
+        self.w_x = RANDOM.standard_normal((input_size, 4 * hidden_size))
+        self.w_h = RANDOM.standard_normal((hidden_size, 4 * hidden_size))
+        self.b = RANDOM.standard_normal(4 * hidden_size)
+
+    def step(self, x, h, c):
+        gates = np.dot(x, self.w_x) + np.dot(h, self.w_h) + self.b
+        i, f, g, o = np.split(gates.reshape(4, -1), 4)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        return sigmoid(o) * np.tanh(c), c
+
+    __call__ = step
+
+
 class Lists:
     """One sample as lists, which `+` joins; loops, and no library but for the weights."""
 

@@ -225,3 +225,73 @@ class OfItsOwnSizes(nn.Module):
             h, c = self.cell(xt, (h, c))
             steps.append(self.linear(h))
         return torch.cat(steps, 1)
+
+
+@example("ok", says="It has two biases.\n`report.as_torch()`")  # nothing is said of an output alone
+class StatesOfAnotherForm(_Cells):
+    def forward(self, x):
+        steps = super().forward(x)
+        return steps, torch.cat([steps[-1], steps[-1]])[:, None]
+
+
+@example("cannot_check", says="lstm(params, x, masks)")
+def x_stands_second(params, inputs, masks):
+    return inputs
+
+
+def _of_a_handle(handle, x, h, c):
+    batch_first = len(x) == len(h)
+    steps = []
+    for xt in x.unbind(int(batch_first)):
+        h, c = handle(xt, (h, c))
+        steps.append(h)
+    return torch.stack(steps, int(batch_first)), (h, c)
+
+
+_CELL = nn.LSTMCell(5, 4)
+example("ok", 5, 4, call=lambda lstm, x, h, c: lstm(_CELL, x, h, c))(_of_a_handle)
+
+
+@example("ok", says="Your code writes into the h and c")
+class StatesInLists(nn.Module):
+    def __init__(self, input_size, hidden_size, num_layers=1):
+        super().__init__()
+        self.num_layers, sizes = num_layers, [input_size, *[hidden_size] * num_layers]
+        self.cells = nn.ModuleList(map(nn.LSTMCell, sizes[:-1], sizes[1:]))
+
+    def forward(self, x, h, c):
+        steps = []
+        for xt in x:
+            for k, cell in enumerate(self.cells):
+                h[k], c[k] = cell(xt, (h[k], c[k]))
+                xt = h[k]
+            steps.append(xt)
+        return torch.stack(steps), h, c
+
+
+@instance("ok", says="from `fc` on")
+def states_in_lists_and_a_head():
+    class Net(StatesInLists):
+        def __init__(self):
+            super().__init__(5, 4, 2)
+            self.fc = nn.Linear(4, 3)
+
+        def forward(self, x, h, c):
+            steps, h, c = super().forward(x, h, c)
+            return self.fc(steps), h, c
+
+    return Net()
+
+
+@example("cannot_check", says="on purpose")
+class StatefulOnPurpose(_Cells):
+    stateful, state = True, None
+
+    def forward(self, x):
+        h, c = self.state or (torch.zeros(x.shape[1], self.n),) * 2
+        steps = []
+        for xt in x:
+            h, c = self.cell(xt, (h, c))
+            steps.append(h)
+        self.state = (h, c) if self.stateful else None
+        return torch.stack(steps)

@@ -429,7 +429,7 @@ class OneCellAppendsC(nn.Module):
         return torch.stack(outputs), (h, c)
 
 
-@example("random_initial_state", says="dropout is always on")
+@example("random_initial_state", says="F.dropout(h, p, self.training)")
 class DropsAlways(OneCellAppendsC):
     def shown(self, h, c):
         return h

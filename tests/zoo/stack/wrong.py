@@ -398,7 +398,7 @@ def returns_the_states_from_the_top_down(cells, x):
     return output, states[::-1]
 
 
-@example("raises", says="has a fixed size in it, 3: `torch.zeros(3, cell.hidden_size)`")
+@example("raises", says="it runs with a batch of 3 only")
 def a_batch_of_three_only(cells, x):
     states = [(torch.zeros(3, cell.hidden_size),) * 2 for cell in cells]
     steps = []
