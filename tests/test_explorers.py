@@ -172,7 +172,7 @@ def test_a_control_that_does_not_exist_is_an_error_and_the_rest_goes_on():
 # --- ShapeExplorer ---------------------------------------------------------------------------
 
 
-def run(seq_len, batch, unbatched, **arguments):
+def run(seq_len, batch, unbatched, parameters=False, **arguments):
     """The shapes that nn.LSTM gives, or what it says where it refuses."""
     try:
         lstm = nn.LSTM(**arguments)
@@ -276,7 +276,7 @@ def test_the_code_below_the_picture_runs_and_makes_the_shapes_above_it(moved):
 
 def test_every_parameter_of_the_module_stands_in_its_table():
     explorer = ShapeExplorer()
-    explorer.set(bidirectional=True, proj_size=5)
+    explorer.set(bidirectional=True, proj_size=5, parameters=True)
     words = re.sub(r"<[^>]+>", " ", page_of(explorer))
     words = re.sub(r"\s+", " ", words)
     lstm = nn.LSTM(100, 20, num_layers=4, bidirectional=True, proj_size=5)

@@ -29,14 +29,18 @@ class ShapeExplorer(Explorer):
             "num_layers": number("num_layers", 4, 1, 4),
             "proj_size": number("proj_size", 0, 0, 64),
         }
-        switches = ("bidirectional", "batch_first", "unbatched")
-        super().__init__(controls | {name: switch(name) for name in switches})
+        names = ("bidirectional", "batch_first", "unbatched")
+        switches = {name: switch(name) for name in names}
+        super().__init__(controls | switches | {"parameters": switch("show parameters")})
 
-    def look(self, seq_len: int, batch: int, unbatched: bool, **options: Any) -> Picture:
+    def look(
+        self, seq_len: int, batch: int, unbatched: bool, parameters: bool, **options: Any
+    ) -> Picture:
         """Build the nn.LSTM, run it, and show what came out."""
         code = constructor(options)
         try:
-            lstm = ZeroLSTM(**options)
+            # In double precision there is no kernel of oneDNN, which compiles one for every size.
+            lstm = ZeroLSTM(**options, dtype=torch.double)
         except ValueError as error:
             why = (
                 "The projection is there to make h smaller: lower proj_size, or raise hidden_size "
@@ -45,7 +49,7 @@ class ShapeExplorer(Explorer):
             panel = f'<div style="{PANEL}"><pre>{html.escape(code)}</pre></div>'
             return refusal(code, error, why, HEIGHT, panel)
         leading = [batch, seq_len] if lstm.batch_first else [seq_len, batch]
-        x = torch.zeros(*([seq_len] if unbatched else leading), lstm.input_size)
+        x = torch.zeros(*([seq_len] if unbatched else leading), lstm.input_size, dtype=torch.double)
         output, (h_n, c_n) = run(lstm, x)
         names, named = predict_shapes(lstm, x.shape), parameter_shapes(lstm)
         code += f"\noutput, (h_n, c_n) = lstm(torch.randn({', '.join(map(str, x.shape))}))"
@@ -56,13 +60,12 @@ class ShapeExplorer(Explorer):
             ("c_n", c_n, names.c_n, "c of every layer, where it ends"),
         ]
         weights = [(k, w, named[k], f"{w.numel():,}") for k, w in lstm.named_parameters()]
+        all_of_them = _table(f"{len(weights)} parameter tensors", "numbers", weights)
         numbers = sum(weight.numel() for _, weight, *_ in weights)
         details = (
             f'<div class="lstm-shapes" style="{PANEL}">{_table("tensor", "what it holds", tensors)}'
             f'<pre style="margin:8px 0;background:{css("panel")};color:inherit;padding:6px">'
-            f"{html.escape(code)}</pre>"
-            f"<details><summary>{len(weights)} parameter tensors</summary>"
-            f"{_table('parameter', 'numbers', weights)}</details></div>"
+            f"{html.escape(code)}</pre>{all_of_them * parameters}</div>"
         )
         directions = "both directions" if lstm.bidirectional else "one direction"
         words = (
