@@ -102,10 +102,10 @@ class Drawing:
         for box, (_, style) in cells.items():
             alike[style].append(box)
         for (fill, edge, _, line, width, *_, strength), boxes in alike.items():
-            pen = {"style": line, "strength": strength}
-            if behind:
-                self.boxes(boxes, fill, "batch", width=1.3, shifts=tuple(behind), **pen)
-            self.boxes(boxes, fill, edge, width=width, **pen)
+            if behind:  # all plain: dashes take a browser long
+                look = {"width": 1.3, "strength": strength, "shifts": tuple(behind)}
+                self.boxes(boxes, fill, "batch", **look)
+            self.boxes(boxes, fill, edge, style=line, width=width, strength=strength)
         for (x, y, w, h), (words, (_, _, ink, _, _, size, bold, mono, _)) in cells.items():
             if words:
                 middle = y + h / 2 + 10 * words.count("\n")
