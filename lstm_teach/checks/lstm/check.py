@@ -109,10 +109,16 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
             return report
     weights = sum(weight.numel() for weight in owned(*filter(None, (code, call))).values())
     if weights > _MOST_WEIGHTS:
-        if getattr(getattr(code, "forward", None), "__func__", None) is not nn.LSTM.forward:
-            return told("too_large", count=f"{weights:,}")
-        evidence = {"layers": code.num_layers, "directions": 1 + code.bidirectional}
-        return replace(told("itself", evidence, name=type(code).__name__), lstm=copy.deepcopy(code))
+        cls, count = type(code), f"{weights:,}"
+        if getattr(getattr(code, "forward", None), "__func__", None) is nn.LSTM.forward:
+            evidence = {"layers": code.num_layers, "directions": 1 + code.bidirectional}
+            report = told("itself", evidence, name=cls.__name__)
+            return replace(report, lstm=copy.deepcopy(code))
+        report = _made(cls, _TRIED, call, backward)  # a small one
+        if report.verdict in _FAILED:
+            return told("too_large", count=count)
+        small = told("small", count=count, name=cls.__name__, sizes=str(_TRIED)).message
+        return replace(report, message=f"{report.message}\n{small}", lstm=None)
     ran = None
     for handed in [] if call else bringing.with_weights(code, sizes):
         check = _Check(handed, sizes, None, backward, handed=True)
