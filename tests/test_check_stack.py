@@ -12,7 +12,7 @@ from lstm_teach.cells import run_cells
 from lstm_teach.checks.stack import check, check_stack
 from lstm_teach.checks.stack.mistakes import MISTAKES, wired
 from tests.zoo import EXAMPLES, load
-from tests.zoo.stack.wrong import c_up, one_state, stale
+from tests.zoo.stack.wrong import a_batch_of_three_only, c_up, one_state, stale
 
 VERDICTS = {
     "c_instead_of_h", "state_shared_across_layers", "stale_lower_state", "same_cell_reused",
@@ -142,6 +142,11 @@ def test_the_first_wrong_call_is_told_and_what_to_print_there(what, words):
     assert report.verdict == "unrecognised"
     for word in words:
         assert word in str(report)
+
+
+def test_a_fixed_batch_size_is_not_taken_for_fixed_layers():
+    assert check_stack(a_batch_of_three_only).headline == "it runs with a batch of 3 only"
+    assert check_stack(equal_sizes_only).headline != "it runs with a batch of 3 only"
 
 
 def two_layers_only(cells, x):

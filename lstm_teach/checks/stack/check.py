@@ -144,12 +144,20 @@ def _judge(trials: list[Trial], differs: str) -> Report:
     also = [told("changes", what=what) for trial in trials for what in trial.changes]
     also = [told("differs")] * bool(differs) + also
     if raised:
-        case, given, x = raised[0].case.name, raised[0].given.message, list(raised[0].x.shape)
-        loud = told("raises", stack=case, shape=x)
-        also.insert(0, replace(loud, message=f"{loud.message}\n{given}"))
+        also.insert(0, _raised(raised, done))
     report = replace(report, message="\n".join(one.message for one in (report, *also)))
     first = also[0] if report.ok and also else report
     return replace(report, verdict=first.verdict, headline=first.headline)
+
+
+def _raised(raised: list[Trial], done: list[Trial]) -> Report:
+    """With what it raised: a stack, or every batch size but one."""
+    trial, shape = raised[0], list(raised[0].x.shape)
+    ran, failed = ({t.case.batch for t in some} for some in (done, raised))
+    report = told("raises", stack=trial.case.name, shape=shape)
+    if len(ran) == 1 and not ran & failed:
+        report = told("raises_at_batch", batch=min(ran), other=trial.case.batch, shape=shape)
+    return replace(report, message=f"{report.message}\n{trial.given.message}")
 
 
 def _verdict(done: list[Trial]) -> Report:
