@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import linecache
 import os
+import re
 import signal
 import sysconfig
 import threading
@@ -31,6 +32,7 @@ LONGEST = 5.0
 """Seconds after which `run_in_time` stops a call."""
 
 _AGAIN = 0.02
+_BATCH = re.compile(r"_?(n_)?(batch(_?size)?|bsz?|B)", re.IGNORECASE)
 _LONGEST_ERROR = 400
 _ONE_CHECK_AT_A_TIME = threading.RLock()
 _OURS = Path(__file__).parents[1], Path(torch.__file__).parent
@@ -203,6 +205,11 @@ def _report_on(error: BaseException, function: Callable[..., Any], made_up: bool
     if made_up and by_itself and place and place.refuses(error, first=len(own) == 1):
         refused = told("refused")
         return replace(refused, message=f"{message}\n{refused.message}", cause=cause)
+    kept = getattr(own[-1][0].f_locals.get("self"), "__dict__", {})
+    fixed = [n for n, size in kept.items() if _BATCH.fullmatch(n) and isinstance(size, int)]
+    if made_up and fixed:
+        asked = told("fixed_batch", name=fixed[0])
+        return replace(asked, message=f"{message}\n{asked.message}", cause=cause)
     if place and not cause:
         cause, sentence = slip_in(place)
         message += f"\n{sentence}" * bool(cause)

@@ -141,8 +141,9 @@ def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
 
     signature, failed = signature_of(cls), None
     for name in [n for n in signature.parameters if _LAYERS.match(n)][:1]:
-        made = bringing.make(partial(cls, **{name: 2}), *sizes)
-        two, said = judged(made, 2), told("two_layers", name=name).message
+        count = {3: 3, 4: 4}.get(signature.parameters[name].default, 2)
+        made = bringing.make(partial(cls, **{name: count}), *sizes)
+        two, said = judged(made, count), told("more_layers", name=name, count=count).message
         if two is not made and two.verdict != "raises":
             return two
         failed = None if two is made else replace(two, message=f"{two.message}\n{said}")

@@ -428,10 +428,19 @@ def _try(run: Run, case: Case, dtype: torch.dtype, numpy: bool) -> Trial:
         "dropout": dropout,
         "evaluates": not all(cell.training for cell in cells),
         "listed": is_listed,
-        "no_gradient": isinstance(output, Tensor) and not (output.requires_grad or numpy),
+        "no_gradient": isinstance(output, Tensor) and not (numpy or _trains(output, cells)),
     }
     trial.notes = [told(name).message for name, is_true in notes.items() if is_true]
     return trial
+
+
+def _trains(output: Tensor, cells: list[nn.LSTMCell]) -> bool:
+    """Whether a gradient comes from the output to every cell."""
+    weights = [cell.weight_ih for cell in cells]
+    try:
+        return None not in torch.autograd.grad(output.sum(), weights, allow_unused=True)
+    except RuntimeError:  # nothing in it has a gradient, or a step wrote into another one's
+        return output.requires_grad
 
 
 def _call(run: Run, cells: list[Any], x: Tensor, numpy: bool, seed: int) -> tuple[Any, bool]:

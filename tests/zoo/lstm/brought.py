@@ -295,3 +295,38 @@ class StatefulOnPurpose(_Cells):
             steps.append(h)
         self.state = (h, c) if self.stateful else None
         return torch.stack(steps)
+
+
+@example("cannot_check", says="`self.batch_size` fixes the batch size")
+class MadeForOneBatchSize(nn.Module):
+    def __init__(self, input_size, hidden_size, batch_size=32):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+        self.batch_size, self.hidden_size = batch_size, hidden_size
+
+    def forward(self, x):
+        h = c = torch.zeros(self.batch_size, self.hidden_size)
+        steps = []
+        for xt in x.unbind(1):
+            h, c = self.cell(xt, (h, c))
+            steps.append(h)
+        return torch.stack(steps, 1), (h, c)
+
+
+@example("same_cell_reused", says="3 in all")
+class ThreeLayersByDefault(nn.Module):
+    def __init__(self, input_size, hidden_size, num_layers=3):
+        super().__init__()
+        upper = [nn.LSTMCell(hidden_size, hidden_size)] * (num_layers - 1)
+        self.layers = nn.ModuleList([nn.LSTMCell(input_size, hidden_size), *upper])
+        self.hidden_size = hidden_size
+
+    def forward(self, x):
+        states = [(x.new_zeros(x.shape[1], self.hidden_size),) * 2 for _ in self.layers]
+        steps = []
+        for below in x:
+            for k, layer in enumerate(self.layers):
+                states[k] = layer(below, states[k])
+                below = states[k][0]
+            steps.append(below)
+        return torch.stack(steps), states

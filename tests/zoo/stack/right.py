@@ -233,3 +233,14 @@ def refuses_a_list(cells, x):
     if not isinstance(cells, nn.ModuleList):
         raise TypeError("cells must be an nn.ModuleList")
     return layer_outer(cells, x)
+
+
+@example("ok", says="No gradient flows back from your output to every cell")
+def detached_on_its_way_up(cells, x):
+    states, steps = zeros(cells, x), []
+    for below in x:
+        for k, cell in enumerate(cells):
+            states[k] = cell(below, states[k])
+            below = states[k][0].detach()
+        steps.append(states[-1][0])
+    return torch.stack(steps), states
