@@ -79,6 +79,15 @@ def unwrapped(code: Any) -> Any:
     return code
 
 
+def runs(code: Any) -> Any:
+    """What runs it: a plain object that cannot be called has `forward`, or one public method."""
+    if callable(code):
+        return code
+    kind = type(code)
+    public = [n for n in dir(kind) if not n.startswith("_") and callable(getattr(kind, n))]
+    return getattr(code, public[0] if len(public) == 1 else "forward", code)
+
+
 def without_forward(code: Any) -> bool:
     """Whether it is a module, or a class of one, whose `forward` is still to be written."""
     return getattr(getattr(code, "forward", None), "__name__", "") == "_forward_unimplemented"

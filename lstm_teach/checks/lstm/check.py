@@ -93,8 +93,7 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
         same = isinstance(code, kind) or (isinstance(code, type) and issubclass(code, kind))
         if same and (kind is not nn.LSTM or getattr(code, "proj_size", None)):
             return told(name, seen="fewer features than c")
-    if not (call or callable(code)):
-        code = getattr(code, "forward", code)  # of a plain class, as in NumPy
+    code = code if call else bringing.runs(code)
     if not (call or callable(code)) or isinstance(code, (nn.LSTMCell, Tensor)):
         return told("one_step", code=code)
     sizes: Sizes = told_sizes[0] or _TRIED[0], told_sizes[1] or _TRIED[1]
@@ -136,7 +135,7 @@ def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
     def judged(made: Any, layers: int | None = None) -> Report:
         if isinstance(made, Report):
             return made
-        made = made if call or callable(made) else getattr(made, "forward", made)
+        made = made if call else bringing.runs(made)
         return _Check(made, sizes, call, backward, layers).report()
 
     signature, failed = signature_of(cls), None

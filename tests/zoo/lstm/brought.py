@@ -330,3 +330,20 @@ class ThreeLayersByDefault(nn.Module):
                 below = states[k][0]
             steps.append(below)
         return torch.stack(steps), states
+
+
+@example("ok")
+class WithAMethodOfItsOwn:
+    def __init__(self, input_size, hidden_size):
+        self.W = np.random.default_rng(0).normal(size=(4, hidden_size, input_size + hidden_size))
+        self.b = np.zeros((4, hidden_size))
+
+    def forward_pass(self, inputs):
+        h = c = np.zeros((inputs.shape[1], self.b.shape[1]))
+        steps = []
+        for x in inputs:
+            f, i, g, o = (np.hstack([x, h]) @ W.T + b for W, b in zip(self.W, self.b, strict=True))
+            c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
+            h = _sigmoid(o) * np.tanh(c)
+            steps.append(h)
+        return np.stack(steps)
