@@ -28,10 +28,10 @@ class ShapeExplorer(Explorer):
             "hidden_size": number("hidden_size", 20, 1, 64),
             "num_layers": number("num_layers", 4, 1, 4),
             "proj_size": number("proj_size", 0, 0, 64),
+            **{name: switch(name) for name in ("bidirectional", "batch_first", "unbatched")},
+            "parameters": switch("show parameters"),
         }
-        names = ("bidirectional", "batch_first", "unbatched")
-        switches = {name: switch(name) for name in names}
-        super().__init__(controls | switches | {"parameters": switch("show parameters")})
+        super().__init__(controls)
 
     def look(
         self, seq_len: int, batch: int, unbatched: bool, parameters: bool, **options: Any
@@ -39,8 +39,7 @@ class ShapeExplorer(Explorer):
         """Build the nn.LSTM, run it, and show what came out."""
         code = constructor(options)
         try:
-            # In double precision there is no kernel of oneDNN, which compiles one for every size.
-            lstm = ZeroLSTM(**options, dtype=torch.double)
+            lstm = ZeroLSTM(**options, dtype=torch.double)  # in single, oneDNN compiles each size
         except ValueError as error:
             why = (
                 "The projection is there to make h smaller: lower proj_size, or raise hidden_size "

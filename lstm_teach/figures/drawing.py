@@ -1,8 +1,7 @@
 """A picture described: a sheet, and the boxes, lines, arrows and words on it.
 
-The description is drawn by two renderers, `svg` for a living page and `raster` for a PNG. Places
-are pixels from the lower left corner, colours are names of the palette, and the size of words is
-in points at 100 pixels to the inch.
+Places are pixels from the lower left corner, colours are names of the palette, and the size of
+words is in points at 100 pixels to the inch.
 """
 
 import math
@@ -103,8 +102,7 @@ class Drawing:
             alike[style].append(box)
         for (fill, edge, _, line, width, *_, strength), boxes in alike.items():
             if behind:  # all plain: dashes take a browser long
-                look = {"width": 1.3, "strength": strength, "shifts": tuple(behind)}
-                self.boxes(boxes, fill, "batch", **look)
+                self.boxes(boxes, fill, "batch", width=1.3, strength=strength, shifts=tuple(behind))
             self.boxes(boxes, fill, edge, style=line, width=width, strength=strength)
         for (x, y, w, h), (words, (_, _, ink, _, _, size, bold, mono, _)) in cells.items():
             if words:

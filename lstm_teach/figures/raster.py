@@ -26,8 +26,7 @@ def figure(*drawings: Drawing) -> Figure:
     width, height = drawings[0].width, sum(drawing.height for drawing in drawings)
     sheet = Figure((width / DPI, height / DPI), dpi=DPI, facecolor=LIGHT["paper"])
     FigureCanvasAgg(sheet)
-    # IPython shows nothing for a figure that has neither axes nor lines.
-    sheet.lines.append(Line2D([], []))
+    sheet.lines.append(Line2D([], []))  # IPython shows no figure without axes or lines
     pixels = Affine2D().scale(1 / width, 1 / height) + sheet.transFigure
     for drawing in drawings:
         height -= drawing.height
