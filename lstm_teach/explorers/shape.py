@@ -75,7 +75,11 @@ class ShapeExplorer(Explorer):
         )
         unused = f" `unbatched`: x is one sample without a batch axis, so batch={batch} is unused."
         words += unused * unbatched
-        return Picture(draw_unrolled(lstm, x, (output, (h_n, c_n))), words, details)
+        drawing = draw_unrolled(lstm, x, (output, (h_n, c_n)))
+        if parameters:
+            words += " They stand below, tensor by tensor."
+            drawing.label(838, 50, f"parameters {numbers:,}", bold=True, mono=True)
+        return Picture(drawing, words, details)
 
 
 class ZeroLSTM(nn.LSTM):
