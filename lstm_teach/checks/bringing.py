@@ -79,13 +79,20 @@ def unwrapped(code: Any) -> Any:
     return code
 
 
+def methods(code: Any) -> dict[str, Any]:
+    """The public methods of an object or a class that a learner wrote, by name."""
+    kind = code if isinstance(code, type) else type(code)
+    own = [n for one in kind.__mro__ if not one.__module__.startswith("torch") for n in vars(one)]
+    public = [n for n in own if not n.startswith("_") and callable(getattr(kind, n))]
+    return {name: getattr(code, name) for name in public}
+
+
 def runs(code: Any) -> Any:
     """What runs it: a plain object that cannot be called has `forward`, or one public method."""
     if callable(code):
         return code
-    kind = type(code)
-    public = [n for n in dir(kind) if not n.startswith("_") and callable(getattr(kind, n))]
-    return getattr(code, public[0] if len(public) == 1 else "forward", code)
+    public = methods(code)
+    return getattr(code, next(iter(public)) if len(public) == 1 else "forward", code)
 
 
 def without_forward(code: Any) -> bool:
@@ -334,10 +341,9 @@ class Caller:
     It may be given `numpy` arrays, and other `axes` than "rows", a batch first: "layers" for an
     axis of layers before it in h and c, "columns" for a batch last; for one sample at a time "one"
     without an axis for it, "column" with one that stands last, "row" with one that stands first,
-    "list" for Python's lists. `named`
-    is "h c" or "c h", the order of the arguments that are called so. Whatever the verdict, the
-    `remarks` are worth saying, and the arguments that a call changed in place. `spent` is the
-    seconds in the learner's code so far.
+    "list" for Python's lists. `named` is "h c" or "c h", the order of the arguments that are called
+    so. Whatever the verdict, the `remarks` are worth saying, and the arguments that a call changed
+    in place. `spent` is the seconds in the learner's code so far.
     """
 
     code: Callable[..., Any]

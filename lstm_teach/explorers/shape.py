@@ -39,7 +39,8 @@ class ShapeExplorer(Explorer):
         """Build the nn.LSTM, run it, and show what came out."""
         code = constructor(options)
         try:
-            lstm = ZeroLSTM(**options, dtype=torch.double)  # in single, oneDNN compiles each size
+            # In double precision there is no kernel of oneDNN, which compiles one for every size.
+            lstm = ZeroLSTM(**options, dtype=torch.double)
         except ValueError as error:
             why = (
                 "The projection is there to make h smaller: lower proj_size, or raise hidden_size "
@@ -74,12 +75,11 @@ class ShapeExplorer(Explorer):
             "parameters."
         )
         unused = f" `unbatched`: x is one sample without a batch axis, so batch={batch} is unused."
-        words += unused * unbatched
         drawing = draw_unrolled(lstm, x, (output, (h_n, c_n)))
         if parameters:
             words += " They stand below, tensor by tensor."
             drawing.label(838, 50, f"parameters {numbers:,}", bold=True, mono=True)
-        return Picture(drawing, words, details)
+        return Picture(drawing, words + unused * unbatched, details)
 
 
 class ZeroLSTM(nn.LSTM):

@@ -210,13 +210,10 @@ def _is_open(cell: Any) -> bool:
 
 def _methods(cell: Any) -> Iterator[Any]:
     """What of an object can be called as a step, the likeliest first."""
-    kinds = (cell if isinstance(cell, type) else type(cell)).__mro__
-    own = [name for kind in kinds if not kind.__module__.startswith("torch") for name in vars(kind)]
-    for name in sorted(dict.fromkeys(own), key=lambda name: "step" not in name):
-        method: Any = getattr(cell, name, None)
-        public = callable(method) and not name.startswith("_")
-        if public and len(signature_of(method).parameters) in (2, 3, 4):
-            yield method
+    public = bringing.methods(cell)
+    for name in sorted(public, key=lambda name: "step" not in name):
+        if len(signature_of(public[name]).parameters) in (2, 3, 4):
+            yield public[name]
 
 
 def _written_sizes(step: Any) -> list[Sizes]:

@@ -15,8 +15,19 @@ import torch
 from torch import Tensor, nn
 
 from lstm_teach.checks.bringing import listed, redraw
-from lstm_teach.checks.cell import equations
-from lstm_teach.checks.cell.equations import FORMS, GATES, OLD_C, OLD_H, Parts, run, table, told
+from lstm_teach.checks.cell.equations import (
+    FORMS,
+    GATES,
+    OLD_C,
+    OLD_H,
+    RIGHT,
+    Parts,
+    draw,
+    run,
+    table,
+    the_gates,
+    told,
+)
 from lstm_teach.checks.cell.reading import LARGE, Eye, Failed, Lines, State
 from lstm_teach.checks.cell.sources import Layout, describe, find_layout, gathered, wrong_source
 from lstm_teach.checks.mistake import Mistake
@@ -68,7 +79,7 @@ def _compared(eye: Eye, few: dict[str, Tensor]) -> Report:
     seen: list[tuple[dict[str, Tensor], State]] = []
     others = [(2, (3, 6), 1.5), (3, (4, 4), LARGE)] if eye.free else []
     for seed, sizes, largest in ((1, eye.sizes, 1.5), (4, eye.sizes, LARGE), *others):
-        drawn = equations.draw(seed, 3, *sizes, largest)
+        drawn = draw(seed, 3, *sizes, largest)
         state = None if seen and eye.caller.in_a_hurry() else eye.caller(**drawn)
         if isinstance(state, tuple):
             seen.append((drawn, state))
@@ -226,7 +237,7 @@ def _measured(seen: Tensor, limit: float) -> Iterator[tuple[str, str, Parts | No
         yield ("gru" if near(h, OLD_H).any() else "rnn"), "", None
         return
     most = c.abs().max().item()
-    yield "clipped c", f"{most:.3g}", {"c": f"clip(f * c_0 + i * g, {-most}, {most})"}
+    yield "clipped c", f"{most:.3g}", {"c": f"clip({RIGHT['c']}, {-most}, {most})"}
     slope = (c[:, 1] - c[:, 0]) / OLD_C[1]
     if not near((c[:, 2] - c[:, 0]) / OLD_C[2], slope).all():
         return
@@ -284,8 +295,7 @@ def _unreadable(eye: Eye, few: dict[str, Tensor], lines: Lines) -> Report:
             said = "the gates look at c, and the h that came in reaches none of them"
             return told("cell_instead_of_h_in_gates", said)
         if blind:
-            gates = equations.the_gates(blind)
-            said = f"a gate looks at c, and the h that came in does not reach {gates}"
+            said = f"a gate looks at c, and the h that came in does not reach {the_gates(blind)}"
             return told("cell_instead_of_h_in_gates", said)
         late, crosses = lines.looks_at_c == "h", _crosses(eye, few)
         if late and crosses:
@@ -299,7 +309,7 @@ def _unreadable(eye: Eye, few: dict[str, Tensor], lines: Lines) -> Report:
         return _off([part for part, gates in parts.items() if {*gates} & {*lines.bent}], "bent")
     if lines.hard:
         return told("hard_sigmoid", "the sigmoid is made of straight lines")
-    return told("unread", equations.the_gates(lines.unread()).capitalize())
+    return told("unread", the_gates(lines.unread()).capitalize())
 
 
 def _matters(eye: Eye, few: dict[str, Tensor], name: str) -> bool:

@@ -140,7 +140,8 @@ def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
 
     signature, failed = signature_of(cls), None
     for name in [n for n in signature.parameters if _LAYERS.match(n)][:1]:
-        count = {3: 3, 4: 4}.get(signature.parameters[name].default, 2)
+        own = signature.parameters[name].default
+        count = own if own in (3, 4) else 2
         made = bringing.make(partial(cls, **{name: count}), *sizes)
         two, said = judged(made, count), told("more_layers", name=name, count=count).message
         if two is not made and two.verdict != "raises":
