@@ -348,6 +348,29 @@ def test_global_state_is_put_back():
     assert torch.is_grad_enabled()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no alarm to stop it with")
+def test_an_alarm_that_rings_in_a_finalizer_is_not_reported_and_rings_again(monkeypatch):
+    reported = []
+    monkeypatch.setattr(sys, "unraisablehook", reported.append)
+
+    class Slow:
+        def __del__(self):
+            end = time.perf_counter() + 0.2
+            while time.perf_counter() < end:
+                pass
+
+    def code():
+        Slow()
+        while True:
+            pass
+
+    report = run_in_time(code, seconds=0.05)
+    assert report.verdict == "raises"
+    assert "was stopped" in report.message
+    assert not reported
+    assert sys.unraisablehook == reported.append
+
+
 def test_torch_has_one_thread_meanwhile_and_afterwards_as_many_as_before():
     torch.set_num_threads(2)
     try:

@@ -7,6 +7,7 @@ import linecache
 import os
 import re
 import signal
+import sys
 import sysconfig
 import threading
 import traceback
@@ -85,7 +86,12 @@ def _stopped_after(seconds: float) -> Iterator[None]:
     def stop(*_: Any) -> None:
         raise TookTooLong(f"it took more than {seconds:g} s, and was stopped")
 
-    before = signal.signal(signal.SIGALRM, stop)
+    def overheard(seen: Any) -> None:
+        if not isinstance(seen.exc_value, TookTooLong):  # in a `__del__`, say: it rings again
+            hook(seen)
+
+    before, hook = signal.signal(signal.SIGALRM, stop), sys.unraisablehook
+    sys.unraisablehook = overheard
     try:
         try:
             # It rings again and again, since a bare `except:` in the loop may eat it.
@@ -96,6 +102,7 @@ def _stopped_after(seconds: float) -> Iterator[None]:
     finally:  # it may have rung on the way out
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        sys.unraisablehook = hook
 
 
 @contextmanager
