@@ -1,7 +1,7 @@
 """Which words reach one position of an output: the layout of a model, made visible."""
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import torch
@@ -46,7 +46,8 @@ class _Reader(nn.Module):
         output, (h_n, _) = self.lstm(given)
         if self.packed:
             output = pad_packed_sequence(output, batch_first=first)[0]
-        return self.read(output, h_n)
+        read = self.read(output, h_n)  # each direction apart, [..., directions, features]
+        return read.unflatten(-1, (-1, HIDDEN) if self.lstm.bidirectional else (1, -1))
 
 
 class InfluenceExplorer(Explorer):
@@ -83,32 +84,29 @@ class InfluenceExplorer(Explorer):
         self, x_is: str, read: str, packed: bool, sentence: int, step: int, **options: Any
     ) -> Picture:
         """Run the model once forward and once backward, and show what the gradient reaches."""
-        lstm, batch_first = _lstm(**options), x_is == LAYOUTS[0]
-        x = _features() if batch_first else _features().transpose(0, 1)
+        batch_first, reader = x_is == LAYOUTS[0], _reader(read, packed, **options)
+        x = _features(batch_first)
         make = constructor(options, FEATURES, HIDDEN)
         call = f"output, (h_n, c_n) = lstm({'packed' if packed else 'x'})"
         code, model = f"{make}    {call}", f"The model: `{make}`, `{call}`."
-        reader = _Reader(lstm, read, packed)
         try:
-            with torch.no_grad():
-                shape = reader(x).shape
+            *lead, directions, wide = _shape(reader, x)
         except (RuntimeError, IndexError) as error:
             why = f"A loud error is the better kind: it points at a line. {model}"
             return refusal(code, error, why, HEIGHT)
+        shape = [*lead, directions * wide]
         if read == POSITION:
             at: tuple[int, ...] = (sentence, step) if batch_first else (step, sentence)
             made, result, places, chosen = "output", f"output{[*at]}", PLACES, (sentence, step)
         else:
             at, made, result = (sentence,), f"answer = {read}", f"answer[{sentence}]"
             # As many answers as sentences stand where each ends.
-            places = [(n, SEQ_LEN - 1) if shape[0] == BATCH else (0, n) for n in range(shape[0])]
+            places = [(n, SEQ_LEN - 1) if lead[0] == BATCH else (0, n) for n in range(lead[0])]
             chosen = places[sentence]
-        width = HIDDEN if lstm.bidirectional else shape[-1]
-        halves = [slice(start, start + width) for start in range(0, shape[-1], width)]
-        parts = [influence(reader, x, (*at, half)) for half in halves]
+        parts = [_reached(reader, x, (*at, direction)) for direction in range(directions)]
         parts = [part if batch_first else part.t() for part in parts]
-        fits = read == POSITION or shape[0] == BATCH  # an answer for each sentence
-        along_time = lstm.batch_first == batch_first
+        fits = read == POSITION or lead[0] == BATCH  # an answer for each sentence
+        along_time = reader.lstm.batch_first == batch_first
         title, words, right = _say(sentence, read, result, parts, along_time, fits)
         drawing = Drawing(1100, HEIGHT)
         drawing.label(20, 464, code, size=10, mono=True)
@@ -132,20 +130,29 @@ def _axes(shape: Sequence[int]) -> list[str]:
 
 
 @cache
-def _features() -> Tensor:
-    """A vector for each word, [batch, seq_len, features]; the pad is all zeros."""
+def _features(batch_first: bool) -> Tensor:
+    """A vector for each word, [batch, seq_len, features] or turned; the pad is all zeros."""
     words = word_grid(batch_first=True)
     generator = torch.Generator().manual_seed(0)
     table = torch.randn(len(words.vocabulary), FEATURES, generator=generator)
     table[0] = 0
-    return table[words.ids]
+    return table[words.ids if batch_first else words.ids.t()]
 
 
 @cache
-def _lstm(**options: Any) -> nn.LSTM:
+def _reader(read: str, packed: bool, **options: Any) -> _Reader:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return nn.LSTM(FEATURES, HIDDEN, **options)
+        return _Reader(nn.LSTM(FEATURES, HIDDEN, **options), read, packed)
+
+
+@cache
+@torch.no_grad()
+def _shape(reader: _Reader, x: Tensor) -> torch.Size:
+    return reader(x).shape
+
+
+_reached = lru_cache(1000)(influence)
 
 
 def _say(
