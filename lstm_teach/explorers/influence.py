@@ -83,7 +83,7 @@ class InfluenceExplorer(Explorer):
     def look(
         self, x_is: str, read: str, packed: bool, sentence: int, step: int, **options: Any
     ) -> Picture:
-        """Run the model once forward and once backward, and show what the gradient reaches."""
+        """Show what the gradient of what is read reaches, by one run forward and one backward."""
         batch_first, reader = x_is == LAYOUTS[0], _reader(read, packed, **options)
         x = _features(batch_first)
         make = constructor(options, FEATURES, HIDDEN)
@@ -152,7 +152,7 @@ def _shape(reader: _Reader, x: Tensor) -> torch.Size:
     return reader(x).shape
 
 
-_reached = lru_cache(1000)(influence)
+_reached = lru_cache(1000)(influence)  # a reader goes back and forth over the same positions
 
 
 def _say(

@@ -15,7 +15,7 @@ from tests.browser.lab import CHROMIUM, Notebook, chromium, open_notebook, serve
 from tools.normalise import METADATA
 
 PRESSES, BURST = 40, 30
-BURSTS = 9  # where in a cycle one ends is chance: 0 to 146 ms were seen, of the floor too
+BURSTS = 9  # where in a cycle of messages one ends is chance: single ones took 0 to 146 ms
 WINDOW = {"width": 1440, "height": 900}  # a laptop's
 PAUSE = 150  # ms between a new picture and the next press: about four presses a second
 EXPLORERS = (
