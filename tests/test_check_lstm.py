@@ -130,7 +130,7 @@ def test_a_right_backward_pass_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("slip", "says"), [("g", "`Wx`"), ("g", "rows of g"), ("Wx", "`Wx`"), ("dc", "`Wx`")]
+    ("slip", "says"), [("g", "`Wx`"), ("g", "part of g"), ("Wx", "`Wx`"), ("dc", "`Wx`")]
 )
 def test_a_wrong_backward_pass_is_told_by_its_first_wrong_gradient(slip, says):
     report = check_lstm(lstm_forward, backward=backward_with(slip))

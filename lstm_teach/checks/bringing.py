@@ -15,10 +15,10 @@ import time
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import partial
 from itertools import chain, product
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -49,15 +49,18 @@ _HIDDEN = re.compile(
     r"(.*_)?hid|h_?(dim|size)|n_?(h|hid|hidden|units|a)$|num_unit|units?$|out_?(feat|dim|size)"
     r"|(state|cell|rnn|lstm)_(dim|size)|d_h|H$"
 )
+_SIZE = re.compile(r"size|dim|num|n_|units|feat|^[DH]$")
 _OTHER_ARGUMENTS = {"bias": True, "device": "cpu", "dtype": None, "dropout": 0.0, "num_layers": 1}
 BEGINS = {
     "x": r"x|inp|i$",
     "h": r"h|a$|a_?(prev|t)|short|(prev|old|last)_?[ha]",
     "c": r"(c|st?)($|_|\d)|c(ell|prev|old|last|[txyn]\d*$)|long|(prev|old|last)_?(c|s$)",
 }
+STATE = re.compile(r"_?(h|c|a|state|init|prev|s\d?$|carry|memory|zero)", re.IGNORECASE)
+_RUNS = re.compile(r"step|forward|call|run|cell")
 _WEIGHT = {
     "b": re.compile(r"b(ias)?(_|$|ih|hh|[xh])", re.IGNORECASE),
-    "x": re.compile(r"(w|weight|kernel)s?_?(x|ih|xh|i2h|in|x2h|i)?$", re.IGNORECASE),
+    "x": re.compile(r"(w|weight|kernel)s?_?(x|ih|xh|i2h|in|x2h|i|lstm|all)?$", re.IGNORECASE),
     "h": re.compile(r"(w|weight|u|kernel)s?_?(h|hh|h2h|hr|rec)$|u$|recurrent", re.IGNORECASE),
 }
 _REGISTRY = re.compile("_(parameters|buffers|modules)$|hook")
@@ -88,11 +91,13 @@ def methods(code: Any) -> dict[str, Any]:
 
 
 def runs(code: Any) -> Any:
-    """What runs it: a plain object that cannot be called has `forward`, or one public method."""
-    if callable(code):
+    """What runs it: an object that cannot be called has `forward`, or one public method."""
+    if callable(code) and not without_forward(code):
         return code
-    public = methods(code)
-    return getattr(code, next(iter(public)) if len(public) == 1 else "forward", code)
+    public = [*methods(code).values()]
+    if len(public) == 1 or without_forward(code):
+        return public[0] if len(public) == 1 else code
+    return getattr(code, "forward", code)
 
 
 def without_forward(code: Any) -> bool:
@@ -117,6 +122,15 @@ def required(signature: inspect.Signature) -> list[str]:
     """The arguments that have to be given."""
     parameters = signature.parameters
     return [n for n in _single(signature) if parameters[n].default is parameters[n].empty]
+
+
+def is_maker(code: Any) -> bool:
+    """Whether it makes what is to be checked: a class, or a function of two sizes by name."""
+    sizes = required(signature_of(code)) if isinstance(code, types.FunctionType) else []
+    own = [*filter(_SIZE.search, sizes)]
+    return isinstance(code, type) or (
+        len(own) == len(sizes) == 2 and {*named_sizes(signature_of(code))} == {*own}
+    )
 
 
 def needed(code: Any) -> int:
@@ -166,8 +180,11 @@ def with_weights(function: Any, sizes: Sizes) -> Iterator[partial[Any]]:
     is_function = isinstance(function, (types.FunctionType, types.MethodType))
     names = [*signature.parameters][not is_class :] if is_function or is_class else []
     part_of = {n: part for n in names for part, like in _WEIGHT.items() if like.match(n)}
-    if not {"x", "h"} <= {*part_of.values()}:
+    parts, joined = [*part_of.values()], sum(sizes)
+    if "x" not in parts or ("h" not in parts and parts.count("x") > 1):
         return
+    # Those of x and h may be one, with the bias in it.
+    wides = [sizes[0]] if "h" in parts else [joined, joined + 1]
     kept = signature.replace(
         parameters=[p for p in signature.parameters.values() if p.name not in part_of]
     )
@@ -176,14 +193,14 @@ def with_weights(function: Any, sizes: Sizes) -> Iterator[partial[Any]]:
         weights = {name: kwargs.pop(name) for name in part_of}
         return function(**kept.bind(*args, **kwargs).arguments, **weights)
 
-    shapes = {"x": (4 * sizes[1], sizes[0]), "h": (4 * sizes[1], sizes[1]), "b": (4 * sizes[1],)}
     codes = [getattr(one, "__code__", None) for one in [function, *vars(function).values()]]
     used = {name for code in filter(None, codes) for name in code.co_names}
     likely = bool({"np", "numpy"} & used)  # then they are turned, mostly
-    for numpy, turned in product((likely, not likely), repeat=2):
+    for numpy, turned, wide in product((likely, not likely), (likely, not likely), wides):
         if numpy and "numpy" not in sys.modules:  # torch does without it
             continue
-        order = -1 if turned else 1
+        order, rows = -1 if turned else 1, 4 * sizes[1]
+        shapes = {"x": (rows, wide), "h": (rows, sizes[1]), "b": (rows,)}
         weights = {n: torch.ones(shapes[part][::order]).double() for n, part in part_of.items()}
         run = partial(handed, **{n: t.numpy() if numpy else t for n, t in weights.items()})
         run.__signature__ = kept  # type: ignore[attr-defined]
@@ -482,13 +499,38 @@ def by_name(parameters: list[str]) -> dict[str, str]:
     return own
 
 
-def likely_call(signature: inspect.Signature) -> str:
-    """How to call code with these parameters, such as `net(x, h, c, parameters)`."""
-    names = required(signature)
+def steps_alone(code: Any) -> bool:
+    """Whether it is a module without `forward` that has another method to run it."""
+    return without_forward(code) and any(map(_RUNS.match, methods(code)))
+
+
+def likely_call(code: Any, net: str, state: str = "") -> tuple[list[str], str]:
+    """What code takes, and how to call it, such as `net.step(x, (h, c), parameters)`; "..." where
+    x and a state are all that it takes, for such calls have been tried.
+
+    Where its state is one argument, `state` stands there, if not its own name.
+    """
+    owner, name = getattr(code, "__self__", None), ""
+    if isinstance(code, types.MethodType) and not callable(owner):
+        name = f".{code.__name__}"
+    elif without_forward(code) or not callable(code):
+        public = methods(code)
+        name = next(iter(sorted(public, key=lambda one: not _RUNS.match(one))), "")
+        code, name = public.get(name, lambda: None), f".{name}" * bool(name)
+    names = required(signature_of(code))
     own = {parameter: name for name, parameter in by_name(names).items()}
-    if not {"h", "c"} <= {*own.values()}:
-        own = dict(zip(names, ("x", "(h, c)"), strict=False))
-    return f"net({', '.join(own.get(name, name) for name in names)})"
+    if not (state and {"h", "c"} <= {*own.values()}):
+        own = {parameter: "x" for parameter, name in own.items() if name == "x"}
+        own |= {n: state or n for n in names if n not in own and STATE.match(n)}
+    line = f"{net}{name}({', '.join(own.get(name, name) for name in names)})"
+    return names, line if {*names} - own.keys() else "..."
+
+
+class Pair(NamedTuple):
+    """A state, to be taken apart or asked by name."""
+
+    h: Any
+    c: Any
 
 
 def _joined(h: Any, c: Any) -> Any:
@@ -499,10 +541,7 @@ def _joined(h: Any, c: Any) -> Any:
 
 # What is said of each that is unusual stands in the catalogue by its name.
 _USUAL = ("pair", "rows")
-_STATES: dict[str, Callable[[Any, Any], Any]] = {
-    "pair": lambda h, c: (h, c),
-    "one_tensor": _joined,
-}
+_STATES: dict[str, Callable[[Any, Any], Any]] = {"pair": Pair, "one_tensor": _joined}
 _AXES: dict[str, Callable[[Any], Any] | None] = {
     "rows": None,
     "layers": None,
@@ -524,6 +563,8 @@ def _of_numbers(part: Any) -> bool:
 
 def _tensor(axes: str, part: Any) -> Any:
     """An array as a tensor; a copy, for the cell may keep what it returned."""
+    if is_dataclass(part) and not isinstance(part, type):
+        return {one.name: _tensor(axes, getattr(part, one.name)) for one in fields(part)}
     if _of_numbers(part) and part:
         part = torch.stack([*map(torch.as_tensor, part)])
     if not hasattr(part, "__array__"):

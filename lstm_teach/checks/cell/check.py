@@ -77,7 +77,7 @@ def check_cell(
     failed: list[Report] = []
     start = time.perf_counter()
     tries = [(torch.float64, asked), (torch.float32, asked)]  # some code works in one of them only
-    if not any(asked) and (isinstance(cell, type) or _takes_weights(cell, call)):
+    if not any(asked) and (bringing.is_maker(cell) or _takes_weights(cell, call)):
         tries.append((torch.float64, _SQUARE))
     for dtype, sizes in tries:
         if failed and time.perf_counter() - start > 4 * BUDGET:
@@ -118,7 +118,7 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> tuple[Report
     ran as a step."""
     handed = _takes_weights(cell, call)
     usual = asked[0] or _TRIED[0], asked[1] or _TRIED[1]
-    if isinstance(cell, type):
+    if bringing.is_maker(cell):
         if bringing.required(signature_of(cell)):
             asked = usual
         cell = bringing.make(cell, *usual)
@@ -266,15 +266,15 @@ def _judged(eye: Eye, few: dict[str, Tensor], own: dict[str, Tensor]) -> Report:
     """The verdict; once more with (c, h) for (h, c), where that is how it may read."""
     report, caller = judge(eye, few, own), eye.caller
     if report.verdict == "swapped_return" and caller.named == "c h":
-        c_first, said = False, "It takes c before h, and hands them back so."
+        c_first, also = False, "It takes c before h, and hands them back so."
     elif report.verdict == "variant" and not (caller.named or eye.is_function):
-        c_first, said = True, "It has the state as (c, h); PyTorch has (h, c)."
+        c_first, also = True, bringing.said("c_first")
     else:
         return report
     places, remarks = caller.places and caller.places[::-1], [*caller.remarks]
     other = replace(caller, c_first=c_first, places=places, remarks=remarks)
     again = judge(replace(eye, caller=other), few, own)
-    return replace(again, message=f"{again.message}\n{said}") if again.ok else report
+    return replace(again, message=f"{again.message}\n{also}") if again.ok else report
 
 
 def _feeds(tensor: Tensor, caller: Step, few: dict[str, Tensor]) -> bool:
@@ -297,10 +297,8 @@ def _with_its_weights(cell: Any, sizes: Sizes, dtype: torch.dtype) -> Report:
                 said = ", ".join(order.split())
                 return told("gate_order", f"your code takes the four blocks of rows as {said}")
             return replace(report, lstm=None)
-    function = cell.forward if isinstance(cell, nn.Module) else cell
-    signature = signature_of(function if callable(function) else lambda: None)
-    takes = listed(f"`{p}`" for p in signature.parameters) or "nothing"
-    return told("other arguments", takes, line=bringing.likely_call(signature))
+    names, line = bringing.likely_call(cell, "net", "(h, c)")
+    return told("other arguments", listed(f"`{p}`" for p in names) or "nothing", line=line)
 
 
 def _why_not(
@@ -328,12 +326,13 @@ def _why_not(
             return told("projection", f"{width} features and c {hidden}")
     if " input to conv" in failed.message:
         return told("other axes", "x with the axes of a convolution")
+    line = bringing.likely_call(cell, "net", "(h, c)")[1]
     larger = given((sizes[0][0] + 1, hidden + 1))
     if failed.verdict == "raises" and getattr(way(**larger), "message", "") == failed.message:
-        return told("at_any_size", failed.message)
+        return told("at_any_size", failed.message, line=line)
     # Where no matrix and nobody tells the sizes, those that were tried are made up.
     told_by = any(asked) or any(p.dim() > 1 for p in owned(cell).values())
-    return failed if len(sizes) < 3 and told_by else told("no sizes", failed.message)
+    return failed if len(sizes) < 3 and told_by else told("no sizes", failed.message, line=line)
 
 
 def _in_other_axes(ways: list[Step], sizes: list[Sizes], given: Given) -> Report | None:

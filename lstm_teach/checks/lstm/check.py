@@ -31,7 +31,6 @@ from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_in_time
 
 _LAYERS = re.compile(r"(num|n)_?layers?$|layers$|depth$")
-_STATE = re.compile(r"_?(h|c|a|state|init|prev|s\d?$|carry|memory|zero)", re.IGNORECASE)
 _LEARNED = re.compile(r"(.*[._])?([hc]x?|hidden|cell|state)_?0$|.*(init|start)", re.IGNORECASE)
 _SECONDS = 2.0
 _FAILED = "raises", "cannot_check"
@@ -94,13 +93,14 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
         if same and (kind is not nn.LSTM or getattr(code, "proj_size", None)):
             return told(name, seen="fewer features than c")
     code = code if call else bringing.runs(code)
-    if not (call or callable(code)) or isinstance(code, (nn.LSTMCell, Tensor)):
+    runs = callable(code) and not bringing.steps_alone(code)
+    if not (call or runs) or isinstance(code, (nn.LSTMCell, Tensor)):
         return told("one_step", code=code)
     sizes: Sizes = told_sizes[0] or _TRIED[0], told_sizes[1] or _TRIED[1]
     if isinstance(code, type) and not signature_of(code).parameters:
         made = run_in_time(code)
         return made if isinstance(made, Report) else _report(made, told_sizes, call, backward)
-    if isinstance(code, type):
+    if bringing.is_maker(code):
         report = _made(code, sizes, call, backward)
         by_itself = needed(code) < 1 and report.verdict in _FAILED
         code = run_in_time(code) if by_itself else report  # such as with input_size=1
@@ -156,6 +156,16 @@ def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
     return report
 
 
+def _layer(weight: str) -> str:
+    """The name of the layer that a weight belongs to."""
+    return weight.rpartition(".")[0]
+
+
+def _list(layer: str) -> str:
+    """The name of a layer without its number in a list."""
+    return re.sub(r"\.\d+(?=\.|$)", "", layer)
+
+
 def _in_code(names: Iterable[str]) -> str:
     """Names in a sentence, as code."""
     return listed(f"`{name}`" for name in names)
@@ -178,7 +188,8 @@ class _Check:
     Of the `code` that was brought the sizes may be `told`, how to `call` it, and its `backward`
     pass by hand. It was made with so many `layers`, and may be `handed` its weights. Equal numbers
     may be `limit` apart. Left out are its `head` behind h, its `norms` if wished, and what was
-    `passed` by, by name; `learned` are the names of weights that are an initial state.
+    `passed` by, by name; `learned` are the names of weights that are an initial state; a state may
+    have `c_first`.
     """
 
     code: Any
@@ -192,6 +203,7 @@ class _Check:
     norms: bool = False
     passed: list[str] = field(default_factory=list)
     learned: list[str] = field(default_factory=list)
+    c_first: bool = False
 
     def report(self) -> Report:
         """What is wrong, from the outside in: the first thing."""
@@ -408,7 +420,7 @@ class _Check:
         """The ways to give it a state that run."""
         run = self._runner(self.tried)
         names = [*signature_of(getattr(run, "forward", run)).parameters][1:]
-        if self.call is None and not any(map(_STATE.match, names)):
+        if self.call is None and not any(map(bringing.STATE.match, names)):
             return
         zeros = torch.zeros(lanes, 3, self.sizes[1], dtype=torch.float64)
         dtype = self.reader.caller.dtype
@@ -516,6 +528,7 @@ class _Check:
         roles = self._with_biases(search, roles)
         as_torch = self.handed and "w_ih" in str(search.lanes)
         _tell(in_the_roles(search, roles, as_torch))
+        _tell(self._idle(search, roles))
         if as_torch and search.added:
             _tell(told("forget_bias_added", headline=f"{search.added:g} is added to the sum of f"))
         x = normals(12)(4, 3, self.sizes[0])
@@ -526,9 +539,14 @@ class _Check:
             _tell(told("changes_at_last"))
         start = self._start(search, roles, x)
         states = seen[1:]
-        if start and start.caller.named == "c h":
+        if self.c_first or (start and start.caller.named == "c h"):
             states = [*states[1::-1], *states[2:]]
-        _tell(in_the_states(states, lanes, search.directions, self._same))
+        wrong = in_the_states(states, lanes, search.directions, self._same)
+        _tell(
+            told("swapped_state")
+            if self.c_first and (wrong is not None or len(states) < 2)
+            else wrong
+        )
         # `squeeze(0)` takes off the axis of layers, if it is there.
         layered = [replace(self.reader, layered=True)] * (self.reader.form != "x")
         alone = [reader(x[:, :1]) for reader in (self.reader, *layered)]
@@ -548,6 +566,15 @@ class _Check:
         said = self._described(search, roles, start)
         said += f"\n{told('as_torch').message}" * (lstm is not None)
         return Report("ok", said, layers, others, lstm=lstm)
+
+    def _idle(self, search: Search, roles: Roles) -> Report | None:
+        """Layers that change nothing, beside those of the same list that do."""
+        slots = {p.slot for p in (*roles.x, *roles.h, *chain(*roles.b))}
+        used = {_layer(lane[slot]) for lane in search.lanes for slot in slots}
+        lists = {_list(layer) for layer in used if _list(layer) != layer}
+        own = dict.fromkeys(map(_layer, self.weights))
+        names = [layer for layer in own if layer not in used and _list(layer) in lists]
+        return told("idle", names=_in_code(names)) if names else None
 
     def _not_checked(self, start: Reader | None) -> Iterator[str]:
         if self.passed:
@@ -580,7 +607,7 @@ class _Check:
         h, c = normals(21)(2, len(search.lanes), x.shape[1], self.sizes[1]).tanh()
         starts = {"": (h, c), "c, h": (c, h), "h": (0 * h, c), "c": (h, 0 * c)}
         starts["state"] = 0 * h, 0 * c
-        found = None
+        found, turned = None, None
         for reader in self._with_state(len(search.lanes)):
             given = reader(x, (h, c))
             for name, start in starts.items():
@@ -588,12 +615,11 @@ class _Check:
                 if isinstance(given, list) and self._same(given[0], output[:, 0]):
                     if not name or (name == "c" and reader.form == "x h" and not found):
                         return reader
-                    found = found or name
-        if found == "c, h":
-            _tell(told("swapped_state"))
-        if found:
+                    found, turned = found or name, turned or reader
+        self.c_first = found == "c, h"
+        if found and not self.c_first:
             _tell(told("initial_state_ignored", state=found))
-        return None
+        return turned
 
     def _cut_gradient(self, search: Search, roles: Roles, x: Tensor) -> Report | None:
         """The first gradient of a module that is not nn.LSTM's."""
@@ -640,6 +666,8 @@ class _Check:
         ]
         if self.reader.form != "x" and needed(self.tried) == 1 and not self.call:
             said.insert(0, told("needs_state").message)
+        if self.c_first:
+            said.append(bringing.said("c_first"))
         if (start or self.reader).lists:
             said.append(told("lists").message)
         if self.reader.comes_out_turned and not self.call:

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from lstm_teach.checks.bringing import by_name, listed, required, signature_of
+from lstm_teach.checks.bringing import likely_call, listed
 from lstm_teach.checks.cell.equations import FORMS, GATES
 from lstm_teach.checks.cell.equations import WORDS as OF_A_CELL
 from lstm_teach.checks.lstm.roles import Roles, Search
@@ -23,11 +23,7 @@ WORDS = OF_A_CELL | stack.WORDS | _OWN_WORDS
 def told(name: str, evidence: Any = None, /, code: Any = None, **holes: Any) -> Report:
     """The report on what has this name, among all that is known of cells, of stacks and of layers;
     it may say how to call such code, with the names of what the code cannot do without."""
-    function = getattr(code, "forward", code)
-    taken = required(signature_of(function)) if callable(function) else []
-    of_x = by_name(taken).get("x", next(iter(taken), ""))
-    given = ", ".join("x" if name == of_x else name for name in taken)
-    call = WORDS["call"].why.format(given=given or "x")
+    call = WORDS["call"].why.format(line=likely_call(code, "lstm")[1])
     return stack.told(name, evidence, words=WORDS, call=call, **holes)
 
 

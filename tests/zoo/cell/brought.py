@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 
@@ -422,3 +423,59 @@ FOUR_UNITS = FilledIn(3, 4)
 @examples_for(check_cell)("ok", call=lambda step, x, h, c: step(x, h, c))
 def of_four_units(xt, a_prev, c_prev):
     return FOUR_UNITS.step(xt, a_prev, c_prev)
+
+
+@dataclasses.dataclass
+class State:
+    h: torch.Tensor
+    c: torch.Tensor
+
+
+@right
+class StateByName(nn.Module):
+    """A state whose parts have names, where it comes in and where it is returned."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.both = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+
+    def forward(self, x, state: State) -> State:
+        i, f, g, o = self.both(torch.cat([x, state.h], dim=1)).chunk(4, dim=1)
+        c = f.sigmoid() * state.c + i.sigmoid() * g.tanh()
+        return State(h=o.sigmoid() * self.squashed(c), c=c)
+
+    def squashed(self, c):
+        return c.tanh()
+
+
+@example("missing_tanh_c")
+class StateByNameWithoutATanh(StateByName):
+    def squashed(self, c):
+        return c
+
+
+def new_weights(input_size, hidden_size):
+    wide = input_size + hidden_size
+    return {"W": torch.randn(wide, 4 * hidden_size), "b": torch.randn(4 * hidden_size)}
+
+
+@right
+def make_step(input_size, hidden_size):
+    """A function that makes the step, as a class would."""
+    p = new_weights(input_size, hidden_size)
+
+    def step(x, state):
+        h, c = state
+        i, f, g, o = (torch.cat([x, h], dim=-1) @ p["W"] + p["b"]).chunk(4, dim=-1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+    return step
+
+
+@example("cannot_check", says="net(params, (h, c), x)")
+def weights_of_its_own_first(params, carry, x):
+    h, c = carry
+    i, f, g, o = (torch.cat([x, h], dim=-1) @ params["W"] + params["b"]).chunk(4, dim=-1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return (o.sigmoid() * c.tanh(), c), o

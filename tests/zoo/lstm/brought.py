@@ -347,3 +347,81 @@ class WithAMethodOfItsOwn:
             h = _sigmoid(o) * np.tanh(c)
             steps.append(h)
         return np.stack(steps)
+
+
+def _joined(X, WLSTM, c0=None, h0=None):
+    """One matrix for all: the first row is the bias, then those of x, then those of h."""
+    n, batch, _ = X.shape
+    d = WLSTM.shape[1] // 4
+    c = np.zeros((batch, d)) if c0 is None else c0
+    h = np.zeros((batch, d)) if h0 is None else h0
+    hs = np.zeros((n, batch, d))
+    for t in range(n):
+        joined = np.concatenate([np.ones((batch, 1)), X[t], h], axis=1)
+        assert joined.shape[1] == WLSTM.shape[0]
+        z = joined @ WLSTM
+        i, f, o = (_sigmoid(z[:, k * d : (k + 1) * d]) for k in range(3))
+        c = f * c + i * np.tanh(z[:, 3 * d :])
+        h = o * np.tanh(c)
+        hs[t] = h
+    return hs, c, h
+
+
+@example("ok")
+def one_matrix_with_the_bias_in_it(X, WLSTM, c0=None, h0=None):
+    return _joined(X, WLSTM, c0, h0)
+
+
+@example("x_reversed")
+def one_matrix_from_the_end(X, WLSTM, c0=None, h0=None):
+    return _joined(X[::-1], WLSTM, c0, h0)
+
+
+class _CFirst(nn.Module):
+    """Has the state as (c, h), where it comes in and where it goes out."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.both = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+
+    def forward(self, x, state=None):
+        c, h = state or (x.new_zeros(x.shape[1], self.hidden_size),) * 2
+        steps = []
+        for xt in x:
+            i, f, g, o = self.both(torch.cat([xt, h], dim=1)).chunk(4, dim=1)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * c.tanh()
+            steps.append(h)
+        return torch.stack(steps), self.ends(h, c)
+
+    def ends(self, h, c):
+        return c, h
+
+
+@example("ok", says="It has the state as (c, h)")
+class HasCFirst(_CFirst):
+    pass
+
+
+@example("swapped_state")
+class TakesCFirstAlone(_CFirst):
+    def ends(self, h, c):
+        return h, c
+
+
+@instance("cannot_check", says="`check_cell` is for one step")
+def a_module_that_only_steps():
+    class Steps(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell, self.state = nn.LSTMCell(5, 4), None
+
+        def reset(self, batch):
+            self.state = (torch.zeros(batch, 4),) * 2
+
+        def step(self, x):
+            self.state = self.cell(x, self.state)
+            return self.state[0]
+
+    return Steps()

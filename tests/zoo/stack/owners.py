@@ -465,3 +465,26 @@ class OneCellThreeTimes(nn.Module):
 
     def forward(self, x):
         return through(self.cells, x)
+
+
+class EachReadsX(nn.Module):
+    """Only the last of its cells comes out."""
+
+    def __init__(self, size=4, layers=3):
+        super().__init__()
+        self.hidden_size = size
+        self.cells = nn.ModuleList(nn.LSTMCell(size, size) for _ in range(layers))
+
+    def forward(self, x):
+        states = [(x.new_zeros(x.shape[1], self.hidden_size),) * 2 for _ in self.cells]
+        steps = []
+        for xt in x:
+            for k, cell in enumerate(self.cells):
+                states[k] = cell(xt, states[k])
+            steps.append(states[-1][0])
+        return torch.stack(steps)
+
+
+@module("unrecognised", says="does not depend on `cells.0` and `cells.1`")
+def owns_cells_that_do_nothing():
+    return EachReadsX()
