@@ -165,11 +165,10 @@ def more_than_one_layer(cells, x):
     return run_cells(cells, x)
 
 
-def test_a_stack_that_is_right_only_for_two_layers_is_told_so():
+def test_a_stack_of_two_cells_is_right_and_told_how_it_takes_any_number():
     report = check_stack(two_layers_only)
-    assert report.verdict == "raises"
-    assert "agrees with" in report.message
-    for word in ("With three layers", "too many values", "first, second = cells"):
+    assert report.ok
+    for word in ("with two cells only", "too many values", "for k, cell in enumerate(cells)"):
         assert word in report.message
 
 
@@ -271,7 +270,6 @@ def changed(change):
         (lambda cells, x: (1, 2, 3, 4), ["(`int`, `int`, `int`, `int`)"]),
         (lambda cells, x: "output, states", ["`str`"]),
         (lambda cells, x: ("output", x), ["(`str`, [6, 3, 4])"]),
-        (changed(lambda o, s: (o, dict(enumerate(s)))), ["`dict`"]),
         (changed(lambda o, s: (o, [*s, s[0]])), ["c of layer 1), (h of layer 0, c of layer 0))"]),
         (changed(lambda o, s: (o, [(*p, p[0]) for p in s])), ["c of layer 0, h of layer 0),"]),
         (changed(lambda o, s: (o, [(h.tolist(), c) for h, c in s])), ["`float`"]),

@@ -244,3 +244,15 @@ def detached_on_its_way_up(cells, x):
             below = states[k][0].detach()
         steps.append(states[-1][0])
     return torch.stack(steps), states
+
+
+@example("ok")
+def states_in_a_dict(cells, x):
+    states = {k: (x.new_zeros(x.shape[1], c.hidden_size),) * 2 for k, c in enumerate(cells)}
+    steps = []
+    for below in x:
+        for k, cell in enumerate(cells):
+            states[k] = cell(below, states[k])
+            below = states[k][0]
+        steps.append(below)
+    return {"output": torch.stack(steps), "states": states}

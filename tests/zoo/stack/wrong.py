@@ -408,3 +408,9 @@ def a_batch_of_three_only(cells, x):
             xt = states[k][0]
         steps.append(xt)
     return torch.stack(steps), states
+
+
+@example("unrecognised", says="is off")
+def halved_c_in_a_dict(cells, x):
+    output, states = time_outer(cells, x)
+    return output, {k: (h, 0.5 * c) for k, (h, c) in enumerate(states)}
