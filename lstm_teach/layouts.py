@@ -163,7 +163,7 @@ def output_tensors(
     outputs: Any, axes: Sequence[str] = (), batch: int = 0, name: str = ""
 ) -> list[tuple[str, torch.Tensor]]:
     """Every tensor that a model returned in tuples, lists, dictionaries and objects, with the name
-    by which the learner reaches it: ``[0]``, ``['logits']``.
+    by which the learner reaches it: ``[0]``, ``['logits']``, ``.logits``.
 
     The leading axes of the output say where a list's own axis goes, and the number of samples tells
     a list of heads from a list of steps.
@@ -176,14 +176,15 @@ def output_tensors(
         joined = _joined(outputs, axes, batch)
         if joined is not None:
             return [(name, joined)]
+    form = "{}[{!r}]"
     if isinstance(outputs, (list, tuple)):
         parts: Any = enumerate(outputs)
     elif isinstance(outputs, Mapping):
         parts = outputs.items()
     else:
         is_plain = hasattr(outputs, "__dict__") and not isinstance(outputs, nn.Module)
-        parts = enumerate(vars(outputs).values() if is_plain else ())
-    named = [(f"{name}[{key!r}]", part) for key, part in parts]
+        parts, form = (vars(outputs) if is_plain else {}).items(), "{}.{}"
+    named = [(form.format(name, key), part) for key, part in parts]
     return [found for own, part in named for found in output_tensors(part, axes, batch, own)]
 
 

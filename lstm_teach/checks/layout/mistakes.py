@@ -89,6 +89,8 @@ def walks_along_the_batch(t: Tables) -> Found:
     if is_one and call.packed is None and t.answer.steps is None:
         last = "out[:, -1]" if given.is_batch_first else "out[-1]"
         fix = said("and_the_last_step", fix=fix, last=last)
+    if is_one and call.entered[1:] and cause.startswith("made"):
+        fix = said("and_its_start", fix=fix, axis=given.at["batch"])
     return "walks_along_the_batch", walk, {"because": said(cause), "fix": fix}
 
 
@@ -271,6 +273,12 @@ def read_behind_the_end(t: Tables) -> Found:
             name, wrong = "zeros_read", silent
         if wrong and wrong == short:
             return name, walk, {"sample": given.samples[wrong[0]], "real": lengths[wrong[0]]}
+        early = {
+            real - sum(at) if len(at) == 1 else 0 for real, at in zip(lengths, read, strict=True)
+        }
+        if len(early) == 1 < min(early) and walk.in_step and not given.pads_left and short:
+            found = {"sample": given.samples[0], "real": lengths[0], "last": lengths[0] - 1}
+            return "read_too_early", walk, found | {"read": read[0][0]}
         if is_packed and walk.ends.sort()[0].equal(given.lengths.sort()[0]):
             owned = [walk.ends[cols].tolist() for cols in walk.samples.any(0).T]
             for k, own in enumerate(owned):
@@ -366,8 +374,18 @@ def not_read_at_the_end(t: Tables) -> Found:
             return "reads_c", walk, {}
         if not is_at_the_end:
             steps = " and ".join(str(places(way.any(1))) for way in read.ways)
-            return "not_the_end", walk, {"sample": sample, "read": steps}
+            several = all(_reads_several(t, *one[:3]) for one in found)
+            name = "reads_several" if several else "not_the_end"
+            return name, walk, {"sample": sample, "read": steps}
     return None
+
+
+def _reads_several(t: Tables, sample: int, walk: Walk, read: Read) -> bool:
+    """Whether several steps of a sample are read in each direction, and none of its pads."""
+    steps = read.ways.any(2)
+    has_pads = walk.in_step and walk.call.packed is None
+    of_pads = has_pads and (steps & t.given.pads[sample]).any()
+    return bool((steps.sum(1) > 1).all()) and not of_pads
 
 
 def uses_readout(t: Tables, answer: Answer) -> bool:

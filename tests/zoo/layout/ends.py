@@ -125,3 +125,41 @@ def one_series_after_another():
     return case(
         OneSeries(), torch.rand(4, 12), call=lambda m, x: torch.stack([m(one) for one in x])
     )
+
+
+class ReadsAt(nn.Module):
+    """Takes one step of each sample by its length, or a mean by attention over its real steps."""
+
+    def __init__(self, read) -> None:
+        super().__init__()
+        self.lstm, self.read = nn.LSTM(IN, H, batch_first=True), read
+        self.score, self.fc = nn.Linear(H, 1), nn.Linear(H, K)
+
+    def forward(self, x, lengths):
+        return self.fc(self.read(self, self.lstm(x)[0], lengths))
+
+
+def _attention(self, out, lengths):
+    real = torch.arange(out.shape[1]) < lengths[:, None]
+    weights = self.score(out).squeeze(2).masked_fill(~real, -torch.inf).softmax(1)
+    return (weights.unsqueeze(2) * out).sum(1)
+
+
+def _read_at(read):
+    lengths = torch.tensor([7, 10, 4, 8])
+    return case(ReadsAt(read), features(4, 10), lengths=lengths)
+
+
+@example("cannot_check", says="as a mean or an attention does")
+def attention_over_the_real_steps():
+    return _read_at(_attention)
+
+
+@example("unrecognised", says="the steps [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]")
+def mean_over_the_pads_as_well():
+    return _read_at(lambda self, out, lengths: out.mean(1))
+
+
+@example("unrecognised", says="`lengths - 1` is the last real step")
+def one_step_before_the_last_real_one():
+    return _read_at(lambda self, out, lengths: out[range(len(out)), lengths - 2])
