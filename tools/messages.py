@@ -215,6 +215,7 @@ def extract(language: str) -> None:
     kept.update(now)
     kept.obsolete.clear()
     for each in kept:
+        each.user_comments = []  # what stood before a change is read as one
         known = unnamed.get(_numbered(each.id, each.id)) if each.id else None
         if known and known.string and not known.fuzzy:  # at most its holes have other names
             names = dict(zip(HOLE.findall(known.id), HOLE.findall(each.id), strict=True))

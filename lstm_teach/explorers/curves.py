@@ -9,6 +9,7 @@ from ..figures.palette import AXES
 from .picture import Picture
 
 Curves = Mapping[str, Sequence[float]]
+Level = tuple[float, str]  # a height on the scale, and its name
 LEFT, RIGHT, BOTTOM, TOP = 70, 740, 52, 318
 # The width, style and strength of each curve; the first is broad, so that others may lie on it.
 LOOKS = ((8, "-", 0.45), (2.5, "--", 1.0), (2.5, "-.", 1.0), (3, ":", 1.0))
@@ -22,7 +23,7 @@ def draw_curves(accuracies: Curves, steps: int, chance: float = 0.5) -> Picture:
         steps: how many steps the whole training has.
         chance: the accuracy of guessing.
     """
-    ticks = {0.25: "25 %", 0.5: "50 %", 0.75: "75 %", 1.0: "100 %"}
+    ticks = [(0.25, "25 %"), (0.5, "50 %"), (0.75, "75 %"), (1.0, "100 %")]
     drawing = _draw(accuracies, steps, "accuracy", 15, ticks, (chance, "chance"))
     ends = [
         f"{name} ends {'above' if fmean(curve[-15:]) > 0.95 else 'below'} 95 %"
@@ -41,22 +42,17 @@ def draw_losses(losses: Curves, steps: int, guess: float, window: int = 5) -> Pi
         guess: the loss of a model that knows nothing.
         window: over how many steps to take the mean.
     """
-    ticks = {float(loss): str(loss) for loss in range(math.ceil(max(guess, 1)) + 1)}
+    ticks = [(float(loss), str(loss)) for loss in range(math.ceil(max(guess, 1)) + 1)]
     drawing = _draw(losses, steps, "loss", window, ticks, (guess, "knows nothing"))
     shown = [name for name, curve in losses.items() if len(curve)]
     return Picture(drawing, f"Loss, up to step {steps}: {'; '.join(shown) or 'no step yet'}.")
 
 
 def _draw(
-    curves: Curves,
-    steps: int,
-    what: str,
-    window: int,
-    ticks: Mapping[float, str],
-    level: tuple[float, str],
+    curves: Curves, steps: int, what: str, window: int, ticks: Sequence[Level], level: Level
 ) -> Drawing:
     """Curves, each the mean of its last `window` values, and a level, with names at their ends."""
-    drawing, low, high = Drawing(1000, 340), min(ticks), max(ticks) * 1.05
+    drawing, low, high = Drawing(1000, 340), ticks[0][0], ticks[-1][0] * 1.05
 
     def at(step: float, value: float) -> Point:
         height = (min(max(value, low), high) - low) / (high - low)
@@ -65,7 +61,7 @@ def _draw(
     drawing.lines([[(LEFT, TOP), (LEFT, BOTTOM), (RIGHT, BOTTOM)]], "ink")
     drawing.label(14, TOP + 12, what)
     drawing.text((LEFT + RIGHT) / 2, 12, "step")
-    for value, words in ticks.items():
+    for value, words in ticks:
         x, y = at(0, value)
         drawing.lines([[(x - 4, y), (x, y)]], "ink")
         drawing.text(x - 8, y, words, align="right")

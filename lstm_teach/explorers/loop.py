@@ -94,8 +94,9 @@ class LoopExplorer(Explorer):
         step, first = min(step, len(words)), min(first, self._cell.hidden_size - units)
         shown = {name: getattr(traced, name)[:, 0, first : first + units] for name in STRIPS}
         rows = f"{units} of {self._cell.hidden_size} units {'is' if units == 1 else 'are'} shown."
-        said = f"{_say(words, shown, step, first)} {rows}"
-        return Picture(_draw(words, shown, step, first), said)
+        return Picture(
+            _draw(words, shown, step, first), f"{_say(words, shown, step, first)} {rows}"
+        )
 
     @torch.no_grad()
     def _run(self, sentence: str) -> Trace:
@@ -135,9 +136,8 @@ def _say(words: Sequence[str], values: Mapping[str, Tensor], step: int, first: i
     coming = f"{count(left, 'word')} to come" if left else "the sentence is read"
     return (
         f"Step {step} of {len(words)} has read {words[at]!r}; {coming}. In unit {first}, f = "
-        f"{numbers['f']:.2f} of the old c {old:.2f} stays, i * g = "
-        f"{written:.2f} comes in: c = {numbers['c']:.2f}, and with o = "
-        f"{numbers['o']:.2f}, h = {numbers['h']:.2f}."
+        f"{numbers['f']:.2f} of the old c {old:.2f} stays, i * g = {written:.2f} comes in: "
+        f"c = {numbers['c']:.2f}, and with o = {numbers['o']:.2f}, h = {numbers['h']:.2f}."
     )
 
 

@@ -88,8 +88,7 @@ class ShapeQuiz(Picture):
             tries[text] = report.ok
         drawing, words = self._question()
         if report.ok:
-            drawing = draw_unrolled(lstm, torch.zeros(question.input_shape))
-            words = self._score()
+            drawing, words = draw_unrolled(lstm, torch.zeros(question.input_shape)), self._score()
         self.update(drawing, words, report._repr_html_())
         return report
 

@@ -42,10 +42,7 @@ class ShapeExplorer(Explorer):
             # In double precision there is no kernel of oneDNN, which compiles one for every size.
             lstm = ZeroLSTM(**options, dtype=torch.double)
         except ValueError as error:
-            why = (
-                "The projection is there to make h smaller: lower proj_size, or raise hidden_size "
-                "above it."
-            )
+            why = "A projection makes h smaller: lower proj_size, or raise hidden_size above it."
             panel = f'<div style="{PANEL}"><pre>{html.escape(code)}</pre></div>'
             return refusal(code, error, why, HEIGHT, panel)
         leading = [batch, seq_len] if lstm.batch_first else [seq_len, batch]

@@ -76,8 +76,8 @@ def _run(layers: int, order: str) -> dict[Place, State]:
 def _orders_agree(layers: int) -> bool:
     """Whether the three orders end with the same numbers in every box."""
     first, *others = (_run(layers, order) for order in ORDERS)
-    both = ((torch.cat(first[at]), torch.cat(other[at])) for other in others for at in first)
-    return all(torch.equal(mine, yours) for mine, yours in both)
+    pairs = (zip(first[at], other[at], strict=True) for other in others for at in first)
+    return all(torch.equal(mine, yours) for pair in pairs for mine, yours in pair)
 
 
 class StackExplorer(Explorer):
