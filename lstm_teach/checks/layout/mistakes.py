@@ -86,11 +86,11 @@ def walks_along_the_batch(t: Tables) -> Found:
     elif call.batch_first == given.is_batch_first:
         cause = "swapped_before"
     fix = said(cause, "fix", **found)
-    if is_one and call.packed is None and t.answer.steps is None:
+    if call.entered[1:] and cause.startswith("made"):
+        fix = said("and_its_start", fix=fix, axis=given.at["batch"])
+    elif is_one and call.packed is None and t.answer.steps is None:
         last = "out[:, -1]" if given.is_batch_first else "out[-1]"
         fix = said("and_the_last_step", fix=fix, last=last)
-    if is_one and call.entered[1:] and cause.startswith("made"):
-        fix = said("and_its_start", fix=fix, axis=given.at["batch"])
     return "walks_along_the_batch", walk, {"because": said(cause), "fix": fix}
 
 
