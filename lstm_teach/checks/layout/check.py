@@ -111,7 +111,7 @@ def _examine(
         with undisturbed(model) as rewind, here:
             _waken(model)
             t = Tables(Given(x, own, taken, model), said, model, run_there, rewind)
-            t.causal, t.of_ends = causal, of_ends
+            t.causal, t.of_ends, t.has_call = causal, of_ends, call is not None
             first_run(t, model, x if call is None else None)
             try:
                 agree = t.go_on()

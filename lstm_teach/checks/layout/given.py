@@ -177,6 +177,15 @@ class Given:
 
         return tree_map(of, self.value)
 
+    def exchanged(self, order: Tensor) -> Any:
+        """x with its samples in another order."""
+
+        def of(value: Any) -> Any:
+            axes, _ = self._others.get(id(value), ([], value))
+            return value.index_select(axes[0], order.to(value.device)) if axes else value
+
+        return tree_map(of, self.value)
+
     def handed(self, value: Any) -> Any:
         """A copy to hand to the model, packed again where x was packed."""
 

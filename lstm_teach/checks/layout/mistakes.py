@@ -356,6 +356,12 @@ def undecided(t: Tables) -> Found:
     return ("no_steps", None, {}) if t.causal and t.answer.steps is None else None
 
 
+def place_matters(t: Tables) -> Found:
+    """Two samples change places in x, and their answers do not."""
+    pair = None if t.has_call or t.mixes else t.out_of_place()
+    return ("place_matters", None, {"one": pair[0], "other": pair[1]}) if pair else None
+
+
 def not_read_at_the_end(t: Tables) -> Found:
     """An answer a sample is read elsewhere than where its layer ends."""
     found = last_reads(t)
@@ -435,6 +441,7 @@ RULES = (
     part_of_a_walk_read,
     steps_see_too_much,
     undecided,
+    place_matters,
 )
 
 

@@ -18,6 +18,7 @@ from torch.autograd import grad
 from lstm_teach.checks.layout.calling import Call, recording
 from lstm_teach.checks.layout.given import Given
 from lstm_teach.layouts import output_tensors, weights_like
+from lstm_teach.undisturbed import random_states
 
 _FAINT = 1e-5
 _ROUNDING = 1e-11
@@ -163,7 +164,7 @@ class Tables:
         """Keep what is to be run, and how; `begin`, `go_on` and `look` measure it."""
         self.given, self.said, self.model = given, said, model
         self._call, self._rewind, self.state_is_kept = run, rewind, False
-        self.causal = self.of_ends = False
+        self.causal = self.of_ends = self.has_call = False
 
     def begin(self) -> Any:
         """Run the model on x as it is; what it returns."""
@@ -277,6 +278,36 @@ class Tables:
         if least.is_reordered and [*range(batch)] in orders:  # the model hands out their order
             least.foreign = torch.zeros_like(least.foreign)
         return least
+
+    def out_of_place(self) -> tuple[int, int] | None:
+        """Two samples whose answers are others where these two have changed places in x; None of
+        what the model may take from elsewhere, by its place: lengths, noise, a state that is kept.
+        """
+        given, answer = self.given, self.answer
+        has_lengths = given.lengths is not None or any(
+            len({*w.ends.tolist()}) > 1 for w in self.walks
+        )
+        if has_lengths or given.unvaried or self.state_is_kept:
+            return None
+        if answer.owners is None or answer.axis is None or not answer.is_said:
+            return None
+        samples = torch.tensor(given.samples).view(-1, *[1] * len(answer.shape))
+        if (answer.moved & (answer.owners != samples)).any():
+            return None  # its rows are in an order that it hands out
+        one, other, order = given.samples[0], given.samples[-1], torch.arange(given.batch)
+        order[[one, other]] = order[[other, one]]
+        self._rewind()
+        fresh, *others = random_states()
+        last = self._run(given.exchanged(order))[1]
+        drawn, *drawn_too = random_states()
+        runs = [run.outputs.get(answer.name) for run in (self.base, last, *self.by_sample)]
+        outputs = [run.double().nan_to_num() for run in runs if isinstance(run, Tensor)]
+        is_noisy = not torch.equal(fresh, drawn) or str(others) != str(drawn_too)
+        if is_noisy or len({output.shape for output in outputs}) > 1 or len(outputs) < len(runs):
+            return None
+        usual = max(largest((run - outputs[0]).abs()) for run in outputs[2:])
+        off = (outputs[1].index_select(answer.axis, order) - outputs[0]).abs()
+        return (one, other) if largest(off) > 1e-3 * usual else None
 
     def moved_by(self, runs: list[Run], name: str) -> Tensor:
         """[runs, *shape]: which numbers of an output each run changed."""

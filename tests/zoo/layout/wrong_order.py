@@ -10,6 +10,7 @@ from tests.zoo.layout.common import (
     IN,
     TAGGER,
     TIME_FIRST,
+    B,
     H,
     K,
     Net,
@@ -104,3 +105,44 @@ def second_direction_by_hand_not_turned_back():
 
     f, b = nn.LSTM(IN, H, batch_first=True), nn.LSTM(IN, H, batch_first=True)
     return case(Net(body, f=f, b=b, fc=nn.Linear(2 * H, K)), features(), **TAGGER)
+
+
+class Positions(nn.Module):
+    """Positions for [seq_len, batch, features], as in many a tutorial."""
+
+    def __init__(self, at=0, first=0.0) -> None:
+        super().__init__()
+        self.register_buffer("pe", torch.randn(20, 1, IN))
+        self.at, self.first = at, torch.zeros(B, H)
+        if first:
+            self.first = nn.Parameter(first * torch.randn(B, H))
+        self.lstm, self.fc = nn.LSTM(IN, H, batch_first=True), nn.Linear(H, K)
+
+    def forward(self, x):
+        pe = self.pe[: x.size(self.at)]
+        start = self.first[None, : len(x)]
+        out, _ = self.lstm(x + (pe.transpose(0, 1) if self.at else pe), (start, 0 * start))
+        return self.fc(out[:, -1])
+
+
+@example("unrecognised", says="depends on its place in the batch")
+def positions_along_the_batch():
+    return case(Positions(), features())
+
+
+@example("ok")
+def positions_along_time():
+    return case(Positions(at=1), features())
+
+
+@example("unrecognised", says="depends on its place in the batch")
+def a_first_state_learned_for_each_place():
+    return case(Positions(at=1, first=1.0), features())
+
+
+@example("ok")
+def noise_alone():
+    def body(self, x):
+        return self.fc(self.lstm(x + 0.1 * torch.randn_like(x))[0][:, -1])
+
+    return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())
