@@ -3,6 +3,7 @@ recurrent layers of torch's meets meanwhile."""
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,9 @@ LONGEST_FORWARD = 60.0
 """Seconds after which a forward pass counts as endless; a large model may be slow, and right."""
 
 KINDS = (nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
+_LENGTHS = re.compile(
+    r"[nlt]$|n_(real|words|steps|tokens|valid|frames)|.*(len|sizes|num|count|valid)", re.IGNORECASE
+)
 _STARTS = ("init_hidden", "initHidden", "init_state", "init_states")
 
 
@@ -45,8 +49,8 @@ def usual_call(model: nn.Module, x: Any, lengths: Tensor | None) -> Callable[[An
     wanted = [p.name for p in rest if p.default is p.empty]
     handed: dict[str, Tensor] = {}
     if lengths is not None and not isinstance(x, PackedSequence):
-        takers = [p.name for p in rest if "len" in p.name.lower() or "sizes" in p.name.lower()]
-        handed = dict.fromkeys((takers or wanted * (len(wanted) == 1))[:1], lengths)
+        takers = [p.name for p in rest if _LENGTHS.match(p.name)]
+        handed = dict.fromkeys([n for n in wanted if n in takers][:1] or takers[:1], lengths)
     missing = " and ".join(f"`{name}`" for name in wanted if name not in handed)
     if missing:
         name = type(model).__name__

@@ -178,9 +178,13 @@ def _praise(t: Tables) -> str:
     rest = [o for o in t.answers if o.reaching and not o.is_apart and o.moved[0].numel() > 1]
     rows = [] if answer.owners is None else answer.owners[..., None].flatten(1)[:2, 0].tolist()
     along = [walk for walk in t.walks if walk.heading]
-    plain = [w for _, w, _, at_the_end in read if at_the_end and w.steps > 1 and not w.by_hand]
+    plain = [end.walk for end in read if end.is_read]
+    plain = [walk for walk in plain if walk.steps > 1 and not walk.by_hand]
     is_plain = read and len(plain) == len(read) and plain[0].call.directions == 1
+    order = ["batch", "time"] if rows and rows[0] == rows[-1] else ["time", "batch"]
+    is_turned = bool(rows) and answer.axis is None and t.said[:2] == order[::-1]
     sentences = {
+        "flat_otherwise": is_turned,
         "sample_unused": unused,
         "pads_reach_answers": pads and is_summary,
         "nothing_came_out": has_batch and not t.answers,
@@ -193,7 +197,7 @@ def _praise(t: Tables) -> str:
         "steps_read": is_plain,
         "none_later": answer.steps is not None and later is None,
         "later": later,
-        "flat": rows and answer.axis is None,
+        "flat": rows and answer.axis is None and not is_turned,
         "keeps_a_state": t.state_is_kept,
     }
     filled = holes(t, along[0] if along else None) | {
@@ -201,7 +205,7 @@ def _praise(t: Tables) -> str:
         "sample": pads and pads[0],
         "named": _named(rest),
         "where": "the output" if len(t.answers) == 1 else _named(apart),
-        "order": "batch, time" if rows and rows[0] == rows[-1] else "time, batch",
+        "order": ", ".join(order),
         "reader": plain[0].name if plain else "",
     }
     found = [said(name, **filled) for name, is_true in sentences.items() if is_true]
@@ -231,7 +235,7 @@ def _not_checked(t: Tables) -> tuple[str, ...]:
     given, has_batch = t.given, "batch" in t.given.lead
     scripted = any(isinstance(m, torch.jit.ScriptModule) for m in t.model.modules())
     is_apart = has_batch and not t.mixes
-    by_hand = [walk.name for _, walk, *_ in last_reads(t) if walk.by_hand and t.of_ends]
+    by_hand = [end.walk.name for end in last_reads(t) if end.walk.by_hand and t.of_ends]
     sentences = {
         "wiring": True,
         "scripted" if scripted else "no_layers": not t.walks,

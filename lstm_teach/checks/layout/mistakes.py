@@ -9,7 +9,7 @@ else), which part of a layer's way an answer reads; and last where a classifier 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -86,7 +86,7 @@ def walks_along_the_batch(t: Tables) -> Found:
     elif call.batch_first == given.is_batch_first:
         cause = "swapped_before"
     fix = said(cause, "fix", **found)
-    if call.entered[1:] and cause.startswith("made"):
+    if call.entered[1:] and cause in ("made_batch_first", "made_time_first", "in_a_loop"):
         fix = said("and_its_start", fix=fix, axis=given.at["batch"])
     elif is_one and call.packed is None and t.answer.steps is None:
         last = "out[:, -1]" if given.is_batch_first else "out[-1]"
@@ -265,18 +265,20 @@ def read_behind_the_end(t: Tables) -> Found:
     for number, walk in enumerate(t.walks):
         read = [places(reads[number].ways[0].any(1)) for reads in t.sample_reads]
         name, is_packed = "pads_read", walk.call.packed is not None
-        wrong = [k for k in short if read[k] and read[k][0] >= lengths[k] and walk.in_step]
+        wrong = [k for k in short if read[k] and read[k][0] >= lengths[k] and walk.keeps_time]
         if given.pads_left:
             name = "read_before_the_end"
             wrong = [k for k in short if read[k] == [lengths[k] - 1]]
         elif is_packed and t.answer.reaching:
             name, wrong = "zeros_read", silent
         if wrong and wrong == short:
+            if name == "pads_read" and all(len(read[k]) > 1 for k in wrong):
+                name = "pads_alone_read"
             return name, walk, {"sample": given.samples[wrong[0]], "real": lengths[wrong[0]]}
         early = {
             real - sum(at) if len(at) == 1 else 0 for real, at in zip(lengths, read, strict=True)
         }
-        if len(early) == 1 < min(early) and walk.in_step and not given.pads_left and short:
+        if len(early) == 1 < min(early) and walk.keeps_time and not given.pads_left and short:
             found = {"sample": given.samples[0], "real": lengths[0], "last": lengths[0] - 1}
             return "read_too_early", walk, found | {"read": read[0][0]}
         if is_packed and walk.ends.sort()[0].equal(given.lengths.sort()[0]):
@@ -375,23 +377,20 @@ def not_read_at_the_end(t: Tables) -> Found:
         return "readout_unused", None, {}
     if not found:
         return "no_layer_read", None, {}
-    for sample, walk, read, is_at_the_end in found:
-        if read.c:
-            return "reads_c", walk, {}
-        if not is_at_the_end:
-            steps = " and ".join(str(places(way.any(1))) for way in read.ways)
-            several = all(_reads_several(t, *one[:3]) for one in found)
-            name = "reads_several" if several else "not_the_end"
-            return name, walk, {"sample": sample, "read": steps}
+    wrong = [end for end in found if not end.is_read]
+    of_c = next((end for end in found if end.read.c), None)
+    if of_c is not None:
+        return "reads_c", of_c.walk, {}
+    if found and len(wrong) == len(found) and all(end.is_summary for end in found):
+        end = found[0]
+        return "reads_several", end.walk, {"sample": end.sample, "read": end.steps}
+    # of a mean over the pads, a sample that has any
+    for end in sorted(wrong, key=lambda end: end.is_summary):
+        silent = [not way.any() for way in end.read.ways]
+        name = "one_direction" if any(silent) else "not_the_end"
+        name = name if end.is_told else "end_unknown"
+        return name, end.walk, {"sample": end.sample, "read": end.steps, "end": end.said}
     return None
-
-
-def _reads_several(t: Tables, sample: int, walk: Walk, read: Read) -> bool:
-    """Whether several steps of a sample are read in each direction, and none of its pads."""
-    steps = read.ways.any(2)
-    has_pads = walk.in_step and walk.call.packed is None
-    of_pads = has_pads and (steps & t.given.pads[sample]).any()
-    return bool((steps.sum(1) > 1).all()) and not of_pads
 
 
 def uses_readout(t: Tables, answer: Answer) -> bool:
@@ -405,9 +404,50 @@ def uses_readout(t: Tables, answer: Answer) -> bool:
     return any(one is not None for one in found)
 
 
-def last_reads(t: Tables) -> list[tuple[int, Walk, Read, bool]]:
-    """For each looked-at sample that reads any the last walk of them, what of it, and whether that
-    is where each direction ends (and earlier steps at most through a state that a loop changes)."""
+class End(NamedTuple):
+    """What an answer reads of the last walk that it reads, and where in it the sample ends.
+
+    Attributes:
+        sample, walk, read: whose answer, of which walk, and what.
+        ends: for each direction the step, or the steps, at which it ends.
+        pads: which steps of the walk are pads of this sample, as far as is known.
+        is_told: whether the ends are certain.
+    """
+
+    sample: int
+    walk: Walk
+    read: Read
+    ends: list[set[int]]
+    pads: Tensor
+    is_told: bool
+
+    @property
+    def is_read(self) -> bool:
+        """Whether each direction is read where it ends (and before that at most through a state
+        that a loop changes)."""
+        ways = [{*places(way.any(1))} for way in self.read.ways]
+        pairs = zip(ways, self.ends, strict=True)
+        return all(way and (way == end or (self.walk.by_hand and way >= end)) for way, end in pairs)
+
+    @property
+    def is_summary(self) -> bool:
+        """Whether several steps are read in each direction, and no pads."""
+        steps = self.read.ways.any(2)
+        return bool((steps.sum(1) > 1).all()) and not (steps & self.pads).any()
+
+    @property
+    def steps(self) -> str:
+        """The steps that are read, of each direction."""
+        return " and ".join(str(places(way.any(1))) for way in self.read.ways)
+
+    @property
+    def said(self) -> str:
+        """Those where it ends."""
+        return " and ".join(str(sorted(end)) for end in self.ends)
+
+
+def last_reads(t: Tables) -> list[End]:
+    """For each looked-at sample that reads any the last walk of them, and what of it."""
     found, given, is_known = [], t.given, True
     for number, (sample, reads) in enumerate(zip(given.samples, t.sample_reads, strict=False)):
         if not any(read.is_any for read in reads):  # by a shut ReLU, or read behind its end
@@ -415,14 +455,16 @@ def last_reads(t: Tables) -> list[tuple[int, Walk, Read, bool]]:
             is_known &= all(whole) and not (given.looks_padded or given.pads[sample].any())
         pairs = zip(t.walks, reads, strict=True)
         for walk, read in [pair for pair in pairs if pair[1].is_any][-1:]:
-            is_whole = walk.in_step or (walk.call.packed is not None and walk.is_near)
-            is_told = given.lengths is not None and is_whole and not given.pads_left
-            at_the_end = True
+            is_packed = walk.call.packed is not None
+            by_lengths = walk.keeps_time or (is_packed and walk.is_near)
+            by_lengths &= given.lengths is not None and not given.pads_left
+            pads = given.pads[sample] & (not is_packed) if walk.keeps_time else torch.tensor(False)
+            ends = []
             for direction, way in enumerate(read.ways):
-                ends = given.lengths[[sample]] if is_told else walk.ends[way.any(0)]
-                steps, end = {*places(way.any(1))}, {0} if direction else {*(ends - 1).tolist()}
-                at_the_end &= bool(steps) and (steps == end or (walk.by_hand and steps >= end))
-            found.append((sample, walk, read, at_the_end))
+                own = given.lengths[[sample]] if by_lengths else walk.ends[way.any(0)]
+                ends.append({0} if direction else {*(own - 1).tolist()})
+            is_told = by_lengths or is_packed or not given.pads.any() or given.pads_left
+            found.append(End(sample, walk, read, ends, pads, is_told))
     return found if is_known else []
 
 

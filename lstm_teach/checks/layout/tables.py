@@ -45,6 +45,7 @@ class Walk:
         crowd: the most samples, and the most time steps, that reach a single number.
         by_hand: whether a loop changes the state between two calls.
         in_step: whether its step t is time t of x, give or take the width of a convolution.
+        keeps_time: whether it has as many steps as x, and each time of x reaches its own.
         is_near: whether it is in step as far as it goes, be it shorter or longer than x.
         is_spread: whether every looked-at time step reaches steps all over the way.
         heading: whether time steps of x come in order: 1, or -1 from the last; else 0.
@@ -65,7 +66,9 @@ class Walk:
         narrow, time = min(6, t.given.time // 2), zip(t.given.times, self.met, strict=True)
         near = [at in steps and steps[-1] - steps[0] <= narrow for at, steps in time if steps]
         self.is_near = all(near) and 2 * self.steps > t.given.time
-        self.in_step = self.is_near and all(self.met) and self.steps == t.given.time
+        own = [at in steps for at, steps in zip(t.given.times, self.met, strict=True)]
+        self.keeps_time = self.steps == t.given.time and all(own)
+        self.in_step = self.is_near and self.keeps_time
         firsts = [steps[0] for steps in self.met if steps]
         ways = {(later > earlier) - (later < earlier) for earlier, later in pairwise(firsts)} - {0}
         self.is_spread = all(met and 2 * (met[-1] - met[0]) >= self.steps for met in self.met)

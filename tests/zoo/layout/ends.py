@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from tests.zoo.layout.carried_by_hand import example
-from tests.zoo.layout.common import IN, H, K, case, features
+from tests.zoo.layout.common import IN, H, K, Net, case, features
 
 
 class Packs(nn.Module):
@@ -171,3 +171,72 @@ def mean_over_the_pads_as_well():
 @example("unrecognised", says="`lengths - 1` is the last real step")
 def one_step_before_the_last_real_one():
     return _read_at(lambda self, out, lengths: out[range(len(out)), lengths - 2])
+
+
+class Stacked(nn.Module):
+    """A second layer on a first one, so that a time step reaches all later inputs of the second."""
+
+    def __init__(self, read, first=1, second=1) -> None:
+        super().__init__()
+        self.first = nn.LSTM(IN, H, batch_first=True, bidirectional=first == 2)
+        self.second = nn.LSTM(first * H, H, batch_first=True, bidirectional=second == 2)
+        self.read, self.fc = read, nn.Linear(second * H, K)
+
+    def forward(self, x, lengths):
+        out, (h_n, _) = self.second(self.first(x)[0])
+        return self.fc(self.read(out, h_n, lengths))
+
+
+def _stacked(read, **directions):
+    lengths = torch.tensor([7, 10, 4, 8])
+    return case(Stacked(read, **directions), features(4, 10), lengths=lengths)
+
+
+@example("ok")
+def second_layer_at_the_last_real_step():
+    return _stacked(lambda out, h_n, lengths: out[range(len(out)), lengths - 1])
+
+
+@example("ok")
+def second_layer_on_both_directions_of_a_first():
+    return _stacked(lambda out, h_n, lengths: out[range(len(out)), lengths - 1], first=2)
+
+
+@example("padded_last_step")
+def second_layer_at_the_last_pad():
+    return _stacked(lambda out, h_n, lengths: out[:, -1])
+
+
+@example("padded_last_step")
+def both_directions_of_a_second_layer_over_the_pads():
+    return _stacked(lambda out, h_n, lengths: torch.cat((h_n[-2], h_n[-1]), 1), second=2)
+
+
+@example("unrecognised", says="only one direction is read")
+def backward_direction_alone():
+    def body(self, x):
+        return self.fc(self.lstm(x)[1][0][-1])
+
+    lstm = nn.LSTM(IN, H, batch_first=True, bidirectional=True)
+    return case(Net(body, lstm=lstm, fc=nn.Linear(H, K)), features())
+
+
+def _attention_to_the_pads(self, out, lengths):
+    pads = torch.arange(out.shape[1]) >= lengths[:, None]
+    weights = self.score(out).squeeze(2).masked_fill(~pads, -1e9).softmax(1)
+    return (weights.unsqueeze(2) * out).sum(1)
+
+
+@example("unrecognised", says="is the mask the other way round?")
+def attention_to_the_pads_alone():
+    return _read_at(_attention_to_the_pads)
+
+
+class WantsAMask(ReadsAt):
+    def forward(self, x, mask):
+        return super().forward(x, mask.sum(1))
+
+
+@example("cannot_check", says="`forward` wants `mask` beside x")
+def lengths_are_no_mask():
+    return case(WantsAMask(_attention), features(4, 10), lengths=torch.tensor([7, 10, 4, 8]))
