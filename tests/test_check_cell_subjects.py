@@ -32,7 +32,7 @@ def test_a_module_without_forward_is_not_attempted():
     ("wrap", "said"),
     [
         (lambda h, c: h, "one tensor"),
-        (lambda h, c: torch.stack((h, c)), "one tensor of shape `[2, 3, 4]`"),
+        (lambda h, c: torch.stack((h, c), 1), "one tensor of shape `[3, 2, 4]`"),
         (lambda h, c: (h.T, c.T), "a tuple of `[4, 3]`, `[4, 3]`"),
         (lambda h, c: (h[None], c[None]), "a tuple of `[1, 3, 4]`, `[1, 3, 4]`"),
         (lambda h, c: (h.repeat(1, 4), c), "a tuple of `[3, 16]`, `[3, 4]`"),

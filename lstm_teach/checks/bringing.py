@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import partial
 from itertools import chain, product
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +37,7 @@ Way = Callable[[dict[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]]
 BUDGET = 1.0
 """Seconds after which no further call is begun that the verdict can do without."""
 
-_DEPTH = 4
+_DEPTH = 6
 _DRAWN = 65_521
 _BEHIND = ("_torchdynamo_orig_callable", "_orig_mod")
 _THE_MODULE_ITSELF = ("forward", "__call__", "_wrapped_call_impl")
@@ -50,6 +50,7 @@ _HIDDEN = re.compile(
     r"|(state|cell|rnn|lstm)_(dim|size)|d_h|H$"
 )
 _SIZE = re.compile(r"size|dim|num|n_|units|feat|^[DH]$")
+_NO_SIZES = re.compile(r"`(KeyError|(Type|Attribute)Error: .*\bint\b)")
 _OTHER_ARGUMENTS = {"bias": True, "device": "cpu", "dtype": None, "dropout": 0.0, "num_layers": 1}
 BEGINS = {
     "x": r"x|inp|i$",
@@ -62,6 +63,11 @@ _WEIGHT = {
     "b": re.compile(r"b(ias)?(_|$|ih|hh|[xh])", re.IGNORECASE),
     "x": re.compile(r"(w|weight|kernel)s?_?(x|ih|xh|i2h|in|x2h|i|lstm|all)?$", re.IGNORECASE),
     "h": re.compile(r"(w|weight|u|kernel)s?_?(h|hh|h2h|hr|rec)$|u$|recurrent", re.IGNORECASE),
+}
+_OF_A_GATE = {
+    "b": re.compile(r"b(ias)?_?[ifgoc]$", re.IGNORECASE),
+    "x": re.compile(r"(w|weight)_?x?_?[ifgoc]$", re.IGNORECASE),
+    "h": re.compile(r"((w|weight)_?h|u|r)_?[ifgoc]$", re.IGNORECASE),
 }
 _REGISTRY = re.compile("_(parameters|buffers|modules)$|hook")
 IN_FLOAT32 = "It was run in float32, because float64 raises an error in your code."
@@ -164,6 +170,9 @@ def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
         with suppress(TypeError):
             signature.bind(*args, **kwargs)
             made = run_in_time(cls, *args, **kwargs)
+            error = made.message if isinstance(made, Report) else ""
+            if _NO_SIZES.match(error):
+                break
             if named or not (args or kwargs) or getattr(made, "verdict", "") != "raises":
                 return made
     name = getattr(cls, "__name__", "YourClass")
@@ -179,12 +188,15 @@ def with_weights(function: Any, sizes: Sizes) -> Iterator[partial[Any]]:
     signature, is_class = signature_of(function), isinstance(function, type)
     is_function = isinstance(function, (types.FunctionType, types.MethodType))
     names = [*signature.parameters][not is_class :] if is_function or is_class else []
-    part_of = {n: part for n in names for part, like in _WEIGHT.items() if like.match(n)}
-    parts, joined = [*part_of.values()], sum(sizes)
-    if "x" not in parts or ("h" not in parts and parts.count("x") > 1):
+    for kinds, each in ((_WEIGHT, 1), (_OF_A_GATE, 4)):
+        part_of = {n: part for n in names for part, like in kinds.items() if like.match(n)}
+        count = [*part_of.values()].count
+        if (count("x") and count("h")) or count("x") == each:
+            break
+    else:
         return
     # Those of x and h may be one, with the bias in it.
-    wides = [sizes[0]] if "h" in parts else [joined, joined + 1]
+    wides = [sizes[0]] if count("h") else [sum(sizes), sum(sizes) + 1]
     kept = signature.replace(
         parameters=[p for p in signature.parameters.values() if p.name not in part_of]
     )
@@ -196,11 +208,12 @@ def with_weights(function: Any, sizes: Sizes) -> Iterator[partial[Any]]:
     codes = [getattr(one, "__code__", None) for one in [function, *vars(function).values()]]
     used = {name for code in filter(None, codes) for name in code.co_names}
     likely = bool({"np", "numpy"} & used)  # then they are turned, mostly
-    for numpy, turned, wide in product((likely, not likely), (likely, not likely), wides):
+    ways = product((likely, not likely), (likely, not likely), wides, (False, True))
+    for numpy, turned, wide, upright in ways:
         if numpy and "numpy" not in sys.modules:  # torch does without it
             continue
-        order, rows = -1 if turned else 1, 4 * sizes[1]
-        shapes = {"x": (rows, wide), "h": (rows, sizes[1]), "b": (rows,)}
+        order, rows = -1 if turned else 1, 4 // each * sizes[1]
+        shapes = {"x": (rows, wide), "h": (rows, sizes[1]), "b": (rows,) + (1,) * upright}
         weights = {n: torch.ones(shapes[part][::order]).double() for n, part in part_of.items()}
         run = partial(handed, **{n: t.numpy() if numpy else t for n, t in weights.items()})
         run.__signature__ = kept  # type: ignore[attr-defined]
@@ -399,7 +412,10 @@ class Caller:
         for k in range(len(things["x"])) if lay else [...]:
             given = {n: lay(t[k]) if lay and n in BEGINS else t for n, t in things.items()}
             args, kwargs = self.arrange(given)
-            results.append(tree_map(back, self.code(*args, **kwargs), is_leaf=_of_numbers))
+            result = self.code(*args, **kwargs)
+            results.append(
+                tree_map(back, result, is_leaf=lambda one: _of_numbers(one) or _has_names(one))
+            )
         return tree_map(_stacked, *results) if lay else results[0]
 
     def in_a_hurry(self) -> bool:
@@ -518,19 +534,41 @@ def likely_call(code: Any, net: str, state: str = "") -> tuple[list[str], str]:
         name = next(iter(sorted(public, key=lambda one: not _RUNS.match(one))), "")
         code, name = public.get(name, lambda: None), f".{name}" * bool(name)
     names = required(signature_of(code))
-    own = {parameter: name for name, parameter in by_name(names).items()}
+    own: dict[str, str] = {}
+    for part, begins in BEGINS.items():
+        like = [n for n in names if n not in own and re.match(begins, n, re.IGNORECASE)]
+        own |= {parameter: part for parameter in like[:1]}
     if not (state and {"h", "c"} <= {*own.values()}):
-        own = {parameter: "x" for parameter, name in own.items() if name == "x"}
+        own = {parameter: "x" for parameter, part in own.items() if part == "x"}
         own |= {n: state or n for n in names if n not in own and STATE.match(n)}
     line = f"{net}{name}({', '.join(own.get(name, name) for name in names)})"
     return names, line if {*names} - own.keys() else "..."
 
 
-class Pair(NamedTuple):
-    """A state, to be taken apart or asked by name."""
+class Pair(tuple[Any, Any]):
+    """A state, to be taken apart, or asked by a name or a key that begins as h or c do."""
 
-    h: Any
-    c: Any
+    def __getitem__(self, key: Any) -> Any:
+        """A part by its place or its name."""
+        if not isinstance(key, str):
+            return super().__getitem__(key)
+        return next(p for n, p in zip("hc", self, strict=True) if re.match(BEGINS[n], key, re.I))
+
+    def __getattr__(self, name: str) -> Any:
+        """A part by its name."""
+        try:
+            return self[name]
+        except StopIteration:
+            raise AttributeError(f"'tuple' object has no attribute {name!r}") from None
+
+
+Pair.__name__ = "tuple"  # what an error calls it
+
+
+def _stacked_state(h: Any, c: Any) -> Any:
+    """h and c as one tensor, or as one array, one behind the other."""
+    both = torch.stack([torch.as_tensor(h), torch.as_tensor(c)])
+    return both if isinstance(h, Tensor) else both.numpy()
 
 
 def _joined(h: Any, c: Any) -> Any:
@@ -541,7 +579,11 @@ def _joined(h: Any, c: Any) -> Any:
 
 # What is said of each that is unusual stands in the catalogue by its name.
 _USUAL = ("pair", "rows")
-_STATES: dict[str, Callable[[Any, Any], Any]] = {"pair": Pair, "one_tensor": _joined}
+_STATES: dict[str, Callable[[Any, Any], Any]] = {
+    "pair": lambda h, c: Pair((h, c)),
+    "one_tensor": _joined,
+    "stacked": _stacked_state,
+}
 _AXES: dict[str, Callable[[Any], Any] | None] = {
     "rows": None,
     "layers": None,
@@ -554,6 +596,12 @@ _AXES: dict[str, Callable[[Any], Any] | None] = {
 }
 
 
+def _has_names(part: Any) -> bool:
+    """Whether its parts have names, as those of a dataclass or a NamedTuple."""
+    is_instance = not isinstance(part, (type, Pair))
+    return is_instance and (is_dataclass(part) or hasattr(part, "_fields"))
+
+
 def _of_numbers(part: Any) -> bool:
     """Whether it is a list of numbers, as a vector in Python's own lists."""
     return type(part) is list and all(
@@ -563,18 +611,28 @@ def _of_numbers(part: Any) -> bool:
 
 def _tensor(axes: str, part: Any) -> Any:
     """An array as a tensor; a copy, for the cell may keep what it returned."""
-    if is_dataclass(part) and not isinstance(part, type):
-        return {one.name: _tensor(axes, getattr(part, one.name)) for one in fields(part)}
+    if _has_names(part):
+        names = getattr(part, "_fields", None) or [one.name for one in fields(part)]
+        # h before c, wherever it stands
+        names = sorted(names, key=lambda name: not re.match(BEGINS["h"], name, re.IGNORECASE))
+        return {name: _tensor(axes, getattr(part, name)) for name in names}
+    if isinstance(part, Pair):
+        return tuple(_tensor(axes, one) for one in part)
     if _of_numbers(part) and part:
         part = torch.stack([*map(torch.as_tensor, part)])
     if not hasattr(part, "__array__"):
         return part
-    part = torch.as_tensor(part).clone()
+    part = tensor_of(part)
     if axes == "layers" and part.dim() == 3 and len(part) == 1:
         return part[0]
     if (axes == "column" and part.shape[1:] == (1,)) or (axes == "row" and part.shape[:1] == (1,)):
         return part.flatten()
     return part.mT if axes == "columns" and part.dim() == 2 else part
+
+
+def tensor_of(value: Any) -> Tensor:
+    """A copy of numbers as a tensor; of an array, whose steps may go backward, one in order."""
+    return torch.as_tensor(value.copy() if hasattr(value, "__array_interface__") else value).clone()
 
 
 def _stacked(*parts: Any) -> Any:

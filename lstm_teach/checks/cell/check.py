@@ -176,16 +176,19 @@ def _ways(tried: Any, call: Call, handed: bool) -> list[Step]:
     methods = [tried] if alone else [*_methods(tried)]
     forms = _HANDED if handed else _OWNED
     ways = [way for method in methods for way in callers(method, call, forms)]
-    has_c = any(re.match(bringing.BEGINS["c"], name) for name in signature_of(tried).parameters)
-    if ways and not (handed or call or has_c):
-        odd = next(n for n, way in enumerate(ways) if way.axes != "rows")
-        ways[odd:odd] = [*callers(tried, _with_one_state, ["x h c"])][:1]
+    for method in methods if ways and not (handed or call) else ():
+        names = [*signature_of(method).parameters]
+        if not any(re.match(bringing.BEGINS["c"], name) for name in names):
+            turned = bringing.by_name(names).get("x", names[0]) != names[0]
+            one_state = partial(_with_one_state, turned=turned)
+            usual, *others = callers(method, one_state, ["x h c"])
+            ways = [ways[0], usual, *ways[1:], *others]
     return [Step(**vars(way)) for way in ways]
 
 
-def _with_one_state(net: Any, x: Any, h: Any, c: Any) -> tuple[Any, Any]:
-    """A step of a cell of one state, such as a GRU; c stays as it is."""
-    result = net(x, h)
+def _with_one_state(net: Any, x: Any, h: Any, c: Any, turned: bool = False) -> tuple[Any, Any]:
+    """A step of a cell of one state, such as a GRU, which may stand first; c stays as it is."""
+    result = net(h, x) if turned else net(x, h)
     return (result[-1] if isinstance(result, tuple) else result), c
 
 
@@ -265,7 +268,7 @@ def _find(
 def _judged(eye: Eye, few: dict[str, Tensor], own: dict[str, Tensor]) -> Report:
     """The verdict; once more with (c, h) for (h, c), where that is how it may read."""
     report, caller = judge(eye, few, own), eye.caller
-    if report.verdict == "swapped_return" and caller.named == "c h":
+    if caller.named == "c h" and report.verdict in ("swapped_return", "unrecognised"):
         c_first, also = False, "It takes c before h, and hands them back so."
     elif report.verdict == "variant" and not (caller.named or eye.is_function):
         c_first, also = True, bringing.said("c_first")
@@ -274,7 +277,11 @@ def _judged(eye: Eye, few: dict[str, Tensor], own: dict[str, Tensor]) -> Report:
     places, remarks = caller.places and caller.places[::-1], [*caller.remarks]
     other = replace(caller, c_first=c_first, places=places, remarks=remarks)
     again = judge(replace(eye, caller=other), few, own)
-    return replace(again, message=f"{again.message}\n{also}") if again.ok else report
+    # What the old c has no effect on, or what has no name, may have one in the other order.
+    vague = "variant", "cannot_check", "raises", "unrecognised", "swapped_return"
+    is_open = report.headline == told("gru").headline or report.verdict == "unrecognised"
+    better = again.ok or (is_open and again.verdict not in vague)
+    return replace(again, message=f"{again.message}\n{also}") if better else report
 
 
 def _feeds(tensor: Tensor, caller: Step, few: dict[str, Tensor]) -> bool:

@@ -153,7 +153,7 @@ def _edits(headline: str, how: str) -> Iterator[tuple[str, Parts]]:
             each = []
             for k in gates:
                 names = {"k": k, "z": f"z_{k}", "a": RIGHT[k].partition("(")[0]}
-                each.append(how.format(**names, from_c=f"(c_0 - h_0) @ U_{k}.T"))
+                each.append(how.format(**names, from_c=f"(c_0 - h_0) @ U_{k}.mT"))
             yield headline.format(gates=the_gates(gates)), parts("; ".join(each or [how]))
 
 

@@ -64,9 +64,12 @@ class Step(Caller):
         result = self.raw(**given)
         if isinstance(result, Report):
             return result
-        both = (expected[0], 2 * expected[1])
-        joined = [part for part in (result, *_parts(result)) if getattr(part, "shape", 0) == both]
-        result = joined[0].chunk(2, -1) if joined else result
+        beside, behind = (expected[0], 2 * expected[1]), (2, *expected)
+        for part in (result, *_parts(result)):
+            shape = getattr(part, "shape", None)
+            if shape in (beside, behind):
+                result = part.chunk(2, -1) if shape == beside else part.unbind(0)
+                break
         found = _candidates(result, expected)
         if len(found) < 2:
             return no_state(result, expected)

@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_flatten_with_path
 
-from lstm_teach.checks.bringing import needed, normals
+from lstm_teach.checks.bringing import needed, normals, tensor_of
 from lstm_teach.checks.cell.equations import GATES
 from lstm_teach.checks.lstm.forms import Reader
 from lstm_teach.checks.lstm.mistakes import told
@@ -28,17 +29,19 @@ def wrong_by_hand(
     # In one step alone a slip stays in the rows of its gate; in more, it reaches all.
     for xs in (x[:1], x):
         leaves = {n: w.clone().requires_grad_() for n, w in search.weights.items()}
-        given, first = (one.clone().requires_grad_() for one in (xs, h))
+        given, *first = (one.clone().requires_grad_() for one in (xs, h, c))
         with torch.enable_grad():
-            start = [*zip(first, c, strict=True)]
+            start = [*zip(*first, strict=True)]
             output, _ = replace(search, weights=leaves).read(roles, given, start)
             pull = normals(22)(*output[:, 0].shape)
             loss = (output[:, 0] * pull).sum()
-            slopes = torch.autograd.grad(loss, [*leaves.values(), given, first], allow_unused=True)
+            slopes = torch.autograd.grad(loss, [*leaves.values(), given, *first], allow_unused=True)
         right = {n: slope for n, slope in zip(leaves, slopes, strict=False) if slope is not None}
-        d_x, d_h = (torch.zeros_like(xs) if one is None else one for one in slopes[-2:])
-        laid = reader.given(d_x, (d_h, c))
-        right |= {"x": laid["x"], **({"h0": laid["h"]} if with_state else {})}
+        own = zip(slopes[-3:], (xs, h, c), strict=True)
+        d_x, d_h, d_c = (0 * one if slope is None else slope for slope, one in own)
+        laid = reader.given(d_x, (d_h, d_c))
+        states = {"h0": laid["h"], "c0": laid["c"]} if with_state else {}
+        right |= {"x": laid["x"], **states}
         found = _found(reader, xs, (h, c), pull, backward)
         wrong = found if isinstance(found, Report) else _first_wrong(found, right, search, roles)
         if wrong is not None:
@@ -47,7 +50,8 @@ def wrong_by_hand(
 
 
 def _found(reader: Reader, x: Tensor, state: Any, pull: Tensor, backward: Any) -> Any:
-    """What a backward pass by hand returns: gradients by name or number; or a report."""
+    """What a backward pass by hand returns: gradients by their names, the others by a number; or a
+    report."""
     caller, place = reader.caller, reader.places[0]
     pull = pull.movedim((0, 1), (place.time or 0, place.batch))
     pull = (pull.select(place.batch, 0) if reader.axes.alone else pull).contiguous()
@@ -62,29 +66,32 @@ def _found(reader: Reader, x: Tensor, state: Any, pull: Tensor, backward: Any) -
     result = run_in_time(caller.code, *args, **kwargs)
     cache = [result[-1] if isinstance(result, tuple) else result] * (needed(backward) != 1)
     found = run_in_time(backward, lent(pull), *cache)
-    if isinstance(found, (Report, dict)):
+    if isinstance(found, Report):
         return found
-    flat = [part for one in found for part in (one if isinstance(one, (tuple, list)) else [one])]
-    return dict(enumerate(flat))
+    named: dict[Any, Any] = {}
+    for path, part in tree_flatten_with_path(found)[0]:
+        last = getattr(path[-1], "key", None) if path else None
+        named[last.lower() if isinstance(last, str) else len(named)] = tensor_of(part).double()
+    return named
 
 
 def _first_wrong(found: Any, right: Any, search: Search, roles: Roles) -> Report | None:
     """The first gradient that differs from autograd's: by name, else by shape and in order."""
-    left = {str(key).lower(): torch.as_tensor(value).double() for key, value in found.items()}
+    left = dict(found)
 
     def close(mine: Tensor, wanted: Tensor) -> bool:
         return torch.allclose(mine, wanted, 1e-5, 100 * search.limit)
 
     for name, wanted in right.items():
         short = name.rpartition(".")[2]
-        fits = [k for k, mine in left.items() if mine.shape == wanted.shape]
-        named = [k for k in fits if k in (f"d{short}".lower(), short.lower())]
+        named = [k for k in left if k in (f"d{short}".lower(), f"d_{short}".lower(), short.lower())]
+        fits = [k for k in named or left if left[k].shape == wanted.shape]
         exact = [k for k in fits if close(left[k], wanted)]
-        if not fits and name in ("x", "h0"):
+        if not fits and not named and name in ("x", "h0", "c0"):
             continue  # not everybody wants them
         if not fits:
             return told("other_shape", name=short)
-        off = left.pop([*named, *exact, *fits][0]) - wanted
+        off = left.pop([*exact, *fits][0]) - wanted
         if not close(off, 0 * off):
             gates = _gates(search, roles, name, off)
             kind = "wrong_in_gates" if 0 < len(gates) < 4 else "wrong_everywhere"

@@ -135,8 +135,11 @@ def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
     def judged(made: Any, layers: int | None = None) -> Report:
         if isinstance(made, Report):
             return made
+        name = getattr(backward, "__name__", "")
+        is_method = backward is not None and getattr(cls, name, None) is backward
+        pull = getattr(made, name) if is_method else backward
         made = made if call else bringing.runs(made)
-        return _Check(made, sizes, call, backward, layers).report()
+        return _Check(made, sizes, call, pull, layers).report()
 
     signature, failed = signature_of(cls), None
     for name in [n for n in signature.parameters if _LAYERS.match(n)][:1]:
@@ -144,12 +147,15 @@ def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
         count = own if own in (3, 4) else 2
         made = bringing.make(partial(cls, **{name: count}), *sizes)
         two, said = judged(made, count), told("more_layers", name=name, count=count).message
-        if two is not made and two.verdict != "raises":
+        if two is not made and two.verdict not in _FAILED:
             return two
         failed = None if two is made else replace(two, message=f"{two.message}\n{said}")
     report = judged(bringing.make(cls, *sizes))
-    if failed is not None and report.ok:
-        return failed
+    if failed is not None and report.verdict not in _FAILED:
+        if failed.verdict == "raises":
+            return failed
+        said = told("one_layer", name=name, count=count).message
+        return replace(report, message=f"{report.message}\n{said}")
     if report.verdict in _FAILED and not any(bringing.named_sizes(signature)):
         turned = judged(bringing.make(lambda second, first: cls(first, second), *sizes))
         return report if turned.verdict in _FAILED else turned
@@ -267,7 +273,9 @@ class _Check:
             taken = {i, h, 2 * h, 4 * h, *(n for t in self.weights.values() for n in t.shape)}
             steps = next(n for n in range(4, 99, 2) if not {n - 1, n, n + 1, n + 2} & taken)
             self.x = normals(3)(steps, steps + 1, i)
-            for reader in readers(self.run, self.how, h, lanes, dtype):
+            counts = dict.fromkeys([lanes, 2, 3, 4] if needed(self.tried) > 1 else [lanes])
+            ways = (readers(self.run, self.how, h, count, dtype) for count in counts)
+            for reader in chain.from_iterable(ways):
                 if (how == "odd") is (reader.axes in (TIME_FIRST, BATCH_FIRST)):
                     continue
                 if "f" not in reader.axes.order and i != 1:
@@ -459,6 +467,8 @@ class _Check:
             search = replace(search, added=added)
             if roles := search.right(x, first, seen, shared):
                 return self._right(search, roles)
+        if self.directions == 2:
+            _tell(self._one_for_both(kept, x, first, seen))
         bare = replace(self, norms=True, head=None)
         if not self.norms and has_norms(self.code) and bare.report().ok:
             return replace(told("normed", seen=_in_code(bare.passed)), of="LSTM")
@@ -474,11 +484,19 @@ class _Check:
         return self._by_cell()
 
     def _searches(self, kept: Any, directions: int, joined: Any = None) -> Iterator[Search]:
+        counts = [self.layers] if self.layers else [1, 2, 3, 4]
+        found = [*self._grouped(kept, directions, joined, counts)]
+        # It may compute one layer, whatever number of them it was made with.
+        yield from found or self._grouped(kept, directions, joined, [1])
+
+    def _grouped(
+        self, kept: Any, directions: int, joined: Any, counts: list[int]
+    ) -> Iterator[Search]:
         trained = dict(getattr(self.tried, "named_parameters", dict)())
         may_be = {n: w for n, w in self.weights.items() if n not in self.learned}
         own = {name: w for name, w in may_be.items() if name in trained}
         for used in [own, kept] if own and own != kept else [kept]:
-            for layers in [self.layers] if self.layers else [1, 2, 3, 4]:
+            for layers in counts:
                 for lanes in groupings(used, layers, directions):
                     values = [[used[n].double() for n in lane] for lane in lanes]
                     wider = 1 if joined else directions
@@ -487,6 +505,15 @@ class _Check:
                         at_each = directions == 2 and self.reader.last_alone
                         form = directions, self.limit, 0.0, joined, at_each
                         yield Search(used, lanes, sizes, *form)
+
+    def _one_for_both(self, kept: Any, x: Tensor, first: Tensor, seen: Tensor) -> Report | None:
+        """The report that both directions take the same weights."""
+        for (lane,) in groupings(kept, 1, 1):
+            sizes = lane_sizes([[kept[name].double() for name in lane]], self.sizes, 1, 1) * 2
+            both = Search(kept, [lane, lane], sizes, 2, self.limit) if sizes else None
+            if both and both.right(x, first, seen, shared=False):
+                return told("one_for_both")
+        return None
 
     def _unused(self) -> list[str]:
         """The weights that fit into no layer, or are no bias and change nothing, such as those of a
@@ -517,6 +544,10 @@ class _Check:
             another = report.verdict == "variant" or len(reader.places) > 2
             if another and report.verdict not in ("cannot_check", "raises", "ok", "not_attempted"):
                 return report
+        wide = [state.shape[-1] for state in self._read(self.x)[1:3]]
+        if len(wide) > 1 and wide[0] < wide[1]:
+            seen = f"{wide[0]} features and c {wide[1]}"
+            return replace(told("projection", seen=seen), of="LSTM")
         for name, part in getattr(self.tried, "named_modules", dict)():
             if isinstance(part, nn.ModuleList) and len({*part}) < len(part):
                 return told("same_cell_twice", name=name, count=len(part))
@@ -567,6 +598,13 @@ class _Check:
         said += f"\n{told('as_torch').message}" * (lstm is not None)
         return Report("ok", said, layers, others, lstm=lstm)
 
+    def _loose(self, search: Search) -> list[str]:
+        """The weights of a module that no optimiser finds."""
+        if not isinstance(self.tried, nn.Module) or self.call:
+            return []
+        known = {weight.data_ptr() for weight in self.tried.parameters()}
+        return [n for n, weight in search.weights.items() if weight.data_ptr() not in known]
+
     def _idle(self, search: Search, roles: Roles) -> Report | None:
         """Layers that change nothing, beside those of the same list that do."""
         slots = {p.slot for p in (*roles.x, *roles.h, *chain(*roles.b))}
@@ -606,7 +644,7 @@ class _Check:
             return None  # its states do not fit into one tensor
         h, c = normals(21)(2, len(search.lanes), x.shape[1], self.sizes[1]).tanh()
         starts = {"": (h, c), "c, h": (c, h), "h": (0 * h, c), "c": (h, 0 * c)}
-        starts["state"] = 0 * h, 0 * c
+        starts |= {"state": (0 * h, 0 * c), "c ": (h, h), "h ": (c, c)}
         found, turned = None, None
         for reader in self._with_state(len(search.lanes)):
             given = reader(x, (h, c))
@@ -618,7 +656,7 @@ class _Check:
                     found, turned = found or name, turned or reader
         self.c_first = found == "c, h"
         if found and not self.c_first:
-            _tell(told("initial_state_ignored", state=found))
+            _tell(told("initial_state_ignored", state=found.strip()))
         return turned
 
     def _cut_gradient(self, search: Search, roles: Roles, x: Tensor) -> Report | None:
@@ -664,6 +702,10 @@ class _Check:
             f"hidden_size {hidden}. x is {self.reader.axes.said}.",
             f"{gates} It has {biases}{adds}{two}.",
         ]
+        loose = self._loose(search)
+        if loose:
+            but = told("plain_tensors", seen=_in_code(loose[:3])).message
+            said.insert(0, f"The numbers are right, but {but}")
         if self.reader.form != "x" and needed(self.tried) == 1 and not self.call:
             said.insert(0, told("needs_state").message)
         if self.c_first:
@@ -671,11 +713,19 @@ class _Check:
         if (start or self.reader).lists:
             said.append(told("lists").message)
         if self.reader.comes_out_turned and not self.call:
-            said.insert(0, told("comes_out_turned").message)
+            _, time, batch, features = self.reader.places[0]
+            first = (batch, time) if self.reader.axes is BATCH_FIRST else (time, batch)
+            axes = ", ".join(map(str, (*first, features)))
+            said.insert(0, told("comes_out_turned", axes=axes).message)
         if self.reader.alone and not self.call:
             what = "the last step of the output" if self.reader.last_alone else "the output"
             said.append(f"Mind that {what} is returned alone, so nobody can go on from its state.")
         modules = self.tried.modules() if isinstance(self.tried, nn.Module) else ()
         if any(isinstance(part, nn.Dropout) and part.p for part in modules):
             said.append(told("dropout").message)
+        each = [str(own) for _, own in search.sizes[:: search.directions]]
+        if self.layers and self.layers != len(each):
+            said.insert(1, told("other_layers", count=self.layers, layers=len(each)).message)
+        if len({*each}) > 1:
+            said.insert(1, told("sizes_differ", sizes=listed(each)).message)
         return "\n".join(said)

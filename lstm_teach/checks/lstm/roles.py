@@ -128,6 +128,7 @@ class Cell:
         h, c = state
         sums = xt @ self.w_ih.mT + h @ self.w_hh.mT + self.bias[:, None]
         known = {f"z_{gate}": z for gate, z in zip(GATES, sums.chunk(4, -1), strict=True)}
+        known |= {f"U_{gate}": u for gate, u in zip(GATES, self.w_hh.chunk(4, -2), strict=True)}
         return solved(self.changed, {**known, "h_0": h.expand_as(known["z_i"]), "c_0": c})
 
 

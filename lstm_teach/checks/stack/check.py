@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from lstm_teach.checks import bringing
 from lstm_teach.checks.bringing import needed, normals, owned
 from lstm_teach.checks.passing import noting
 from lstm_teach.checks.report import Report
@@ -59,8 +60,13 @@ def check_stack(run_stack: Any, call: Callable[..., Any] | None = None) -> Repor
     if run_stack is None or run_stack is ...:
         return told("empty")
     torch.set_default_device(None)  # the cells and x are made on the CPU
+    run_stack = run_stack if isinstance(run_stack, type) else bringing.runs(run_stack)
     if isinstance(run_stack, type) and call is None and needed(run_stack) == 1:
-        return _of_a_class(run_stack, _of_lent_cells(lambda cells, x: run_stack(cells)(x)))
+        return _of_a_class(
+            run_stack, _of_lent_cells(lambda cells, x: bringing.runs(run_stack(cells))(x))
+        )
+    if isinstance(run_stack, type) and call is None and bringing.is_maker(run_stack):
+        return _of_its_own_cells(run_stack, call)
     may_run = callable(run_stack) and not isinstance(run_stack, type)
     owns = may_run and bool(owned(run_stack))
     is_module = isinstance(getattr(run_stack, "__self__", run_stack), nn.Module)
@@ -79,7 +85,7 @@ def _of_its_own_cells(code: Any, call: Callable[..., Any] | None) -> Report:
     """A module that owns its cells is a whole LSTM."""
     from lstm_teach.checks.lstm import check_lstm  # which knows the mistakes of a stack
 
-    module = code if isinstance(code, nn.Module) else nn.Module()
+    module = code if isinstance(code, nn.Module) else nn.Module()  # that owns nothing
     known = set(module.parameters())
     for name, value in vars(module).items():
         parts = value if isinstance(value, (list, tuple)) else ()

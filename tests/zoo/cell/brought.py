@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -479,3 +480,63 @@ def weights_of_its_own_first(params, carry, x):
     i, f, g, o = (torch.cat([x, h], dim=-1) @ params["W"] + params["b"]).chunk(4, dim=-1)
     c = f.sigmoid() * c + i.sigmoid() * g.tanh()
     return (o.sigmoid() * c.tanh(), c), o
+
+
+class CFirst(StateByName):
+    """The state is (c, h), where it comes in and where it goes out."""
+
+    def forward(self, x, state):
+        c, h = state
+        new = super().forward(x, State(h, c))
+        return new.c, new.h
+
+
+@example("missing_tanh_c", says="It has the state as (c, h)")
+class CFirstWithoutATanh(CFirst):
+    def squashed(self, c):
+        return c
+
+
+class LSTMStateTuple(NamedTuple):
+    c: torch.Tensor
+    h: torch.Tensor
+
+
+@right
+class NamedCFirst(StateByName):
+    def forward(self, x, state):
+        new = super().forward(x, state)
+        return new.h, LSTMStateTuple(new.c, new.h)
+
+
+@right
+class StateInADict(StateByName):
+    def forward(self, x, state):
+        new = super().forward(x, State(state["hidden"], state["cell"]))
+        return {"hidden": new.h, "cell": new.c}
+
+
+@example("ok", says="one tensor, `[2, batch, hidden_size]`")
+class StateStacked(StateByName):
+    def forward(self, x, state):
+        h, c = state.unbind(0)
+        new = super().forward(x, State(h, c))
+        return torch.stack([new.h, new.c])
+
+
+@example("variant", says="a GRU")
+class GRUWithAStep:
+    """No module, and its one state stands before x."""
+
+    def __init__(self, n_in, n_hidden):
+        self.W, self.U = torch.randn(n_in, 3 * n_hidden), torch.randn(n_hidden, 3 * n_hidden)
+
+    def step(self, h_prev, x):
+        (r, z, n), (ur, uz, un) = (x @ self.W).chunk(3, 1), (h_prev @ self.U).chunk(3, 1)
+        z = torch.sigmoid(z + uz)
+        return z * h_prev + (1 - z) * torch.tanh(n + torch.sigmoid(r + ur) * un)
+
+
+@example("cannot_check", says="net(params, x, h, c)")
+def parameters_before_all(params, x, h, c):
+    return x @ params["W"] + h, c

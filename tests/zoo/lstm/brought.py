@@ -425,3 +425,134 @@ def a_module_that_only_steps():
             return self.state[0]
 
     return Steps()
+
+
+class _Plain(nn.Module):
+    """One layer, whatever number of them it is made with."""
+
+    def __init__(self, input_size, hidden_size, num_layers=1):
+        super().__init__()
+        self.hidden_size, self.num_layers = hidden_size, num_layers
+        self.both = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+
+    def start(self, x, state):
+        zeros = x.new_zeros(x.shape[1], self.hidden_size)
+        return (zeros, zeros) if state is None else state
+
+    def forward(self, x, state=None):
+        h, c = self.start(x, state)
+        steps = []
+        for xt in x:
+            i, f, g, o = self.both(torch.cat([xt, h], dim=1)).chunk(4, dim=1)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * c.tanh()
+            steps.append(h)
+        return torch.stack(steps), (h, c)
+
+
+@example("ok", says="made with 2 layers, and computes 1")
+class OneLayerForAny(_Plain):
+    pass
+
+
+@instance("ok")
+def one_layer_that_was_made_as_two():
+    return _Plain(5, 4, 2)
+
+
+@example("initial_state_ignored", says="the c that it is given is ignored")
+class StartsCFromH(_Plain):
+    def start(self, x, state):
+        h, _ = super().start(x, state)
+        return h, h
+
+
+@example("ok", says="no optimiser will find")
+class PlainTensors(_Plain):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        del self.both
+        self.W = torch.randn(input_size + hidden_size, 4 * hidden_size, requires_grad=True)
+
+    def both(self, joined):
+        return joined @ self.W
+
+
+@example("cannot_check", says="Give the check an instance")
+class MadeOfAList(nn.Module):
+    def __init__(self, in_features, units=(16, 16)):
+        super().__init__()
+        sizes = [in_features, *units]
+        self.cells = nn.ModuleList(map(nn.LSTMCell, sizes, sizes[1:]))
+
+
+class _BothWays(nn.Module):
+    """The same cell reads from the start and from the end."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size, self.cell = hidden_size, nn.LSTMCell(input_size, hidden_size)
+
+    def walk(self, x):
+        h = c = x.new_zeros(x.shape[1], self.hidden_size)
+        steps = []
+        for xt in x:
+            h, c = self.cell(xt, (h, c))
+            steps.append(h)
+        return torch.stack(steps)
+
+    def forward(self, x):
+        return torch.cat([self.walk(x), self.walk(x.flip(0)).flip(0)], dim=-1)
+
+
+example("same_cell_reused")(_BothWays)
+
+
+@example("variant", says="an LSTM with a projection")
+class Projects(nn.Module):
+    def __init__(self, input_size, hidden_size, proj_size=2):
+        super().__init__()
+        self.hidden_size, self.proj_size = hidden_size, proj_size
+        self.x, self.h = (
+            nn.Linear(input_size, 4 * hidden_size),
+            nn.Linear(proj_size, 4 * hidden_size),
+        )
+        self.project = nn.Linear(hidden_size, proj_size, bias=False)
+
+    def forward(self, x):
+        h, c = (x.new_zeros(x.shape[1], n) for n in (self.proj_size, self.hidden_size))
+        steps = []
+        for xt in x:
+            i, f, g, o = (self.x(xt) + self.h(h)).chunk(4, dim=1)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h = self.project(o.sigmoid() * c.tanh())
+            steps.append(h)
+        return torch.stack(steps), (h, c)
+
+
+@example("cell_instead_of_h_in_gates")
+def c_in_the_gates(x, Wx, Wh, b):
+    h, hs = np.zeros((x.shape[1], len(Wh))), []
+    c = h
+    for xt in x:
+        h, c, _ = _step(xt, c, c, Wx, Wh, b)
+        hs.append(h)
+    return np.stack(hs)
+
+
+def _d2l(x, W_xi, W_hi, b_i, W_xf, W_hf, b_f, W_xo, W_ho, b_o, W_xc, W_hc, b_c, up=1):
+    h = c = torch.zeros(x.shape[1], W_hi.shape[0], dtype=x.dtype)
+    steps = []
+    for xt in x:
+        i = torch.sigmoid(xt @ W_xi + h @ W_hi + b_i)
+        f = torch.sigmoid(xt @ W_xf + h @ W_hf + b_f)
+        o = torch.sigmoid(xt @ W_xo + h @ W_ho + b_o)
+        c = f * c + up * i * torch.tanh(xt @ W_xc + h @ W_hc + b_c)
+        h = o * torch.tanh(c)
+        steps.append(h)
+    return torch.stack(steps)
+
+
+@example("ok")
+def twelve_weights(x, W_xi, W_hi, b_i, W_xf, W_hf, b_f, W_xo, W_ho, b_o, W_xc, W_hc, b_c):
+    return _d2l(x, W_xi, W_hi, b_i, W_xf, W_hf, b_f, W_xo, W_ho, b_o, W_xc, W_hc, b_c)

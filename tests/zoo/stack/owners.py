@@ -350,7 +350,7 @@ def squashes_h_on_its_way_up(cells, x):
     return x, states
 
 
-@function("cannot_check", says="`check_stack(TakesSizes(...))`")
+@function("not_attempted", says="`TakesSizes` raises")
 class TakesSizes(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()
@@ -488,3 +488,46 @@ class EachReadsX(nn.Module):
 @module("unrecognised", says="does not depend on `cells.0` and `cells.1`")
 def owns_cells_that_do_nothing():
     return EachReadsX()
+
+
+class RunsCells:
+    """A class that is lent the cells, and has a method for x."""
+
+    def __init__(self, cells):
+        self.cells = cells
+
+    def run(self, x):
+        return through(self.cells, x)
+
+
+function("ok")(RunsCells)
+
+
+class OwnsArrays:
+    """Layers of arrays, and a method for x."""
+
+    def __init__(self, sizes=(5, 4, 4)):
+        rng = np.random.default_rng(0)
+        self.layers = [
+            {"W": rng.standard_normal((4 * h, i + h)), "b": rng.standard_normal(4 * h)}
+            for i, h in pairwise(sizes)
+        ]
+
+    def forward(self, x):
+        for layer in self.layers:
+            h = c = np.zeros((x.shape[1], len(layer["b"]) // 4))
+            steps = []
+            for xt in x:
+                z = np.concatenate([xt, h], 1) @ layer["W"].T + layer["b"]
+                i, f, g, o = np.split(z, 4, axis=1)
+                i, f, o = (1 / (1 + np.exp(-gate)) for gate in (i, f, o))
+                c = f * c + i * np.tanh(g)
+                h = o * np.tanh(c)
+                steps.append(h)
+            x = np.stack(steps)
+        return x
+
+
+@module("ok")
+def layers_of_arrays():
+    return OwnsArrays()
