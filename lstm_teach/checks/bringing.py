@@ -13,6 +13,7 @@ import re
 import sys
 import time
 import types
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, fields, is_dataclass, replace
@@ -190,13 +191,13 @@ def with_weights(function: Any, sizes: Sizes) -> Iterator[partial[Any]]:
     names = [*signature.parameters][not is_class :] if is_function or is_class else []
     for kinds, each in ((_WEIGHT, 1), (_OF_A_GATE, 4)):
         part_of = {n: part for n in names for part, like in kinds.items() if like.match(n)}
-        count = [*part_of.values()].count
-        if (count("x") and count("h")) or count("x") == each:
+        many = Counter(part_of.values())
+        if (many["x"] and many["h"]) or many["x"] == each:
             break
     else:
         return
     # Those of x and h may be one, with the bias in it.
-    wides = [sizes[0]] if count("h") else [sum(sizes), sum(sizes) + 1]
+    wides = [sizes[0]] if many["h"] else [sum(sizes), sum(sizes) + 1]
     kept = signature.replace(
         parameters=[p for p in signature.parameters.values() if p.name not in part_of]
     )
