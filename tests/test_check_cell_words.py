@@ -117,7 +117,7 @@ class CopiedRecurrentWeights(Fused):
         (lambda *a: [t.bfloat16().float() for t in chunked(*a)], "a lower precision"),
         (WithoutForgetGateButElu, "f, i*g and c are off"),
         (SumsOverTheBatch, "samples are mixed"),
-        (CopiedRecurrentWeights, "the gate i takes the recurrent weights of the gate f"),
+        (CopiedRecurrentWeights, "the gates i and f take the same recurrent weights"),
         (lambda *a: tuple(nn.functional.dropout(t, 0.5) for t in chunked(*a)), "Two calls"),
     ],
 )

@@ -551,15 +551,14 @@ class Pair(tuple[Any, Any]):
 
     def __getitem__(self, key: Any) -> Any:
         """A part by its place or its name."""
-        if not isinstance(key, str):
-            return super().__getitem__(key)
-        return next(p for n, p in zip("hc", self, strict=True) if re.match(BEGINS[n], key, re.I))
+        places = [n for n in "hc" if isinstance(key, str) and re.match(BEGINS[n], key, re.I)]
+        return super().__getitem__("hc".index(places[0]) if places else key)
 
     def __getattr__(self, name: str) -> Any:
         """A part by its name."""
         try:
             return self[name]
-        except StopIteration:
+        except TypeError:
             raise AttributeError(f"'tuple' object has no attribute {name!r}") from None
 
 

@@ -239,6 +239,9 @@ def wrong_rows(layout: Layout) -> Finding | None:
     moved = [(to, own) for to, own in zip(GATES, taken, strict=True) if to != own]
     if len({*taken}) == 1:
         return verdict, f"all four gates take {what} of {taken[0]}"
+    if len(moved) == 1 and not is_function:  # nobody can say whose they are
+        both = "".join(gate for gate in GATES if gate in moved[0])
+        return verdict, f"{the_gates(both)} take the same {listed(names)}"
     if len(moved) == 1:
         return verdict, f"the gate {moved[0][0]} takes {what} of the gate {moved[0][1]}"
     if verdict == "gate_order" and len(names) > 2:

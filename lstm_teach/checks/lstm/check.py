@@ -451,9 +451,12 @@ class _Check:
 
     def _by_roles(self) -> Report:
         x, first, seen = self._seen()
-        unused = self._unused()
-        kept = {n: weight for n, weight in self.weights.items() if n not in unused}
-        searches = [*self._searches(kept, self.directions)]
+        for fitting in (True, False):  # layers may be of other sizes than the top one
+            unused = self._unused(fitting)
+            kept = {n: weight for n, weight in self.weights.items() if n not in unused}
+            searches = [*self._searches(kept, self.directions)]
+            if searches:
+                break
         later = self.directions == 1 and not self._same(first, seen[:1])  # it has seen later steps
         for joined in JOINED[self.directions] if later or self.directions == 2 else ():
             searches += self._searches(kept, 2, joined)
@@ -515,9 +518,9 @@ class _Check:
                 return told("one_for_both")
         return None
 
-    def _unused(self) -> list[str]:
-        """The weights that fit into no layer, or are no bias and change nothing, such as those of a
-        head beside; and an initial state."""
+    def _unused(self, fitting: bool) -> list[str]:
+        """The weights that are no bias and change nothing, such as those of a head beside, or where
+        wished fit into no layer of these sizes; and an initial state."""
         x = normals(14)(2, 3, self.sizes[0])
         (i, h), before, unused = self.sizes, self._read(x)[0], [*self.learned]
         for name, weight in self.weights.items():
@@ -525,7 +528,7 @@ class _Check:
             weight.add_(0.5)
             idle = not is_bias(weight, self.sizes) and self._same(self._read(x)[0], before)
             weight.sub_(0.5)
-            unused += [name] * (idle or not fits)
+            unused += [name] * (idle or (fitting and not fits))
         return unused
 
     def _by_cell(self) -> Report:
@@ -551,7 +554,21 @@ class _Check:
         for name, part in getattr(self.tried, "named_modules", dict)():
             if isinstance(part, nn.ModuleList) and len({*part}) < len(part):
                 return told("same_cell_twice", name=name, count=len(part))
+        for name, step in self._steps():
+            report = check_cell(step)
+            if report.judged and not (report.ok or report.verdict == "raises"):
+                return replace(
+                    report, message=f"{report.message}\n{told('of_a_step', name=name).message}"
+                )
         return told("no_roles", axes=self.reader.axes.said, code=self.tried)
+
+    def _steps(self) -> Iterator[tuple[str, Any]]:
+        """What of it may make one step: parts and methods of the learner's own."""
+        owner = getattr(self.tried, "__self__", self.tried)
+        parts = dict(owner.named_modules()) if isinstance(owner, nn.Module) else {}
+        own = {n: p for n, p in parts.items() if n and not type(p).__module__.startswith("torch")}
+        own |= {n: m for n, m in bringing.methods(owner).items() if "step" in n or "cell" in n}
+        yield from ((name, part) for name, part in own.items() if needed(part) in (2, 3))
 
     # What is right.
 
@@ -573,11 +590,9 @@ class _Check:
         if self.c_first or (start and start.caller.named == "c h"):
             states = [*states[1::-1], *states[2:]]
         wrong = in_the_states(states, lanes, search.directions, self._same)
-        _tell(
-            told("swapped_state")
-            if self.c_first and (wrong is not None or len(states) < 2)
-            else wrong
-        )
+        if self.c_first and (wrong is not None or len(states) < 2):
+            wrong = told("swapped_state")
+        _tell(wrong)
         # `squeeze(0)` takes off the axis of layers, if it is there.
         layered = [replace(self.reader, layered=True)] * (self.reader.form != "x")
         alone = [reader(x[:, :1]) for reader in (self.reader, *layered)]

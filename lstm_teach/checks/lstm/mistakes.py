@@ -23,7 +23,9 @@ WORDS = OF_A_CELL | stack.WORDS | _OWN_WORDS
 def told(name: str, evidence: Any = None, /, code: Any = None, **holes: Any) -> Report:
     """The report on what has this name, among all that is known of cells, of stacks and of layers;
     it may say how to call such code, with the names of what the code cannot do without."""
-    call = WORDS["call"].why.format(line=likely_call(code, "lstm")[1])
+    line, stateful = (likely_call(code, "lstm", state)[1] for state in ("", "(h, c)"))
+    stateful = stateful if "h, c" in stateful else "..."
+    call = WORDS["call"].why.format(line=line, stateful=stateful)
     return stack.told(name, evidence, words=WORDS, call=call, **holes)
 
 

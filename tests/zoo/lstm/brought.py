@@ -1,5 +1,7 @@
 """How classes of the public are made, and what stands beside h in what comes back."""
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from torch import nn
@@ -556,3 +558,58 @@ def _d2l(x, W_xi, W_hi, b_i, W_xf, W_hf, b_f, W_xo, W_ho, b_o, W_xc, W_hc, b_c, 
 @example("ok")
 def twelve_weights(x, W_xi, W_hi, b_i, W_xf, W_hf, b_f, W_xo, W_ho, b_o, W_xc, W_hc, b_c):
     return _d2l(x, W_xi, W_hi, b_i, W_xf, W_hf, b_f, W_xo, W_ho, b_o, W_xc, W_hc, b_c)
+
+
+class _PeepholeCell(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.both = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+        self.p_i, self.p_f, self.p_o = (nn.Parameter(torch.randn(hidden_size)) for _ in range(3))
+
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = self.both(torch.cat([x, h], dim=1)).chunk(4, dim=1)
+        new = torch.sigmoid(f + self.p_f * c) * c + torch.sigmoid(i + self.p_i * c) * g.tanh()
+        return torch.sigmoid(o + self.p_o * new) * new.tanh(), new
+
+
+@example("variant", says="That is said of `cell`")
+class OfPeepholeCells(nn.Module):
+    """It takes no state, so one step of the whole cannot be asked for."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size, self.cell = hidden_size, _PeepholeCell(input_size, hidden_size)
+
+    def forward(self, x):
+        state, steps = (x.new_zeros(x.shape[1], self.hidden_size),) * 2, []
+        for xt in x:
+            state = self.cell(xt, state)
+            steps.append(state[0])
+        return torch.stack(steps)
+
+
+class _Layers:
+    """NumPy layers of several sizes."""
+
+    def __init__(self, sizes=(6, 5, 4)):
+        rng = np.random.default_rng(0)
+        self.layers = [
+            [rng.standard_normal((i, 4 * h)), rng.standard_normal((h, 4 * h)), np.zeros(4 * h)]
+            for i, h in pairwise(sizes)
+        ]
+
+    def forward(self, x):
+        for weights in self.layers:
+            h, hs = np.zeros((x.shape[1], len(weights[1]))), []
+            c = h
+            for xt in x:
+                h, c, _ = _step(xt, h, c, *weights)
+                hs.append(h)
+            x = np.stack(hs)
+        return x
+
+
+@instance("ok", says="Its hidden sizes are 5 and 4")
+def numpy_layers_of_other_sizes():
+    return _Layers()
