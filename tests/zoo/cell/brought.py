@@ -540,3 +540,16 @@ class GRUWithAStep:
 @example("cannot_check", says="net(params, x, h, c)")
 def parameters_before_all(params, x, h, c):
     return x @ params["W"] + h, c
+
+
+@example("variant", says="a GRU")
+class NumPyGRU:
+    """One state, multiplied as it comes in: of a pair NumPy would make an array."""
+
+    def __init__(self, n_in, n_hidden):
+        self.W, self.U = (RANDOM.standard_normal((3, n, n_hidden)) for n in (n_in, n_hidden))
+
+    def forward(self, x, h):
+        z = sigmoid(np.dot(x, self.W[0]) + np.dot(h, self.U[0]))
+        r = sigmoid(np.dot(x, self.W[1]) + np.dot(h, self.U[1]))
+        return (1 - z) * h + z * np.tanh(np.dot(x, self.W[2]) + np.dot(r * h, self.U[2]))
