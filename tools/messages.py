@@ -51,7 +51,7 @@ NOT_FOR_READERS = re.compile(
             r"\{as_one\}|Your input has 2 axes, .* sentence \{rest|\* num_dir|last alone$",
             r"(Previous|Next) \{what|as asked$",
             r"there is no transpose of$| ?input to conv$",
-            r", or make the module|`\(KeyError|'tuple' object|\(c_0 - ",
+            r", or make the module|`\(KeyError|'tuple' object|this is a tuple|\(c_0 - ",
             r"(required positional|one number for all units)$",
             r"\[lane\[|t \+ 1 if|lambda ",
             r"x is .*\{rest|\{read\} of \{[01]\}$|line \{number\} of \{place\}\{",
