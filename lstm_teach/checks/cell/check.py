@@ -58,8 +58,8 @@ def check_cell(
         cell: a function (x, h, c, w_ih, w_hh, b_ih, b_hh) -> (h, c), x ``[batch, input_size]``,
             h and c ``[batch, hidden_size]``, the weights in PyTorch's layout; one (x, h, c, Wx, Wh,
             b) may lay them out in its own way. Or an nn.Module, instance or class(input_size,
-            hidden_size), with forward(x, (h, c)) -> (h, c). Plain objects, bound methods and NumPy
-            serve too.
+            hidden_size), with forward(x, (h, c)) -> (h, c); h and c may have names there, or
+            be keys of a dict. Plain objects, bound methods and NumPy serve too.
         input_size: for an instance that does not tell it by an attribute of this name, and for
             code that works for one size only.
         hidden_size: likewise.
@@ -270,7 +270,7 @@ def _judged(eye: Eye, few: dict[str, Tensor], own: dict[str, Tensor]) -> Report:
     report, caller = judge(eye, few, own), eye.caller
     if caller.named == "c h" and report.verdict in ("swapped_return", "unrecognised"):
         c_first, also = False, "It takes c before h, and hands them back so."
-    elif report.verdict == "variant" and not (caller.named or eye.is_function):
+    elif report.verdict == "variant" and not eye.is_function:  # which may be called by `call=`
         c_first, also = True, bringing.said("c_first")
     else:
         return report

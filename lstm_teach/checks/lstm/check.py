@@ -60,7 +60,8 @@ def check_lstm(
             `[batch, hidden_size]`.
         backward: a backward pass written by hand, `backward(d_output, cache)`: the gradient at the
             output, laid out as the output, and the last thing that the call returned. It returns
-            the gradients of the weights, and of x and h_0 if it has them, as a tuple or a dict:
+            the gradients of the weights, and of x, h_0 and c_0 if it has them, as a tuple, or by
+            names, such as "dWx", in a dict:
             `check_lstm(lstm_forward, backward=lstm_backward)` for functions `(x, h0, Wx, Wh, b)
             -> h, cache` and `(dh, cache) -> dx, dh0, dWx, dWh, db`.
 
