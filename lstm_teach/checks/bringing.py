@@ -102,9 +102,9 @@ def runs(code: Any) -> Any:
     if callable(code) and not without_forward(code):
         return code
     public = [*methods(code).values()]
-    if len(public) == 1 or without_forward(code):
-        return public[0] if len(public) == 1 else code
-    return getattr(code, "forward", code)
+    if len(public) == 1:
+        return public[0]
+    return code if without_forward(code) else getattr(code, "forward", code)
 
 
 def without_forward(code: Any) -> bool:
@@ -133,11 +133,11 @@ def required(signature: inspect.Signature) -> list[str]:
 
 def is_maker(code: Any) -> bool:
     """Whether it makes what is to be checked: a class, or a function of two sizes by name."""
-    sizes = required(signature_of(code)) if isinstance(code, types.FunctionType) else []
-    own = [*filter(_SIZE.search, sizes)]
-    return isinstance(code, type) or (
-        len(own) == len(sizes) == 2 and {*named_sizes(signature_of(code))} == {*own}
-    )
+    if not isinstance(code, types.FunctionType):
+        return isinstance(code, type)
+    sizes = required(signature_of(code))
+    are_sizes = len(sizes) == 2 and all(map(_SIZE.search, sizes))
+    return are_sizes and {*named_sizes(signature_of(code))} == {*sizes}
 
 
 def needed(code: Any) -> int:
@@ -209,7 +209,8 @@ def with_weights(function: Any, sizes: Sizes) -> Iterator[partial[Any]]:
     codes = [getattr(one, "__code__", None) for one in [function, *vars(function).values()]]
     used = {name for code in filter(None, codes) for name in code.co_names}
     likely = bool({"np", "numpy"} & used)  # then they are turned, mostly
-    ways = product((likely, not likely), (likely, not likely), wides, (False, True))
+    shapes_of_b = (False, True) if many["b"] else (False,)
+    ways = product((likely, not likely), (likely, not likely), wides, shapes_of_b)
     for numpy, turned, wide, upright in ways:
         if numpy and "numpy" not in sys.modules:  # torch does without it
             continue
@@ -252,6 +253,12 @@ def owned(*code: Any) -> dict[str, Tensor]:
         name: value.detach() if isinstance(value, Tensor) else torch.from_numpy(value)
         for name, value in _inside(code)
     }
+
+
+def loose(module: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
+    """The names of weights that no optimiser finds, since the module does not know them."""
+    known = {parameter.data_ptr() for parameter in module.parameters()}
+    return [name for name, weight in weights.items() if weight.data_ptr() not in known]
 
 
 def on_the_cpu(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -572,15 +579,9 @@ class Pair(tuple[Any, Any]):
 Pair.__name__ = "tuple"  # what an error calls it
 
 
-def _stacked_state(h: Any, c: Any) -> Any:
-    """h and c as one tensor, or as one array, one behind the other."""
-    both = torch.stack([torch.as_tensor(h), torch.as_tensor(c)])
-    return both if isinstance(h, Tensor) else both.numpy()
-
-
-def _joined(h: Any, c: Any) -> Any:
+def _as_one(join: Callable[..., Tensor], h: Any, c: Any) -> Any:
     """h and c as one tensor, or as one array."""
-    both = torch.cat([torch.as_tensor(h), torch.as_tensor(c)], -1)
+    both = join([torch.as_tensor(h), torch.as_tensor(c)])
     return both if isinstance(h, Tensor) else both.numpy()
 
 
@@ -588,8 +589,8 @@ def _joined(h: Any, c: Any) -> Any:
 _USUAL = ("pair", "rows")
 _STATES: dict[str, Callable[[Any, Any], Any]] = {
     "pair": lambda h, c: Pair((h, c)),
-    "one_tensor": _joined,
-    "stacked": _stacked_state,
+    "one_tensor": partial(_as_one, partial(torch.cat, dim=-1)),
+    "stacked": partial(_as_one, torch.stack),
 }
 _AXES: dict[str, Callable[[Any], Any] | None] = {
     "rows": None,

@@ -369,9 +369,8 @@ def _untrainable(eye: Eye, tried: Any, few: dict[str, Tensor]) -> str:
     if not (eye.is_function or isinstance(owner, nn.Module)):
         return told("plain_object", type(owner).__name__).message
     if not eye.is_function:
-        trained = {parameter.data_ptr() for parameter in owner.parameters()}
-        loose = {n: t for n, t in eye.weights.items() if t.data_ptr() not in trained}
-        names = [f"`{name}`" for name, t in loose.items() if _feeds(t, eye.caller, few)]
+        loose = bringing.loose(owner, eye.weights)
+        names = [f"`{name}`" for name in loose if _feeds(eye.weights[name], eye.caller, few)]
         if names:
             some = names if len(names) < 4 else [*names[:2], "others"]
             return told("plain_tensors", listed(some)).message

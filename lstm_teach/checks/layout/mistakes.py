@@ -377,22 +377,23 @@ def not_read_at_the_end(t: Tables) -> Found:
         return "readout_unused", None, {}
     if not found:
         return "no_layer_read", None, {}
-    wrong = [end for end in found if not end.is_read]
     of_c = next((end for end in found if end.read.c), None)
     if of_c is not None:
         return "reads_c", of_c.walk, {}
+    wrong = [end for end in found if not end.is_read]
+    if not wrong:
+        return None
     # what leaves the pads out is a summary on purpose
     on_purpose = any(end.pads.any() for end in found) and all(end.is_summary for end in found)
     if len(wrong) == len(found) and on_purpose:
         end = found[0]
         return "reads_several", end.walk, {"sample": end.sample, "read": end.steps}
     # of a mean over the pads, a sample that has any
-    for end in sorted(wrong, key=lambda end: end.is_summary):
-        silent = [not way.any() for way in end.read.ways]
-        name = "one_direction" if any(silent) else "not_the_end"
-        name = name if end.is_told else "end_unknown"
-        return name, end.walk, {"sample": end.sample, "read": end.steps, "end": end.said}
-    return None
+    end = min(wrong, key=lambda end: end.is_summary)
+    is_half = not all(way.any() for way in end.read.ways)
+    name = "one_direction" if is_half else "not_the_end"
+    name = name if end.is_told else "end_unknown"
+    return name, end.walk, {"sample": end.sample, "read": end.steps, "end": end.said}
 
 
 def uses_readout(t: Tables, answer: Answer) -> bool:

@@ -614,13 +614,6 @@ class _Check:
         said += f"\n{told('as_torch').message}" * (lstm is not None)
         return Report("ok", said, layers, others, lstm=lstm)
 
-    def _loose(self, search: Search) -> list[str]:
-        """The weights of a module that no optimiser finds."""
-        if not isinstance(self.tried, nn.Module) or self.call:
-            return []
-        known = {weight.data_ptr() for weight in self.tried.parameters()}
-        return [n for n, weight in search.weights.items() if weight.data_ptr() not in known]
-
     def _idle(self, search: Search, roles: Roles) -> Report | None:
         """Layers that change nothing, beside those of the same list that do."""
         slots = {p.slot for p in (*roles.x, *roles.h, *chain(*roles.b))}
@@ -718,7 +711,8 @@ class _Check:
             f"hidden_size {hidden}. x is {self.reader.axes.said}.",
             f"{gates} It has {biases}{adds}{two}.",
         ]
-        loose = self._loose(search)
+        is_module = isinstance(self.tried, nn.Module) and not self.call
+        loose = bringing.loose(self.tried, search.weights) if is_module else []
         if loose:
             but = told("plain_tensors", seen=_in_code(loose[:3])).message
             said.insert(0, f"The numbers are right, but {but}")

@@ -488,23 +488,12 @@ class MadeOfAList(nn.Module):
         self.cells = nn.ModuleList(map(nn.LSTMCell, sizes, sizes[1:]))
 
 
-class _BothWays(nn.Module):
+class _BothWays(_Cells):
     """The same cell reads from the start and from the end."""
 
-    def __init__(self, input_size, hidden_size):
-        super().__init__()
-        self.hidden_size, self.cell = hidden_size, nn.LSTMCell(input_size, hidden_size)
-
-    def walk(self, x):
-        h = c = x.new_zeros(x.shape[1], self.hidden_size)
-        steps = []
-        for xt in x:
-            h, c = self.cell(xt, (h, c))
-            steps.append(h)
-        return torch.stack(steps)
-
     def forward(self, x):
-        return torch.cat([self.walk(x), self.walk(x.flip(0)).flip(0)], dim=-1)
+        backward = super().forward(x.flip(0)).flip(0)
+        return torch.cat([super().forward(x), backward], dim=-1)
 
 
 example("same_cell_reused")(_BothWays)
