@@ -39,14 +39,13 @@ class ShapeExplorer(Explorer):
         """Build the nn.LSTM, run it, and show what came out."""
         code = constructor(options)
         try:
-            # In double precision there is no kernel of oneDNN, which compiles one for every size.
-            lstm = ZeroLSTM(**options, dtype=torch.double)
+            lstm = ZeroLSTM(**options)
         except ValueError as error:
             why = "A projection makes h smaller: lower proj_size, or raise hidden_size above it."
             panel = f'<div style="{PANEL}"><pre>{html.escape(code)}</pre></div>'
             return refusal(code, error, why, HEIGHT, panel)
         leading = [batch, seq_len] if lstm.batch_first else [seq_len, batch]
-        x = torch.zeros(*([seq_len] if unbatched else leading), lstm.input_size, dtype=torch.double)
+        x = torch.zeros(*([seq_len] if unbatched else leading), lstm.input_size)
         output, (h_n, c_n) = run(lstm, x)
         names, named = predict_shapes(lstm, x.shape), parameter_shapes(lstm)
         code += f"\noutput, (h_n, c_n) = lstm(torch.randn({', '.join(map(str, x.shape))}))"

@@ -24,9 +24,10 @@ Results = tuple[Tensor, tuple[Tensor, Tensor]]
 def run(lstm: nn.LSTM, x: Tensor) -> Results:
     """What an nn.LSTM returns for x, without gradients."""
     with torch.inference_mode(), warnings.catch_warnings():
-        # PyTorch says once that projections run without oneDNN; no shape depends on it.
-        warnings.simplefilter("ignore")
-        return lstm(x)
+        warnings.simplefilter("ignore")  # PyTorch says once which hardware has no use of oneDNN
+        # oneDNN compiles a kernel for every new size, which takes longer than it saves here.
+        with torch.backends.mkldnn.flags(enabled=False):
+            return lstm(x)
 
 
 def draw_unrolled(lstm: nn.LSTM, x: Tensor, results: Results | None = None) -> Drawing:
