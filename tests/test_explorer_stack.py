@@ -1,6 +1,5 @@
 from itertools import product
 
-import ipywidgets as widgets
 import pytest
 import torch
 from matplotlib.colors import to_hex
@@ -29,8 +28,8 @@ def marked(figure, mark):
 
 
 def buttons(explorer):
-    panel = explorer.widget.children[0]
-    return {w.description: w for w in panel.children if isinstance(w, widgets.Button)}
+    *_, beside = explorer.widget.children[0].children
+    return {button.description: button for button in beside.children}
 
 
 @every_order

@@ -162,7 +162,8 @@ class Explorer(Picture, ABC):
             for trait in ("value", "disabled", "max") if hasattr(control, "field") else ():
                 link((control, trait), (control.field, trait))
         rows = [getattr(control, "row", control) for control in self.controls.values()]
-        panel = widgets.Box([*rows, *extra], layout={"flex_flow": "row wrap"})
+        wrap = {"flex_flow": "row wrap"}
+        panel = widgets.Box([*rows, widgets.Box(extra, layout=wrap)], layout=wrap)
         self.widget = widgets.VBox([panel, self.widget])
         self.widget.add_class("lstm-explorer")
 

@@ -25,8 +25,7 @@ def run(lstm: nn.LSTM, x: Tensor) -> Results:
     """What an nn.LSTM returns for x, without gradients."""
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch says once which hardware has no use of oneDNN
-        # oneDNN compiles a kernel for every new size, which takes longer than it saves here.
-        with torch.backends.mkldnn.flags(enabled=False):
+        with torch.backends.mkldnn.flags(enabled=False):  # it compiles anew for every size
             return lstm(x)
 
 
