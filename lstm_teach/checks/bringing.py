@@ -167,12 +167,14 @@ def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
     others = {n: value for n, value in _OTHER_ARGUMENTS.items() if n in required(signature)}
     named = bool(_INPUT.match(x) and _HIDDEN.match(h))
     ways: list[Any] = [((), {x: input_size, h: hidden_size, **others})] * bool(x and h)
+    failed = ""
     for args, kwargs in (*ways, ((input_size, hidden_size), others), ((), {})):
         with suppress(TypeError):
             signature.bind(*args, **kwargs)
             made = run_in_time(cls, *args, **kwargs)
             error = made.message if isinstance(made, Report) else ""
             if _NO_SIZES.match(error):
+                failed = f"\n{said('of_two_sizes')} {error}"
                 break
             if named or not (args or kwargs) or getattr(made, "verdict", "") != "raises":
                 return made
@@ -180,7 +182,8 @@ def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
     of_weights = next(with_weights(cls, (input_size, hidden_size)), None)
     if of_weights is not None:
         return run_in_time(of_weights)
-    return told("other_sizes", name=name, signature=signature)
+    report = told("other_sizes", name=name, signature=signature)
+    return replace(report, message=report.message + failed)
 
 
 def with_weights(function: Any, sizes: Sizes) -> Iterator[partial[Any]]:

@@ -25,13 +25,14 @@ _JOINED = ("x", "h", "b", "xh", "hx", "bxh", "bhx", "xhb", "hxb")
 @dataclass(frozen=True)
 class Piece:
     """The rows that feed one gate: block number `block` of hidden_size rows in a layer's weight
-    number `slot`. They may be `turned` into columns or `interleaved` with those of the other gates;
+    number `slot`. They may be `turned`, their columns being so many axes before the last, or
+    `interleaved` with those of the other gates;
     the parts of `joined` lie side by side in them.
     """
 
     slot: int
     block: int
-    turned: bool
+    turned: int
     interleaved: bool
     joined: str
 
@@ -46,17 +47,17 @@ class Piece:
         return block[:, start : start + widths[part]]
 
 
-def as_rows(weight: Tensor, turned: bool = False) -> Tensor:
+def as_rows(weight: Tensor, turned: int = 0) -> Tensor:
     """A weight as a matrix, the gates' rows being its rows; a bias has one column."""
     if weight.dim() < 2:
         return weight[:, None]
-    return (weight.mT if turned else weight).flatten(0, -2)
+    return weight.movedim(-1 - turned, -1).flatten(0, -2)
 
 
 def is_bias(weight: Tensor, sizes: Sizes) -> bool:
     """Whether a weight has the shape of a bias, of one gate or of all."""
     upright = weight.numel() in weight.shape and min(sizes) > 1
-    one_each = tuple(weight.shape) == (4, sizes[1]) and not {1, 4} & {*sizes}
+    one_each = sorted(weight.shape) == sorted((4, sizes[1])) and not {1, 4} & {*sizes}
     return weight.dim() == 1 or upright or one_each
 
 
@@ -70,7 +71,7 @@ def pieces(weights: Sequence[Tensor], width: int, hidden: int) -> list[Piece]:
     widths = {"x": width, "h": hidden, "b": 1}
     found = []
     for slot, weight in enumerate(weights):
-        for turned, joined in product((False, True)[: weight.dim()], _JOINED):
+        for turned, joined in product(range(weight.dim()), _JOINED):
             rows, wide = as_rows(weight, turned).shape
             if wide != sum(map(widths.__getitem__, joined)) or rows % hidden or rows > 4 * hidden:
                 continue
