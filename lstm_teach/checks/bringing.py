@@ -50,7 +50,7 @@ _HIDDEN = re.compile(
     r"(.*_)?hid|h_?(dim|size)|n_?(h|hid|hidden|units|a)$|num_unit|units?$|out_?(feat|dim|size)"
     r"|(state|cell|rnn|lstm)_(dim|size)|d_h|H$"
 )
-_SIZE = re.compile(r"size|dim|num|n_|units|feat|^[DH]$")
+_SIZE = re.compile(r"size|dim|num|\bn_|units|feat|^[DH]$")
 _NO_SIZES = re.compile(r"`(KeyError|(Type|Attribute)Error: .*\bint\b)")
 _OTHER_ARGUMENTS = {"bias": True, "device": "cpu", "dtype": None, "dropout": 0.0, "num_layers": 1}
 BEGINS = {
@@ -537,10 +537,8 @@ def likely_call(code: Any, net: str, state: str = "") -> tuple[list[str], str]:
 
     Where its state is one argument, `state` stands there, if not its own name.
     """
-    owner, name = getattr(code, "__self__", None), ""
-    if isinstance(code, types.MethodType) and not callable(owner):
-        name = f".{code.__name__}"
-    elif without_forward(code) or not callable(code):
+    name = ""
+    if without_forward(code) or not callable(code):
         public = methods(code)
         name = next(iter(sorted(public, key=lambda one: not _RUNS.match(one))), "")
         code, name = public.get(name, lambda: None), f".{name}" * bool(name)
@@ -548,10 +546,11 @@ def likely_call(code: Any, net: str, state: str = "") -> tuple[list[str], str]:
     own: dict[str, str] = {}
     for part, begins in BEGINS.items():
         like = [n for n in names if n not in own and re.match(begins, n, re.IGNORECASE)]
-        own |= {parameter: part for parameter in like[:1]}
+        own |= {parameter: part for parameter in like[:1] or (names[:1] if part == "x" else ())}
     if not (state and {"h", "c"} <= {*own.values()}):
         own = {parameter: "x" for parameter, part in own.items() if part == "x"}
-        own |= {n: state or n for n in names if n not in own and STATE.match(n)}
+        states = (n for n in names if STATE.match(n) and not _SIZE.search(n))
+        own |= {n: state or n for n in states if n not in own}
     line = f"{net}{name}({', '.join(own.get(name, name) for name in names)})"
     return names, line if {*names} - own.keys() else "..."
 

@@ -313,22 +313,27 @@ class Eye:
         Each with the units that it serves, and by how much it changes the sum of their i.
         """
         input_size, hidden_size = self.sizes
-        count = 4 if input_size == 1 else 16
+        count = 4 if input_size == 1 else 32
         scales = (20.0, 60.0, 150.0) if self.exact else (8.0, 14.0, 24.0)
-        lowest, steady = (-550.0, 1e-11) if self.exact else (-80.0, 1e-4)
+        lowest, limit = (-550.0, 1e-11) if self.exact else (-80.0, 1e-4)
+        # Near ways first, for a sum may be clipped far away; in float32 they are not exact enough.
+        tiers = [(-9.0, 0.0)] * self.exact + [(lowest, 5.0)]
+        more = 0.25 if self.exact else 1.0
         d = normals(90)(count, input_size) / 2 / (input_size / sum(self.sizes)) ** 0.5
         d = torch.cat([sign * scale * d for scale in scales for sign in (1, -1)])
-        none = _zeros(3 * len(d), hidden_size)
-        w = self.step(torch.cat([d, 2 * d, 3 * d]), none, none)[1][:, self.units].abs()
+        none, last = _zeros(3 * len(d), hidden_size), (1 + 2 * more) * d
+        w = self.step(torch.cat([d, (1 + more) * d, last]), none, none)[1][:, self.units].abs()
         one, two, three = torch.logit(w).chunk(3)
-        bent = (one + three - 2 * two).abs()
-        seen = (one < 5) & (three < 5) & (three > lowest) & (bent < steady)
+        # Where all three are equal, the sum is clipped.
+        steady = ((one + three - 2 * two).abs() < limit) & ((one - three).abs() > 1e-3)
         left, away = torch.ones(len(self.units), dtype=torch.bool), []
-        while (seen & left).any():
-            best = int((seen & left).sum(1).argmax())
-            served = seen[best] & left
-            away.append((3 * d[best], served, 3 * (two - one)[best]))
-            left &= ~served
+        for low, high in tiers:
+            seen = (one < high) & (three < high) & (three > low) & steady
+            while (seen & left).any():
+                best = int((seen & left).sum(1).argmax())
+                served = seen[best] & left
+                away.append((last[best], served, (1 / more + 2) * (two - one)[best]))
+                left &= ~served
         return away
 
 

@@ -65,7 +65,7 @@ def _found(reader: Reader, x: Tensor, state: Any, pull: Tensor, backward: Any) -
     args, kwargs = caller.arrange(things)
     result = run_in_time(caller.code, *args, **kwargs)
     cache = [result[-1] if isinstance(result, tuple) else result] * (needed(backward) != 1)
-    found = run_in_time(backward, lent(pull), *cache)
+    found = run_in_time(backward, lent(pull.to(caller.dtype)), *cache)
     if isinstance(found, Report):
         return found
     named: dict[Any, Any] = {}
@@ -76,27 +76,29 @@ def _found(reader: Reader, x: Tensor, state: Any, pull: Tensor, backward: Any) -
 
 
 def _first_wrong(found: Any, right: Any, search: Search, roles: Roles) -> Report | None:
-    """The first gradient that differs from autograd's: by name, else by shape and in order."""
-    left = dict(found)
-
-    def close(mine: Tensor, wanted: Tensor) -> bool:
-        return torch.allclose(mine, wanted, 1e-5, 100 * search.limit)
-
+    """The first gradient that differs from autograd's: by name, else the first of its shape that is
+    no other's."""
+    left, wrong = dict(found), []
     for name, wanted in right.items():
         short = name.rpartition(".")[2]
-        named = [k for k in left if k in (f"d{short}".lower(), f"d_{short}".lower(), short.lower())]
+        names = {f"d{short}".lower(), f"d_{short}".lower(), short.lower()}
+        fits = [k for k in names & left.keys() or left if left[k].shape == wanted.shape]
+        exact = [k for k in fits if torch.allclose(left[k], wanted, 1e-5, 100 * search.limit)]
+        if exact:
+            del left[exact[0]]
+        else:
+            wrong.append((name, short, wanted, names))
+    for name, short, wanted, names in wrong:
+        named = names & left.keys()
         fits = [k for k in named or left if left[k].shape == wanted.shape]
-        exact = [k for k in fits if close(left[k], wanted)]
-        if not fits and not named and name in ("x", "h0", "c0"):
-            continue  # not everybody wants them
-        if not fits:
-            return told("other_shape", name=short)
-        off = left.pop([*exact, *fits][0]) - wanted
-        if not close(off, 0 * off):
+        if fits:
+            off = left[fits[0]] - wanted
             gates = _gates(search, roles, name, off)
             kind = "wrong_in_gates" if 0 < len(gates) < 4 else "wrong_everywhere"
             evidence = {"largest difference": off.abs().max().item()}
             return told(kind, evidence, name=short, gates=" and ".join(gates))
+        if named or name not in ("x", "h0", "c0"):  # not everybody wants these
+            return told("other_shape", name=short)
     return None
 
 

@@ -93,8 +93,8 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
         same = isinstance(code, kind) or (isinstance(code, type) and issubclass(code, kind))
         if same and (kind is not nn.LSTM or getattr(code, "proj_size", None)):
             return told(name, seen="fewer features than c")
-    code = code if call else bringing.runs(code)
-    runs = callable(code) and not bringing.steps_alone(code)
+    run = code if call else bringing.runs(code)
+    runs = callable(run) and not bringing.steps_alone(run)
     if not (call or runs) or isinstance(code, (nn.LSTMCell, Tensor)):
         return told("one_step", code=code)
     sizes: Sizes = told_sizes[0] or _TRIED[0], told_sizes[1] or _TRIED[1]
@@ -120,7 +120,7 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
         small = told("small", count=count, name=cls.__name__, sizes=str(_TRIED)).message
         return replace(report, message=f"{report.message}\n{small}", lstm=None)
     ran = None
-    for handed in [] if call else bringing.with_weights(code, sizes):
+    for handed in [] if call else bringing.with_weights(run, sizes):
         check = _Check(handed, sizes, None, backward, handed=True)
         report = check.report()
         if report.verdict not in _FAILED:
@@ -139,7 +139,6 @@ def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
         name = getattr(backward, "__name__", "")
         is_method = backward is not None and getattr(cls, name, None) is backward
         pull = getattr(made, name) if is_method else backward
-        made = made if call else bringing.runs(made)
         return _Check(made, sizes, call, pull, layers).report()
 
     signature, failed = signature_of(cls), None
@@ -220,10 +219,11 @@ class _Check:
             # What a backward pass by hand belongs to is tried itself.
             bringing.to_try(
                 self.code, torch.get_default_dtype(), self.call, self.backward is not None
-            ) as self.tried,
-            passed_by(self.tried, self.norms) as parts,
+            ) as self.brought,
+            passed_by(self.brought, self.norms) as parts,
             torch.no_grad(),
         ):
+            self.tried = self.brought if self.call else bringing.runs(self.brought)
             self.run, self.how, self.passed = self.tried, self.call, [*parts]
             self.layers = self.layers or bringing.attribute(self.tried, _LAYERS)
             self.weights = owned(*filter(None, (self.tried, self.call)))
@@ -305,11 +305,11 @@ class _Check:
         if failed and not first and not late and self._is_to_blame(*failed[0]):
             raise _Told(failed[0][-1])
         if failed and not first:
-            report, raised = told("raises_first", code=self.tried), failed[0][-1]
+            report, raised = told("raises_first", code=self.brought), failed[0][-1]
             said, headline = f"{report.message}\n{raised.message}", raised.headline
             report = replace(report, message=said, headline=headline or report.headline)
             raise _Told(replace(report, cause="raised"))
-        raise _Told(told("no_output", code=self.tried))
+        raise _Told(told("no_output", code=self.brought))
 
     def _runner(self, code: Any) -> Any:
         """What runs the code, or a copy of it, up to h."""
@@ -405,15 +405,15 @@ class _Check:
             if off.any():
                 break
         steps, samples = (off.any(axis).nonzero().flatten().tolist() for axis in (1, 0))
-        believed = getattr(self.tried, "batch_first", None)
+        believed = None if self.call else getattr(self.tried, "batch_first", None)
         if (steps, samples) == ([1], [sample]) and self.reader.more and len(self.reader.places) < 2:
-            _tell(told("one_step", code=self.tried))  # h and c, and nothing is carried
+            _tell(told("one_step", code=self.brought))  # h and c, and nothing is carried
         # Where nothing is carried on, either may be time.
         first = believed is True if (steps, samples) == ([1], [sample]) else steps == [1]
         if self.reader.axes in TURNED and first:
             self.reader = replace(self.reader, axes=TURNED[self.reader.axes])
             if not self._reads(self.reader, self.reader.raw(x), self.reader.last_alone):
-                _tell(told("changes_with_x", code=self.tried))
+                _tell(told("changes_with_x", code=self.brought))
         elif samples not in ([], [sample]):
             # With time as the second axis, every step from the changed one on is another there.
             if samples == [*range(sample, x.shape[1])] and steps not in ([1], [*range(1, len(x))]):
@@ -478,7 +478,7 @@ class _Check:
             return replace(told("normed", seen=_in_code(bare.passed)), of="LSTM")
         # With one unit too much looks alike to name a mistake.
         end = time.process_time() + _SECONDS
-        known = [search for search in searches if not search.at_each]
+        known = [replace(one, added=k) for k in (0.0, 1.0) for one in searches if not one.at_each]
         likely = sorted(known, key=lambda search: -len(search.lanes))
         for search in likely if self.sizes[1] > 1 else ():
             if found := search.wrong(x, first, seen, MISTAKES[self.directions], end):
@@ -561,7 +561,7 @@ class _Check:
                 return replace(
                     report, message=f"{report.message}\n{told('of_a_step', name=name).message}"
                 )
-        return told("no_roles", axes=self.reader.axes.said, code=self.tried)
+        return told("no_roles", axes=self.reader.axes.said, code=self.brought)
 
     def _steps(self) -> Iterator[tuple[str, Any]]:
         """What of it may make one step: parts and methods of the learner's own."""
@@ -576,7 +576,10 @@ class _Check:
     def _right(self, search: Search, roles: Roles) -> Report:
         roles = self._with_biases(search, roles)
         as_torch = self.handed and "w_ih" in str(search.lanes)
-        _tell(in_the_roles(search, roles, as_torch))
+        used = {name: self.weights[name].shape for lane in search.lanes for name in lane}
+        idle = (weight.shape for name, weight in self.weights.items() if name not in used)
+        buffers = any(len(shape) > 1 and shape in used.values() for shape in idle)
+        _tell(in_the_roles(search, roles, as_torch, buffers))
         _tell(self._idle(search, roles))
         if as_torch and search.added:
             _tell(told("forget_bias_added", headline=f"{search.added:g} is added to the sum of f"))
@@ -594,6 +597,7 @@ class _Check:
         if self.c_first and (wrong is not None or len(states) < 2):
             wrong = told("swapped_state")
         _tell(wrong)
+        unread = self._first_unread(search, roles)
         # `squeeze(0)` takes off the axis of layers, if it is there.
         layered = [replace(self.reader, layered=True)] * (self.reader.form != "x")
         alone = [reader(x[:, :1]) for reader in (self.reader, *layered)]
@@ -606,13 +610,29 @@ class _Check:
             reader = start or self.reader
             _tell(wrong_by_hand(reader, start is not None, search, roles, x, self.backward))
         layers = {"layers": len(search.lanes) // search.directions, "directions": search.directions}
-        others = tuple(self._not_checked(start))
+        others = (*unread, *self._not_checked(start))
         if search.joined:
             return replace(search.joined.report(layers, others), of="LSTM")
         lstm = search.as_torch(roles, self.original, self.reader.axes is BATCH_FIRST)
         said = self._described(search, roles, start)
         said += f"\n{told('as_torch').message}" * (lstm is not None)
         return Report("ok", said, layers, others, lstm=lstm)
+
+    def _first_unread(self, search: Search, roles: Roles) -> Iterable[str]:
+        """What stands first in what comes back and is no output: its numbers may be the h of every
+        step, laid out otherwise, or x."""
+        reader = self.reader
+        path, first = next(leaves(reader.raw(self.x), *self.x.shape[:2]))
+        if self.head or not reader.last_alone or path == reader.places[0].path:
+            return []
+        output = search.read(roles, self.x)[0][:, 0]
+        wanted = [dict(zip("tbf", output.shape, strict=True))[axis] for axis in reader.axes.order]
+        holes = {"shape": [*first.shape], "wanted": wanted, "time": reader.axes.order.index("t")}
+        for name, numbers in {"output_otherwise": output, "output_is_x": self.x}.items():
+            off = (first.double().reshape(-1, 1) - numbers.reshape(1, -1)).abs().amin(1)
+            if (off < self.limit).all():
+                _tell(told(name, lib="np" if reader.caller.numpy else "torch", **holes))
+        return [told("first_unread", **holes).message]
 
     def _idle(self, search: Search, roles: Roles) -> Report | None:
         """Layers that change nothing, beside those of the same list that do."""
@@ -722,10 +742,7 @@ class _Check:
             said.append(bringing.said("c_first"))
         if (start or self.reader).lists:
             said.append(told("lists").message)
-        if self.reader.comes_out_turned and not self.call:
-            _, time, batch, features = self.reader.places[0]
-            first = (batch, time) if self.reader.axes is BATCH_FIRST else (time, batch)
-            axes = ", ".join(map(str, (*first, features)))
+        if (axes := self.reader.turn_back) and not self.call:
             said.insert(0, told("comes_out_turned", axes=axes).message)
         if self.reader.alone and not self.call:
             what = "the last step of the output" if self.reader.last_alone else "the output"

@@ -94,12 +94,12 @@ class Reader:
         return self.places[0].time is None
 
     @property
-    def comes_out_turned(self) -> bool:
-        """Whether time and batch stand in another order in the output, one tensor, than in x."""
-        path, time, batch, _ = self.places[0]
-        if time is None or EACH in path or self.axes not in (TIME_FIRST, BATCH_FIRST):
-            return False
-        return (time < batch) is (self.axes is BATCH_FIRST)
+    def turn_back(self) -> str:
+        """The axes of the output, one tensor, in the order of x's; "" where they stand so."""
+        path, *at = self.places[0]
+        axes = [str(at["tbf".index(axis)]) for axis in self.axes.order]
+        usual = self.axes in (TIME_FIRST, BATCH_FIRST) and EACH not in path and None not in at
+        return ", ".join(axes) * (usual and axes != sorted(axes))
 
     def given(self, x: Tensor, state: State | None = None) -> dict[str, Tensor]:
         """x, h and c, laid out as the code wants them."""

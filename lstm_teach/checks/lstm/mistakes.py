@@ -43,7 +43,9 @@ _ONE_WAY = sorted(
     [m for m in (*stack.MISTAKES, *_ALL) if not re.search("w = 2|states = ", m.how)],
     key=lambda mistake: mistake.verdict in ("unrecognised", "variant"),
 )
-MISTAKES = {1: [*_ONE_WAY, *FORMS], 2: [*_BOTH_WAYS, *FORMS]}
+# Inside a layer nobody sees what a step returns, and what it computes says as much.
+_FORMS = sorted(FORMS, key=lambda form: bool({"first", "second"} & form.how.keys()))
+MISTAKES = {1: [*_ONE_WAY, *_FORMS], 2: [*_BOTH_WAYS, *_FORMS]}
 """What may be computed in one direction and in two; `how` is what is written otherwise."""
 
 
@@ -55,15 +57,15 @@ _SHARED: dict[str, Callable[..., bool]] = {
 }
 
 
-def in_the_roles(search: Search, roles: Roles, as_torch: bool) -> Report | None:
+def in_the_roles(search: Search, roles: Roles, as_torch: bool, buffers: bool) -> Report | None:
     """Weights that feed two gates, or none, or one twice; or, where they were handed over in
-    PyTorch's layout, another gate than PyTorch's."""
+    PyTorch's layout, another gate than PyTorch's. Some may be `buffers` for gradients."""
     names = search.lanes[0]
-    for four in (roles.x, roles.h):
+    for part, four in (("x", roles.x), ("h", roles.h)):
         gates = listed(g for g, p in zip(GATES, four, strict=True) if four.count(p) > 1)
         for name, shares in _SHARED.items():
             if shares(*four):
-                return told(name, headline=told("shares", gates=gates).headline)
+                return told(name, headline=told("shares", gates=gates, part=part).headline)
         order = ", ".join(GATES[p.block] for p in four)
         if as_torch and order != ", ".join(GATES):
             said = f"i, f, g, o take the blocks of the weights as {order}"
@@ -75,7 +77,7 @@ def in_the_roles(search: Search, roles: Roles, as_torch: bool) -> Report | None:
         if not used and name.rpartition(".")[0] not in parts:
             continue  # nothing of this part is used, so it is another's
         for_all = search.of_lane(0)[slot].numel() > search.sizes[0][1]
-        if not used and all(roles.b) and not for_all:
+        if not used and all(roles.b) and (buffers or not for_all):
             continue  # each gate has its bias, so this one belongs to something else
         if not used or (for_all and not all(fed)):
             gates = ", ".join(g for g, pieces in zip(GATES, fed, strict=True) if not pieces)

@@ -420,7 +420,7 @@ def wants_a_list_of_states():
     return Stack()
 
 
-@example("ok", says="But time and batch stand in one order in x")
+@example("ok", says="But the axes of the output that comes back stand in another order")
 class ForgetsToTurnBack(nn.Module):
     """Reads [batch, seq_len, features], and hands back [seq_len, batch, features]."""
 
