@@ -625,7 +625,8 @@ def _tensor(axes: str, part: Any) -> Any:
         names = getattr(part, "_fields", None) or [one.name for one in fields(part)]
         # h before c, wherever it stands
         names = sorted(names, key=lambda name: not re.match(BEGINS["h"], name, re.IGNORECASE))
-        return {name: _tensor(axes, getattr(part, name)) for name in names}
+        named = {name: _tensor(axes, getattr(part, name)) for name in names}
+        return tuple(named.values()) if isinstance(part, tuple) and len(named) == 2 else named
     if isinstance(part, Pair):
         return tuple(_tensor(axes, one) for one in part)
     if _of_numbers(part) and part:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from types import CodeType, FrameType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 from torch import Tensor, nn
@@ -236,8 +236,9 @@ def _without_dim(place: Place, node: ast.AST) -> Iterator[Slip]:
             alike = len({tuple(shape[:-1]) for shape in shapes}) == 1
             if alike and any(shape != shapes[0] for shape in shapes):
                 yield "joined_without_dim", {"shapes": " and ".join(map(str, shapes))}
-        case ast.Call(ast.Attribute(_, name), [count], []) if name in _CUTTERS:
-            yield "cut_without_dim", {"name": name, "count": ast.unparse(count)}
+        case ast.Call(ast.Attribute(owner, name), [*cut, count], []) if name in _CUTTERS:
+            if len(cut) == isinstance(place.value(owner), ModuleType):
+                yield "cut_without_dim", {"name": name, "count": ast.unparse(count)}
 
 
 def _around_the_line(place: Place) -> Iterator[Slip]:

@@ -167,6 +167,10 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> tuple[Report
             but = _untrainable(eye, tried, few)
             first = f"The numbers are right, but {but}\n" if but else ""
             report = replace(report, message=first + report.message)
+            if isinstance(tried, nn.Module):  # it may run only where nothing has a gradient
+                with torch.enable_grad():
+                    trained = eye.caller.pair(**few)
+                report = trained if isinstance(trained, Report) else report
         return caller.report(report), True
 
 
@@ -244,7 +248,7 @@ def _find(
             late = time.perf_counter() - start > 2 * BUDGET
             # A module is for batches, as nn.LSTMCell is.
             for_batches = handed or isinstance(getattr(way.code, "__self__", way.code), nn.Module)
-            if late or (slip and for_batches and way.axes != "rows"):
+            if late or (slip and for_batches and way.axes != "rows" and not way.numpy):
                 break
             drawn = given(one)
             found = way(**drawn)

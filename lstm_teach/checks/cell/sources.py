@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import permutations
+from itertools import permutations, product
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +29,7 @@ _LAID: dict[tuple[int, ...], str] = {(0, 1, 2): "rows", (1, 0, 2): "interleaved"
 
 @dataclass(frozen=True)
 class Source:
-    """The block of the parameter `name` that feeds a gate, so many `times`.
+    """The block of the parameter `name` that feeds a gate, so many `times`, which may be -1.
 
     A block is `[hidden_size, width]`, and stands `at` these places of the flattened parameter, from
     `start` on, which is -1 where it is none. It is `laid` in "rows", "transposed" or "interleaved".
@@ -95,8 +95,9 @@ class Layout:
             }
         found = {}
         for name, by in zip(("input", "recurrent"), self.weights.values(), strict=True):
-            owner = {(by[g].name, by[g].start): g for g in "ogif" if g in by}
-            own = [owner[by[g].name, by[g].start] if g in by else g for g in GATES]
+            taken = {g: (s.name, s.start, s.times) for g, s in by.items()}
+            owner = {taken[g]: g for g in "ogif" if g in taken}
+            own = [owner[taken[g]] if g in taken else g for g in GATES]
             found[f"{name} weights"] = "".join(own)
         return found
 
@@ -116,13 +117,14 @@ def _looked_up(
 ) -> dict[str, list[Source]]:
     """Of each gate every block of these weights that is its line where that could be read."""
     sources, values = [], [torch.empty(0, *lines.shape[1:]).double()]
+    signs = (1,) if eye.is_function else (1, -1)  # the sign of a module's own is its own affair
     for name, p in weights.items():
         for wide in dict.fromkeys((width, sum(eye.sizes)) if p.numel() else ()):
             for laid, blocks in _blocks(p.numel(), eye.sizes[1], wide):
-                for start in {0, wide - width}:
+                for start, sign in product({0, wide - width}, signs):
                     at = blocks[:, :, start : start + width]
-                    sources += [Source(name, int(block[0, 0]), laid, block) for block in at]
-                    values.append(p.reshape(-1)[at[:, eye.units][:, :, columns]].double())
+                    sources += [Source(name, int(block[0, 0]), laid, block, sign) for block in at]
+                    values.append(sign * p.reshape(-1)[at[:, eye.units][:, :, columns]].double())
     seen, found = torch.cat(values), {}
     for gate, mine in zip(GATES, lines, strict=True):
         off = ((seen - mine).abs() > 100 * eye.limit * (1 + mine.abs())).flatten(1).any(1)
@@ -157,7 +159,7 @@ def find_layout(eye: Eye, lines: Lines) -> Layout:
         )
         for gate, by in zip(GATES, grown, strict=True):
             if by.nan_to_num(0.0).abs().max() > 30 * eye.limit:
-                doubled = [replace(source, times=2) for source in twice[gate]]
+                doubled = [replace(s, times=2 * s.times) for s in twice[gate]]
                 fed[gate] = [*once[gate], *doubled, Source(name)][0]
         for gate, source in fed.items():
             known = source.at is not None
@@ -261,7 +263,7 @@ def wrong_biases(layout: Layout) -> Finding | None:
         if not _BIAS.search(name) or any(source.at is None for source in fed.values()):
             continue
         one_gate = layout.eye.weights[name].numel() == layout.eye.sizes[1]
-        if len({source.start for source in fed.values()}) < len(fed):
+        if len({(source.start, source.times) for source in fed.values()}) < len(fed):
             what = f"`{name}`" if one_gate else f"one part of `{name}`"
             return "wrong_bias_slice", f"{what} feeds {the_gates(''.join(fed))}"
         layer = f"{name.rpartition('.')[0]}."
@@ -332,6 +334,8 @@ def describe(layout: Layout) -> str:
     differences += [
         f"the code adds {k:g} to the sum of {g}" for g, k in layout.constants.items() if abs(k) > 0
     ]
+    if minus := "".join(gate for gate, s in layout.weights["x"].items() if s.times < 0):
+        differences.append(f"the sum of {the_gates(minus)} is taken with a minus")
     if order != GATES:
         blocks = f"its four blocks are in the order {', '.join(order)}"
         differences.insert(0, blocks if order else "each gate has weights of its own")

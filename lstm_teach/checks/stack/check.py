@@ -227,7 +227,15 @@ def _named(trials: list[Trial]) -> Report | None:
 
 def _unrecognised(done: list[Trial]) -> Report:
     """What the calls of the cells tell, where no known mistake explains the numbers; or these."""
-    odd = done[0].odd_calls()
+    trial, odd = done[0], done[0].odd_calls()
+    output, n, layers = trial.output, len(trial.x), len(trial.cells)
+    if same(output, trial.x):
+        return told("output_is_x")
+    if _has_rows(output, 3) and len(output) != n:
+        return told("other_steps", steps=len(output), n=n)
+    match trial.given:
+        case [_, [*states]] if len(states) > layers and same(output, (trial.by() or [None])[0]):
+            return told("other_states", count=len(states), layers=layers)
     if odd:
         evidence = {"tried with": done[0].case.name}
         at_layer_0 = all(name == "read" and where["layer"] == 0 for name, where, _ in odd)
@@ -443,19 +451,21 @@ def _try(run: Run, case: Case, dtype: torch.dtype, numpy: bool) -> Trial:
         "dropout": dropout,
         "evaluates": not all(cell.training for cell in cells),
         "listed": is_listed,
-        "no_gradient": isinstance(output, Tensor) and not (numpy or _trains(output, cells)),
+        "no_gradient": bool(trial.agrees) and not (numpy or _trains(output, cells, x)),
     }
     trial.notes = [told(name).message for name, is_true in notes.items() if is_true]
     return trial
 
 
-def _trains(output: Tensor, cells: list[nn.LSTMCell]) -> bool:
-    """Whether a gradient comes from the output to every cell."""
+def _trains(output: Tensor, cells: list[nn.LSTMCell], x: Tensor) -> bool:
+    """Whether the gradients of every cell are those of a right stack."""
     weights = [cell.weight_ih for cell in cells]
     try:
-        return None not in torch.autograd.grad(output.sum(), weights, allow_unused=True)
+        slopes = torch.autograd.grad(output.sum(), weights, allow_unused=True)
     except RuntimeError:  # nothing in it has a gradient, or a step wrote into another one's
         return output.requires_grad
+    right = torch.autograd.grad(wired()(cells, x)[0].sum(), weights)
+    return None not in slopes and same(slopes, right)
 
 
 def _call(run: Run, cells: list[Any], x: Tensor, numpy: bool, seed: int) -> tuple[Any, bool]:

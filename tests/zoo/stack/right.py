@@ -235,7 +235,7 @@ def refuses_a_list(cells, x):
     return layer_outer(cells, x)
 
 
-@example("ok", says="No gradient flows back from your output to every cell")
+@example("ok", says="are not those of a right stack")
 def detached_on_its_way_up(cells, x):
     states, steps = zeros(cells, x), []
     for below in x:
