@@ -549,8 +549,9 @@ def likely_call(code: Any, net: str, state: str = "") -> tuple[list[str], str]:
         own |= {parameter: part for parameter in like[:1] or (names[:1] if part == "x" else ())}
     if not (state and {"h", "c"} <= {*own.values()}):
         own = {parameter: "x" for parameter, part in own.items() if part == "x"}
-        states = (n for n in names if STATE.match(n) and not _SIZE.search(n))
-        own |= {n: state or n for n in states if n not in own}
+        states = [n for n in names if STATE.match(n) and n not in own and not _SIZE.search(n)]
+        own |= {n: state or n for n in states}
+        own |= {n: "h" for n in states if state and re.fullmatch("[ha]_?(0|prev)?", n)}
     line = f"{net}{name}({', '.join(own.get(name, name) for name in names)})"
     return names, line if {*names} - own.keys() else "..."
 

@@ -46,6 +46,8 @@ class Report:
         cause: of an error that the code raised, the slip that was known by it, by its name in
             the catalogue, "raised" where every call of it did, or "too_slow" where the check
             stopped the code.
+        reached: of an error, how far the code got: its lines, from the outside in, and an end that
+            is larger than any line.
 
     A report is true in a condition exactly when the verdict is ``"ok"``, so
     ``assert check_cell(my_cell)`` does what it says.
@@ -59,6 +61,7 @@ class Report:
     lstm: nn.LSTM | None = field(default=None, repr=False, compare=False)
     of: str = "cell"
     cause: str = field(default="", repr=False, compare=False)
+    reached: tuple[int, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def ok(self) -> bool:

@@ -198,6 +198,7 @@ def _report_on(error: BaseException, function: Callable[..., Any], made_up: bool
         text, cause = f"`Endless, or too slow: {error}`", "too_slow"
     *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
     own = _learners_frames(error)
+    reached = (*(line for _, line in own), sys.maxsize)
     by_itself = innermost in [frame for frame, _ in own[-1:]]
     by_itself |= innermost.f_code.co_name == "_forward_unimplemented"
     if isinstance(error, NotImplementedError) and by_itself:
@@ -211,16 +212,18 @@ def _report_on(error: BaseException, function: Callable[..., Any], made_up: bool
     message = f"{text}\nThis comes from {where}."
     if made_up and by_itself and place and place.refuses(error, first=len(own) == 1):
         refused = told("refused")
-        return replace(refused, message=f"{message}\n{refused.message}", cause=cause)
+        message = f"{message}\n{refused.message}"
+        return replace(refused, message=message, cause=cause, reached=reached)
     kept = getattr(own[-1][0].f_locals.get("self"), "__dict__", {})
     fixed = [n for n, size in kept.items() if _BATCH.fullmatch(n) and isinstance(size, int)]
     if made_up and fixed:
         asked = told("fixed_batch", name=fixed[0])
-        return replace(asked, message=f"{message}\n{asked.message}", cause=cause)
+        message = f"{message}\n{asked.message}"
+        return replace(asked, message=message, cause=cause, reached=reached)
     if place and not cause:
         cause, sentence = slip_in(place)
         message += f"\n{sentence}" * bool(cause)
-    return Report("raises", message, cause=cause)
+    return Report("raises", message, cause=cause, reached=reached)
 
 
 def _blank(result: Any) -> str:

@@ -257,7 +257,7 @@ def _find(
                     return way, one
                 unchanged = unchanged or (way, one)  # the old state, as a cache may keep it
                 continue
-            # What ran, but gave no h and c, tells most; then a slip.
+            # What ran, but gave no h and c, tells most; then a slip; then where it gets furthest.
             rank = 2 - (found.cause == _CUT)
             if found.verdict == "unrecognised":
                 rank = 0 if way.axes == "rows" and not way.numpy else 3
@@ -266,7 +266,7 @@ def _find(
             failed.append((rank, found))
     if unchanged:
         return unchanged
-    return min(failed, key=lambda one: one[0])[1] if failed else None
+    return max(failed, key=lambda one: (-one[0], one[1].reached))[1] if failed else None
 
 
 def _judged(eye: Eye, few: dict[str, Tensor], own: dict[str, Tensor]) -> Report:
@@ -299,9 +299,10 @@ def _feeds(tensor: Tensor, caller: Step, few: dict[str, Tensor]) -> bool:
 def _with_its_weights(cell: Any, sizes: Sizes, dtype: torch.dtype) -> Report:
     """The report on a function that does not take x, h and c: it may be handed weights in a layout
     of its own, as (Wx, Wh, b)."""
-    of_a_wrong_layout = told("tied").message
+    of_a_wrong_layout, failed = told("tied").message, []
     for handed in bringing.with_weights(cell, sizes):
         report, ran = _of(handed, sizes, None, dtype)
+        failed.append(report)
         if (ran or _over(report)) and of_a_wrong_layout not in report.message:
             order = report.evidence.get("gate order", "i f g o")
             if order != "i f g o" and "w_ih" in signature_of(cell).parameters:
@@ -309,6 +310,9 @@ def _with_its_weights(cell: Any, sizes: Sizes, dtype: torch.dtype) -> Report:
                 return told("gate_order", f"your code takes the four blocks of rows as {said}")
             return replace(report, lstm=None)
     names, line = bringing.likely_call(cell, "net", "(h, c)")
+    furthest = max(failed, key=lambda one: one.reached, default=None)
+    if furthest is not None and furthest.reached:
+        return bringing.told("own_layout", error=furthest.message, line=f"net, x, h, c: {line}")
     return told("other arguments", listed(f"`{p}`" for p in names) or "nothing", line=line)
 
 

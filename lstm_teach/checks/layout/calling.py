@@ -30,8 +30,8 @@ _LENGTHS = re.compile(
 _STARTS = ("init_hidden", "initHidden", "init_state", "init_states")
 
 
-def usual_call(model: nn.Module, x: Any, lengths: Tensor | None) -> Callable[[Any, Any], Any]:
-    """How to run a model on what stands for x, where the caller does not say.
+def usual_call(model: nn.Module, x: Any, lengths: Tensor | None) -> Callable[..., Any]:
+    """How to run a model on what stands for x, maybe with other lengths, where nobody says.
 
     Lengths are handed on where ``forward`` has an argument for them. Whatever else it wants is
     the caller's to give.
@@ -56,9 +56,9 @@ def usual_call(model: nn.Module, x: Any, lengths: Tensor | None) -> Callable[[An
         name = type(model).__name__
         raise CannotTell(told("wants_more", missing=missing, model=name, wanted=", ".join(wanted)))
 
-    def run(model: nn.Module, value: Any) -> Any:
+    def run(model: nn.Module, value: Any, others: Tensor | None = None) -> Any:
         # Some models sort or overwrite their lengths in place.
-        more = {name: one.clone() for name, one in handed.items()}
+        more = {n: (own if others is None else others).clone() for n, own in handed.items()}
         if by_name:
             return model(**value, **more)
         return model(*(value if count > 1 else (value,)), **more)

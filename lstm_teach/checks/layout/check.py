@@ -104,9 +104,9 @@ def _examine(
             raise CannotTell(told("no_batch_comes_out"))
         run = call or usual_call(model, x, taken)
 
-        def run_there(model: Any, value: Any) -> Any:
+        def run_there(*given: Any) -> Any:
             with there:
-                return run(model, value)
+                return run(*given)
 
         with undisturbed(model) as rewind, here:
             _waken(model)
@@ -172,7 +172,8 @@ def _praise(t: Tables) -> str:
     """What is right, in sentences; what may be meant otherwise comes first."""
     answer, given, has_batch = t.answer, t.given, "batch" in t.given.lead
     is_summary = bool(t.answers) and answer.steps is None and "time" not in t.said
-    pads, later, read = reads_pads(t), sees_later(t), last_reads(t) if is_summary else []
+    read_pads, later, read = reads_pads(t), sees_later(t), last_reads(t) if is_summary else []
+    pads = read_pads[:1] if read_pads and is_summary else [*t.sample_by_pads()]
     unused = [s for k, s in enumerate(given.samples) if t.answers and k not in answer.reaching]
     apart = [one for one in t.answers if one.is_apart and (one.reaching or one is answer)]
     rest = [o for o in t.answers if o.reaching and not o.is_apart and o.moved[0].numel() > 1]
@@ -184,9 +185,11 @@ def _praise(t: Tables) -> str:
     order = ["batch", "time"] if rows and rows[0] == rows[-1] else ["time", "batch"]
     is_turned = bool(rows) and answer.axis is None and t.said[:2] == order[::-1]
     sentences = {
+        "keeps_a_state": t.state_is_kept,
+        "draws": t.is_noisy,
         "flat_otherwise": is_turned,
         "sample_unused": unused,
-        "pads_reach_answers": pads and is_summary,
+        "pads_reach_answers": pads,
         "nothing_came_out": has_batch and not t.answers,
         "unjudged": rest,
         "no_such_time": answer.is_said and "time" in t.said and answer.steps is None,
@@ -198,11 +201,10 @@ def _praise(t: Tables) -> str:
         "none_later": answer.steps is not None and later is None,
         "later": later,
         "flat": rows and answer.axis is None and not is_turned,
-        "keeps_a_state": t.state_is_kept,
     }
     filled = holes(t, along[0] if along else None) | {
         "unused": unused[0] if unused else "",
-        "sample": pads and pads[0],
+        "sample": "".join(map(str, pads)),
         "named": _named(rest),
         "where": "the output" if len(t.answers) == 1 else _named(apart),
         "order": ", ".join(order),

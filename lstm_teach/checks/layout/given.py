@@ -186,6 +186,15 @@ class Given:
 
         return tree_map(of, self.value)
 
+    def cut(self, end: int) -> Any:
+        """x up to a time step."""
+
+        def of(value: Any) -> Any:
+            axes, _ = self._others.get(id(value), ([], value))
+            return value.narrow(axes[1], 0, end) if len(axes) > 1 else value
+
+        return tree_map(of, self.value)
+
     def handed(self, value: Any) -> Any:
         """A copy to hand to the model, packed again where x was packed."""
 

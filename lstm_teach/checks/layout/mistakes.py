@@ -218,7 +218,7 @@ def steps_read_elsewhere(t: Tables) -> Found:
     """The first or the last step of an answer reads a layer far from where it holds this time, and
     another one reads it elsewhere, so that it is no summary."""
     last, owners, steps = t.given.time - 1, t.answer.owners, t.answer.steps
-    if steps is None or t.given.times[-1] != last:
+    if steps is None or not int(steps.max()) == t.given.times[-1] == last:
         return None
     read = {}
     for step in (0, last // 2, last):

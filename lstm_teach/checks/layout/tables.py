@@ -7,6 +7,7 @@ by gradients at zeros added to what leaves each layer: which of its steps an ans
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -161,6 +162,7 @@ class Tables:
         mixes: whether a sample reaches another sample's output, or all outputs depend on several.
         is_dead: whether nothing that was replaced in x changes it.
         state_is_kept: whether the next call goes on from what the model has kept.
+        is_noisy: whether it draws random numbers.
     """
 
     def __init__(self, given: Given, said: list[str], model: Any, run: Any, rewind: Any) -> None:
@@ -171,7 +173,11 @@ class Tables:
 
     def begin(self) -> Any:
         """Run the model on x as it is; what it returns."""
+        self._rewind()
+        fresh, *others = random_states()
         returned, self.base = self._run(self.given.value)
+        drawn, *drawn_too = random_states()
+        self.is_noisy = not torch.equal(fresh, drawn) or str(others) != str(drawn_too)
         return returned
 
     def go_on(self) -> bool:
@@ -261,7 +267,8 @@ class Tables:
             fitting |= flat  # beside a state, which has its batch at the same place
         is_said = tuple(shape) in (fitting - {(batch, batch)} or fitting)
         is_flat = tuple(shape) in flat and shape[place : place + 1] != (batch,)
-        if at is not None and is_said and not is_flat and shape[at] == time:
+        may_lack = (0, 1) if self.causal else (0,)  # the last step, which is to be predicted
+        if at is not None and is_said and not is_flat and time - shape[at] in may_lack:
             steps = position(shape, at)
         axes = [axis for axis, size in enumerate(shape) if size == batch]
         axes.sort(key=lambda axis: axis != place)
@@ -290,7 +297,7 @@ class Tables:
         has_lengths = given.lengths is not None or any(
             len({*w.ends.tolist()}) > 1 for w in self.walks
         )
-        if has_lengths or given.unvaried or self.state_is_kept:
+        if has_lengths or given.unvaried or self.state_is_kept or self.is_noisy:
             return None
         if answer.owners is None or answer.axis is None or not answer.is_said:
             return None
@@ -299,18 +306,39 @@ class Tables:
             return None  # its rows are in an order that it hands out
         one, other, order = given.samples[0], given.samples[-1], torch.arange(given.batch)
         order[[one, other]] = order[[other, one]]
-        self._rewind()
-        fresh, *others = random_states()
         last = self._run(given.exchanged(order))[1]
-        drawn, *drawn_too = random_states()
         runs = [run.outputs.get(answer.name) for run in (self.base, last, *self.by_sample)]
         outputs = [run.double().nan_to_num() for run in runs if isinstance(run, Tensor)]
-        is_noisy = not torch.equal(fresh, drawn) or str(others) != str(drawn_too)
-        if is_noisy or len({output.shape for output in outputs}) > 1 or len(outputs) < len(runs):
+        if len({output.shape for output in outputs}) > 1 or len(outputs) < len(runs):
             return None
         usual = max(largest((run - outputs[0]).abs()) for run in outputs[2:])
         off = (outputs[1].index_select(answer.axis, order) - outputs[0]).abs()
         return (one, other) if largest(off) > 1e-3 * usual else None
+
+    def sample_by_pads(self) -> Iterator[int]:
+        """A sample whose answer is another where x ends with it, and longer ones are cut there;
+        none where x and its lengths cannot be cut."""
+        given, answer = self.given, self.answer
+        lengths = [] if given.lengths is None or self.has_call else given.lengths.tolist()
+        short = [length for length in lengths if length < given.time]
+        known = answer.axis is not None and answer.is_said and len(given.lead) == 2
+        if not short or not known or given.pads_left or given.unvaried or self.state_is_kept:
+            return
+        sample, ends = lengths.index(max(short)), given.lengths.clamp(max=max(short))
+        self._rewind()
+        try:
+            returned = self._call(self.model, given.cut(max(short)), ends)
+        except Exception:  # it is made for so many steps
+            return
+        outputs = dict(output_tensors(returned, self.said, given.batch))
+        cut = outputs.get(answer.name, torch.empty(0))
+        if cut.dim() != len(answer.shape):
+            return
+        rows = self.base.outputs[answer.name], cut.detach()
+        old, new = (row.select(answer.axis, sample).double() for row in rows)
+        old = old[tuple(map(slice, new.shape))]
+        if old.shape == new.shape and largest((old - new).abs()) > 1e-3 * largest(old.abs()):
+            yield sample
 
     def moved_by(self, runs: list[Run], name: str) -> Tensor:
         """[runs, *shape]: which numbers of an output each run changed."""

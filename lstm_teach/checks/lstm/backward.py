@@ -36,12 +36,12 @@ def wrong_by_hand(
             pull = normals(22)(*output[:, 0].shape)
             loss = (output[:, 0] * pull).sum()
             slopes = torch.autograd.grad(loss, [*leaves.values(), given, *first], allow_unused=True)
-        right = {n: slope for n, slope in zip(leaves, slopes, strict=False) if slope is not None}
+        right = {n: s.double() for n, s in zip(leaves, slopes, strict=False) if s is not None}
         own = zip(slopes[-3:], (xs, h, c), strict=True)
         d_x, d_h, d_c = (0 * one if slope is None else slope for slope, one in own)
         laid = reader.given(d_x, (d_h, d_c))
         states = {"h0": laid["h"], "c0": laid["c"]} if with_state else {}
-        right |= {"x": laid["x"], **states}
+        right |= {name: one.double() for name, one in {"x": laid["x"], **states}.items()}
         found = _found(reader, xs, (h, c), pull, backward)
         wrong = found if isinstance(found, Report) else _first_wrong(found, right, search, roles)
         if wrong is not None:

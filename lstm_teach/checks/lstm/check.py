@@ -29,6 +29,7 @@ from lstm_teach.checks.lstm.roles import Roles, Search, groupings, is_bias, lane
 from lstm_teach.checks.passing import Head, before, has_norms, head_of, noting, passed_by
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_in_time
+from lstm_teach.checks.stack.check import WithoutDropout
 
 _LAYERS = re.compile(r"(num|n)_?layers?$|layers$|depth$")
 _LEARNED = re.compile(r"(.*[._])?([hc]x?|hidden|cell|state)_?0$|.*(init|start)", re.IGNORECASE)
@@ -119,13 +120,19 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
             return told("too_large", count=count)
         small = told("small", count=count, name=cls.__name__, sizes=str(_TRIED)).message
         return replace(report, message=f"{report.message}\n{small}", lstm=None)
-    ran = None
+    ran, failed = None, []
     for handed in [] if call else bringing.with_weights(run, sizes):
         check = _Check(handed, sizes, None, backward, handed=True)
         report = check.report()
         if report.verdict not in _FAILED:
             return report
         ran = report if hasattr(check, "reader") else ran
+        failed.append(report)
+    furthest = max(failed, key=lambda one: one.reached, default=None)
+    if ran is None and furthest is not None and furthest.reached:
+        line = bringing.likely_call(run, "lstm", "(h, c)")[1]
+        error = furthest.message.partition("\n")[2]
+        return bringing.told("own_layout", error=error, line=f"lstm, x, h, c: {line}")
     return _Check(code, told_sizes, call, backward).report() if ran is None else ran
 
 
@@ -302,13 +309,16 @@ class _Check:
                 if reader.axes is TIME_FIRST:
                     self._in_number(result)
                     break  # these are not its sizes; x in odd forms may crash nn.LSTMCell
-        if failed and not first and not late and self._is_to_blame(*failed[0]):
-            raise _Told(failed[0][-1])
         if failed and not first:
-            report, raised = told("raises_first", code=self.brought), failed[0][-1]
+            refuses = not failed[0][-1].judged  # which tells more than an error of an odd x
+            judged = [one for one in failed if one[-1].judged]
+            furthest = failed[0] if refuses else max(judged, key=lambda one: one[-1].reached)
+            if not late and self._is_to_blame(*failed[0]):
+                raise _Told(furthest[-1])
+            report, raised = told("raises_first", code=self.brought), furthest[-1]
             said, headline = f"{report.message}\n{raised.message}", raised.headline
             report = replace(report, message=said, headline=headline or report.headline)
-            raise _Told(replace(report, cause="raised"))
+            raise _Told(replace(report, cause="raised", reached=raised.reached))
         raise _Told(told("no_output", code=self.brought))
 
     def _runner(self, code: Any) -> Any:
@@ -377,13 +387,14 @@ class _Check:
 
     def _in_number(self, result: Any) -> None:
         """Whether the output has fewer or more steps than x, in either layout of x."""
-        for n, batch in (self.x.shape[:2], self.x.shape[1::-1]):
+        axes = {"x": self.x.shape[:2], "x.unbind(1)": self.x.shape[1::-1]}
+        for walk, (n, batch) in axes.items():
             for steps in (n - 1, n + 1, 2 * n):
                 for _, tensor in leaves(result, steps):
                     shape = sorted(tensor.shape)
                     if any(shape == sorted((steps, batch, k * self.sizes[1])) for k in (1, 2)):
                         name = "fewer_steps" if steps < n else "more_steps"
-                        _tell(told(name, steps=steps, n=n))
+                        _tell(told(name, steps=steps, n=n, walk=walk))
 
     def _settle_time(self) -> None:
         """Replace one step of one sample: time is the axis along which others change, too."""
@@ -484,7 +495,8 @@ class _Check:
             if found := search.wrong(x, first, seen, MISTAKES[self.directions], end):
                 # What fits twice is no chance.
                 again = search.wrong(*self._seen(-1, 9), [found], 2 * end)
-                return found.report(seen="") if again else self._by_cell()
+                walk = f"x.unbind({at})" if (at := self.reader.axes.order.index("t")) else "x"
+                return found.report(seen="", walk=walk) if again else self._by_cell()
         return self._by_cell()
 
     def _searches(self, kept: Any, directions: int, joined: Any = None) -> Iterator[Search]:
@@ -747,8 +759,13 @@ class _Check:
         if self.reader.alone and not self.call:
             what = "the last step of the output" if self.reader.last_alone else "the output"
             said.append(f"Mind that {what} is returned alone, so nobody can go on from its state.")
-        modules = self.tried.modules() if isinstance(self.tried, nn.Module) else ()
-        if any(isinstance(part, nn.Dropout) and part.p for part in modules):
+        module = getattr(self.tried, "__self__", self.tried)
+        with WithoutDropout() as dropout:
+            if isinstance(module, nn.Module):
+                module.train()
+                self.reader.raw(self.x)
+                module.eval()
+        if dropout.seen:
             said.append(told("dropout").message)
         each = [str(own) for _, own in search.sizes[:: search.directions]]
         if self.layers and self.layers != len(each):

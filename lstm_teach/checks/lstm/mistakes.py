@@ -26,7 +26,7 @@ def told(name: str, evidence: Any = None, /, code: Any = None, **holes: Any) -> 
     line, stateful = (likely_call(code, "lstm", state)[1] for state in ("", "(h, c)"))
     stateful = stateful if "h, c" in stateful else "..."
     call = WORDS["call"].why.format(line=line, stateful=stateful)
-    return stack.told(name, evidence, words=WORDS, call=call, **holes)
+    return stack.told(name, evidence, words=WORDS, call=call, **{"walk": "x", **holes})
 
 
 JOINED = {

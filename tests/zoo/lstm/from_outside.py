@@ -287,7 +287,7 @@ class NeedsTheStateThatItHasADefaultFor(_OverSteps):
         return torch.stack(steps), (h, c)
 
 
-@example("steps_dropped", says="the loop ends after it")
+@example("steps_dropped", says="`return` after the loop")
 class ReturnsInTheLoop(_OverSteps):
     def forward(self, x):
         state, steps = None, []
