@@ -370,6 +370,8 @@ class _Check:
         # Those come first that have room for such an x, too.
         fit.sort(key=lambda s: s not in by_torch and not {"x", "h"} <= parts_of(own, *s))
         told: Any = [self.told] if all(self.told) else fit or tried[:20]
+        # Sizes that torch's own cells tell need no others.
+        yield from product(("usual", "last alone"), [sizes for sizes in told if sizes in by_torch])
         yield from product(("usual", "last alone", "odd"), told)
 
     def _reads(self, reader: Reader, result: Any, last_alone: bool = False) -> bool:

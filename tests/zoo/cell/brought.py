@@ -553,3 +553,54 @@ class NumPyGRU:
         z = sigmoid(np.dot(x, self.W[0]) + np.dot(h, self.U[0]))
         r = sigmoid(np.dot(x, self.W[1]) + np.dot(h, self.U[1]))
         return (1 - z) * h + z * np.tanh(np.dot(x, self.W[2]) + np.dot(r * h, self.U[2]))
+
+
+def _clipped(bound):
+    def step(x, h, c, Wx, Wh, b):
+        def bounded(z):
+            return 1 / (1 + np.exp(-np.clip(z, -bound, bound)))
+
+        i, f, o, g = np.split(x @ Wx + h @ Wh + b, 4, axis=1)
+        c = bounded(f) * c + bounded(i) * np.tanh(g)
+        return bounded(o) * np.tanh(c), c
+
+    step.__name__ = f"sums_clipped_at_{bound}"
+    return step
+
+
+for _bound in (15, 20, 25, 30, 50):
+    example("ok")(_clipped(_bound))
+
+
+@example("ok", says="the sum of the gates i, f and o is taken with a minus")
+class OpensWhereTheSumIsLow(TwoLinears):
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = (self.x2h(x) + self.h2h(h)).chunk(4, 1)
+        i, f, o = (1 / (1 + z.exp()) for z in (i, f, o))
+        c = f * c + i * g.tanh()
+        return o * c.tanh(), c
+
+
+@example("raises", says="Can't call numpy() on Tensor that requires grad")
+class NumPyOnTensors(TwoLinears):
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = (self.x2h(x) + self.h2h(h)).chunk(4, 1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        return sigmoid(o) * np.tanh(c), c
+
+
+class _WantsAScale:
+    def step(self, x, h, c, scale):
+        return scale * h, c
+
+
+@made("cannot_check", says="call=lambda net, x, h, c: net(x, h, c, scale)")
+def a_method_that_wants_more():
+    return _WantsAScale().step
+
+
+@made("cannot_check", says="call=lambda net, x, h, c: net.step(x, h, c, scale)")
+def an_object_whose_step_wants_more():
+    return _WantsAScale()

@@ -386,3 +386,17 @@ def short_names(x, h, c, W, U, b):
 @examples_for(check_cell)("ok")
 def names_of_its_own(x, r, memory, Wx, Wh, b):
     return _one_bias(x, r, memory, Wx, Wh, b)
+
+
+@example("raises", says="`chunk(4, dim=1)`")
+def cuts_the_batch_by_the_function(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    i, f, g, o = torch.chunk(x @ w_ih.T + b_ih + h @ w_hh.T + b_hh, 4)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+@example("cannot_check", says="with no layout of its weights does it run")
+def multiplies_number_by_number(x, h, c, Wx, Wh, b):
+    i, f, g, o = (x * Wx + h * Wh + b).chunk(4, 1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c

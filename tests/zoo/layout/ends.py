@@ -8,7 +8,8 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from tests.zoo.layout.carried_by_hand import example
-from tests.zoo.layout.common import IN, H, K, Net, case, features
+from tests.zoo.layout.common import IN, H, K, Net, V, case, features, tokens
+from tests.zoo.layout.common import example as judged_as
 
 
 class Packs(nn.Module):
@@ -240,3 +241,77 @@ class WantsAMask(ReadsAt):
 @example("cannot_check", says="`forward` wants `mask` beside x")
 def lengths_are_no_mask():
     return case(WantsAMask(_attention), features(4, 10), lengths=torch.tensor([7, 10, 4, 8]))
+
+
+class PoolsBehindPacking(nn.Module):
+    """Packs, pads again with zeros, and makes one of all steps."""
+
+    def __init__(self, pooled) -> None:
+        super().__init__()
+        self.lstm, self.pooled = nn.LSTM(IN, H, batch_first=True), pooled
+
+    def forward(self, x, lengths):
+        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        out = pad_packed_sequence(self.lstm(packed)[0], batch_first=True)[0]
+        return self.pooled(out, lengths)
+
+
+def _pooled(pooled, **axes):
+    lengths = torch.tensor([7, 10, 4, 8])
+    return case(PoolsBehindPacking(pooled), features(4, 10), lengths=lengths, **axes)
+
+
+def _masked(out, lengths):
+    real = (torch.arange(out.shape[1]) < lengths[:, None])[..., None]
+    return (out * real).sum(1) / lengths[:, None]
+
+
+@judged_as("ok", says="But the pads reach answers")
+def mean_with_the_zeros_of_the_pads():
+    return _pooled(lambda out, lengths: out.mean(1))
+
+
+@judged_as("ok", says="But the pads reach answers")
+def scores_that_sum_to_one_over_time():
+    return _pooled(lambda out, lengths: out.log_softmax(1), output_axes=("batch", "time"))
+
+
+@judged_as("ok", says="Right.\nEach sample")
+def mean_without_the_pads():
+    return _pooled(_masked)
+
+
+class Predicts(nn.Module):
+    """A language model, which reads all words but the last."""
+
+    def __init__(self, directions=1) -> None:
+        super().__init__()
+        self.emb = nn.Embedding(V, IN)
+        self.lstm = nn.LSTM(IN, H, batch_first=True, bidirectional=directions == 2)
+        self.fc = nn.Linear(directions * H, V)
+
+    def forward(self, x):
+        return self.fc(self.lstm(self.emb(x[:, :-1]))[0])
+
+
+def _predicts(directions=1):
+    axes = ("batch", "time")
+    return case(Predicts(directions), tokens(), output_axes=axes, causal=True)
+
+
+@judged_as("ok", says="Its steps see no later time steps")
+def predicts_all_words_but_the_first():
+    return _predicts()
+
+
+@judged_as("unrecognised", says="You said `causal=True`")
+def predicts_from_both_directions():
+    return _predicts(2)
+
+
+@judged_as("ok", says="But the model draws random numbers")
+def starts_from_random_numbers():
+    def body(self, x):
+        return self.fc(self.lstm(x, torch.randn(2, 1, len(x), H).unbind(0))[0][:, -1])
+
+    return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())

@@ -295,3 +295,196 @@ class ReturnsInTheLoop(_OverSteps):
             state = self.cell(xt, state)
             steps.append(state[0])
             return torch.stack(steps), state
+
+
+class _Returns(_OverSteps):
+    """Batch first; what `returned` makes of the h of every step, and of x, comes back first."""
+
+    def __init__(self, input_size, hidden_size, returned=None):
+        super().__init__(input_size, hidden_size)
+        self.returned = returned
+
+    def forward(self, x):
+        state, steps = None, []
+        for xt in x.unbind(1):
+            state = self.cell(xt, state)
+            steps.append(state[0])
+        return self.returned(steps, x), state
+
+
+@instance("unrecognised", says="the output holds x, not h")
+def appends_x():
+    return _Returns(4, 3, lambda steps, x: torch.stack([*x.unbind(1)], 1))
+
+
+@instance("unrecognised", says="`torch.stack(outputs, 1)`")
+def joins_steps_and_samples():
+    return _Returns(4, 3, lambda steps, x: torch.cat(steps))
+
+
+@instance("unrecognised", says="the output is [")
+def joins_steps_and_units():
+    return _Returns(4, 3, lambda steps, x: torch.cat(steps, 1))
+
+
+@instance("unrecognised", says="the output is [")
+def takes_the_last_sample_for_the_last_step():
+    return _Returns(4, 3, lambda steps, x: torch.stack(steps, 1)[-1])
+
+
+@instance("ok", says="Not looked at: what comes back first")
+def a_mean_over_the_units():
+    return _Returns(4, 3, lambda steps, x: torch.stack(steps, 1).mean(2))
+
+
+@instance("ok", says="`output.permute(0, 2, 1)` at the end")
+def units_before_steps():
+    return _Returns(4, 3, lambda steps, x: torch.stack(steps, 2))
+
+
+@instance("ok", call=lambda lstm, x: lstm(x.transpose(0, 1))[0].transpose(0, 1))
+def turned_by_its_call():
+    lstm = _Returns(4, 3, lambda steps, x: torch.stack(steps, 1))
+    lstm.batch_first = True
+    return lstm
+
+
+@example("ok", says="Dropout was left out")
+class DropsByTheFunction(_OverSteps):
+    def forward(self, x):
+        h = c = x.new_zeros(x.shape[1], self.hidden_size)
+        steps = []
+        for xt in x:
+            h, c = self.cell(xt, (nn.functional.dropout(h, 0.3, self.training), c))
+            steps.append(h)
+        return torch.stack(steps), (h, c)
+
+
+class _ThreeAxes(nn.Module):
+    equation, axis = "bd,dkh->bkh", 1
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        shape = [4, hidden_size] if self.axis == 1 else [hidden_size, 4]
+        self.W = nn.Parameter(torch.randn(input_size, *shape))
+        self.U = nn.Parameter(torch.randn(hidden_size, *shape))
+        self.b = nn.Parameter(torch.randn(shape))
+
+    def forward(self, x):
+        h = c = x.new_zeros(x.shape[1], len(self.U))
+        steps = []
+        for xt in x:
+            sums = torch.einsum(self.equation, xt, self.W) + torch.einsum(self.equation, h, self.U)
+            i, f, g, o = (sums + self.b).unbind(self.axis)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * c.tanh()
+            steps.append(h)
+        return torch.stack(steps), (h, c)
+
+
+@example("ok")
+class GatesBeforeUnits(_ThreeAxes):
+    pass
+
+
+@example("ok")
+class GatesBehindUnits(_ThreeAxes):
+    equation, axis = "bd,dhk->bhk", 2
+
+
+class _ForgetsMore(nn.Module):
+    """Its cells add 1 to the sum of f."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.there = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+        self.back = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+
+    def walk(self, gates, x):
+        h = c = x.new_zeros(x.shape[1], self.hidden_size)
+        steps = []
+        for xt in x:
+            i, f, g, o = gates(torch.cat([xt, h], 1)).chunk(4, 1)
+            c = (f + 1).sigmoid() * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * c.tanh()
+            steps.append(h)
+        return torch.stack(steps)
+
+
+@example("backward_not_flipped_back")
+class ForgetsMoreAndIsNotFlippedBack(_ForgetsMore):
+    def forward(self, x):
+        return torch.cat([self.walk(self.there, x), self.walk(self.back, x.flip(0))], 2)
+
+
+class _WithBuffers(_WithAHead):
+    def __init__(self):
+        super().__init__()
+        self.dWx, self.dWh = np.zeros_like(self.Wx), np.zeros_like(self.Wh)
+        self.db = np.zeros_like(self.b)
+
+
+instance("ok")(_WithBuffers)
+
+
+def _walked(x, step, h, c):
+    steps = []
+    for xt in x:
+        h, c = step(xt, h, c)
+        steps.append(h)
+    return np.stack(steps), h, c
+
+
+class _InNumPy:
+    def __init__(self, input_size, hidden_size):
+        self.H = hidden_size
+        self.Wx = np.random.randn(input_size, 4 * hidden_size)
+        self.Wh = np.random.randn(hidden_size, 4 * hidden_size)
+        self.b = np.zeros(4 * hidden_size)
+
+    def forward(self, x):
+        zeros = np.zeros((x.shape[1], self.H))
+        return _walked(x, self.step, zeros, zeros)
+
+
+@example("unrecognised", says="sigmoid is taken of -z")
+class WithoutTheMinus(_InNumPy):
+    def step(self, x, h, c):
+        i, f, g, o = np.split(x @ self.Wx + h @ self.Wh + self.b, 4, axis=1)
+        i, f, o = (1 / (1 + np.exp(z)) for z in (i, f, o))
+        c = f * c + i * np.tanh(g)
+        return o * np.tanh(c), c
+
+
+@example("add_not_mul", says="g is left out")
+class LeavesGOut(_InNumPy):
+    def step(self, x, h, c):
+        i, f, _, o = np.split(x @ self.Wx + h @ self.Wh + self.b, 4, axis=1)
+        c = sigmoid(f) * c + sigmoid(i)
+        return sigmoid(o) * np.tanh(c), c
+
+
+@example("raises", says="np.tanh(g)")
+class ABiasInAColumn(_InNumPy):
+    """What it adds to a vector is a column, and it fails one line later."""
+
+    def forward(self, x):
+        h, c, b = np.zeros(self.H), np.zeros(self.H), self.b[:, None]
+        steps = []
+        for xt in x:
+            i, f, g, o = np.split(self.Wx.T @ xt + self.Wh.T @ h + b, 4)
+            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            h = sigmoid(o) * np.tanh(c)
+            steps.append(h)
+        return np.array(steps)
+
+
+@example("cannot_check", says="with no layout of its weights does it run")
+def multiplies_number_by_number(x, h0, Wx, Wh, b):
+    def step(xt, h, c):
+        i, f, g, o = np.split(xt * Wx + h * Wh + b, 4, axis=1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        return sigmoid(o) * np.tanh(c), c
+
+    return _walked(x, step, h0, np.zeros_like(h0))[0]

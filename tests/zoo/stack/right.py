@@ -256,3 +256,13 @@ def states_in_a_dict(cells, x):
             below = states[k][0]
         steps.append(below)
     return {"output": torch.stack(steps), "states": states}
+
+
+@example("ok", says="are not those of a right stack")
+def detached_from_step_to_step(cells, x):
+    states, steps = zeros(cells, x), []
+    for xt in x:
+        for k, cell in enumerate(cells):
+            states[k] = xt, _ = cell(xt, [each.detach() for each in states[k]])
+        steps.append(xt)
+    return torch.stack(steps), states

@@ -414,3 +414,25 @@ def a_batch_of_three_only(cells, x):
 def halved_c_in_a_dict(cells, x):
     output, states = time_outer(cells, x)
     return output, {k: (h, 0.5 * c) for k, (h, c) in enumerate(states)}
+
+
+@example("unrecognised", says="the output holds x, not h")
+def appends_x(cells, x):
+    return torch.stack([*x]), time_outer(cells, x)[1]
+
+
+@example("unrecognised", says="the output has 5 time steps, x has 6")
+def leaves_the_last_step_out(cells, x):
+    return time_outer(cells, x[:-1])
+
+
+@example("unrecognised", says="you return 12 states for 2 layers")
+def keeps_the_states_of_every_step(cells, x):
+    states, every, steps = zeros(cells, x), [], []
+    for xt in x:
+        for k, cell in enumerate(cells):
+            states[k] = cell(xt, states[k])
+            xt = states[k][0]
+            every.append(states[k])
+        steps.append(xt)
+    return torch.stack(steps), every
