@@ -237,14 +237,24 @@ class _Check:
             for name, part in parts.items():
                 for own, _ in part.named_parameters():
                     self.weights.pop(f"{name}.{own}", None)
-            try:
-                self._find_reader()
-                self._settle_time()
-                report = self._by_roles()
-            except _Told as found:
-                (report,) = found.args
+            self.tries, self.ran = self._tries(), set[Sizes]()
+            report = self._judged()
+            if report.verdict == "cannot_check":
+                # What it returns may have misled, such as predictions of one number.
+                again = self._judged()
+                report = again if again.ok else report
             alone = [type(cell) for cell in self._torch_cells()] == [nn.LSTM]
         return told("torch_inside") if alone and report.verdict == "cannot_check" else report
+
+    def _judged(self) -> Report:
+        """The report, where the code runs in one of the tries that are left."""
+        try:
+            self._find_reader()
+            self._settle_time()
+            return self._by_roles()
+        except _Told as found:
+            report: Report = found.args[0]
+            return report
 
     def _read(self, x: Tensor, reader: Reader | None = None, state: Any = None) -> list[Tensor]:
         """The output and the states; a report ends the check."""
@@ -268,14 +278,14 @@ class _Check:
 
     def _find_reader(self) -> None:
         """Find sizes and a call with which it runs, and where in the result h stands."""
-        start, failed, first, ran, late = time.process_time(), [], None, set(), False
+        start, failed, first, late = time.process_time(), [], None, False
         lanes = (self.layers or 1) * (1 + (getattr(self.tried, "bidirectional", False) is True))
         dtypes = [t.dtype for t in self.weights.values()]
         dtype = torch.float32 if torch.float32 in dtypes else torch.float64
-        for how, (i, h) in self._tries():
+        for how, (i, h) in self.tries:
             # Odd layouts are tried where the usual one raises, and a last h where it runs; behind h
             # both are, since steps and samples may stand in one axis there.
-            if how != "usual" and (how == "odd") is ((i, h) in ran) and not self.head:
+            if how != "usual" and (how == "odd") is ((i, h) in self.ran) and not self.head:
                 continue
             self.sizes = i, h
             taken = {i, h, 2 * h, 4 * h, *(n for t in self.weights.values() for n in t.shape)}
@@ -298,9 +308,10 @@ class _Check:
                     failed.append((reader, self.x, result))
                     continue
                 if first is None and self._has_head(reader):
+                    self.tries = self._tries()
                     return self._find_reader()
                 first = first or reader
-                ran.add((i, h))
+                self.ran.add((i, h))
                 if self._reads(reader, result, how == "last alone" or "f" not in reader.axes.order):
                     self.reader = reader
                     states = (n for n, w in self.weights.items() if w.shape[-1:] == (h,))

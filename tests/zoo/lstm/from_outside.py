@@ -488,3 +488,20 @@ def multiplies_number_by_number(x, h0, Wx, Wh, b):
         return sigmoid(o) * np.tanh(c), c
 
     return _walked(x, step, h0, np.zeros_like(h0))[0]
+
+
+class _PredictsOneNumber(_WithAHead):
+    """With one unit the sizes would fit its predictions."""
+
+    def step(self, x, h, c):
+        i, f, g, o = np.split(x @ self.Wx + h @ self.Wh + self.b, 4, axis=1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        return sigmoid(o) * np.tanh(c), c
+
+    def forward(self, x):
+        zeros = np.zeros((x.shape[1], self.hidden_size))
+        steps, h, c = _walked(x, self.step, zeros, zeros)
+        return steps @ self.Wy[:1].T, h, c
+
+
+instance("ok", says="Not looked at: what comes back first")(_PredictsOneNumber)
