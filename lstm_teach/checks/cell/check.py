@@ -312,7 +312,7 @@ def _with_its_weights(cell: Any, sizes: Sizes, dtype: torch.dtype) -> Report:
     names, line = bringing.likely_call(cell, "net", "(h, c)")
     furthest = max(failed, key=lambda one: one.reached, default=None)
     if furthest is not None and furthest.reached:
-        return bringing.told("own_layout", error=furthest.message, line=f"net, x, h, c: {line}")
+        return bringing.told("own_layout", error=furthest.message, net="net", line=line)
     return told("other arguments", listed(f"`{p}`" for p in names) or "nothing", line=line)
 
 

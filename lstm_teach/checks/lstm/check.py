@@ -132,7 +132,7 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
     if ran is None and furthest is not None and furthest.reached:
         line = bringing.likely_call(run, "lstm", "(h, c)")[1]
         error = furthest.message.partition("\n")[2]
-        return bringing.told("own_layout", error=error, line=f"lstm, x, h, c: {line}")
+        return bringing.told("own_layout", error=error, net="lstm", line=line)
     return _Check(code, told_sizes, call, backward).report() if ran is None else ran
 
 
