@@ -349,7 +349,9 @@ def likely_sizes(
     code: Any, input_size: int | None = None, hidden_size: int | None = None, call: Any = None
 ) -> Iterator[Sizes]:
     """Pairs (input_size, hidden_size) worth a try: as told, by attributes, from the weights."""
-    known = input_size or attribute(code, _INPUT), hidden_size or attribute(code, _HIDDEN)
+    told = hidden_size or attribute(code, _HIDDEN)
+    own: list[Any] = [input_size] if input_size else attributes(code, _INPUT)
+    known = [(x, told) for x in own or [None]]
     shapes = [tuple(tensor.shape) for tensor in owned(code, call).values()]
     wide = sorted({d for shape in shapes for d in shape if d > 0}, reverse=True)
     quarters = sorted(d // 4 for d in wide if d % 4 == 0)
@@ -358,7 +360,7 @@ def likely_sizes(
     # The 1 of a bias [hidden_size, 1] would fit by broadcasting.
     hidden.sort(key=lambda size: size == 1 and all(shape[0] > 1 for shape in shapes if shape))
     tried: dict[Sizes, None] = {}
-    for x_told, h_told in (known, (input_size, hidden_size)) if not all(known) else (known,):
+    for x_told, h_told in known if all(known[0]) else (known[0], (input_size, hidden_size)):
         for h in [h_told] if h_told else list(dict.fromkeys(hidden))[:12]:
             inputs = [*wide, *sorted(d - h for d in wide if d > h), 5]
             if x_told:  # it may count x and h together
@@ -367,12 +369,17 @@ def likely_sizes(
     yield from tried
 
 
-def attribute(code: Any, pattern: re.Pattern[str]) -> int | None:
-    """A size that an object tells in an attribute of such a name."""
+def attributes(code: Any, pattern: re.Pattern[str]) -> list[int]:
+    """The sizes that an object tells in attributes of such names."""
     owner = getattr(code, "__self__", code)
     names = filter(pattern.match, ("input_size", "hidden_size", *getattr(owner, "__dict__", {})))
     values = (getattr(owner, name, None) for name in names)
-    return next((value for value in values if type(value) is int and value > 0), None)
+    return [*dict.fromkeys(value for value in values if type(value) is int and value > 0)]
+
+
+def attribute(code: Any, pattern: re.Pattern[str]) -> int | None:
+    """The first of them."""
+    return next(iter(attributes(code, pattern)), None)
 
 
 @dataclass

@@ -115,7 +115,8 @@ def _blocks(count: int, rows: int, width: int) -> Iterator[tuple[str, Tensor]]:
 def _looked_up(
     eye: Eye, weights: Mapping[str, Tensor], lines: Tensor, columns: Tensor, width: int
 ) -> dict[str, list[Source]]:
-    """Of each gate every block of these weights that is its line where that could be read."""
+    """Of each gate every block of these weights that is its line where that could be read, the
+    nearest first, since one of few numbers may be like another by chance."""
     sources, values = [], [torch.empty(0, *lines.shape[1:]).double()]
     signs = (1,) if eye.is_function else (1, -1)  # the sign of a module's own is its own affair
     for name, p in weights.items():
@@ -127,9 +128,10 @@ def _looked_up(
                     values.append(sign * p.reshape(-1)[at[:, eye.units][:, :, columns]].double())
     seen, found = torch.cat(values), {}
     for gate, mine in zip(GATES, lines, strict=True):
-        off = ((seen - mine).abs() > 100 * eye.limit * (1 + mine.abs())).flatten(1).any(1)
-        fits = torch.nonzero(~off).flatten().tolist() if mine.isfinite().any() else []
-        found[gate] = [sources[k] for k in fits]
+        off = ((seen - mine).abs() / (1 + mine.abs())).nan_to_num(0.0).flatten(1).amax(1)
+        fits = torch.nonzero(off <= 100 * eye.limit).flatten().tolist()
+        fits.sort(key=lambda k: round(off[k].clamp(min=1e-9).log10().item()))
+        found[gate] = [sources[k] for k in fits] if mine.isfinite().any() else []
     return found
 
 

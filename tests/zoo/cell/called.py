@@ -235,3 +235,10 @@ def weights_within_a_comprehension():
         return o.sigmoid() * c.tanh(), c
 
     return step
+
+
+@made("ok")
+def counts_words_in_its_input_size():
+    cell = TwoLinears(4, 6)
+    cell.input_size, cell.hidden_size, cell.embedding_size = 30, 6, 4
+    return cell
