@@ -63,7 +63,9 @@ def run_in_time(
         with _stopped_after(seconds or LONGEST):
             result = function(*args, **kwargs)
     except (Exception, SystemExit, TookTooLong) as error:
-        return _report_on(error, function, made_up)
+        lines = [line for _, line in _learners_frames(error)]
+        reached = (*lines, sys.maxsize) if lines else ()
+        return replace(_report_on(error, function, made_up), reached=reached)
     blank = _blank(result)
     if not blank:
         return result
@@ -198,7 +200,6 @@ def _report_on(error: BaseException, function: Callable[..., Any], made_up: bool
         text, cause = f"`Endless, or too slow: {error}`", "too_slow"
     *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
     own = _learners_frames(error)
-    reached = (*(line for _, line in own), sys.maxsize)
     by_itself = innermost in [frame for frame, _ in own[-1:]]
     by_itself |= innermost.f_code.co_name == "_forward_unimplemented"
     if isinstance(error, NotImplementedError) and by_itself:
@@ -212,18 +213,16 @@ def _report_on(error: BaseException, function: Callable[..., Any], made_up: bool
     message = f"{text}\nThis comes from {where}."
     if made_up and by_itself and place and place.refuses(error, first=len(own) == 1):
         refused = told("refused")
-        message = f"{message}\n{refused.message}"
-        return replace(refused, message=message, cause=cause, reached=reached)
+        return replace(refused, message=f"{message}\n{refused.message}", cause=cause)
     kept = getattr(own[-1][0].f_locals.get("self"), "__dict__", {})
     fixed = [n for n, size in kept.items() if _BATCH.fullmatch(n) and isinstance(size, int)]
     if made_up and fixed:
         asked = told("fixed_batch", name=fixed[0])
-        message = f"{message}\n{asked.message}"
-        return replace(asked, message=message, cause=cause, reached=reached)
+        return replace(asked, message=f"{message}\n{asked.message}", cause=cause)
     if place and not cause:
         cause, sentence = slip_in(place)
         message += f"\n{sentence}" * bool(cause)
-    return Report("raises", message, cause=cause, reached=reached)
+    return Report("raises", message, cause=cause)
 
 
 def _blank(result: Any) -> str:

@@ -201,12 +201,14 @@ class Tables:
         self.badly_fed = self.bad_walk if is_fed else None
         self._answers()
 
-    def _run(self, value: Any, ask: bool = False, state: bool = True) -> tuple[Any, Run]:
-        """Run the model once; where it keeps a state, what comes out of its next call on x counts
-        as well. With `state` False it goes on with what it has kept."""
+    def _run(
+        self, value: Any, *ends: Tensor, ask: bool = False, state: bool = True
+    ) -> tuple[Any, Run]:
+        """Run the model once, maybe with other lengths; where it keeps a state, what comes out of
+        its next call on x counts as well. With `state` False it goes on with what it has kept."""
         self._rewind(state)
         with recording(self.model, ask) as calls, torch.set_grad_enabled(ask):
-            returned = self._call(self.model, self.given.handed(value))
+            returned = self._call(self.model, self.given.handed(value), *ends)
             found, own = output_tensors(returned, self.said, self.given.batch), len(calls)
             outputs = {name: o if ask else o.detach().clone() for name, o in found if o.numel()}
             if self.state_is_kept and not ask:
@@ -325,16 +327,13 @@ class Tables:
         if not short or not known or given.pads_left or given.unvaried or self.state_is_kept:
             return
         sample, ends = lengths.index(max(short)), given.lengths.clamp(max=max(short))
-        self._rewind()
         try:
-            returned = self._call(self.model, given.cut(max(short)), ends)
+            runs = self.base, self._run(given.cut(max(short)), ends)[1]
         except Exception:  # it is made for so many steps
             return
-        outputs = dict(output_tensors(returned, self.said, given.batch))
-        cut = outputs.get(answer.name, torch.empty(0))
-        if cut.dim() != len(answer.shape):
+        rows = [run.outputs.get(answer.name, torch.empty(0)) for run in runs]
+        if rows[1].dim() != len(answer.shape):
             return
-        rows = self.base.outputs[answer.name], cut.detach()
         old, new = (row.select(answer.axis, sample).double() for row in rows)
         old = old[tuple(map(slice, new.shape))]
         if old.shape == new.shape and largest((old - new).abs()) > 1e-3 * largest(old.abs()):

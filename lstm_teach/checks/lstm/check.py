@@ -655,7 +655,7 @@ class _Check:
         holes = {"shape": [*first.shape], "wanted": wanted, "time": reader.axes.order.index("t")}
         for name, numbers in {"output_otherwise": output, "output_is_x": self.x}.items():
             off = (first.double().reshape(-1, 1) - numbers.reshape(1, -1)).abs().amin(1)
-            if (off < self.limit).all():
+            if len(off) > 9 and (off < self.limit).all():  # fewer may be alike by chance
                 _tell(told(name, lib="np" if reader.caller.numpy else "torch", **holes))
         return [told("first_unread", **holes).message]
 
