@@ -377,6 +377,13 @@ def test_evaluation_mode_and_a_cut_gradient_are_worth_a_sentence_only():
     assert "are not those of a right stack" in report.message
 
 
+@pytest.mark.parametrize("form", [lambda o: o, list, lambda o: [[*step] for step in o]])
+def test_a_right_stack_has_the_right_gradients_in_whatever_form_they_come(form):
+    report = check_stack(changed(lambda o, s: (form(o), s)))
+    assert report.ok
+    assert "are not those of a right stack" not in report.message
+
+
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_a_callers_mode_does_not_look_like_a_cut_gradient(mode):
     with mode():

@@ -390,5 +390,14 @@ def _untrainable(eye: Eye, tried: Any, few: dict[str, Tensor]) -> str:
         total = torch.stack([part.double().sum() for part in state]).sum()
         slopes = torch.autograd.grad(total, [*leaves.values()], allow_unused=True)
         cut = [f"`{n}`" for n, slope in zip(leaves, slopes, strict=True) if slope is None]
-        return told("no_gradients", listed(cut)).message if cut else ""
+        if cut:
+            return told("no_gradients", listed(cut)).message
+        # Along one way, what the gradients say and what it does.
+        ways = {name: bringing.normals(4)(*leaf.shape) for name, leaf in leaves.items()}
+        said = sum((slope * way).sum() for slope, way in zip(slopes, ways.values(), strict=True))
+        near = [{n: leaf + k * ways[n] for n, leaf in leaves.items()} for k in (1e-6, -1e-6)]
+        ran = [pair for pair in (eye.caller.pair(**each) for each in near) if type(pair) is tuple]
+        does = [torch.stack(pair).sum() / 2e-6 for pair in ran]
+        if eye.exact and len(does) == 2 and abs(does[0] - does[1] - said) > 1e-4 * (1 + abs(said)):
+            return told("other_gradients").message
     return ""

@@ -446,20 +446,21 @@ def _try(run: Run, case: Case, dtype: torch.dtype, numpy: bool) -> Trial:
     trial.changes = [what for what, is_changed in changed.items() if is_changed]
     output = trial.output
     is_listed = isinstance(output, list) and bool(output) and isinstance(output[0], Tensor)
-    output = output[0] if is_listed else output
     notes = {
         "dropout": dropout,
         "evaluates": not all(cell.training for cell in cells),
         "listed": is_listed,
-        "no_gradient": bool(trial.agrees) and not (numpy or _trains(output, cells, x)),
+        "no_gradient": bool(trial.agrees) and not (numpy or _trains([*output], cells, x)),
     }
     trial.notes = [told(name).message for name, is_true in notes.items() if is_true]
     return trial
 
 
-def _trains(output: Tensor, cells: list[nn.LSTMCell], x: Tensor) -> bool:
+def _trains(steps: list[Any], cells: list[nn.LSTMCell], x: Tensor) -> bool:
     """Whether the gradients of every cell are those of a right stack."""
-    weights = [cell.weight_ih for cell in cells]
+    if not all(isinstance(step, Tensor) for step in steps):
+        return True  # lists in lists, of which nothing is known
+    output, weights = torch.stack(steps), [cell.weight_ih for cell in cells]
     try:
         slopes = torch.autograd.grad(output.sum(), weights, allow_unused=True)
     except RuntimeError:  # nothing in it has a gradient, or a step wrote into another one's

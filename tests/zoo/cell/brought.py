@@ -604,3 +604,49 @@ def a_method_that_wants_more():
 @made("cannot_check", says="call=lambda net, x, h, c: net.step(x, h, c, scale)")
 def an_object_whose_step_wants_more():
     return _WantsAScale()
+
+
+class _Tanh(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, z):
+        ctx.save_for_backward(z)
+        return z.tanh()
+
+    @staticmethod
+    def backward(ctx, slope):
+        (z,) = ctx.saved_tensors
+        return slope * (1 - z.tanh() ** 2)
+
+
+class _WrongTanh(_Tanh):
+    @staticmethod
+    def backward(ctx, slope):
+        (z,) = ctx.saved_tensors
+        return slope * (1 - z.tanh())
+
+
+class _WithATanhOfItsOwn(TwoLinears):
+    tanh = _Tanh
+
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = (self.x2h(x) + self.h2h(h)).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * self.tanh.apply(g)
+        return o.sigmoid() * c.tanh(), c
+
+
+@example("ok", says="Right.\nWith random parameters")
+class TanhOfItsOwn(_WithATanhOfItsOwn):
+    pass
+
+
+@example("ok", says="its gradients are not those of what it computes")
+class TanhWithAWrongBackward(_WithATanhOfItsOwn):
+    tanh = _WrongTanh
+
+
+@example("ok", says="its gradients are not those of what it computes")
+def h_detached_on_one_way(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    i, f, g, o = (x @ w_ih.T + b_ih + h @ w_hh.T + b_hh).chunk(4, 1)
+    c = f.sigmoid() * c + i.detach().sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
