@@ -384,7 +384,8 @@ def not_read_at_the_end(t: Tables) -> Found:
     if not wrong:
         return None
     # what leaves the pads out is a summary on purpose
-    on_purpose = any(end.pads.any() for end in found) and all(end.is_summary for end in found)
+    has_pads = any(t.given.pads[end.sample].any() for end in found)
+    on_purpose = has_pads and all(end.is_summary for end in found)
     if len(wrong) == len(found) and on_purpose:
         end = found[0]
         return "reads_several", end.walk, {"sample": end.sample, "read": end.steps}

@@ -655,7 +655,8 @@ class _Check:
         holes = {"shape": [*first.shape], "wanted": wanted, "time": reader.axes.order.index("t")}
         for name, numbers in {"output_otherwise": output, "output_is_x": self.x}.items():
             off = (first.double().reshape(-1, 1) - numbers.reshape(1, -1)).abs().amin(1)
-            if len(off) > 9 and (off < self.limit).all():  # fewer may be alike by chance
+            # Fewer may be alike by chance; those of a packed output have one axis for all steps.
+            if len(off) > 9 and "data" not in path and (off < self.limit).all():
                 _tell(told(name, lib="np" if reader.caller.numpy else "torch", **holes))
         return [told("first_unread", **holes).message]
 

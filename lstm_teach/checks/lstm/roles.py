@@ -57,7 +57,8 @@ def as_rows(weight: Tensor, turned: int = 0) -> Tensor:
 def is_bias(weight: Tensor, sizes: Sizes) -> bool:
     """Whether a weight has the shape of a bias, of one gate or of all."""
     upright = weight.numel() in weight.shape and min(sizes) > 1
-    one_each = sorted(weight.shape) == sorted((4, sizes[1])) and not {1, 4} & {*sizes}
+    long = sorted(size for size in weight.shape if size > 1)
+    one_each = long == sorted((4, sizes[1])) and not {1, 4} & {*sizes}
     return weight.dim() == 1 or upright or one_each
 
 

@@ -315,3 +315,8 @@ def starts_from_random_numbers():
         return self.fc(self.lstm(x, torch.randn(2, 1, len(x), H).unbind(0))[0][:, -1])
 
     return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K)), features())
+
+
+@example("cannot_check", says="as a mean or an attention does")
+def last_state_of_a_mean_behind_packing():
+    return _pooled(_masked)

@@ -505,3 +505,35 @@ class _PredictsOneNumber(_WithAHead):
 
 
 instance("ok", says="Not looked at: what comes back first")(_PredictsOneNumber)
+
+
+class _PredictsAsManyAsGates(_PredictsOneNumber):
+    """What it writes with is `[4, hidden_size]`, as a bias for four gates may be."""
+
+    def __init__(self):
+        super().__init__(hidden_size=3)
+        self.Wy = np.random.randn(4, 3)
+
+    def forward(self, x):
+        zeros = np.zeros((x.shape[1], self.hidden_size))
+        steps = _walked(x, self.step, zeros, zeros)[0]
+        return steps @ self.Wy.T, steps
+
+
+instance("ok")(_PredictsAsManyAsGates)
+
+
+@example("ok")
+class ABiasWithAnAxisForTheBatch(_ThreeAxes):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.b = nn.Parameter(torch.zeros(1, 4, hidden_size))
+
+
+@instance("ok", says="Not looked at: what comes back first")
+def packs_what_it_returns():
+    def packed(steps, x):
+        lengths = [len(steps)] * len(x)
+        return nn.utils.rnn.pack_padded_sequence(torch.stack(steps, 1), lengths, batch_first=True)
+
+    return _Returns(4, 3, packed)
