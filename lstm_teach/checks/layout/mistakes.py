@@ -90,7 +90,7 @@ def walks_along_the_batch(t: Tables) -> Found:
         fix = said("and_its_start", fix=fix, axis=given.at["batch"])
     elif is_one and call.packed is None and t.answer.steps is None:
         last = "out[:, -1]" if given.is_batch_first else "out[-1]"
-        fix = said("and_the_last_step", fix=fix, last=last)
+        fix += f"; {said('and_the_last_step', last=last)}"
     return "walks_along_the_batch", walk, {"because": said(cause), "fix": fix}
 
 
