@@ -225,6 +225,16 @@ def with_weights(function: Any, sizes: Sizes) -> Iterator[partial[Any]]:
         yield run
 
 
+def without_a_layout(failed: list[Report], net: str, code: Any) -> Report | None:
+    """The report that code runs with no layout of its weights, where it raised so; with the error
+    of the one with which it gets furthest."""
+    furthest = max(failed, key=lambda one: one.reached, default=None)
+    if furthest is None or not furthest.reached:
+        return None
+    line = likely_call(code, net, "(h, c)")[1]
+    return told("own_layout", error=furthest.message, net=net, line=line)
+
+
 @contextmanager
 def to_try(
     code: Any, dtype: torch.dtype = torch.float64, call: Any = None, itself: bool = False
@@ -553,7 +563,9 @@ def likely_call(code: Any, net: str, state: str = "") -> tuple[list[str], str]:
     own: dict[str, str] = {}
     for part, begins in BEGINS.items():
         like = [n for n in names if n not in own and re.match(begins, n, re.IGNORECASE)]
-        own |= {parameter: part for parameter in like[:1] or (names[:1] if part == "x" else ())}
+        own |= {parameter: part for parameter in like[:1]}
+    if "x" not in own.values():  # the first that is no state
+        own |= {parameter: "x" for parameter in [n for n in names if n not in own][:1]}
     if not (state and {"h", "c"} <= {*own.values()}):
         own = {parameter: "x" for parameter, part in own.items() if part == "x"}
         states = [n for n in names if STATE.match(n) and n not in own and not _SIZE.search(n)]

@@ -173,7 +173,7 @@ def _praise(t: Tables) -> str:
     answer, given, has_batch = t.answer, t.given, "batch" in t.given.lead
     is_summary = bool(t.answers) and answer.steps is None and "time" not in t.said
     read_pads, later, read = reads_pads(t), sees_later(t), last_reads(t) if is_summary else []
-    pads = read_pads[:1] if read_pads and is_summary else [*t.sample_by_pads()]
+    sample = read_pads[0] if read_pads and is_summary else t.sample_by_pads()
     unused = [s for k, s in enumerate(given.samples) if t.answers and k not in answer.reaching]
     apart = [one for one in t.answers if one.is_apart and (one.reaching or one is answer)]
     rest = [o for o in t.answers if o.reaching and not o.is_apart and o.moved[0].numel() > 1]
@@ -189,7 +189,7 @@ def _praise(t: Tables) -> str:
         "draws": t.is_noisy,
         "flat_otherwise": is_turned,
         "sample_unused": unused,
-        "pads_reach_answers": pads,
+        "pads_reach_answers": sample is not None,
         "nothing_came_out": has_batch and not t.answers,
         "unjudged": rest,
         "no_such_time": answer.is_said and "time" in t.said and answer.steps is None,
@@ -204,7 +204,7 @@ def _praise(t: Tables) -> str:
     }
     filled = holes(t, along[0] if along else None) | {
         "unused": unused[0] if unused else "",
-        "sample": "".join(map(str, pads)),
+        "sample": sample,
         "named": _named(rest),
         "where": "the output" if len(t.answers) == 1 else _named(apart),
         "order": ", ".join(order),

@@ -7,7 +7,6 @@ by gradients at zeros added to what leaves each layer: which of its steps an ans
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -317,27 +316,27 @@ class Tables:
         off = (outputs[1].index_select(answer.axis, order) - outputs[0]).abs()
         return (one, other) if largest(off) > 1e-3 * usual else None
 
-    def sample_by_pads(self) -> Iterator[int]:
+    def sample_by_pads(self) -> int | None:
         """A sample whose answer is another where x ends with it, and longer ones are cut there;
-        none where x and its lengths cannot be cut."""
+        None where x and its lengths cannot be cut."""
         given, answer = self.given, self.answer
         lengths = [] if given.lengths is None or self.has_call else given.lengths.tolist()
         short = [length for length in lengths if length < given.time]
         known = answer.axis is not None and answer.is_said and len(given.lead) == 2
         if not short or not known or given.pads_left or given.unvaried or self.state_is_kept:
-            return
+            return None
         sample, ends = lengths.index(max(short)), given.lengths.clamp(max=max(short))
         try:
             runs = self.base, self._run(given.cut(max(short)), ends)[1]
         except Exception:  # it is made for so many steps
-            return
+            return None
         rows = [run.outputs.get(answer.name, torch.empty(0)) for run in runs]
         if rows[1].dim() != len(answer.shape):
-            return
+            return None
         old, new = (row.select(answer.axis, sample).double() for row in rows)
         old = old[tuple(map(slice, new.shape))]
-        if old.shape == new.shape and largest((old - new).abs()) > 1e-3 * largest(old.abs()):
-            yield sample
+        is_other = old.shape == new.shape and largest((old - new).abs()) > 1e-3 * largest(old.abs())
+        return sample if is_other else None
 
     def moved_by(self, runs: list[Run], name: str) -> Tensor:
         """[runs, *shape]: which numbers of an output each run changed."""

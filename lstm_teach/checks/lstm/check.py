@@ -120,20 +120,16 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
             return told("too_large", count=count)
         small = told("small", count=count, name=cls.__name__, sizes=str(_TRIED)).message
         return replace(report, message=f"{report.message}\n{small}", lstm=None)
-    ran, failed = None, []
+    ran, failed = None, list[Report]()
     for handed in [] if call else bringing.with_weights(run, sizes):
         check = _Check(handed, sizes, None, backward, handed=True)
         report = check.report()
         if report.verdict not in _FAILED:
             return report
         ran = report if hasattr(check, "reader") else ran
-        failed.append(report)
-    furthest = max(failed, key=lambda one: one.reached, default=None)
-    if ran is None and furthest is not None and furthest.reached:
-        line = bringing.likely_call(run, "lstm", "(h, c)")[1]
-        error = furthest.message.partition("\n")[2]
-        return bringing.told("own_layout", error=error, net="lstm", line=line)
-    return _Check(code, told_sizes, call, backward).report() if ran is None else ran
+        failed += check.raised
+    raised = bringing.without_a_layout(failed, "lstm", run) if ran is None else ran
+    return _Check(code, told_sizes, call, backward).report() if raised is None else raised
 
 
 def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
@@ -202,7 +198,7 @@ class _Check:
     pass by hand. It was made with so many `layers`, and may be `handed` its weights. Equal numbers
     may be `limit` apart. Left out are its `head` behind h, its `norms` if wished, and what was
     `passed` by, by name; `learned` are the names of weights that are an initial state; a state may
-    have `c_first`.
+    have `c_first`. Where no call of it ran, `raised` holds the error of the one that got furthest.
     """
 
     code: Any
@@ -217,6 +213,7 @@ class _Check:
     passed: list[str] = field(default_factory=list)
     learned: list[str] = field(default_factory=list)
     c_first: bool = False
+    raised: list[Report] = field(default_factory=list)
 
     def report(self) -> Report:
         """What is wrong, from the outside in: the first thing."""
@@ -324,12 +321,13 @@ class _Check:
             refuses = not failed[0][-1].judged  # which tells more than an error of an odd x
             judged = [one for one in failed if one[-1].judged]
             furthest = failed[0] if refuses else max(judged, key=lambda one: one[-1].reached)
+            self.raised = [furthest[-1]]
             if not late and self._is_to_blame(*failed[0]):
                 raise _Told(furthest[-1])
             report, raised = told("raises_first", code=self.brought), furthest[-1]
             said, headline = f"{report.message}\n{raised.message}", raised.headline
             report = replace(report, message=said, headline=headline or report.headline)
-            raise _Told(replace(report, cause="raised", reached=raised.reached))
+            raise _Told(replace(report, cause="raised"))
         raise _Told(told("no_output", code=self.brought))
 
     def _runner(self, code: Any) -> Any:

@@ -77,8 +77,8 @@ def in_the_roles(search: Search, roles: Roles, as_torch: bool, buffers: bool) ->
         if not used and name.rpartition(".")[0] not in parts:
             continue  # nothing of this part is used, so it is another's
         for_all = search.of_lane(0)[slot].numel() == 4 * search.sizes[0][1]
-        buffers |= search.weights[name].squeeze().dim() > 1  # it may be a matrix of four rows
-        if not used and all(roles.b) and (buffers or not for_all):
+        is_matrix = search.weights[name].squeeze().dim() > 1  # of four rows, which may be a head's
+        if not used and all(roles.b) and (buffers or is_matrix or not for_all):
             continue  # each gate has its bias, so this one belongs to something else
         if not used or (for_all and not all(fed)):
             gates = ", ".join(g for g, pieces in zip(GATES, fed, strict=True) if not pieces)

@@ -537,3 +537,21 @@ def packs_what_it_returns():
         return nn.utils.rnn.pack_padded_sequence(torch.stack(steps, 1), lengths, batch_first=True)
 
     return _Returns(4, 3, packed)
+
+
+@example("cannot_check", says="operands could not be broadcast together")
+def adds_what_does_not_fit(x, Wx, Wh, b):
+    def step(xt, h, c):
+        i, f, g, o = np.split(xt @ Wx + h @ Wh + b, 4, axis=1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g) + np.zeros((1, 1, 2, len(Wh) + 7))
+        return sigmoid(o) * np.tanh(c), c
+
+    zeros = np.zeros((x.shape[1], len(Wh)))
+    return _walked(x, step, zeros, zeros)[0]
+
+
+@instance("missing_bias", says="`late` is left out")
+def a_bias_left_out_behind_a_head_of_four_rows():
+    lstm = _PredictsAsManyAsGates()
+    lstm.late = np.random.randn(12)
+    return lstm
