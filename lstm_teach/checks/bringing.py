@@ -173,10 +173,13 @@ def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
             signature.bind(*args, **kwargs)
             made = run_in_time(cls, *args, **kwargs)
             error = made.message if isinstance(made, Report) else ""
+            failed = f"\n{said('of_two_sizes')} {error}" if error and (args or kwargs) else failed
             if _NO_SIZES.match(error):
-                failed = f"\n{said('of_two_sizes')} {error}"
                 break
-            if named or not (args or kwargs) or getattr(made, "verdict", "") != "raises":
+            # What does not depend on the sizes is no matter of them.
+            turned = run_in_time(cls, *args[::-1], **kwargs) if args and error else made
+            same = isinstance(turned, Report) and turned.message == error
+            if named or same or not (args or kwargs) or getattr(made, "verdict", "") != "raises":
                 return made
     name = getattr(cls, "__name__", "YourClass")
     of_weights = next(with_weights(cls, (input_size, hidden_size)), None)
@@ -272,6 +275,13 @@ def loose(module: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
     """The names of weights that no optimiser finds, since the module does not know them."""
     known = {parameter.data_ptr() for parameter in module.parameters()}
     return [name for name, weight in weights.items() if weight.data_ptr() not in known]
+
+
+def unused(names: Iterable[str]) -> list[str]:
+    """The sentence that no h depends on these weights, if there are any."""
+    named = [f"`{name}`" for name in names]
+    some = [*named[:4], *["others"] * (len(named) > 4)]
+    return [said("unused", names=listed(some))] if named else []
 
 
 def on_the_cpu(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -45,7 +45,7 @@ class Report:
         of: what a variant is another kind of.
         cause: of an error that the code raised, the slip that was known by it, by its name in
             the catalogue, "raised" where every call of it did, or "too_slow" where the check
-            stopped the code.
+            stopped the code; or "guessed", where another way to read the code may tell more.
         reached: of an error, how far the code got: its lines, from the outside in, and an end that
             is larger than any line.
 

@@ -244,6 +244,8 @@ def _without_dim(place: Place, node: ast.AST) -> Iterator[Slip]:
 def _around_the_line(place: Place) -> Iterator[Slip]:
     """What was written elsewhere in the module, and is met here."""
     own = place.frame.f_locals.get("self")
+    if isinstance(own, nn.Module) and "_modules" not in vars(own):
+        yield "no_super", {}
     for name, value in vars(own).items() if isinstance(own, nn.Module) else ():
         if isinstance(value, list | tuple) and any(isinstance(part, nn.Module) for part in value):
             yield "plain_list", {"name": name}

@@ -14,7 +14,7 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.bringing import listed, redraw
+from lstm_teach.checks.bringing import listed, redraw, unused
 from lstm_teach.checks.cell.equations import (
     FORMS,
     GATES,
@@ -150,7 +150,12 @@ def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report
         "With random parameters and states, f, i, g and o read off its behaviour fit an LSTM's "
         f"equations.\n{describe(layout)}"
     )
-    right = Report("ok", message, evidence, lstm=_as_torch(layout, few, own))
+    read = {source.name for source in layout.used} | {n for n, by in layout.biases.items() if by}
+    idle = {n: p.shape for n, p in eye.weights.items() if n not in read} if layout.used else {}
+    shapes = {eye.weights[name].shape for name in read}
+    buffers = any(min(shape) > 1 and shape in shapes for shape in idle.values())
+    unseen = () if buffers else (*unused(idle),)
+    right = Report("ok", message, evidence, unseen, lstm=_as_torch(layout, few, own))
     return _alone(eye, few, right)
 
 

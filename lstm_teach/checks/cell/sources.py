@@ -9,17 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import permutations, product
+from itertools import combinations, permutations, product
 
 import torch
 from torch import Tensor, nn
 
 from lstm_teach.checks.bringing import listed, normals
-from lstm_teach.checks.cell.equations import GATES, the_gates
+from lstm_teach.checks.cell.equations import FORMS, GATES, the_gates
 from lstm_teach.checks.cell.reading import Eye, Lines
+from lstm_teach.checks.mistake import Mistake
 
-Finding = tuple[str, str]
-"""A name in `WORDS`, and what the cell does, a sentence that begins with a small letter."""
+Finding = tuple[str | Mistake, str]
+"""A form, or a name in `WORDS`, and what the cell does, a sentence that begins small."""
 
 _BIAS = re.compile(r"(^|[._])b[^.]*$|bias[^.]*$", re.IGNORECASE)
 _MOST_BIASES, _MOST_BLOCKS = 24, 64
@@ -118,7 +119,7 @@ def _looked_up(
     """Of each gate every block of these weights that is its line where that could be read, the
     nearest first, since one of few numbers may be like another by chance."""
     sources, values = [], [torch.empty(0, *lines.shape[1:]).double()]
-    signs = (1,) if eye.is_function else (1, -1)  # the sign of a module's own is its own affair
+    signs = (1,) if eye.is_function else (1, -1)
     for name, p in weights.items():
         for wide in dict.fromkeys((width, sum(eye.sizes)) if p.numel() else ()):
             for laid, blocks in _blocks(p.numel(), eye.sizes[1], wide):
@@ -298,12 +299,31 @@ def added(layout: Layout) -> Finding | None:
     return "forget_bias_added", f"{k:g} is added to {gates} before the activation"
 
 
+def with_minus(layout: Layout) -> Finding | None:
+    """Gates of a module whose sums are taken with a minus; of g it is no matter, tanh being odd."""
+    fed = layout.weights["x"]
+    blocks = [(s.name, s.start) for s in fed.values()]  # in coupled gates, two take the same
+    alone = {k: s for k, s in fed.items() if blocks.count((s.name, s.start)) == 1}
+    how = {k: f"sigmoid(-z_{k})" for k, s in alone.items() if s.times < 0 and k != "g"}
+    return next(((form, "") for form in FORMS if form.how == how), None)
+
+
+def overlapping(layout: Layout) -> Finding | None:
+    """Rows of a module's weights that two gates take, as where slices overlap."""
+    rows = torch.cat([layout.lines.x, layout.lines.h], -1)
+    for (one, some), (two, others) in combinations(zip(GATES, rows, strict=True), 2):
+        off = (some[:, None] - others).abs().amax(-1)
+        if (off < 100 * layout.eye.limit).any():
+            return "tied", f"the gates {one} and {two} share rows of weights"
+    return None
+
+
 def wrong_source(layout: Layout) -> Finding | None:
     """What is wrong with where the sums come from; the first that is found is told."""
     eye = layout.eye
-    for rule in (tied, turned, wrong_rows, wrong_biases, added):
+    for rule in (tied, turned, wrong_rows, wrong_biases, added, with_minus, overlapping):
         found = rule(layout)
-        if found and rule in (tied, wrong_rows) and not eye.is_function:
+        if found and rule in (tied, wrong_rows, overlapping) and not eye.is_function:
             # Two may be alike by chance.
             found = rule(find_layout(eye, eye.lines((8,)))) and found
         if found:

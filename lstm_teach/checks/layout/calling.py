@@ -24,6 +24,7 @@ LONGEST_FORWARD = 60.0
 """Seconds after which a forward pass counts as endless; a large model may be slow, and right."""
 
 KINDS = (nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
 _LENGTHS = re.compile(
     r"[nlt]$|n_(real|words|steps|tokens|valid|frames)|.*(len|sizes|num|count|valid)", re.IGNORECASE
 )
@@ -95,6 +96,11 @@ def first_run(t: Any, model: nn.Module, x: Any) -> None:
     raise CannotTell(report)
 
 
+def in_code(name: str) -> str:
+    """How a learner writes the part of a module that has this name, such as `self.layers[0]`."""
+    return "self" + "".join(f"[{p}]" if p.isdigit() else f".{p}" for p in name.split("."))
+
+
 class Call:
     """One call of a recurrent layer or cell.
 
@@ -120,8 +126,7 @@ class Call:
         self.directions = 2 if getattr(module, "bidirectional", False) else 1
         self.rows = getattr(module, "num_layers", 1) * self.directions
         self.kind = f"nn.{next(k for k in KINDS if isinstance(module, k)).__name__}"
-        parts = [f"[{part}]" if part.isdigit() else f".{part}" for part in name.split(".")]
-        self.name = f"self{''.join(parts)}" if name else self.kind
+        self.name = in_code(name) if name else self.kind
         self.packed = given if isinstance(given, PackedSequence) else None
         # the flag does not count for packed input
         self.batch_first = self.packed is None and bool(getattr(module, "batch_first", False))
@@ -166,8 +171,11 @@ class Call:
 
 
 @contextmanager
-def recording(model: nn.Module, ask: bool = False) -> Iterator[list[Call]]:
-    """Record the calls of all recurrent layers, a learner's own subclasses of them as well.
+def recording(
+    model: nn.Module, ask: bool = False
+) -> Iterator[tuple[list[Call], list[tuple[str, Tensor]]]]:
+    """Record the calls of all recurrent layers, a learner's own subclasses of them as well; and
+    what the first convolution reads.
 
     ``forward`` of torch's classes is wrapped meanwhile: a hook would not see
     ``self.lstm.forward(x)``, and a subclass may call its arguments otherwise.
@@ -179,9 +187,11 @@ def recording(model: nn.Module, ask: bool = False) -> Iterator[list[Call]]:
             into it.
 
     Yields:
-        The list of calls, filled as the model runs.
+        The list of calls, and that of the first convolution, its name and its input, both filled
+        as the model runs.
     """
     calls: list[Call] = []
+    read: list[tuple[str, Tensor]] = []
     names = {id(module): name for name, module in model.named_modules()}
     handed: dict[int, list[Tensor]] = {}
     thread = threading.get_ident()
@@ -191,6 +201,11 @@ def recording(model: nn.Module, ask: bool = False) -> Iterator[list[Call]]:
             if threading.get_ident() != thread:
                 return original(self, *args, **kwargs)
             given = dict(zip(("input", "hx"), args, strict=False)) | kwargs
+            if isinstance(self, _CONVOLUTIONS):
+                if not read:
+                    name = in_code(names.get(id(self), "conv"))
+                    read.append((name, given["input"].detach().clone()))
+                return original(self, *args, **kwargs)
             hx = given.get("hx")
             own = {id(state) for state in handed.get(id(self), ())}
             if ask and own and tensors_in(hx):
@@ -205,11 +220,11 @@ def recording(model: nn.Module, ask: bool = False) -> Iterator[list[Call]]:
 
         return forward
 
-    originals: dict[Any, Any] = {kind: kind.forward for kind in KINDS}
+    originals: dict[Any, Any] = {kind: kind.forward for kind in (*KINDS, *_CONVOLUTIONS)}
     try:
         for kind, original in originals.items():
             kind.forward = watched(original)
-        yield calls
+        yield calls, read
     finally:
         for kind, original in originals.items():
             kind.forward = original

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lstm_teach.checks.layout.given import said
-from lstm_teach.checks.layout.tables import Answer, Read, Tables, Walk, most, places
+from lstm_teach.checks.layout.tables import Answer, Read, Tables, Walk, changed, most, places
 
 Found = tuple[str, Walk | None, dict[str, Any]] | None
 
@@ -214,6 +214,29 @@ def steps_dealt_out(t: Tables) -> Found:
     return ("steps_dealt_out", walk, {}) if is_cut or split else None
 
 
+def cut_before_a_convolution(t: Tables) -> Found:
+    """The first convolution reads x, or what was made of each of its steps, along a `view`: the
+    numbers of a time step stand side by side in memory, across its positions and channels; or
+    those of a frame in several of its frames."""
+    (name, read), given = t.base.convolution, t.given
+    runs = [run.convolution[1] for run in t.by_time]
+    if len(given.lead) < 2 or read.dim() < 3 or any(one.shape != read.shape for one in runs):
+        return None
+    moved, (rows, channels, *_) = changed(runs, read), read.shape
+    if read.dim() == 4 and rows == given.batch * given.time and read.numel() == given.main.numel():
+        is_cut = most(moved.flatten(2).any(2), 1) > given.batch
+        return ("cut_before_a_convolution", None, {"conv": name}) if is_cut else None
+    block, rest = divmod(channels * read.shape[-1], given.time)
+    whole = block < 2 or rest or channels == 1 or block % read.shape[-1] == 0
+    if read.dim() > 3 or rows != given.batch or whole:
+        return None
+    for time, one in zip(given.times, moved.flatten(2).any(1), strict=True):
+        at = places(one)
+        if not at or at[0] < time * block or at[-1] >= (time + 1) * block:
+            return None
+    return "cut_before_a_convolution", None, {"conv": name}
+
+
 def steps_read_elsewhere(t: Tables) -> Found:
     """The first or the last step of an answer reads a layer far from where it holds this time, and
     another one reads it elsewhere, so that it is no summary."""
@@ -275,6 +298,10 @@ def read_behind_the_end(t: Tables) -> Found:
             if name == "pads_read" and all(len(read[k]) > 1 for k in wrong):
                 name = "pads_alone_read"
             return name, walk, {"sample": given.samples[wrong[0]], "real": lengths[wrong[0]]}
+        unread = [k for k in short if not walk.owners[:, k].any()]
+        if is_packed and unread and walk.owners.any():
+            found = {"sample": given.samples[unread[0]], "real": lengths[unread[0]]}
+            return "pads_alone_packed", walk, found
         early = {
             real - sum(at) if len(at) == 1 else 0 for real, at in zip(lengths, read, strict=True)
         }
@@ -482,6 +509,7 @@ RULES = (
     batch_comes_out_elsewhere,
     never_walks,
     steps_dealt_out,
+    cut_before_a_convolution,
     steps_read_elsewhere,
     read_behind_the_end,
     part_of_a_walk_read,

@@ -25,10 +25,12 @@ _ROUNDING = 1e-11
 
 
 class Run(NamedTuple):
-    """One forward pass: the tensors that came out, by name, and what the layers met."""
+    """One forward pass: the tensors that came out, by name, what the layers met, and what the first
+    convolution read."""
 
     outputs: dict[str, Tensor]
     calls: list[Call]
+    convolution: tuple[str, Tensor] = ("", torch.empty(0))
 
 
 class Walk:
@@ -206,7 +208,7 @@ class Tables:
         """Run the model once, maybe with other lengths; where it keeps a state, what comes out of
         its next call on x counts as well. With `state` False it goes on with what it has kept."""
         self._rewind(state)
-        with recording(self.model, ask) as calls, torch.set_grad_enabled(ask):
+        with recording(self.model, ask) as (calls, read), torch.set_grad_enabled(ask):
             returned = self._call(self.model, self.given.handed(value), *ends)
             found, own = output_tensors(returned, self.said, self.given.batch), len(calls)
             outputs = {name: o if ask else o.detach().clone() for name, o in found if o.numel()}
@@ -214,7 +216,7 @@ class Tables:
                 later = self._call(self.model, self.given.handed(self.given.value))
                 found = output_tensors(later, self.said, self.given.batch)
                 outputs |= {f"{name} of the next call": o.clone() for name, o in found}
-        return returned, Run(outputs, calls[:own])
+        return returned, Run(outputs, calls[:own], *read)
 
     def _walks(self) -> list[Walk]:
         walks: list[list[Call]] = []

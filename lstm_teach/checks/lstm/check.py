@@ -24,12 +24,20 @@ from lstm_teach.checks.cell import check_cell
 from lstm_teach.checks.cell.equations import GATES
 from lstm_teach.checks.lstm.backward import wrong_by_hand
 from lstm_teach.checks.lstm.forms import BATCH_FIRST, TIME_FIRST, TURNED, Reader, leaves, readers
-from lstm_teach.checks.lstm.mistakes import JOINED, MISTAKES, in_the_roles, in_the_states, told
+from lstm_teach.checks.lstm.mistakes import (
+    JOINED,
+    LEFT_OUT,
+    MISTAKES,
+    STARTS,
+    in_the_roles,
+    in_the_states,
+    told,
+)
 from lstm_teach.checks.lstm.roles import Roles, Search, groupings, is_bias, lane_sizes, parts_of
 from lstm_teach.checks.passing import Head, before, has_norms, head_of, noting, passed_by
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_in_time
-from lstm_teach.checks.stack.check import WithoutDropout
+from lstm_teach.checks.stack.check import WithoutDropout, by_calls
 
 _LAYERS = re.compile(r"(num|n)_?layers?$|layers$|depth$")
 _LEARNED = re.compile(r"(.*[._])?([hc]x?|hidden|cell|state)_?0$|.*(init|start)", re.IGNORECASE)
@@ -157,6 +165,9 @@ def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
     if failed is not None and report.verdict not in _FAILED:
         if failed.verdict == "raises":
             return failed
+        if report.ok:
+            alone = told("right_alone", name=name, count=count).message
+            return replace(failed, message=f"{alone}\n{two.message}")
         said = told("one_layer", name=name, count=count).message
         return replace(report, message=f"{report.message}\n{said}")
     if report.verdict in _FAILED and not any(bringing.named_sizes(signature)):
@@ -170,9 +181,9 @@ def _layer(weight: str) -> str:
     return weight.rpartition(".")[0]
 
 
-def _list(layer: str) -> str:
-    """The name of a layer without its number in a list."""
-    return re.sub(r"\.\d+(?=\.|$)", "", layer)
+def _unnumbered(name: str) -> str:
+    """The name of a weight without its numbers, but for one in a list that holds all."""
+    return re.sub(r"(?<=[a-z])\d+|(?<=\.)\d+(?=\.)", "", name)
 
 
 def _in_code(names: Iterable[str]) -> str:
@@ -198,7 +209,8 @@ class _Check:
     pass by hand. It was made with so many `layers`, and may be `handed` its weights. Equal numbers
     may be `limit` apart. Left out are its `head` behind h, its `norms` if wished, and what was
     `passed` by, by name; `learned` are the names of weights that are an initial state; a state may
-    have `c_first`. Where no call of it ran, `raised` holds the error of the one that got furthest.
+    have `c_first`, or be `misread` in a way that nobody knows. Where no call of it ran, `raised`
+    holds the error of the one that got furthest.
     """
 
     code: Any
@@ -213,6 +225,7 @@ class _Check:
     passed: list[str] = field(default_factory=list)
     learned: list[str] = field(default_factory=list)
     c_first: bool = False
+    misread: bool = False
     raised: list[Report] = field(default_factory=list)
 
     def report(self) -> Report:
@@ -236,7 +249,7 @@ class _Check:
                     self.weights.pop(f"{name}.{own}", None)
             self.tries, self.ran = self._tries(), set[Sizes]()
             report = self._judged()
-            if report.verdict == "cannot_check":
+            if report.verdict == "cannot_check" or report.cause == "guessed":
                 # What it returns may have misled, such as predictions of one number.
                 again = self._judged()
                 report = again if again.ok else report
@@ -247,6 +260,9 @@ class _Check:
         """The report, where the code runs in one of the tries that are left."""
         try:
             self._find_reader()
+            if not self.weights:  # they are made when it is first called
+                self.weights = owned(self.tried)
+                self.original |= {n: weight.clone() for n, weight in self.weights.items()}
             self._settle_time()
             return self._by_roles()
         except _Told as found:
@@ -309,7 +325,11 @@ class _Check:
                     return self._find_reader()
                 first = first or reader
                 self.ran.add((i, h))
-                if self._reads(reader, result, how == "last alone" or "f" not in reader.axes.order):
+                last_alone = how == "last alone" or "f" not in reader.axes.order
+                one = reader.axes.alone and not last_alone
+                if self._reads(reader, result, last_alone) or (
+                    one and self._reads(reader, result, True)
+                ):
                     self.reader = reader
                     states = (n for n, w in self.weights.items() if w.shape[-1:] == (h,))
                     self.learned = [name for name in states if _LEARNED.match(name)]
@@ -412,6 +432,8 @@ class _Check:
         self._redraw(5)
         x = self.x
         base = self._read(x)[0]
+        if not base.isfinite().all():
+            _tell(told("not_finite", seen="NaN" if base.isnan().any() else "infinite"))
         if self.reader.last_alone and self._same(base, base[:1].expand_as(base)):
             _tell(told("first_alone"))
         if not self._same(base, self._read(x)[0]):
@@ -494,6 +516,8 @@ class _Check:
             if roles := search.right(x, first, seen, shared):
                 return self._right(search, roles)
         if self.directions == 2:
+            if self._same(*seen.chunk(2, -1)):
+                _tell(told("both_forward"))
             _tell(self._one_for_both(kept, x, first, seen))
         bare = replace(self, norms=True, head=None)
         if not self.norms and has_norms(self.code) and bare.report().ok:
@@ -506,9 +530,16 @@ class _Check:
             if found := search.wrong(x, first, seen, MISTAKES[self.directions], end):
                 # What fits twice is no chance.
                 again = search.wrong(*self._seen(-1, 9), [found], 2 * end)
+                if self.reader.last_alone and found.verdict == "output_one_step_late":
+                    found = LEFT_OUT
                 walk = f"x.unbind({at})" if (at := self.reader.axes.order.index("t")) else "x"
                 return found.report(seen="", walk=walk) if again else self._by_cell()
-        return self._by_cell()
+        left = [name for name in unused if "h" in parts_of([self.weights[name]], 0, self.sizes[1])]
+        reads_h = "h" in parts_of([*kept.values()], *self.sizes)
+        report = self._by_cell()
+        if left and not reads_h and report.verdict == "cannot_check":
+            return replace(told("h_unused", names=_in_code(left)), cause="guessed")
+        return report
 
     def _searches(self, kept: Any, directions: int, joined: Any = None) -> Iterator[Search]:
         counts = [self.layers] if self.layers else [1, 2, 3, 4]
@@ -526,7 +557,7 @@ class _Check:
             for layers in counts:
                 for lanes in groupings(used, layers, directions):
                     values = [[used[n].double() for n in lane] for lane in lanes]
-                    wider = 1 if joined else directions
+                    wider = directions if not joined or "cat" in joined.how else 1
                     sizes = lane_sizes(values, self.sizes, directions, wider)
                     if sizes:
                         at_each = directions == 2 and self.reader.last_alone
@@ -545,7 +576,7 @@ class _Check:
     def _unused(self, fitting: bool) -> list[str]:
         """The weights that are no bias and change nothing, such as those of a head beside, or where
         wished fit into no layer of these sizes; and an initial state."""
-        x = normals(14)(2, 3, self.sizes[0])
+        x = normals(14)(3, 3, self.sizes[0])
         (i, h), before, unused = self.sizes, self._read(x)[0], [*self.learned]
         for name, weight in self.weights.items():
             fits = any(parts_of([weight], wide, h) for wide in (i, h, 2 * h))
@@ -562,17 +593,28 @@ class _Check:
 
             def step(code: Any, x: Tensor, h: Tensor, c: Tensor, reader: Reader = reader) -> Any:
                 again = replace(reader, caller=replace(reader.caller, code=self._runner(code)))
-                _, *states = self._read(x[None], again, (h[None], c[None]))
+                output, *states = self._read(x[None], again, (h[None], c[None]))
                 if len(states) > 2 and torch.equal(states[0], states[1]):
                     del states[0]  # an output that is h
-                return states[0][0], states[1][0] if len(states) > 1 else c
+                is_h = [torch.equal(state[0], output[0]) for state in states]
+                if any(is_h) or len(states) > 1:
+                    output = states.pop(is_h.index(True) if any(is_h) else 0)
+                return output[0], states[0][0] if states else c
 
             report = check_cell(self.tried, *self.sizes, call=step)
-            another = report.verdict == "variant" or len(reader.places) > 2
-            if another and report.verdict not in ("cannot_check", "raises", "ok", "not_attempted"):
+            is_whole = self._is_made_of(partial(step, self.tried))
+            if report.ok and not is_whole:
+                return told("not_by_steps")
+            if report.ok:
+                walked = told("by_steps", axes=self.reader.axes.said).message
+                unseen = told("states_unread").message
+                said = f"{report.message}\n{walked}"
+                return replace(report, message=said, not_checked=(unseen,))
+            another = is_whole and (report.verdict == "variant" or len(reader.places) > 2)
+            if another and report.judged and report.verdict != "raises":
                 return report
         wide = [state.shape[-1] for state in self._read(self.x)[1:3]]
-        if len(wide) > 1 and wide[0] < wide[1]:
+        if len(wide) > 1 and wide[0] < wide[1] and not self.reader.axes.alone:
             seen = f"{wide[0]} features and c {wide[1]}"
             return replace(told("projection", seen=seen), of="LSTM")
         for name, part in getattr(self.tried, "named_modules", dict)():
@@ -584,7 +626,21 @@ class _Check:
                 return replace(
                     report, message=f"{report.message}\n{told('of_a_step', name=name).message}"
                 )
+        cells, x = self._torch_cells(), normals(14)(6, 3, self.sizes[0])
+        if cells and all(isinstance(cell, nn.LSTMCell) for cell in cells):
+            told_by_calls = by_calls(cells, self._read, x)
+            if told_by_calls is not None:
+                return replace(told_by_calls, of="LSTM")
         return told("no_roles", axes=self.reader.axes.said, code=self.brought)
+
+    def _is_made_of(self, step: Callable[..., Any]) -> bool:
+        """Whether such steps one after another make the output."""
+        x, steps = normals(14)(4, 3, self.sizes[0]), list[Tensor]()
+        h = c = torch.zeros(3, self.sizes[1])
+        for xt in x:
+            h, c = step(xt, h, c)
+            steps.append(h)
+        return self._same(self._read(x)[0], torch.stack(steps))
 
     def _steps(self) -> Iterator[tuple[str, Any]]:
         """What of it may make one step: parts and methods of the learner's own."""
@@ -601,9 +657,11 @@ class _Check:
         as_torch = self.handed and "w_ih" in str(search.lanes)
         used = {name: self.weights[name].shape for lane in search.lanes for name in lane}
         idle = (weight.shape for name, weight in self.weights.items() if name not in used)
-        buffers = any(len(shape) > 1 and shape in used.values() for shape in idle)
+        buffers = any(min(shape) > 1 and shape in used.values() for shape in idle)
         _tell(in_the_roles(search, roles, as_torch, buffers))
-        _tell(self._idle(search, roles))
+        slots = {p.slot for p in (*roles.x, *roles.h, *chain(*roles.b))}
+        read = {lane[slot] for lane in search.lanes for slot in slots}
+        _tell(self._idle(read))
         if as_torch and search.added:
             _tell(told("forget_bias_added", headline=f"{search.added:g} is added to the sum of f"))
         x = normals(12)(4, 3, self.sizes[0])
@@ -612,15 +670,23 @@ class _Check:
         output, lanes = search.read(roles, x)
         if not self._same(seen[0], output[:, 0]):
             _tell(told("changes_at_last"))
+        far = 40 * normals(15)(1, 8, self.sizes[0]).expand(9, -1, -1)  # there c grows at each step
+        found, (output, _) = self.reader(far), search.read(roles, far)
+        off = (found[0] - output[:, 0]).abs() if isinstance(found, list) else 0 * x
+        if (off > 1e-3).any():
+            _tell(replace(told("clipped"), of="LSTM"))
         start = self._start(search, roles, x)
         states = seen[1:]
         if self.c_first or (start and start.caller.named == "c h"):
             states = [*states[1::-1], *states[2:]]
         wrong = in_the_states(states, lanes, search.directions, self._same)
         if self.c_first and (wrong is not None or len(states) < 2):
-            wrong = told("swapped_state")
-        _tell(wrong)
-        unread = self._first_unread(search, roles)
+            wrong = STARTS[0].report()
+        unread = [*self._first_unread(search, roles)]
+        if wrong is not None and wrong.verdict == "states_unread":
+            unread.append(wrong.message)
+        else:
+            _tell(wrong)
         # `squeeze(0)` takes off the axis of layers, if it is there.
         layered = [replace(self.reader, layered=True)] * (self.reader.form != "x")
         alone = [reader(x[:, :1]) for reader in (self.reader, *layered)]
@@ -633,6 +699,9 @@ class _Check:
             reader = start or self.reader
             _tell(wrong_by_hand(reader, start is not None, search, roles, x, self.backward))
         layers = {"layers": len(search.lanes) // search.directions, "directions": search.directions}
+        if not buffers:
+            known = read | {*self.learned}
+            unread += bringing.unused(name for name in self.weights if name not in known)
         others = (*unread, *self._not_checked(start))
         if search.joined:
             return replace(search.joined.report(layers, others), of="LSTM")
@@ -658,13 +727,11 @@ class _Check:
                 _tell(told(name, lib="np" if reader.caller.numpy else "torch", **holes))
         return [told("first_unread", **holes).message]
 
-    def _idle(self, search: Search, roles: Roles) -> Report | None:
+    def _idle(self, used: set[str]) -> Report | None:
         """Layers that change nothing, beside those of the same list that do."""
-        slots = {p.slot for p in (*roles.x, *roles.h, *chain(*roles.b))}
-        used = {_layer(lane[slot]) for lane in search.lanes for slot in slots}
-        lists = {_list(layer) for layer in used if _list(layer) != layer}
-        own = dict.fromkeys(map(_layer, self.weights))
-        names = [layer for layer in own if layer not in used and _list(layer) in lists]
+        layers, lists = {*map(_layer, used)}, {*map(_unnumbered, used)}
+        alike = [n for n in self.weights if n not in used and _unnumbered(n) in lists]
+        names = dict.fromkeys(_layer(n) or n if _layer(n) not in layers else n for n in alike)
         return told("idle", names=_in_code(names)) if names else None
 
     def _not_checked(self, start: Reader | None) -> Iterator[str]:
@@ -674,7 +741,7 @@ class _Check:
             yield f"what your module makes of h of the top layer, from `{self.head.name}` on"
         if self.learned:
             yield f"the initial state that it learns, {_in_code(self.learned)}"
-        if start is None:
+        if start is None and not self.misread:
             yield "what it does with an initial state other than zeros"
 
     def _with_biases(self, search: Search, roles: Roles) -> Roles:
@@ -687,6 +754,11 @@ class _Check:
                 weight.copy_(normals(30 + k)(*weight.shape))
             found = search.find_bias(roles, slot, x, self._read(x)[0])
             if found is None:
+                name = search.lanes[0][slot]
+                lanes = [[*own[:slot], name, *own[slot + 1 :]] for own in search.lanes]
+                for_all = replace(search, lanes=lanes)
+                if for_all.find_bias(roles, slot, x, self._read(x)[0]):
+                    _tell(told("bias_for_all", name=name, other=search.lanes[-1][slot]))
                 raise _Told(self._by_cell())
             fed = tuple(one + more for one, more in zip(fed, found.b, strict=True))
         return replace(roles, b=fed)
@@ -696,20 +768,27 @@ class _Check:
         if len({*(hidden for _, hidden in search.sizes)}) > 1:
             return None  # its states do not fit into one tensor
         h, c = normals(21)(2, len(search.lanes), x.shape[1], self.sizes[1]).tanh()
-        starts = {"": (h, c), "c, h": (c, h), "h": (0 * h, c), "c": (h, 0 * c)}
-        starts |= {"state": (0 * h, 0 * c), "c ": (h, h), "h ": (c, c)}
+        holes = {"h": h, "c": c, "w": search.directions, "torch": torch}
         found, turned = None, None
         for reader in self._with_state(len(search.lanes)):
             given = reader(x, (h, c))
-            for name, start in starts.items():
-                output, _ = search.read(roles, x, [*zip(*start, strict=True)])
-                if isinstance(given, list) and self._same(given[0], output[:, 0]):
-                    if not name or (name == "c" and reader.form == "x h" and not found):
+            if isinstance(given, Report):
+                continue
+            self.misread = True
+            for mistake in (None, *STARTS):
+                how = mistake.how.partition(" = ")[2] if mistake else "h, c"
+                start = zip(*eval(how, holes), strict=True)
+                output, _ = search.read(roles, x, [*start])
+                if self._same(given[0], output[:, 0]):
+                    takes_h = reader.form == "x h" and how == "h, 0 * c" and not found
+                    if mistake is None or takes_h:
+                        self.misread = False
                         return reader
-                    found, turned = found or name, turned or reader
-        self.c_first = found == "c, h"
+                    found, turned = found or mistake, turned or reader
+        self.c_first = found is not None and found.verdict == "swapped_state"
+        self.misread = self.misread and not found
         if found and not self.c_first:
-            _tell(told("initial_state_ignored", state=found.strip()))
+            _tell(found.report())
         return turned
 
     def _cut_gradient(self, search: Search, roles: Roles, x: Tensor) -> Report | None:
@@ -760,6 +839,11 @@ class _Check:
         if loose:
             but = told("plain_tensors", seen=_in_code(loose[:3])).message
             said.insert(0, f"The numbers are right, but {but}")
+        if self.misread:
+            said.insert(0, told("start_misread").message)
+        ends = any(place[2:] == (0, 2) and place.time is None for place in self.reader.places[1:])
+        if ends and start and start.layered and "fb" not in start.axes.order:
+            said.insert(0, told("batch_first_state").message)
         if self.reader.form != "x" and needed(self.tried) == 1 and not self.call:
             said.insert(0, told("needs_state").message)
         if self.c_first:

@@ -148,9 +148,12 @@ class Reader:
             if isinstance(result, Report):
                 return result
             try:
-                found.append([self._take(result, place) for place in self.places])
+                output, *states = (self._take(result, place) for place in self.places)
             except (LookupError, RuntimeError, TypeError, AttributeError):
                 return told("changes_form", steps=end, samples=x.shape[1])
+            if output.shape[-1] == 2 * self.hidden_size:
+                states = [*map(self._lanes, states)]
+            found.append([output, *states])
         if self.last_alone:
             return [torch.stack([last[0][-1] for last in found]), *found[-1][1:]]
         return found[0]
@@ -162,6 +165,12 @@ class Reader:
             return found.movedim((place.time, place.batch), (0, 1)).flatten(2)
         found = found.movedim((place.batch, place.features), (-2, -1))
         return found.reshape(-1, *found.shape[-2:])
+
+    def _lanes(self, state: Tensor) -> Tensor:
+        """A state in which two directions stand side by side, one after the other."""
+        if state.shape[-1] != 2 * self.hidden_size:
+            return state
+        return state.unflatten(-1, (2, -1)).movedim(-2, -3).flatten(0, -3)
 
     def find_places(
         self, result: Any, steps: int, batch: int, widths: set[int], last_alone: bool = False

@@ -24,8 +24,9 @@ def told(name: str, evidence: Any = None, /, code: Any = None, **holes: Any) -> 
     """The report on what has this name, among all that is known of cells, of stacks and of layers;
     it may say how to call such code, with the names of what the code cannot do without."""
     line, stateful = (likely_call(code, "lstm", state)[1] for state in ("", "(h, c)"))
-    stateful = stateful if "h, c" in stateful else "..."
-    call = WORDS["call"].why.format(line=line, stateful=stateful)
+    state = "h, c" if "h, c" in stateful else "h" * bool(re.search(r"\bh\b", stateful))
+    args = f"x, {state}" if state else "x"
+    call = WORDS["call"].why.format(args=args, line=stateful if state else line)
     return stack.told(name, evidence, words=WORDS, call=call, **{"walk": "x", **holes})
 
 
@@ -36,17 +37,22 @@ JOINED = {
 """How else than side by side two directions are joined, where the output is of one or of two."""
 
 _ALL = [mistake for _, mistake in _OWN]
+STARTS = [mistake for mistake in _ALL if mistake.how.startswith("start = ")]
+"""What may be made of h and c that are given, `[lanes, batch, hidden_size]` each."""
+
 _STATES = [mistake for mistake in _ALL if mistake.how.startswith("states = ")]
 _BOTH_WAYS = [m for m in _ALL if m.how.startswith("w = 2") and m.verdict != "variant"]
 # What is off by one step in time may be so in a stack alone.
 _ONE_WAY = sorted(
-    [m for m in (*stack.MISTAKES, *_ALL) if not re.search("w = 2|states = ", m.how)],
+    [m for m in (*stack.MISTAKES, *_ALL) if not re.search("w = 2|states = |start = ", m.how)],
     key=lambda mistake: mistake.verdict in ("unrecognised", "variant"),
 )
 # Inside a layer nobody sees what a step returns, and what it computes says as much.
 _FORMS = sorted(FORMS, key=lambda form: bool({"first", "second"} & form.how.keys()))
 MISTAKES = {1: [*_ONE_WAY, *_FORMS], 2: [*_BOTH_WAYS, *_FORMS]}
 """What may be computed in one direction and in two; `how` is what is written otherwise."""
+
+LEFT_OUT = next(mistake for mistake in _ALL if mistake.headline == "the last step is left out")
 
 
 _SHARED: dict[str, Callable[..., bool]] = {
@@ -102,7 +108,8 @@ _PAIRS: dict[tuple[str, ...], str] = {
 
 
 def in_the_states(given: list[Tensor], walked: list[Any], ways: int, same: Any) -> Report | None:
-    """What is wrong with the states that came back, `[lanes, batch, hidden_size]` each.
+    """What is wrong with the states that came back, `[lanes, batch, hidden_size]` each; or
+    "states_unread", where some are neither h nor c and no known mistake.
 
     Of each layer and direction, `walked` holds the right (h, c) at every step.
     """
@@ -121,7 +128,7 @@ def in_the_states(given: list[Tensor], walked: list[Any], ways: int, same: Any) 
             how = mistake.how.partition(" = ")[2]
             if are(one, eval(how, {"lanes": lanes, "w": ways})):
                 return mistake.report(state=name)
-        kind = _PAIRS.get((*right,), "")
+        kind = _PAIRS.get((*right,), "" if all(right) else "states_unread")
         return told(kind) if kind else None
 
     pairs: list[Any] = [[[*one] for one in given]]

@@ -21,7 +21,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from lstm_teach.checks import bringing
-from lstm_teach.checks.bringing import needed, normals, owned
+from lstm_teach.checks.bringing import listed, needed, normals, owned
 from lstm_teach.checks.passing import noting
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_in_time
@@ -225,6 +225,28 @@ def _named(trials: list[Trial]) -> Report | None:
     return report
 
 
+def _of_calls(odd: list[tuple[str, dict[str, Any], Tensor]], evidence: dict[str, Any]) -> Report:
+    """The first odd call of a cell; or that what layer 0 reads is made of what came out."""
+    at_layer_0 = all(name == "read" and where["layer"] == 0 for name, where, _ in odd)
+    if at_layer_0 and any(x.requires_grad for *_, x in odd):
+        return told("feeds_back_more", evidence)
+    return told(odd[0][0], evidence, **odd[0][1])
+
+
+def by_calls(cells: list[nn.LSTMCell], run: Callable[[Tensor], Any], x: Tensor) -> Report | None:
+    """What the calls of its own cells tell of code that runs on x, `[seq_len, batch, input_size]`;
+    None where each gets what it should, or something new, or is not called once a step."""
+    sizes = x.shape[2], *(cell.hidden_size for cell in cells)
+    case = Case(sizes, x.shape[0], x.shape[1], "its own cells")
+    trial = Trial(case, cells, x, calls=[[] for _ in cells])
+    with noting(dict(enumerate(cells)), trial.note, after=True), torch.enable_grad():
+        run(x)
+    odd = trial.odd_calls()
+    report = _of_calls(odd, {}) if odd else None
+    is_told = report is not None and (report.verdict == "variant" or odd[0][1]["got"])
+    return report if is_told else None
+
+
 def _unrecognised(done: list[Trial]) -> Report:
     """What the calls of the cells tell, where no known mistake explains the numbers; or these."""
     trial, odd = done[0], done[0].odd_calls()
@@ -237,11 +259,7 @@ def _unrecognised(done: list[Trial]) -> Report:
         case [_, [*states]] if len(states) > layers and same(output, (trial.by() or [None])[0]):
             return told("other_states", count=len(states), layers=layers)
     if odd:
-        evidence = {"tried with": done[0].case.name}
-        at_layer_0 = all(name == "read" and where["layer"] == 0 for name, where, _ in odd)
-        if at_layer_0 and any(x.requires_grad for *_, x in odd):
-            return told("feeds_back_more", evidence)
-        return told(odd[0][0], evidence, **odd[0][1])
+        return _of_calls(odd, {"tried with": trial.case.name})
     right = [trial for trial in done if trial.agrees]
     wrong = [trial for trial in done if not trial.agrees]
     evidence = wrong[0].evidence()
@@ -329,6 +347,10 @@ class Trial:
     notes: list[str] = field(default_factory=list)
     computed: dict[str, Result | None] = field(default_factory=dict)
 
+    def note(self, layer: int, given: list[Any], result: State) -> None:
+        """Keep a call of a cell."""
+        self.calls[layer].append((given[0], (*given, None)[1], result))
+
     @property
     def raised(self) -> bool:
         """Whether the learner's stack raised, or is a stub."""
@@ -387,16 +409,24 @@ class Trial:
         if any(len(calls) != self.case.seq_len for calls in self.calls):
             return odd
         results = [[result for *_, result in calls] for calls in self.calls]
+        known = {f"`x[{t}]`": xt for t, xt in enumerate(self.x)}
+        for (layer, states), t in product(enumerate(results), range(self.case.seq_len)):
+            known |= {f"{n} of layer {layer} at step {t}": states[t][k] for k, n in enumerate("hc")}
         for t, layer in product(range(self.case.seq_len), range(len(self.calls))):
             (x, state, (h, _)), where = self.calls[layer][t], {"layer": layer, "t": t}
             zeros = (torch.zeros_like(h),) * 2
             before = results[layer][t - 1] if t else zeros
-            if not all(map(_close, zeros if state is None else state, before)):
-                odd.append(("state" if t else "start", where, x))
-            below = results[layer - 1][t][0] if layer else self.x[t]
-            if not _close(x, below.detach()):
-                what = f"h of layer {layer - 1} at that step" if layer else f"`x[{t}]`"
-                odd.append(("read", {**where, "what": what}, x))
+            below, what = self.x[t], f"`x[{t}]`"
+            if layer:
+                below, what = results[layer - 1][t][0], f"h of layer {layer - 1} at that step"
+            wanted = {"state" if t else "start": [*zip(state or zeros, before, strict=True)]}
+            for name, pairs in {**wanted, "read": [(x, below)]}.items():
+                off = [one for one, right in pairs if not _close(one, right.detach())]
+                got = [n for one in off for n, own in known.items() if _close(one, own.detach())]
+                got += ["zeros" for one in off if not one.any()]
+                if off:
+                    all_known = f"It gets {listed(got)}. " * (len(got) == len(off))
+                    odd.append((name, {**where, "what": what, "got": all_known}, x))
         return odd
 
 
@@ -431,11 +461,7 @@ def _try(run: Run, case: Case, dtype: torch.dtype, numpy: bool) -> Trial:
     x = normals(case.seq_len)(case.seq_len, case.batch, case.sizes[0]).to(dtype)
     cells, lent_x = _lent(case, dtype), x.clone()
     trial, lent = Trial(case, _lent(case, dtype), x, calls=[[] for _ in cells]), list(cells)
-
-    def note(layer: int, given: list[Any], result: State) -> None:
-        trial.calls[layer].append((given[0], (*given, None)[1], result))
-
-    with noting(dict(enumerate(cells)), note, after=True):
+    with noting(dict(enumerate(cells)), trial.note, after=True):
         trial.given, dropout = _call(run, lent, lent_x, numpy, 0)
     before, after = ([*nn.ModuleList(some).parameters()] for some in (trial.cells, cells))
     changed = {

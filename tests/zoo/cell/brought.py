@@ -572,7 +572,7 @@ for _bound in (15, 20, 25, 30, 50):
     example("ok")(_clipped(_bound))
 
 
-@example("ok", says="the sum of the gates i, f and o is taken with a minus")
+@example("unrecognised", says="in the gates i, f and o, sigmoid is taken of -z")
 class OpensWhereTheSumIsLow(TwoLinears):
     def forward(self, x, state):
         h, c = state
@@ -580,6 +580,24 @@ class OpensWhereTheSumIsLow(TwoLinears):
         i, f, o = (1 / (1 + z.exp()) for z in (i, f, o))
         c = f * c + i * g.tanh()
         return o * c.tanh(), c
+
+
+@example("unrecognised", says="in the gate f, sigmoid is taken of -z")
+class KeepsWhatItShouldForget(TwoLinears):
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = (self.x2h(x) + self.h2h(h)).chunk(4, 1)
+        c = (1 - f.sigmoid()) * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+@example("raises", says="`super().__init__()`, which has to stand first")
+class WithoutSuper(nn.Module):
+    def __init__(self, i, h):
+        self.x2h = nn.Linear(i, 4 * h)
+
+    def forward(self, x, state):
+        return state
 
 
 @example("raises", says="Can't call numpy() on Tensor that requires grad")
@@ -650,3 +668,45 @@ def h_detached_on_one_way(x, h, c, w_ih, w_hh, b_ih, b_hh):
     i, f, g, o = (x @ w_ih.T + b_ih + h @ w_hh.T + b_hh).chunk(4, 1)
     c = f.sigmoid() * c + i.detach().sigmoid() * g.tanh()
     return o.sigmoid() * c.tanh(), c
+
+
+@example("missing_bias", says="`bo` is left out")
+class WithoutItsLastBias:
+    def __init__(self, i, h):
+        for gate in "ifgo":
+            setattr(self, f"W{gate}", RANDOM.standard_normal((i + h, h)))
+            setattr(self, f"b{gate}", np.zeros((1, h)))
+
+    def forward(self, h, c, x):
+        z = np.concatenate([h, x], axis=1)
+        i, f, g = (z @ getattr(self, f"W{n}") + getattr(self, f"b{n}") for n in "ifg")
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        return sigmoid(z @ self.Wo) * np.tanh(c), c
+
+
+@example("ok", says="what your code does with `bo`, `Wy` and `by`; h is the same without")
+class WithoutItsLastBiasBesideAHead(WithoutItsLastBias):
+    def __init__(self, i, h):
+        super().__init__(i, h)
+        self.Wy, self.by = RANDOM.standard_normal((h, 3)), np.zeros((1, 3))
+
+    def forward(self, h, c, x):
+        h, c = super().forward(h, c, x)
+        return h, c, h @ self.Wy + self.by
+
+
+@example("unrecognised", says="h is made from g, not from c")
+class ShowsG(TwoLinears):
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = (self.x2h(x) + self.h2h(h)).chunk(4, 1)
+        g = g.tanh()
+        return o.sigmoid() * g.tanh(), f.sigmoid() * c + i.sigmoid() * g
+
+
+@example("unrecognised", says="in the gates i, f and o, sigmoid is taken of 2 * z")
+def half_of_one_plus_tanh(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    i, f, g, o = (x @ w_ih.T + b_ih + h @ w_hh.T + b_hh).chunk(4, 1)
+    i, f, o = (0.5 * (1 + z.tanh()) for z in (i, f, o))
+    c = f * c + i * g.tanh()
+    return o * c.tanh(), c

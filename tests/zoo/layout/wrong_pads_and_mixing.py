@@ -220,3 +220,32 @@ def sorted_inside_and_not_put_back():
 
     parts = {"emb": nn.Embedding(V, IN), "gru": nn.GRU(IN, H), "fc": nn.Linear(H, K)}
     return case(Net(body, **parts), padded_tokens((3, 7, 2, 5)))
+
+
+def _packed_both_ways(turned):
+    def body(self, x):
+        words, lengths, states = self.emb(x), (x != 0).sum(1), []
+        for layer, way in ((self.forward_, words), (self.back, turned(words, lengths))):
+            packed = pack_padded_sequence(way, lengths, True, enforce_sorted=False)
+            states.append(layer(packed)[1][0][-1])
+        return self.fc(torch.cat(states, 1))
+
+    parts = {name: nn.LSTM(IN, H, batch_first=True) for name in ("forward_", "back")}
+    model = Net(body, emb=nn.Embedding(V, IN), **parts, fc=nn.Linear(2 * H, K))
+    lengths = (7, 5, 3, 2)
+    return case(model, padded_tokens(lengths), lengths=lengths)
+
+
+@example("padded_last_step", says="of a short sample, `self.back` reads pads alone")
+def turned_round_with_its_pads_and_packed():
+    return _packed_both_ways(lambda words, _: words.flip(1))
+
+
+@example("ok")
+def turned_round_within_its_length_and_packed():
+    def turned(words, lengths):
+        place = torch.arange(words.size(1)).expand(len(words), -1)
+        order = torch.where(place < lengths[:, None], lengths[:, None] - 1 - place, place)
+        return words.gather(1, order[..., None].expand_as(words))
+
+    return _packed_both_ways(turned)

@@ -224,3 +224,62 @@ def height_of_deep_features_walked():
     model = Net(body, conv=conv, lstm=lstm, fc=nn.Linear(H, K))
     axes = ("batch", None, "height", "time")
     return case(model, torch.randn(4, 1, 12, 20), input_axes=axes)
+
+
+def _before_a_convolution(turned, x, channels=IN):
+    def body(self, x):
+        y = self.conv(turned(self.emb(x) if x.dtype == torch.long else x)).relu()
+        return self.fc(self.lstm(y.transpose(1, 2))[1][0][-1])
+
+    parts = {"conv": nn.Conv1d(channels, 8, 3, padding=1), "lstm": nn.LSTM(8, H, batch_first=True)}
+    return case(Net(body, emb=nn.Embedding(V, IN), **parts, fc=nn.Linear(H, K)), x)
+
+
+@example("view_scramble", says="a `view` before `self.conv` mixes the time steps")
+def words_viewed_for_a_convolution():
+    return _before_a_convolution(lambda e: e.view(e.size(0), e.size(2), e.size(1)), tokens(3, 40))
+
+
+@example("view_scramble", says="a `view` before `self.conv` mixes the time steps")
+def features_viewed_for_a_convolution():
+    return _before_a_convolution(lambda x: x.reshape(len(x), -1, 9), features(time=9))
+
+
+@example("ok", says="walks along time")
+def words_turned_for_a_convolution():
+    return _before_a_convolution(lambda e: e.transpose(1, 2), tokens(3, 40))
+
+
+@example("ok")
+def steps_as_channels_of_a_convolution():
+    return _before_a_convolution(lambda x: x, features(time=9), channels=9)
+
+
+@example("ok", says="walks along time")
+def windows_turned_for_a_convolution():
+    def windows(x):
+        return x.unfold(1, 3, 1).flatten(2).transpose(1, 2)
+
+    return _before_a_convolution(windows, features(time=12), channels=3 * IN)
+
+
+def _frames(turned):
+    def body(self, x):
+        n, channels, steps, *size = x.shape
+        y = self.conv(turned(x).reshape(n * steps, channels, *size)).amax((2, 3))
+        return self.fc(self.lstm(y.view(n, steps, -1))[0][:, -1])
+
+    parts = {"conv": nn.Conv2d(3, 5, 3), "lstm": nn.LSTM(5, H, batch_first=True)}
+    model = Net(body, **parts, fc=nn.Linear(H, K))
+    axes = ("batch", None, "time", "height", "width")
+    return case(model, torch.rand(2, 3, 6, 8, 8), input_axes=axes)
+
+
+@example("view_scramble", says="a `view` before `self.conv` mixes the time steps")
+def frames_cut_from_channels():
+    return _frames(lambda x: x)
+
+
+@example("ok", says="walks along time")
+def frames_turned_from_channels():
+    return _frames(lambda x: x.transpose(1, 2))

@@ -462,7 +462,7 @@ def one_layer_that_was_made_as_two():
     return _Plain(5, 4, 2)
 
 
-@example("initial_state_ignored", says="the c that it is given is ignored")
+@example("initial_state_misread", says="c starts from h_0, too")
 class StartsCFromH(_Plain):
     def start(self, x, state):
         h, _ = super().start(x, state)

@@ -555,3 +555,113 @@ def a_bias_left_out_behind_a_head_of_four_rows():
     lstm = _PredictsAsManyAsGates()
     lstm.late = np.random.randn(12)
     return lstm
+
+
+@example("variant", says="clipped c, or clipped sums")
+class ClipsC(_Own):
+    def step(self, xt, h, c):
+        i, f, g, o = self.gates(torch.cat([xt, h], 1)).chunk(4, 1)
+        c = (f.sigmoid() * c + i.sigmoid() * g.tanh()).clamp(-2, 2)
+        return o.sigmoid() * c.tanh(), c
+
+    def forward(self, x):
+        return self.walk(x, None)[0]
+
+
+@example("unrecognised", says="the output holds numbers that are NaN")
+class DividesByZero(_InNumPy):
+    def step(self, x, h, c):
+        i, f, g, o = np.split(x @ self.Wx + h @ self.Wh + self.b, 4, axis=1)
+        c = sigmoid(f) * c + sigmoid(i) * np.log(g)
+        return sigmoid(o) * np.tanh(c), c
+
+
+@example("unrecognised", says="g and h are made with the tanh of half")
+class TanhOfHalf(_InNumPy):
+    def step(self, x, h, c):
+        i, f, g, o = np.split(x @ self.Wx + h @ self.Wh + self.b, 4, axis=1)
+        c = sigmoid(f) * c + sigmoid(i) * (2 * sigmoid(g) - 1)
+        return sigmoid(o) * (2 * sigmoid(c) - 1), c
+
+
+class _MadeWhenCalled:
+    def __init__(self, units):
+        self.units, self.built = units, False
+
+    def __call__(self, x):
+        n = self.units
+        if not self.built:
+            self.kernel = np.random.randn(x.shape[-1] + n, 4 * n)
+            self.built = True
+        h = c = np.zeros((len(x), n))
+        steps = []
+        for t in range(x.shape[1]):
+            i, f, g, o = np.split(np.hstack([x[:, t], h]) @ self.kernel, 4, axis=1)
+            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            h = sigmoid(o) * np.tanh(c)
+            steps.append(h)
+        return np.stack(steps, 1)
+
+
+@examples_for(check_lstm, make=True)("ok", 5, says="`[batch, seq_len, input_size]`")
+def its_weights_are_made_when_it_is_called():
+    return _MadeWhenCalled(4)
+
+
+@example("ok", says="`[seq_len, input_size]`: one sample, time first")
+class TheLastHOfOneSampleInAColumn:
+    def __init__(self, input_size, hidden_size):
+        self.n = hidden_size
+        self.W = np.random.randn(4 * hidden_size, input_size + hidden_size)
+
+    def forward(self, inputs):
+        h = c = np.zeros((self.n, 1))
+        for x in inputs:
+            i, f, g, o = np.split(self.W @ np.vstack([x.reshape(-1, 1), h]), 4)
+            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            h = sigmoid(o) * np.tanh(c)
+        return h
+
+
+@example("ok", says="That is said of one step, from many states")
+def a_row_of_weights_that_nothing_reads(x, W, h0=None, c0=None):
+    n = W.shape[1] // 4
+    h = np.zeros((x.shape[1], n)) if h0 is None else h0
+    c = np.zeros((x.shape[1], n)) if c0 is None else c0
+    steps = []
+    for xt in x:
+        both = np.zeros((len(xt), len(W)))
+        both[:, 1:] = np.hstack([xt, h])
+        i, f, o, g = np.split(both @ W, 4, axis=1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+        steps.append(h)
+    return np.stack(steps), h, c
+
+
+@example("unrecognised", says="one step is an LSTM's, but several are not")
+def a_row_of_weights_that_the_second_step_reads(x, W, h0=None, c0=None):
+    n = W.shape[1] // 4
+    h = np.zeros((x.shape[1], n)) if h0 is None else h0
+    c = np.zeros((x.shape[1], n)) if c0 is None else c0
+    steps = []
+    for t, xt in enumerate(x):
+        both = np.full((len(xt), len(W)), float(t))
+        both[:, 1:] = np.hstack([xt, h])
+        i, f, o, g = np.split(both @ W, 4, axis=1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+        steps.append(h)
+    return np.stack(steps), h, c
+
+
+@example("ok", says="what your code does with `extra`; h is the same without")
+class OwnsMoreThanItUses(_InNumPy):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.extra = np.zeros((2, 5))
+
+    def step(self, x, h, c):
+        i, f, g, o = np.split(x @ self.Wx + h @ self.Wh + self.b, 4, axis=1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        return sigmoid(o) * np.tanh(c), c

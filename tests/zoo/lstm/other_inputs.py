@@ -119,7 +119,7 @@ class TimeSequence(nn.Module):
         return torch.cat(outputs, dim=1)
 
 
-@example("cannot_check", says="call=lambda lstm, x: lstm(x, a0, parameters)")
+@example("cannot_check", says="call=lambda lstm, x, h: lstm(x, h, parameters)")
 def lstm_forward(x, a0, parameters):
     _, m, T_x = x.shape
     n_a = parameters["Wf"].shape[0]

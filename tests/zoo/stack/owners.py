@@ -531,3 +531,61 @@ class OwnsArrays:
 @module("ok")
 def layers_of_arrays():
     return OwnsArrays()
+
+
+class _OneCForAll(Layers):
+    def forward(self, x):
+        h = c = [x.new_zeros(x.shape[1], cell.hidden_size) for cell in self.cells]
+        steps = []
+        for xt in x:
+            pairs, last = [], c[-1]
+            for k, cell in enumerate(self.cells):
+                pairs.append(cell(xt, (h[k], last)))
+                xt = pairs[-1][0]
+            h, c = map(list, zip(*pairs, strict=True))
+            steps.append(xt)
+        return torch.stack(steps), [*zip(h, c, strict=True)]
+
+
+@module("unrecognised", says="It gets c of layer 1 at step 0.")
+def one_c_for_all_its_cells():
+    return _OneCForAll((5, 4, 4))
+
+
+class _FeedsInWhatCameOut(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lower, self.upper = nn.LSTMCell(4 + 5, 5), nn.LSTMCell(5, 5)
+
+    def forward(self, x):
+        out = x.new_zeros(x.shape[1], 5)
+        low = high = (out, out)
+        steps = []
+        for xt in x:
+            low = self.lower(torch.cat([xt, out], 1), low)
+            high = self.upper(low[0], high)
+            out = high[0]
+            steps.append(out)
+        return torch.stack(steps), [low, high]
+
+
+@module("variant", says="what layer 0 reads is made of earlier h too")
+def feeds_in_what_came_out():
+    return _FeedsInWhatCameOut()
+
+
+class _ReadsAnotherThing(Layers):
+    def forward(self, x):
+        states = [(x.new_zeros(x.shape[1], cell.hidden_size),) * 2 for cell in self.cells]
+        steps = []
+        for xt in x:
+            for k, cell in enumerate(self.cells):
+                states[k] = cell(xt, states[k])
+                xt = states[k][0].cos()
+            steps.append(states[-1][0])
+        return torch.stack(steps), states
+
+
+@module("cannot_check", says="what each weight does could not be read")
+def something_of_its_own_between_the_layers():
+    return _ReadsAnotherThing()

@@ -108,3 +108,28 @@ for place, layers in PLACES.items():
     for what, parts in PARTS.items():
         said = f"in {place}, {what} from zeros at every time step"
         example("state_not_carried", says=said)(forgetful(layers, *parts))
+
+
+def _from_below(cells, x, h_too, c_too):
+    """A loop over time for each layer, which starts from where the layer below has ended."""
+    h = c = x.new_zeros(x.size(1), cells[0].hidden_size)
+    states = []
+    for cell in cells:
+        h, c = h if h_too else torch.zeros_like(h), c if c_too else torch.zeros_like(c)
+        steps = []
+        for xt in x:
+            h, c = cell(xt, (h, c))
+            steps.append(h)
+        x = torch.stack(steps)
+        states.append((h, c))
+    return x, states
+
+
+@example("state_shared_across_layers", says="starts from the h with which the layer below ended")
+def h_of_the_end_below(cells, x):
+    return _from_below(cells, x, True, False)
+
+
+@example("state_shared_across_layers", says="starts from the c with which the layer below ended")
+def c_of_the_end_below(cells, x):
+    return _from_below(cells, x, False, True)
