@@ -157,7 +157,7 @@ def _shape(value: Any) -> list[int]:
 
 def _returned(value: Any) -> str:
     """What it is of all that a recurrent module returns; "" for anything else."""
-    match value:
+    match value if type(value) is tuple else None:  # not what the check has handed over
         case tuple((Tensor(), Tensor())):
             return "pair"
         case tuple((Tensor(), tuple((Tensor(), Tensor())))):

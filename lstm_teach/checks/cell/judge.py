@@ -127,7 +127,7 @@ def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report
     lines = eye.lines()
     readable = not (lines.looks_at_c or lines.bent or lines.unread())
     layout = find_layout(eye, lines) if readable else Layout(eye, lines)
-    shown = wrong_source(layout) if readable else None
+    shown = wrong_source(layout, form is None) if readable else None
     if form is not None and not shown:
         also = _unreadable(eye, few, lines).headline if lines.looks_at_c else ""
         more = f"\nNot this alone: {also}." if form[0].verdict != "variant" else ""
@@ -212,6 +212,13 @@ def _wrong_form(eye: Eye, few: dict[str, Tensor]) -> tuple[Report, bool] | None:
             report = replace(report, message=report.message + also)
         return report, inside
     off = _parts_off(seen, limit)
+    without = eye.far_rows(scale, biases=False)
+    redraw(eye.weights, eye.sizes)
+    if not eye.is_function and _same(without, table({}), limit):
+        gates = [part for part in ("f", "i*g", "o") if part in off]
+        name = "forget_bias_after_sigmoid" if gates == ["f"] else "bias_outside"
+        said = f"a bias is added behind the activation, in {listed(gates)}"
+        return told(name, said, dict.fromkeys(off, "off")), False
     for name, said, how in _measured(seen, limit):
         if how is None or _same(seen, table(how), limit):
             return told(name, said, dict.fromkeys(off, "off")), False

@@ -214,8 +214,9 @@ class Eye:
             raise Failed(found if isinstance(near, Report) else told("far", found.message))
         return found[0].double(), found[1].double()
 
-    def far_rows(self, scale: float) -> Tensor:
-        """What comes back from each old c where x is far from zero, for many draws of weights.
+    def far_rows(self, scale: float, biases: bool = True) -> Tensor:
+        """What comes back from each old c where x is far from zero, for many draws of weights,
+        maybe without `biases`.
 
         Returns:
             ``[rows, 2 * len(OLD_C)]``, without those still on their way at this distance.
@@ -228,6 +229,9 @@ class Eye:
         rows = []
         for seed in range(rounds):
             redraw(self.weights, self.sizes, 20 + seed)
+            for weight in () if biases else self.weights.values():
+                if weight.numel() in weight.shape:
+                    weight.zero_()
             out = normals(seed)(n, input_size) * scale / 2 / (input_size / sum(self.sizes)) ** 0.5
             x = torch.cat([out, 1.3 * out]).repeat_interleave(len(OLD_C), 0)
             old = torch.tensor(OLD_C, dtype=x.dtype).repeat(2 * n)[:, None].expand(-1, hidden_size)

@@ -33,7 +33,8 @@ class Source:
     """The block of the parameter `name` that feeds a gate, so many `times`, which may be -1.
 
     A block is `[hidden_size, width]`, and stands `at` these places of the flattened parameter, from
-    `start` on, which is -1 where it is none. It is `laid` in "rows", "transposed" or "interleaved".
+    `start` on, which is -1 where it is none. It is `laid` in "rows", "transposed" or
+    "interleaved"; a bias that is one number for all units is "tied".
     """
 
     name: str
@@ -163,7 +164,9 @@ def find_layout(eye: Eye, lines: Lines) -> Layout:
         for gate, by in zip(GATES, grown, strict=True):
             if by.nan_to_num(0.0).abs().max() > 30 * eye.limit:
                 doubled = [replace(s, times=2 * s.times) for s in twice[gate]]
-                fed[gate] = [*once[gate], *doubled, Source(name)][0]
+                flat = eye.same(by, by[:1].expand_as(by)) and len(by) > 1
+                unknown = Source(name, laid="tied" if flat else "rows")
+                fed[gate] = [*once[gate], *doubled, unknown][0]
         for gate, source in fed.items():
             known = source.at is not None
             rest[gate] = rest[gate] - (
@@ -262,6 +265,10 @@ def wrong_biases(layout: Layout) -> Finding | None:
     idle = [name for name in layout.eye.weights.keys() - used if not _BIAS.search(name)]
     idle = [name for name in idle if not layout.biases.get(name)]
     counted: dict[tuple[str, str], list[str]] = {}
+    for gate in GATES:
+        added = [(name, fed[gate]) for name, fed in layout.biases.items() if gate in fed]
+        if added and all(source.laid == "tied" for _, source in added):
+            return "tied", f"in the gate {gate}, `{added[0][0]}` adds one number to all units"
     for name, fed in layout.biases.items():
         if not _BIAS.search(name) or any(source.at is None for source in fed.values()):
             continue
@@ -318,10 +325,12 @@ def overlapping(layout: Layout) -> Finding | None:
     return None
 
 
-def wrong_source(layout: Layout) -> Finding | None:
-    """What is wrong with where the sums come from; the first that is found is told."""
+def wrong_source(layout: Layout, has_form: bool) -> Finding | None:
+    """What is wrong with where the sums come from; the first that is found is told. A cell that
+    has not an LSTM's form may well take a row for two gates."""
     eye = layout.eye
-    for rule in (tied, turned, wrong_rows, wrong_biases, added, with_minus, overlapping):
+    rules = tied, turned, wrong_rows, wrong_biases, added, with_minus
+    for rule in (*rules, overlapping) if has_form else rules:
         found = rule(layout)
         if found and rule in (tied, wrong_rows, overlapping) and not eye.is_function:
             # Two may be alike by chance.

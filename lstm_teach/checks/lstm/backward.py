@@ -44,6 +44,8 @@ def wrong_by_hand(
         right |= {name: one.double() for name, one in {"x": laid["x"], **states}.items()}
         found = _found(reader, xs, (h, c), pull, backward)
         wrong = found if isinstance(found, Report) else _first_wrong(found, right, search, roles)
+        if wrong is not None and len(xs) > 1 and wrong.evidence:
+            return told("wrong_in_time", wrong.evidence, name=wrong.evidence["gradient of"])
         if wrong is not None:
             return wrong
     return None
@@ -95,7 +97,7 @@ def _first_wrong(found: Any, right: Any, search: Search, roles: Roles) -> Report
             off = left[fits[0]] - wanted
             gates = _gates(search, roles, name, off)
             kind = "wrong_in_gates" if 0 < len(gates) < 4 else "wrong_everywhere"
-            evidence = {"largest difference": off.abs().max().item()}
+            evidence = {"gradient of": short, "largest difference": off.abs().max().item()}
             return told(kind, evidence, name=short, gates=" and ".join(gates))
         if named or name not in ("x", "h0", "c0"):  # not everybody wants these
             return told("other_shape", name=short)

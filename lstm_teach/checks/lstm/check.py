@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain, islice, product
+from itertools import chain, combinations, islice, product
 from typing import Any
 
 import torch
@@ -38,6 +38,7 @@ from lstm_teach.checks.passing import Head, before, has_norms, head_of, noting, 
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_in_time
 from lstm_teach.checks.stack.check import WithoutDropout, by_calls
+from lstm_teach.checks.stack.mistakes import wired
 
 _LAYERS = re.compile(r"(num|n)_?layers?$|layers$|depth$")
 _LEARNED = re.compile(r"(.*[._])?([hc]x?|hidden|cell|state)_?0$|.*(init|start)", re.IGNORECASE)
@@ -254,7 +255,8 @@ class _Check:
                 again = self._judged()
                 report = again if again.ok else report
             alone = [type(cell) for cell in self._torch_cells()] == [nn.LSTM]
-        return told("torch_inside") if alone and report.verdict == "cannot_check" else report
+        is_unread = report.verdict == "cannot_check" or report.cause == "guessed"
+        return told("torch_inside") if alone and is_unread else report
 
     def _judged(self) -> Report:
         """The report, where the code runs in one of the tries that are left."""
@@ -424,8 +426,9 @@ class _Check:
                 for _, tensor in leaves(result, steps):
                     shape = sorted(tensor.shape)
                     if any(shape == sorted((steps, batch, k * self.sizes[1])) for k in (1, 2)):
-                        name = "fewer_steps" if steps < n else "more_steps"
-                        _tell(told(name, steps=steps, n=n, walk=walk))
+                        name = {n - 1: "fewer_steps", n + 1: "one_step_more"}.get(steps)
+                        cut = ":, 1:" if "unbind" in walk else "1:"
+                        _tell(told(name or "more_steps", steps=steps, n=n, walk=walk, cut=cut))
 
     def _settle_time(self) -> None:
         """Replace one step of one sample: time is the axis along which others change, too."""
@@ -450,7 +453,11 @@ class _Check:
                 break
         steps, samples = (off.any(axis).nonzero().flatten().tolist() for axis in (1, 0))
         believed = None if self.call else getattr(self.tried, "batch_first", None)
-        if (steps, samples) == ([1], [sample]) and self.reader.more and len(self.reader.places) < 2:
+        if (
+            (steps, samples) == ([1], [sample])
+            and len(self.reader.outputs) > 1
+            and len(self.reader.places) < 2
+        ):
             _tell(told("one_step", code=self.brought))  # h and c, and nothing is carried
         # Where nothing is carried on, either may be time.
         first = believed is True if (steps, samples) == ([1], [sample]) else steps == [1]
@@ -533,11 +540,17 @@ class _Check:
                 if self.reader.last_alone and found.verdict == "output_one_step_late":
                     found = LEFT_OUT
                 walk = f"x.unbind({at})" if (at := self.reader.axes.order.index("t")) else "x"
-                return found.report(seen="", walk=walk) if again else self._by_cell()
+                if found.verdict == "output_of_first_layer" and self._has_more_outputs():
+                    return self._by_roles()
+                report = found.report(seen="", walk=walk)
+                whole = replace(report, of="LSTM") if isinstance(found.how, str) else report
+                return whole if again else self._by_cell()
         left = [name for name in unused if "h" in parts_of([self.weights[name]], 0, self.sizes[1])]
-        reads_h = "h" in parts_of([*kept.values()], *self.sizes)
+        feeds = [w for w in kept.values() if "h" in parts_of([w], *self.sizes)]
+        shapes = {weight.shape for weight in feeds}
+        left = [n for n in left if not feeds or self.weights[n].shape in shapes]
         report = self._by_cell()
-        if left and not reads_h and report.verdict == "cannot_check":
+        if left and report.verdict == "cannot_check":
             return replace(told("h_unused", names=_in_code(left)), cause="guessed")
         return report
 
@@ -602,15 +615,15 @@ class _Check:
                 return output[0], states[0][0] if states else c
 
             report = check_cell(self.tried, *self.sizes, call=step)
-            is_whole = self._is_made_of(partial(step, self.tried))
-            if report.ok and not is_whole:
-                return told("not_by_steps")
+            output, states = self._walked(partial(step, self.tried))
+            if report.ok and not output:
+                return told("output_other" if states else "not_by_steps")
             if report.ok:
                 walked = told("by_steps", axes=self.reader.axes.said).message
-                unseen = told("states_unread").message
+                unseen = () if states else (told("states_unread").message,)
                 said = f"{report.message}\n{walked}"
-                return replace(report, message=said, not_checked=(unseen,))
-            another = is_whole and (report.verdict == "variant" or len(reader.places) > 2)
+                return replace(report, message=said, not_checked=unseen)
+            another = output and (report.verdict == "variant" or len(reader.places) > 2)
             if another and report.judged and report.verdict != "raises":
                 return report
         wide = [state.shape[-1] for state in self._read(self.x)[1:3]]
@@ -633,14 +646,17 @@ class _Check:
                 return replace(told_by_calls, of="LSTM")
         return told("no_roles", axes=self.reader.axes.said, code=self.brought)
 
-    def _is_made_of(self, step: Callable[..., Any]) -> bool:
-        """Whether such steps one after another make the output."""
+    def _walked(self, step: Callable[..., Any]) -> tuple[bool, bool]:
+        """Whether such steps one after another make the output, and the states that come back."""
         x, steps = normals(14)(4, 3, self.sizes[0]), list[Tensor]()
         h = c = torch.zeros(3, self.sizes[1])
         for xt in x:
             h, c = step(xt, h, c)
             steps.append(h)
-        return self._same(self._read(x)[0], torch.stack(steps))
+        output, *states = self._read(x)
+        rows = [row for state in states for row in state]
+        known = bool(rows) and all(self._same(row, h) or self._same(row, c) for row in rows)
+        return self._same(output, torch.stack(steps)), known
 
     def _steps(self) -> Iterator[tuple[str, Any]]:
         """What of it may make one step: parts and methods of the learner's own."""
@@ -661,7 +677,10 @@ class _Check:
         _tell(in_the_roles(search, roles, as_torch, buffers))
         slots = {p.slot for p in (*roles.x, *roles.h, *chain(*roles.b))}
         read = {lane[slot] for lane in search.lanes for slot in slots}
-        _tell(self._idle(read))
+        idle_layers = self._idle(read)
+        if idle_layers is not None and self._has_more_outputs():
+            return self._by_roles()
+        _tell(idle_layers)
         if as_torch and search.added:
             _tell(told("forget_bias_added", headline=f"{search.added:g} is added to the sum of f"))
         x = normals(12)(4, 3, self.sizes[0])
@@ -676,11 +695,9 @@ class _Check:
         if (off > 1e-3).any():
             _tell(replace(told("clipped"), of="LSTM"))
         start = self._start(search, roles, x)
-        states = seen[1:]
-        if self.c_first or (start and start.caller.named == "c h"):
-            states = [*states[1::-1], *states[2:]]
-        wrong = in_the_states(states, lanes, search.directions, self._same)
-        if self.c_first and (wrong is not None or len(states) < 2):
+        c_first = self.c_first or (start is not None and start.caller.named == "c h")
+        wrong = in_the_states(seen[1:], lanes, search.directions, self._same, c_first)
+        if self.c_first and (wrong is not None or len(seen) < 2):
             wrong = STARTS[0].report()
         unread = [*self._first_unread(search, roles)]
         if wrong is not None and wrong.verdict == "states_unread":
@@ -727,6 +744,13 @@ class _Check:
                 _tell(told(name, lib="np" if reader.caller.numpy else "torch", **holes))
         return [told("first_unread", **holes).message]
 
+    def _has_more_outputs(self) -> bool:
+        """Whether the outputs of several layers come back; then the last one counts from now on."""
+        outputs, states = self.reader.outputs, self.reader.places[1:]
+        if len(outputs) > 1:
+            self.reader = replace(self.reader, places=(outputs[-1], *states), outputs=())
+        return len(outputs) > 1
+
     def _idle(self, used: set[str]) -> Report | None:
         """Layers that change nothing, beside those of the same list that do."""
         layers, lists = {*map(_layer, used)}, {*map(_unnumbered, used)}
@@ -741,7 +765,9 @@ class _Check:
             yield f"what your module makes of h of the top layer, from `{self.head.name}` on"
         if self.learned:
             yield f"the initial state that it learns, {_in_code(self.learned)}"
-        if start is None and not self.misread:
+        if self.misread:
+            yield told("start_misread").message
+        elif start is None:
             yield "what it does with an initial state other than zeros"
 
     def _with_biases(self, search: Search, roles: Roles) -> Roles:
@@ -815,6 +841,35 @@ class _Check:
                 return told("other_gradient", name=name)
         return None
 
+    def _dropout(self, search: Search, roles: Roles) -> str:
+        """Where dropout stands, which doubles meanwhile; a report ends the check where it is inside
+        the recurrence."""
+        module, x = getattr(self.tried, "__self__", self.tried), normals(24)(3, 2, self.sizes[0])
+        seen, right = [], self._read(x)[0]
+        for factor in (1.0, 2.0):
+            with WithoutDropout(factor) as dropout:
+                if isinstance(module, nn.Module):
+                    module.train()
+                    seen.append(self.reader(x))
+                    module.eval()
+        if not dropout.seen:
+            return ""
+        plain, doubled = (found if isinstance(found, list) else [0 * right] for found in seen)
+        if search.at_each or not self._same(plain[0].double(), right):
+            return told("dropout").message
+        wiring = search.joined.how if search.joined else f"w = {search.directions}"
+        places = {
+            "x": "first = 2 * x[t]",
+            "the way up between layers": "up = 2 * out(k - k % w - 1, t)",
+        }
+        places["the output"] = "output = 2 * output"
+        for some in chain(*(combinations(places, n) for n in (1, 2, 3))):
+            stack = wired("; ".join([wiring, "states = lanes", *(places[name] for name in some)]))
+            output, _ = stack(search.cells((roles,)), x)
+            if self._same(doubled[0].double(), output[:, 0]):
+                return told("dropout_at", where=listed(some)).message
+        raise _Told(replace(told("dropout_inside"), of="LSTM"))
+
     def _described(self, search: Search, roles: Roles, start: Reader | None) -> str:
         names, both = search.lanes[0], " in both directions" * (search.directions - 1)
         fed = [f"{gate} from `{names[p.slot]}`" for gate, p in zip(GATES, roles.x, strict=True)]
@@ -839,8 +894,6 @@ class _Check:
         if loose:
             but = told("plain_tensors", seen=_in_code(loose[:3])).message
             said.insert(0, f"The numbers are right, but {but}")
-        if self.misread:
-            said.insert(0, told("start_misread").message)
         ends = any(place[2:] == (0, 2) and place.time is None for place in self.reader.places[1:])
         if ends and start and start.layered and "fb" not in start.axes.order:
             said.insert(0, told("batch_first_state").message)
@@ -855,14 +908,8 @@ class _Check:
         if self.reader.alone and not self.call:
             what = "the last step of the output" if self.reader.last_alone else "the output"
             said.append(f"Mind that {what} is returned alone, so nobody can go on from its state.")
-        module = getattr(self.tried, "__self__", self.tried)
-        with WithoutDropout() as dropout:
-            if isinstance(module, nn.Module):
-                module.train()
-                self.reader.raw(self.x)
-                module.eval()
-        if dropout.seen:
-            said.append(told("dropout").message)
+        dropout = self._dropout(search, roles)
+        said += [dropout] if dropout else []
         each = [str(own) for _, own in search.sizes[:: search.directions]]
         if self.layers and self.layers != len(each):
             said.insert(1, told("other_layers", count=self.layers, layers=len(each)).message)

@@ -84,7 +84,7 @@ class Reader:
     lanes: int = 1
     layered: bool = False
     places: tuple[Place, ...] = ()
-    more: bool = False
+    outputs: tuple[Place, ...] = ()
     alone: bool = False
     lists: bool = False
 
@@ -151,8 +151,9 @@ class Reader:
                 output, *states = (self._take(result, place) for place in self.places)
             except (LookupError, RuntimeError, TypeError, AttributeError):
                 return told("changes_form", steps=end, samples=x.shape[1])
-            if output.shape[-1] == 2 * self.hidden_size:
-                states = [*map(self._lanes, states)]
+            if {state.shape[-1] for state in states} == {2 * self.hidden_size}:
+                states = [state.unflatten(-1, (2, -1)) for state in states]  # side by side
+                states = [state.movedim(-2, -3).flatten(0, -3) for state in states]
             found.append([output, *states])
         if self.last_alone:
             return [torch.stack([last[0][-1] for last in found]), *found[-1][1:]]
@@ -165,12 +166,6 @@ class Reader:
             return found.movedim((place.time, place.batch), (0, 1)).flatten(2)
         found = found.movedim((place.batch, place.features), (-2, -1))
         return found.reshape(-1, *found.shape[-2:])
-
-    def _lanes(self, state: Tensor) -> Tensor:
-        """A state in which two directions stand side by side, one after the other."""
-        if state.shape[-1] != 2 * self.hidden_size:
-            return state
-        return state.unflatten(-1, (2, -1)).movedim(-2, -3).flatten(0, -3)
 
     def find_places(
         self, result: Any, steps: int, batch: int, widths: set[int], last_alone: bool = False
@@ -196,7 +191,7 @@ class Reader:
         caches = {path[:1] for path, _ in parts if path not in known}
         states = [one for one in states if len(one.path) < 2 or one.path[:1] not in caches]
         self.places = (*outputs[:1], *states) if outputs else ()
-        self.more, self.alone = len(outputs) > 1, len(parts) == 1
+        self.outputs, self.alone = tuple(outputs), len(parts) == 1
 
 
 def readers(

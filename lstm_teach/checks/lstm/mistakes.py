@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from lstm_teach.checks.bringing import likely_call, listed
@@ -107,9 +108,12 @@ _PAIRS: dict[tuple[str, ...], str] = {
 }
 
 
-def in_the_states(given: list[Tensor], walked: list[Any], ways: int, same: Any) -> Report | None:
-    """What is wrong with the states that came back, `[lanes, batch, hidden_size]` each; or
-    "states_unread", where some are neither h nor c and no known mistake.
+def in_the_states(
+    given: list[Tensor], walked: list[Any], ways: int, same: Any, c_first: bool
+) -> Report | None:
+    """What is wrong with the states that came back, `[lanes, batch, hidden_size]` each, or those of
+    h and c as one, maybe c first; or "states_unread", where some are neither h nor c and no known
+    mistake.
 
     Of each layer and direction, `walked` holds the right (h, c) at every step.
     """
@@ -128,12 +132,19 @@ def in_the_states(given: list[Tensor], walked: list[Any], ways: int, same: Any) 
             how = mistake.how.partition(" = ")[2]
             if are(one, eval(how, {"lanes": lanes, "w": ways})):
                 return mistake.report(state=name)
+        for one, (name, right_one) in product(off, last.items()):
+            numbers = [
+                torch.cat([row.flatten() for row in some]).sort()[0] for some in (one, right_one)
+            ]
+            if same(*numbers):
+                return told("state_dealt_out", state=name)
         kind = _PAIRS.get((*right,), "" if all(right) else "states_unread")
         return told(kind) if kind else None
 
     pairs: list[Any] = [[[*one] for one in given]]
-    if len(given) == 2 * n > 2:  # for each layer its own: h, c, h, c or h, h, c, c
-        lanes = [one[0] for one in given]
-        pairs = [[lanes[::2], lanes[1::2]], [lanes[:n], lanes[n:]]]
+    rows = [row for one in given for row in one]
+    if len(rows) == 2 * n and len(given) in (1, 2 * n):  # h, c, h, c or h, h, c, c
+        pairs = [[rows[::2], rows[1::2]], [rows[:n], rows[n:]]]
+    pairs = [[*pair[1::-1], *pair[2:]] if c_first else pair for pair in pairs]
     found = [of_pair(pair) for pair in pairs]
     return None if None in found else found[0]

@@ -310,9 +310,14 @@ class _ArrayCell:
 
 
 class WithoutDropout(TorchFunctionMode):
-    """Dropout leaves everything as it is; `seen` tells whether there was any."""
+    """Dropout only multiplies by a factor, 1 for nothing; `seen` tells whether there was any."""
 
     seen = False
+
+    def __init__(self, factor: float = 1.0) -> None:
+        """Keep what it multiplies by."""
+        super().__init__()
+        self.factor = factor
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -323,7 +328,7 @@ class WithoutDropout(TorchFunctionMode):
             given = dict(zip(("input", "p", "training"), args, strict=False)) | kwargs
             if given.get("training", True) and given.get("p", 0.5):
                 self.seen = True
-                return given["input"]
+                return given["input"] * self.factor
         return func(*args, **kwargs)
 
 

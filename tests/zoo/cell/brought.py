@@ -710,3 +710,42 @@ def half_of_one_plus_tanh(x, h, c, w_ih, w_hh, b_ih, b_hh):
     i, f, o = (0.5 * (1 + z.tanh()) for z in (i, f, o))
     c = f * c + i * g.tanh()
     return o * c.tanh(), c
+
+
+@example("unrecognised", says="in the gate f, `keep` adds one number to all units")
+class OneNumberForTheForgetGate(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.x2h = nn.Linear(input_size, 4 * hidden_size, bias=False)
+        self.h2h = nn.Linear(hidden_size, 4 * hidden_size, bias=False)
+        self.keep = nn.Parameter(torch.ones(1))
+
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = (self.x2h(x) + self.h2h(h)).chunk(4, 1)
+        c = (f + self.keep).sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+@example("ok")
+class OneNumberBesideABias(TwoLinears):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.keep = nn.Parameter(torch.ones(1))
+
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = (self.x2h(x) + self.h2h(h)).chunk(4, 1)
+        c = (f + self.keep).sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+@example("unrecognised", says="the gates g and o share rows of weights")
+class SlicesThatOverlap(TwoLinears):
+    def forward(self, x, state):
+        h, c = state
+        z = self.x2h(x) + self.h2h(h)
+        n = z.shape[1] // 4
+        i, f, o, g = z[:, :n], z[:, n : 2 * n], z[:, 2 * n : 3 * n], z[:, 3 * n - 1 : -1]
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lstm_teach import check_lstm
+from lstm_teach import check_cell, check_lstm
 from tests.zoo import examples_for
 
 example = examples_for(check_lstm)
@@ -349,7 +349,7 @@ def turned_by_its_call():
     return lstm
 
 
-@example("ok", says="Dropout was left out")
+@example("variant", says="dropout inside the recurrence")
 class DropsByTheFunction(_OverSteps):
     def forward(self, x):
         h = c = x.new_zeros(x.shape[1], self.hidden_size)
@@ -665,3 +665,157 @@ class OwnsMoreThanItUses(_InNumPy):
         i, f, g, o = np.split(x @ self.Wx + h @ self.Wh + self.b, 4, axis=1)
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
         return sigmoid(o) * np.tanh(c), c
+
+
+class _Written(nn.Module):
+    """Writes its output into a tensor, which each below does otherwise."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell, self.hidden_size = nn.LSTMCell(input_size, hidden_size), hidden_size
+
+    def forward(self, x):
+        h = c = x.new_zeros(x.shape[1], self.hidden_size)
+        out = x.new_zeros(len(x) + 1, *h.shape)
+        for t, xt in enumerate(x):
+            h, c = self.cell(xt, (h, c))
+            out[t + 1] = h
+        return self.cut(out)
+
+
+@example("output_one_step_early")
+class WritesOneStepEarly(_Written):
+    def cut(self, out):
+        return torch.cat([out[2:], out[1:2]])
+
+
+@example("unrecognised", says="Fix: `output[1:]`")
+class LeavesH0InFront(_Written):
+    def cut(self, out):
+        return out
+
+
+@example("ok")
+class WritesBehindH0(_Written):
+    def cut(self, out):
+        return out[1:]
+
+
+@example("unrecognised", says="the output is not h")
+class ShowsAGate(_Own):
+    def forward(self, x, state=None):
+        h, c = state or (torch.zeros(len(x), self.hidden_size),) * 2
+        shown = []
+        for xt in x.unbind(1):
+            shown.append(self.gates(torch.cat([xt, h], 1)).chunk(4, 1)[3].sigmoid())
+            h, c = self.step(xt, h, c)
+        return torch.stack(shown, 1), (h, c)
+
+
+@example("state_not_carried", says="`U_o` meets no h but zeros")
+class AGateThatReadsWhatIsStillZero:
+    def __init__(self, input_size, hidden_size):
+        self.n = hidden_size
+        for gate in "ifgo":
+            setattr(self, f"W_{gate}", np.random.randn(input_size, hidden_size))
+            setattr(self, f"U_{gate}", np.random.randn(hidden_size, hidden_size))
+
+    def forward(self, x):
+        h = np.zeros((len(x) + 1, x.shape[1], self.n))
+        c = h[0]
+        for t, xt in enumerate(x):
+            z = {g: xt @ getattr(self, f"W_{g}") for g in "ifgo"}
+            i, f, g = (z[n] + h[t - 1] @ getattr(self, f"U_{n}") for n in "ifg")
+            o = z["o"] + h[t] @ self.U_o
+            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            h[t] = sigmoid(o) * np.tanh(c)
+        return h[:-1]
+
+
+@example("steps_dropped", says="the backward direction leaves out step 0")
+class StopsBeforeStep0(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.ahead, self.back = (nn.LSTMCell(input_size, hidden_size) for _ in range(2))
+
+    def forward(self, x):
+        zeros = x.new_zeros(x.shape[1], self.hidden_size)
+        ahead, back = [], [zeros] * len(x)
+        h = c = zeros
+        for xt in x:
+            h, c = self.ahead(xt, (h, c))
+            ahead.append(h)
+        h = c = zeros
+        for t in range(len(x) - 1, 0, -1):
+            back[t] = h = (pair := self.back(x[t], (h, c)))[0]
+            c = pair[1]
+        return torch.cat([torch.stack(ahead), torch.stack(back)], 2)
+
+
+class _Deep(nn.Module):
+    def __init__(self, input_size, hidden_size, num_layers=2):
+        super().__init__()
+        sizes = [input_size] + [hidden_size] * (num_layers - 1)
+        self.w = nn.ParameterList(torch.randn(4 * hidden_size, n) for n in sizes)
+        self.u = nn.ParameterList(torch.randn(4 * hidden_size, hidden_size) for _ in sizes)
+        self.b = nn.ParameterList(torch.randn(4 * hidden_size) for _ in sizes)
+
+    def bias(self, k):
+        return self.b[k]
+
+    def forward(self, x):
+        outputs = []
+        for k, (w, u) in enumerate(zip(self.w, self.u, strict=True)):
+            h = c = x.new_zeros(x.shape[1], u.shape[1])
+            steps = []
+            for xt in x:
+                i, f, g, o = (xt @ w.T + h @ u.T + self.bias(k)).chunk(4, 1)
+                c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+                h = o.sigmoid() * c.tanh()
+                steps.append(h)
+            x = torch.stack(steps)
+            outputs.append(x)
+        return self.shown(outputs)
+
+    def shown(self, outputs):
+        return outputs[-1]
+
+
+@example("same_cell_reused", says="`b.0` serves all layers")
+class TheFirstBiasForAll(_Deep):
+    def bias(self, k):
+        return self.b[0]
+
+
+@example("ok", says="2 layers")
+class TheOutputsOfAllLayers(_Deep):
+    def shown(self, outputs):
+        return outputs
+
+
+class _OutInTheOpen(nn.Module):
+    """Of the three own biases one is added behind the activation."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.both = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+        self.out = nn.Parameter(torch.zeros(hidden_size))
+
+
+@examples_for(check_cell)("forget_bias_after_sigmoid", says="behind the activation, in f")
+class ABiasBehindF(_OutInTheOpen):
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = self.both(torch.cat([x, h], 1)).chunk(4, 1)
+        c = (f.sigmoid() + self.out) * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+@examples_for(check_cell)("unrecognised", says="behind the activation, in o")
+class ABiasBehindO(_OutInTheOpen):
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = self.both(torch.cat([x, h], 1)).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return (o.sigmoid() + self.out) * c.tanh(), c

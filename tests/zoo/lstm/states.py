@@ -117,9 +117,7 @@ class ForwardLayersFirst(_BothWays):
         return h[[0, 2, 1, 3]], c[[0, 2, 1, 3]]
 
 
-@example(
-    "ok", says="But what it makes of a state that is not zeros is none of what the check knows"
-)
+@example("ok", says="what it makes of a state that is not zeros")
 class HalvesWhatItIsGiven(_Layers):
     def start(self, h, c):
         return h / 2, c
@@ -137,6 +135,36 @@ class HandsBackTheBatchFirst(_Layers):
         return torch.stack(h, 1), torch.stack(c, 1)
 
 
+@example("wrong_layer_state", says="the h that you return is that of layer 0, for every layer")
+class HandsBackTheLowestH(_Layers):
+    def end(self, h, c):
+        return torch.stack([h[0]] * len(h)), torch.stack(c)
+
+
+@example("view_scramble", says="the h that you return mixes layers and samples")
+class HandsBackAView(_Layers):
+    def end(self, h, c):
+        return torch.stack(h, 1).view(len(h), -1, self.hidden_size), torch.stack(c)
+
+
+@example("ok", says="It has the state as (c, h)")
+class CAndHSideBySide(_Layers):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size, 1)
+
+    def start(self, h, c):
+        return c, h
+
+    def end(self, h, c):
+        return torch.cat([c[0], h[0]], 1)
+
+
+@example("same_cell_reused", says="both halves of the output are the same")
+class ForwardTwice(_BothWays):
+    def join(self, lanes):
+        return torch.cat([lanes[0], lanes[0]], -1)
+
+
 @example("variant", says="the backward direction stands first in the output")
 class BackwardFirst(_BothWays):
     def join(self, lanes):
@@ -152,7 +180,7 @@ class SideBySideAndBackwardTwice(_BothWays):
         return torch.cat([h[1], h[1]], 1), torch.cat(c, 1)
 
 
-@example("ok", says="what comes back beside the output and is neither h nor c after the last step")
+@example("ok", says="what comes back beside the output, where it is neither")
 class HandsBackItsGates(_Layers):
     def end(self, h, c):
         return torch.stack(h), torch.stack(c), torch.stack(h) * torch.stack(c)
