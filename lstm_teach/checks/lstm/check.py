@@ -159,7 +159,7 @@ def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
         count = own if own in (3, 4) else 2
         made = bringing.make(partial(cls, **{name: count}), *sizes)
         two, said = judged(made, count), told("more_layers", name=name, count=count).message
-        if two is not made and two.verdict not in _FAILED:
+        if two is not made and two.verdict not in _FAILED and two.cause != "guessed":
             return two
         failed = None if two is made else replace(two, message=f"{two.message}\n{said}")
     report = judged(bringing.make(cls, *sizes))
@@ -548,6 +548,8 @@ class _Check:
         left = [name for name in unused if "h" in parts_of([self.weights[name]], 0, self.sizes[1])]
         feeds = [w for w in kept.values() if "h" in parts_of([w], *self.sizes)]
         shapes = {weight.shape for weight in feeds}
+        beside = {*map(_layer, kept)}  # a layer that changes nothing at all is another matter
+        left = [n for n in left if _layer(n) in beside]
         left = [n for n in left if not feeds or self.weights[n].shape in shapes]
         report = self._by_cell()
         if left and report.verdict == "cannot_check":
@@ -615,6 +617,8 @@ class _Check:
                 return output[0], states[0][0] if states else c
 
             report = check_cell(self.tried, *self.sizes, call=step)
+            if not report.judged or report.verdict == "raises":
+                continue
             output, states = self._walked(partial(step, self.tried))
             if report.ok and not output:
                 return told("output_other" if states else "not_by_steps")
@@ -623,8 +627,7 @@ class _Check:
                 unseen = () if states else (told("states_unread").message,)
                 said = f"{report.message}\n{walked}"
                 return replace(report, message=said, not_checked=unseen)
-            another = output and (report.verdict == "variant" or len(reader.places) > 2)
-            if another and report.judged and report.verdict != "raises":
+            if output and (report.verdict == "variant" or len(reader.places) > 2):
                 return report
         wide = [state.shape[-1] for state in self._read(self.x)[1:3]]
         if len(wide) > 1 and wide[0] < wide[1] and not self.reader.axes.alone:
@@ -753,8 +756,9 @@ class _Check:
 
     def _idle(self, used: set[str]) -> Report | None:
         """Layers that change nothing, beside those of the same list that do."""
-        layers, lists = {*map(_layer, used)}, {*map(_unnumbered, used)}
-        alike = [n for n in self.weights if n not in used and _unnumbered(n) in lists]
+        kinds = {name: (_unnumbered(name), weight.shape) for name, weight in self.weights.items()}
+        layers, known = {*map(_layer, used)}, {kinds[name] for name in used}
+        alike = [name for name, kind in kinds.items() if name not in used and kind in known]
         names = dict.fromkeys(_layer(n) or n if _layer(n) not in layers else n for n in alike)
         return told("idle", names=_in_code(names)) if names else None
 

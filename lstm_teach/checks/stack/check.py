@@ -31,6 +31,7 @@ Run = Callable[[Any, Any], Any]
 """A learner's stack, called with cells and x."""
 
 _PATIENCE_IN_SECONDS = 3.0
+_OTHER = "something else"
 
 
 @leaves_no_trace
@@ -243,7 +244,7 @@ def by_calls(cells: list[nn.LSTMCell], run: Callable[[Tensor], Any], x: Tensor) 
         run(x)
     odd = trial.odd_calls()
     report = _of_calls(odd, {}) if odd else None
-    is_told = report is not None and (report.verdict == "variant" or odd[0][1]["got"])
+    is_told = report is not None and (report.verdict == "variant" or odd[0][1]["got"] != _OTHER)
     return report if is_told else None
 
 
@@ -430,8 +431,8 @@ class Trial:
                 got = [n for one in off for n, own in known.items() if _close(one, own.detach())]
                 got += ["zeros" for one in off if not one.any()]
                 if off:
-                    all_known = f"It gets {listed(got)}. " * (len(got) == len(off))
-                    odd.append((name, {**where, "what": what, "got": all_known}, x))
+                    seen = listed(got) if len(got) == len(off) else _OTHER
+                    odd.append((name, {**where, "what": what, "got": seen}, x))
         return odd
 
 

@@ -547,7 +547,7 @@ class _OneCForAll(Layers):
         return torch.stack(steps), [*zip(h, c, strict=True)]
 
 
-@module("unrecognised", says="It gets c of layer 1 at step 0.")
+@module("unrecognised", says="it gets c of layer 1 at step 0.")
 def one_c_for_all_its_cells():
     return _OneCForAll((5, 4, 4))
 
