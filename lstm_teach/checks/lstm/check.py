@@ -548,8 +548,9 @@ class _Check:
         left = [name for name in unused if "h" in parts_of([self.weights[name]], 0, self.sizes[1])]
         feeds = [w for w in kept.values() if "h" in parts_of([w], *self.sizes)]
         shapes = {weight.shape for weight in feeds}
-        beside = {*map(_layer, kept)}  # a layer that changes nothing at all is another matter
-        left = [n for n in left if _layer(n) in beside]
+        # A layer that changes nothing at all, or whose place another takes, is another matter.
+        beside, alike = {*map(_layer, kept)}, {re.sub(r"\d+", "", name) for name in kept}
+        left = [n for n in left if _layer(n) in beside and re.sub(r"\d+", "", n) not in alike]
         left = [n for n in left if not feeds or self.weights[n].shape in shapes]
         report = self._by_cell()
         if left and report.verdict == "cannot_check":

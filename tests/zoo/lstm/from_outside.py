@@ -689,7 +689,7 @@ class WritesOneStepEarly(_Written):
         return torch.cat([out[2:], out[1:2]])
 
 
-@example("unrecognised", says="Fix: `output[1:]`")
+@example("steps_doubled", says="Fix: `output[1:]`")
 class LeavesH0InFront(_Written):
     def cut(self, out):
         return out
@@ -712,7 +712,7 @@ class ShowsAGate(_Own):
         return torch.stack(shown, 1), (h, c)
 
 
-@example("state_not_carried", says="`U_o` meets no h but zeros")
+@example("state_not_carried", says="only zeros reach `U_o` as h")
 class AGateThatReadsWhatIsStillZero:
     def __init__(self, input_size, hidden_size):
         self.n = hidden_size

@@ -186,7 +186,7 @@ class HandsBackItsGates(_Layers):
         return torch.stack(h), torch.stack(c), torch.stack(h) * torch.stack(c)
 
 
-@example("unrecognised", says="`params.Wi1`")
+@example("unrecognised", says="`params.bi1`")
 class TheLowestInTheOutput:
     def __init__(self, input_dim, hidden_dim, n_layers=2):
         self.hidden_dim, self.n_layers, self.params = hidden_dim, n_layers, {}
