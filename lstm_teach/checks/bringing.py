@@ -177,7 +177,7 @@ def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
             if _NO_SIZES.match(error):
                 break
             # What does not depend on the sizes is no matter of them.
-            turned = run_in_time(cls, *args[::-1], **kwargs) if args and error else made
+            turned = run_in_time(cls, *args[::-1], **kwargs) if args and error else None
             same = isinstance(turned, Report) and turned.message == error
             if named or same or not (args or kwargs) or getattr(made, "verdict", "") != "raises":
                 return made

@@ -151,10 +151,11 @@ def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report
         f"equations.\n{describe(layout)}"
     )
     read = {source.name for source in layout.used} | {n for n, by in layout.biases.items() if by}
-    idle = {n: p.shape for n, p in eye.weights.items() if n not in read} if layout.used else {}
+    idle = {n: p.shape for n, p in eye.weights.items() if n not in read}
     shapes = {eye.weights[name].shape for name in read}
     buffers = any(min(shape) > 1 and shape in shapes for shape in idle.values())
-    unseen = () if buffers else (*unused(idle),)
+    all_read = len(layout.used) == 2 * len(GATES)
+    unseen = (*unused(idle),) if all_read and not buffers else ()
     right = Report("ok", message, evidence, unseen, lstm=_as_torch(layout, few, own))
     return _alone(eye, few, right)
 

@@ -202,9 +202,9 @@ def recording(
                 return original(self, *args, **kwargs)
             given = dict(zip(("input", "hx"), args, strict=False)) | kwargs
             if isinstance(self, _CONVOLUTIONS):
-                if not read:
-                    name = in_code(names.get(id(self), "conv"))
-                    read.append((name, given["input"].detach().clone()))
+                sent, name = given.get("input"), names.get(id(self))
+                if not read and isinstance(sent, Tensor):
+                    read.append((in_code(name) if name else "Conv", sent.detach().clone()))
                 return original(self, *args, **kwargs)
             hx = given.get("hx")
             own = {id(state) for state in handed.get(id(self), ())}

@@ -15,7 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from lstm_teach.checks.layout.given import said
-from lstm_teach.checks.layout.tables import Answer, Read, Tables, Walk, changed, most, places
+from lstm_teach.checks.layout.tables import (
+    Answer,
+    Read,
+    Tables,
+    Walk,
+    changed,
+    most,
+    places,
+    position,
+)
 
 Found = tuple[str, Walk | None, dict[str, Any]] | None
 
@@ -217,24 +226,25 @@ def steps_dealt_out(t: Tables) -> Found:
 def cut_before_a_convolution(t: Tables) -> Found:
     """The first convolution reads x, or what was made of each of its steps, along a `view`: the
     numbers of a time step stand side by side in memory, across its positions and channels; or
-    those of a frame in several of its frames."""
+    those of a frame, as in x, in several of its frames."""
     (name, read), given = t.base.convolution, t.given
     runs = [run.convolution[1] for run in t.by_time]
     if len(given.lead) < 2 or read.dim() < 3 or any(one.shape != read.shape for one in runs):
         return None
     moved, (rows, channels, *_) = changed(runs, read), read.shape
+    found = "cut_before_a_convolution", None, {"conv": name}
     if read.dim() == 4 and rows == given.batch * given.time and read.numel() == given.main.numel():
+        place = position(tuple(given.main.shape), given.at["time"]).flatten()
+        as_in_x = torch.stack([place == time for time in given.times])
         is_cut = most(moved.flatten(2).any(2), 1) > given.batch
-        return ("cut_before_a_convolution", None, {"conv": name}) if is_cut else None
-    block, rest = divmod(channels * read.shape[-1], given.time)
-    whole = block < 2 or rest or channels == 1 or block % read.shape[-1] == 0
-    if read.dim() > 3 or rows != given.batch or whole:
+        return found if is_cut and not (moved.flatten(1) & ~as_in_x).any() else None
+    if read.shape[2:] != (given.time,) or rows != given.batch or channels in (1, given.time):
         return None
     for time, one in zip(given.times, moved.flatten(2).any(1), strict=True):
         at = places(one)
-        if not at or at[0] < time * block or at[-1] >= (time + 1) * block:
+        if not at or at[0] < time * channels or at[-1] >= (time + 1) * channels:
             return None
-    return "cut_before_a_convolution", None, {"conv": name}
+    return found
 
 
 def steps_read_elsewhere(t: Tables) -> Found:
@@ -299,7 +309,10 @@ def read_behind_the_end(t: Tables) -> Found:
                 name = "pads_alone_read"
             return name, walk, {"sample": given.samples[wrong[0]], "real": lengths[wrong[0]]}
         unread = [k for k in short if not walk.owners[:, k].any()]
-        if is_packed and unread and walk.owners.any():
+        is_turned = walk.heading < 0 and unread == [
+            k for k in short if 2 * lengths[k] <= given.time
+        ]
+        if is_packed and unread and is_turned:
             found = {"sample": given.samples[unread[0]], "real": lengths[unread[0]]}
             return "pads_alone_packed", walk, found
         early = {

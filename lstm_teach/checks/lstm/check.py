@@ -42,6 +42,14 @@ from lstm_teach.checks.stack.mistakes import wired
 
 _LAYERS = re.compile(r"(num|n)_?layers?$|layers$|depth$")
 _LEARNED = re.compile(r"(.*[._])?([hc]x?|hidden|cell|state)_?0$|.*(init|start)", re.IGNORECASE)
+_BEHIND: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "softmax": partial(torch.softmax, dim=-1),
+    "normalize": partial(nn.functional.normalize, dim=-1),
+}
+_PART_OF_A_WEIGHT = re.compile(r"parametrizations|_[gv]$")
 _SECONDS = 2.0
 _FAILED = "raises", "cannot_check"
 _TRIED: Sizes = 7, 3
@@ -286,7 +294,8 @@ class _Check:
         """Draw the weights anew, an initial state being zero, and where wished the biases."""
         bringing.redraw(self.weights, self.sizes, seed)
         for name, weight in self.weights.items():
-            if name in self.learned or (not biases and is_bias(weight, self.sizes)):
+            no_weight = is_bias(weight, self.sizes) and not _PART_OF_A_WEIGHT.search(name)
+            if name in self.learned or (not biases and no_weight):
                 weight.zero_()
 
     # How it is called, and which axis is time.
@@ -436,6 +445,8 @@ class _Check:
         x = self.x
         base = self._read(x)[0]
         if not base.isfinite().all():
+            if self._read(x.abs() + 1)[0].isfinite().all():
+                _tell(told("positive_only"))
             _tell(told("not_finite", seen="NaN" if base.isnan().any() else "infinite"))
         if self.reader.last_alone and self._same(base, base[:1].expand_as(base)):
             _tell(told("first_alone"))
@@ -545,17 +556,48 @@ class _Check:
                 report = found.report(seen="", walk=walk)
                 whole = replace(report, of="LSTM") if isinstance(found.how, str) else report
                 return whole if again else self._by_cell()
-        left = [name for name in unused if "h" in parts_of([self.weights[name]], 0, self.sizes[1])]
-        feeds = [w for w in kept.values() if "h" in parts_of([w], *self.sizes)]
-        shapes = {weight.shape for weight in feeds}
-        # A layer that changes nothing at all, or whose place another takes, is another matter.
-        beside, alike = {*map(_layer, kept)}, {re.sub(r"\d+", "", name) for name in kept}
-        left = [n for n in left if _layer(n) in beside and re.sub(r"\d+", "", n) not in alike]
-        left = [n for n in left if not feeds or self.weights[n].shape in shapes]
         report = self._by_cell()
-        if left and report.verdict == "cannot_check":
+        left = self._unreached(unused, kept) if report.verdict == "cannot_check" else []
+        if left:
             return replace(told("h_unused", names=_in_code(left)), cause="guessed")
         return report
+
+    def _unreached(self, unused: Iterable[str], kept: Any) -> list[str]:
+        """The weights of h that change nothing that comes back, beside others of their layer that
+        do. A layer that changes nothing at all, or whose place another takes, is another matter."""
+        sizes, beside = self.sizes, {*map(_layer, kept)}
+        alike = {re.sub(r"\d+", "", name) for name in kept}
+        shapes = {w.shape for w in kept.values() if "h" in parts_of([w], *sizes)}
+        left = []
+        for name in unused:
+            shape, stem = self.weights[name].shape, re.sub(r"\d+", "", name)
+            fits = "h" in parts_of([self.weights[name]], 0, sizes[1])
+            if (
+                fits
+                and _layer(name) in beside
+                and stem not in alike
+                and shape in (shapes or {shape})
+            ):
+                left.append(name)
+        return self._silent(left)
+
+    def _silent(self, names: Iterable[str]) -> list[str]:
+        """Those weights that change nothing along time, in all that comes back."""
+        steps, batch = self.x.shape[:2]
+
+        def parts() -> list[Tensor]:
+            found = (part for _, part in leaves(self.reader.raw(self.x), steps, batch))
+            return [part.double().clone() for part in found if steps in part.shape]
+
+        self._redraw(8)
+        before, silent = parts(), []
+        for name in names:
+            self.weights[name].add_(0.5)
+            after = parts()
+            self.weights[name].sub_(0.5)
+            if len(after) == len(before) and all(map(self._same, after, before)):
+                silent.append(name)
+        return silent
 
     def _searches(self, kept: Any, directions: int, joined: Any = None) -> Iterator[Search]:
         counts = [self.layers] if self.layers else [1, 2, 3, 4]
@@ -620,7 +662,9 @@ class _Check:
             report = check_cell(self.tried, *self.sizes, call=step)
             if not report.judged or report.verdict == "raises":
                 continue
-            output, states = self._walked(partial(step, self.tried))
+            output, states, behind = self._walked(partial(step, self.tried))
+            if report.ok and behind:
+                return replace(told("activation_behind", seen=behind), of="LSTM")
             if report.ok and not output:
                 return told("output_other" if states else "not_by_steps")
             if report.ok:
@@ -650,17 +694,19 @@ class _Check:
                 return replace(told_by_calls, of="LSTM")
         return told("no_roles", axes=self.reader.axes.said, code=self.brought)
 
-    def _walked(self, step: Callable[..., Any]) -> tuple[bool, bool]:
-        """Whether such steps one after another make the output, and the states that come back."""
+    def _walked(self, step: Callable[..., Any]) -> tuple[bool, bool, str]:
+        """Whether such steps one after another make the output, and the states that come back; and
+        what is done to each h in the output."""
         x, steps = normals(14)(4, 3, self.sizes[0]), list[Tensor]()
         h = c = torch.zeros(3, self.sizes[1])
         for xt in x:
             h, c = step(xt, h, c)
             steps.append(h)
-        output, *states = self._read(x)
+        (output, *states), walked = self._read(x), torch.stack(steps)
         rows = [row for state in states for row in state]
         known = bool(rows) and all(self._same(row, h) or self._same(row, c) for row in rows)
-        return self._same(output, torch.stack(steps)), known
+        made = (name for name, f in _BEHIND.items() if self._same(output, f(walked)))
+        return self._same(output, walked), known, next(made, "")
 
     def _steps(self) -> Iterator[tuple[str, Any]]:
         """What of it may make one step: parts and methods of the learner's own."""
@@ -681,7 +727,7 @@ class _Check:
         _tell(in_the_roles(search, roles, as_torch, buffers))
         slots = {p.slot for p in (*roles.x, *roles.h, *chain(*roles.b))}
         read = {lane[slot] for lane in search.lanes for slot in slots}
-        idle_layers = self._idle(read)
+        idle_layers = self._idle(read, len(read) // len(search.lanes))
         if idle_layers is not None and self._has_more_outputs():
             return self._by_roles()
         _tell(idle_layers)
@@ -728,6 +774,8 @@ class _Check:
             return replace(search.joined.report(layers, others), of="LSTM")
         lstm = search.as_torch(roles, self.original, self.reader.axes is BATCH_FIRST)
         said = self._described(search, roles, start)
+        dropout = self._dropout(search, roles)
+        said += f"\n{dropout}" * bool(dropout)
         said += f"\n{told('as_torch').message}" * (lstm is not None)
         return Report("ok", said, layers, others, lstm=lstm)
 
@@ -755,11 +803,11 @@ class _Check:
             self.reader = replace(self.reader, places=(outputs[-1], *states), outputs=())
         return len(outputs) > 1
 
-    def _idle(self, used: set[str]) -> Report | None:
-        """Layers that change nothing, beside those of the same list that do."""
-        kinds = {name: (_unnumbered(name), weight.shape) for name, weight in self.weights.items()}
-        layers, known = {*map(_layer, used)}, {kinds[name] for name in used}
-        alike = [name for name, kind in kinds.items() if name not in used and kind in known]
+    def _idle(self, used: set[str], each: int) -> Report | None:
+        """Layers of so many weights `each` that change nothing, beside others called so that do."""
+        layers, stems = {*map(_layer, used)}, {*map(_unnumbered, used)}
+        alike = [n for n in self.weights if n not in used and _unnumbered(n) in stems]
+        alike = self._silent(alike) if len(alike) % each == 0 else []
         names = dict.fromkeys(_layer(n) or n if _layer(n) not in layers else n for n in alike)
         return told("idle", names=_in_code(names)) if names else None
 
@@ -811,7 +859,7 @@ class _Check:
                 start = zip(*eval(how, holes), strict=True)
                 output, _ = search.read(roles, x, [*start])
                 if self._same(given[0], output[:, 0]):
-                    takes_h = reader.form == "x h" and how == "h, 0 * c" and not found
+                    takes_h = reader.form == "x h" and not found and how in ("h, 0 * c", "h, h")
                     if mistake is None or takes_h:
                         self.misread = False
                         return reader
@@ -847,8 +895,8 @@ class _Check:
         return None
 
     def _dropout(self, search: Search, roles: Roles) -> str:
-        """Where dropout stands, which doubles meanwhile; a report ends the check where it is inside
-        the recurrence."""
+        """Where dropout stands, which doubles meanwhile; a report ends the check where that is
+        inside the recurrence."""
         module, x = getattr(self.tried, "__self__", self.tried), normals(24)(3, 2, self.sizes[0])
         seen, right = [], self._read(x)[0]
         for factor in (1.0, 2.0):
@@ -859,21 +907,27 @@ class _Check:
                     module.eval()
         if not dropout.seen:
             return ""
-        plain, doubled = (found if isinstance(found, list) else [0 * right] for found in seen)
-        if search.at_each or not self._same(plain[0].double(), right):
-            return told("dropout").message
-        wiring = search.joined.how if search.joined else f"w = {search.directions}"
+        outputs = [found[0].double() if isinstance(found, list) else right for found in seen]
+        plain, doubled = outputs
+        known = self._same(plain, right) and not self._same(doubled, right)
+        several = len(search.lanes) > search.directions
         places = {
             "x": "first = 2 * x[t]",
-            "the way up between layers": "up = 2 * out(k - k % w - 1, t)",
+            "the output": "output = 2 * output",
+            "the h of the step before": "h_0 = 2 * h(k, before(k, t))",
+            "the c of the step before": "c_0 = 2 * c(k, before(k, t))",
         }
-        places["the output"] = "output = 2 * output"
-        for some in chain(*(combinations(places, n) for n in (1, 2, 3))):
-            stack = wired("; ".join([wiring, "states = lanes", *(places[name] for name in some)]))
+        places |= {"the way up between layers": "up = 2 * out(k - k % w - 1, t)"} if several else {}
+        some = chain(*(combinations(places, n) for n in range(1, len(places) + 1)))
+        for names in some if known and not search.at_each else ():
+            hows = (places[name] for name in names)
+            stack = wired("; ".join([f"w = {search.directions}", "states = lanes", *hows]))
             output, _ = stack(search.cells((roles,)), x)
-            if self._same(doubled[0].double(), output[:, 0]):
-                return told("dropout_at", where=listed(some)).message
-        raise _Told(replace(told("dropout_inside"), of="LSTM"))
+            if self._same(doubled, output[:, 0]):
+                if any(name.endswith("before") for name in names):
+                    raise _Told(replace(told("dropout_inside", where=listed(names)), of="LSTM"))
+                return told("dropout_at", where=listed(names)).message
+        return told("dropout").message
 
     def _described(self, search: Search, roles: Roles, start: Reader | None) -> str:
         names, both = search.lanes[0], " in both directions" * (search.directions - 1)
@@ -913,8 +967,6 @@ class _Check:
         if self.reader.alone and not self.call:
             what = "the last step of the output" if self.reader.last_alone else "the output"
             said.append(f"Mind that {what} is returned alone, so nobody can go on from its state.")
-        dropout = self._dropout(search, roles)
-        said += [dropout] if dropout else []
         each = [str(own) for _, own in search.sizes[:: search.directions]]
         if self.layers and self.layers != len(each):
             said.insert(1, told("other_layers", count=self.layers, layers=len(each)).message)

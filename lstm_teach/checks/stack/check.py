@@ -244,8 +244,14 @@ def by_calls(cells: list[nn.LSTMCell], run: Callable[[Tensor], Any], x: Tensor) 
         run(x)
     odd = trial.odd_calls()
     report = _of_calls(odd, {}) if odd else None
-    is_told = report is not None and (report.verdict == "variant" or odd[0][1]["got"] != _OTHER)
-    return report if is_told else None
+    if report is None or report.verdict == "variant":
+        is_made = report is not None and not trial.calls[0][0][0].requires_grad  # of no h yet
+        return report if is_made else None
+    # Cells that read elsewhere and start elsewhere, or read x above others, are no stack.
+    is_no_stack = len({name == "read" for name, *_ in odd}) > 1
+    _, where, _ = odd[0]
+    is_no_stack |= where["got"] == _OTHER or (where["layer"] > 0 and "x[" in where["got"])
+    return None if is_no_stack else report
 
 
 def _unrecognised(done: list[Trial]) -> Report:
@@ -425,7 +431,11 @@ class Trial:
             below, what = self.x[t], f"`x[{t}]`"
             if layer:
                 below, what = results[layer - 1][t][0], f"h of layer {layer - 1} at that step"
-            wanted = {"state" if t else "start": [*zip(state or zeros, before, strict=True)]}
+            wanted = {
+                "state" if t else "start": [
+                    *zip(zeros if state is None else state, before, strict=True)
+                ]
+            }
             for name, pairs in {**wanted, "read": [(x, below)]}.items():
                 off = [one for one, right in pairs if not _close(one, right.detach())]
                 got = [n for one in off for n, own in known.items() if _close(one, own.detach())]

@@ -249,3 +249,17 @@ def turned_round_within_its_length_and_packed():
         return words.gather(1, order[..., None].expand_as(words))
 
     return _packed_both_ways(turned)
+
+
+@example("ok")
+def one_sample_after_the_other_packed():
+    def body(self, x):
+        lengths, rows = (x != 0).sum(1), []
+        for k in range(len(x)):
+            packed = pack_padded_sequence(self.emb(x[[k]]), lengths[[k]], True)
+            rows.append(self.lstm(packed)[1][0][-1])
+        return self.fc(torch.cat(rows))
+
+    parts = {"emb": nn.Embedding(V, IN), "lstm": nn.LSTM(IN, H, batch_first=True)}
+    lengths = (7, 5, 3, 2)
+    return case(Net(body, **parts, fc=nn.Linear(H, K)), padded_tokens(lengths), lengths=lengths)

@@ -283,3 +283,31 @@ def frames_cut_from_channels():
 @example("ok", says="walks along time")
 def frames_turned_from_channels():
     return _frames(lambda x: x.transpose(1, 2))
+
+
+@example("view_scramble", says="a `view` before `self.conv` mixes the time steps")
+def words_viewed_whose_number_divides_the_width():
+    return _before_a_convolution(lambda x: x.reshape(len(x), IN, 3), features(time=3))
+
+
+@example("ok")
+def weeks_as_channels_of_a_convolution():
+    return _before_a_convolution(lambda x: x.reshape(len(x), 4, 3 * IN), features(time=12), 4)
+
+
+@example("ok")
+def frames_shifted_in_time():
+    def shifted(x):
+        x = x.transpose(1, 2)
+        return torch.cat([x[:, :, :1].roll(1, 1), x[:, :, 1:]], 2)
+
+    return _frames(shifted)
+
+
+@example("raises", says="got (tuple")
+def a_tuple_for_a_convolution():
+    def body(self, x):
+        return self.conv(self.lstm(x)).mean(2)
+
+    parts = {"conv": nn.Conv1d(IN, K, 3), "lstm": nn.LSTM(IN, H, batch_first=True)}
+    return case(Net(body, **parts), features())

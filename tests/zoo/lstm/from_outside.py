@@ -557,7 +557,7 @@ def a_bias_left_out_behind_a_head_of_four_rows():
     return lstm
 
 
-@example("variant", says="clipped c, or clipped sums")
+@example("variant", says="clipped c, sums or x")
 class ClipsC(_Own):
     def step(self, xt, h, c):
         i, f, g, o = self.gates(torch.cat([xt, h], 1)).chunk(4, 1)
@@ -819,3 +819,94 @@ class ABiasBehindO(_OutInTheOpen):
         i, f, g, o = self.both(torch.cat([x, h], 1)).chunk(4, 1)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
         return (o.sigmoid() + self.out) * c.tanh(), c
+
+
+class _Pair(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size, self.v = hidden_size, nn.Linear(hidden_size, 1)
+        self.lstm1, self.lstm2 = (nn.LSTMCell(input_size, hidden_size) for _ in range(2))
+
+    def forward(self, x):
+        actor = critic = (x.new_zeros(x.shape[1], self.hidden_size),) * 2
+        steps, values = [], []
+        for xt in x:
+            actor, critic = self.lstm1(xt, actor), self.lstm2(xt, critic)
+            steps.append(actor[0])
+            values.append(self.v(critic[0]))
+        return torch.stack(steps), torch.stack(values)
+
+
+example("ok")(type("ActorAndCritic", (_Pair,), {}))
+
+
+@example("cannot_check")
+class EncoderAndDecoder(_Pair):
+    def forward(self, x):
+        state = (x.new_zeros(x.shape[1], self.hidden_size),) * 2
+        for xt in x:
+            state = self.lstm1(xt, state)
+        steps, before = [], torch.zeros_like(x[0])
+        for xt in x:
+            state = self.lstm2(before, state)
+            steps.append(state[0])
+            before = xt
+        return torch.stack(steps)
+
+
+@example("cannot_check")
+class LooksWordsUpFirst(_Pair):
+    """What the lowest cell reads has weights, but is made of no h."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.front = nn.Parameter(torch.randn(input_size, input_size))
+
+    def forward(self, x):
+        state = (x.new_zeros(x.shape[1], self.hidden_size),) * 2
+        steps = []
+        for xt in x:
+            state = self.lstm1((xt @ self.front).tanh(), state)
+            steps.append(state[0])
+        return torch.stack(steps)
+
+
+class _Dropped(_Own):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.drop, self.again = nn.Dropout(0.3), nn.Dropout(0.2)
+
+
+@example("ok", says="Dropout was left out")
+class DropsTwice(_Dropped):
+    def forward(self, x):
+        return self.walk(self.again(self.drop(x)), None)[0]
+
+
+@example("ok", says="It stands on x and the output")
+class DropsOnBothSides(_Dropped):
+    def forward(self, x):
+        return self.drop(self.walk(self.drop(x), None)[0])
+
+
+@example("variant", says="It stands on the c of the step before")
+class DropsC(_Dropped):
+    def step(self, xt, h, c):
+        h, c = super().step(xt, h, c)
+        return h, self.drop(c)
+
+    def forward(self, x):
+        return self.walk(x, None)[0]
+
+
+@example("variant", says="relu stands behind h in the output")
+class ReluInTheOutput(_Own):
+    def forward(self, x, state=None):
+        steps, state = self.walk(x, state)
+        return steps.relu(), state
+
+
+@example("cannot_check", says="it takes positive numbers only")
+class TakesTheLogarithm(_Own):
+    def forward(self, x):
+        return self.walk(x.log(), None)[0]
