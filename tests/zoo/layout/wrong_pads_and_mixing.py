@@ -263,3 +263,31 @@ def one_sample_after_the_other_packed():
     parts = {"emb": nn.Embedding(V, IN), "lstm": nn.LSTM(IN, H, batch_first=True)}
     lengths = (7, 5, 3, 2)
     return case(Net(body, **parts, fc=nn.Linear(H, K)), padded_tokens(lengths), lengths=lengths)
+
+
+def _padded_on_the_left(moved):
+    def body(self, x):
+        lengths = (x != 0).sum(1)
+        x = moved(x, lengths)
+        packed = pack_padded_sequence(self.emb(x), lengths, True, enforce_sorted=False)
+        return self.fc(self.lstm(packed)[1][0][-1])
+
+    parts = {"emb": nn.Embedding(V, IN), "lstm": nn.LSTM(IN, H, batch_first=True)}
+    lengths = (7, 5, 3, 2)
+    x = padded_tokens(lengths)
+    left = torch.stack([row.roll(7 - length) for row, length in zip(x, lengths, strict=True)])
+    return case(Net(body, **parts, fc=nn.Linear(H, K)), left, lengths=lengths)
+
+
+@example("ok")
+def pads_moved_to_the_right_and_packed():
+    def moved(x, lengths):
+        rows = zip(x, lengths.tolist(), strict=True)
+        return torch.stack([row.roll(length - 7) for row, length in rows])
+
+    return _padded_on_the_left(moved)
+
+
+@example("padded_last_step")
+def packed_with_pads_on_the_left():
+    return _padded_on_the_left(lambda x, _: x)
