@@ -153,7 +153,7 @@ def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report
     read = {source.name for source in layout.used} | {n for n, by in layout.biases.items() if by}
     idle = {n: p.shape for n, p in eye.weights.items() if n not in read}
     shapes = {eye.weights[name].shape for name in read}
-    buffers = any(min(shape) > 1 and shape in shapes for shape in idle.values())
+    buffers = any(min(shape, default=0) > 1 and shape in shapes for shape in idle.values())
     all_read = len(layout.used) == 2 * len(GATES)
     unseen = (*unused(idle),) if all_read and not buffers else ()
     right = Report("ok", message, evidence, unseen, lstm=_as_torch(layout, few, own))
@@ -213,13 +213,14 @@ def _wrong_form(eye: Eye, few: dict[str, Tensor]) -> tuple[Report, bool] | None:
             report = replace(report, message=report.message + also)
         return report, inside
     off = _parts_off(seen, limit)
-    without = eye.far_rows(scale, biases=False)
-    redraw(eye.weights, eye.sizes)
-    if not eye.is_function and _same(without, table({}), limit):
+    if not eye.is_function:
+        without = eye.far_rows(scale, biases=False)
+        redraw(eye.weights, eye.sizes)
         gates = [part for part in ("f", "i*g", "o") if part in off]
-        name = "forget_bias_after_sigmoid" if gates == ["f"] else "bias_outside"
-        said = f"a bias is added behind the activation, in {listed(gates)}"
-        return told(name, said, dict.fromkeys(off, "off")), False
+        if gates and _same(without, table({}), limit):
+            name = "forget_bias_after_sigmoid" if gates == ["f"] else "bias_outside"
+            said = f"a bias is added behind the activation, in {listed(gates)}"
+            return told(name, said, dict.fromkeys(off, "off")), False
     for name, said, how in _measured(seen, limit):
         if how is None or _same(seen, table(how), limit):
             return told(name, said, dict.fromkeys(off, "off")), False

@@ -723,7 +723,7 @@ class _Check:
         as_torch = self.handed and "w_ih" in str(search.lanes)
         used = {name: self.weights[name].shape for lane in search.lanes for name in lane}
         idle = (weight.shape for name, weight in self.weights.items() if name not in used)
-        buffers = any(min(shape) > 1 and shape in used.values() for shape in idle)
+        buffers = any(min(shape, default=0) > 1 and shape in used.values() for shape in idle)
         _tell(in_the_roles(search, roles, as_torch, buffers))
         slots = {p.slot for p in (*roles.x, *roles.h, *chain(*roles.b))}
         read = {lane[slot] for lane in search.lanes for slot in slots}

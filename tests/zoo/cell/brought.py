@@ -731,7 +731,7 @@ class OneNumberForTheForgetGate(nn.Module):
 class OneNumberBesideABias(TwoLinears):
     def __init__(self, input_size, hidden_size):
         super().__init__(input_size, hidden_size)
-        self.keep = nn.Parameter(torch.ones(1))
+        self.keep, self.idle = nn.Parameter(torch.ones(1)), nn.Parameter(torch.tensor(1.0))
 
     def forward(self, x, state):
         h, c = state
