@@ -49,7 +49,7 @@ _BEHIND: dict[str, Callable[[Tensor], Tensor]] = {
     "softmax": partial(torch.softmax, dim=-1),
     "normalize": partial(nn.functional.normalize, dim=-1),
 }
-_PART_OF_A_WEIGHT = re.compile(r"parametrizations|_[gv]$")
+_PART_OF_A_WEIGHT = re.compile(r"parametrizations|weight\w*_[gv]$")
 _SECONDS = 2.0
 _FAILED = "raises", "cannot_check"
 _TRIED: Sizes = 7, 3
@@ -859,7 +859,7 @@ class _Check:
                 start = zip(*eval(how, holes), strict=True)
                 output, _ = search.read(roles, x, [*start])
                 if self._same(given[0], output[:, 0]):
-                    takes_h = reader.form == "x h" and not found and how in ("h, 0 * c", "h, h")
+                    takes_h = reader.form == "x h" and how == "h, 0 * c" and not found
                     if mistake is None or takes_h:
                         self.misread = False
                         return reader

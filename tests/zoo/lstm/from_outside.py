@@ -910,3 +910,27 @@ class ReluInTheOutput(_Own):
 class TakesTheLogarithm(_Own):
     def forward(self, x):
         return self.walk(x.log(), None)[0]
+
+
+@example("ok", says="g from `W_g`")
+class ABiasOfTheGateG(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        for gate in "ifgo":
+            setattr(self, f"W_{gate}", nn.Parameter(torch.randn(input_size, hidden_size)))
+            setattr(self, f"U_{gate}", nn.Parameter(torch.randn(hidden_size, hidden_size)))
+            setattr(self, f"b_{gate}", nn.Parameter(torch.randn(hidden_size)))
+
+    def forward(self, x):
+        h = c = x.new_zeros(x.shape[1], self.hidden_size)
+        steps = []
+        for xt in x:
+            i, f, g, o = (
+                xt @ getattr(self, f"W_{n}") + h @ getattr(self, f"U_{n}") + getattr(self, f"b_{n}")
+                for n in "ifgo"
+            )
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * c.tanh()
+            steps.append(h)
+        return torch.stack(steps)
