@@ -277,6 +277,13 @@ def loose(module: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
     return [name for name, weight in weights.items() if weight.data_ptr() not in known]
 
 
+def has_buffers(weights: Mapping[str, Tensor], used: set[str]) -> bool:
+    """Whether a matrix that is not used has the shape of one that is, as a gradient has."""
+    shapes = {weights[name].shape for name in used}
+    idle = (weight.shape for name, weight in weights.items() if name not in used)
+    return any(min(shape, default=0) > 1 and shape in shapes for shape in idle)
+
+
 def unused(names: Iterable[str]) -> list[str]:
     """The sentence that no h depends on these weights, if there are any."""
     named = [f"`{name}`" for name in names]

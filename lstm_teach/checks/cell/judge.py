@@ -14,7 +14,7 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from lstm_teach.checks.bringing import listed, redraw, unused
+from lstm_teach.checks.bringing import has_buffers, listed, redraw, unused
 from lstm_teach.checks.cell.equations import (
     FORMS,
     GATES,
@@ -151,11 +151,8 @@ def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report
         f"equations.\n{describe(layout)}"
     )
     read = {source.name for source in layout.used} | {n for n, by in layout.biases.items() if by}
-    idle = {n: p.shape for n, p in eye.weights.items() if n not in read}
-    shapes = {eye.weights[name].shape for name in read}
-    buffers = any(min(shape, default=0) > 1 and shape in shapes for shape in idle.values())
-    all_read = len(layout.used) == 2 * len(GATES)
-    unseen = (*unused(idle),) if all_read and not buffers else ()
+    all_read = len(layout.used) == 2 * len(GATES) and not has_buffers(eye.weights, read)
+    unseen = (*unused(name for name in eye.weights if name not in read),) if all_read else ()
     right = Report("ok", message, evidence, unseen, lstm=_as_torch(layout, few, own))
     return _alone(eye, few, right)
 

@@ -167,7 +167,7 @@ def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
         count = own if own in (3, 4) else 2
         made = bringing.make(partial(cls, **{name: count}), *sizes)
         two, said = judged(made, count), told("more_layers", name=name, count=count).message
-        if two is not made and two.verdict not in _FAILED and two.cause != "guessed":
+        if two is not made and not (two.verdict in _FAILED or _is_vague(two)):
             return two
         failed = None if two is made else replace(two, message=f"{two.message}\n{said}")
     report = judged(bringing.make(cls, *sizes))
@@ -198,6 +198,11 @@ def _unnumbered(name: str) -> str:
 def _in_code(names: Iterable[str]) -> str:
     """Names in a sentence, as code."""
     return listed(f"`{name}`" for name in names)
+
+
+def _is_vague(report: Report) -> bool:
+    """Whether another way to read the code may tell more."""
+    return report.verdict == "cannot_check" or report.cause == "guessed"
 
 
 class _Told(Exception):
@@ -258,13 +263,12 @@ class _Check:
                     self.weights.pop(f"{name}.{own}", None)
             self.tries, self.ran = self._tries(), set[Sizes]()
             report = self._judged()
-            if report.verdict == "cannot_check" or report.cause == "guessed":
+            if _is_vague(report):
                 # What it returns may have misled, such as predictions of one number.
                 again = self._judged()
                 report = again if again.ok else report
             alone = [type(cell) for cell in self._torch_cells()] == [nn.LSTM]
-        is_unread = report.verdict == "cannot_check" or report.cause == "guessed"
-        return told("torch_inside") if alone and is_unread else report
+        return told("torch_inside") if alone and _is_vague(report) else report
 
     def _judged(self) -> Report:
         """The report, where the code runs in one of the tries that are left."""
@@ -565,21 +569,13 @@ class _Check:
     def _unreached(self, unused: Iterable[str], kept: Any) -> list[str]:
         """The weights of h that change nothing that comes back, beside others of their layer that
         do. A layer that changes nothing at all, or whose place another takes, is another matter."""
-        sizes, beside = self.sizes, {*map(_layer, kept)}
-        alike = {re.sub(r"\d+", "", name) for name in kept}
-        shapes = {w.shape for w in kept.values() if "h" in parts_of([w], *sizes)}
-        left = []
-        for name in unused:
-            shape, stem = self.weights[name].shape, re.sub(r"\d+", "", name)
-            fits = "h" in parts_of([self.weights[name]], 0, sizes[1])
-            if (
-                fits
-                and _layer(name) in beside
-                and stem not in alike
-                and shape in (shapes or {shape})
-            ):
-                left.append(name)
-        return self._silent(left)
+        beside, (_, hidden) = {*map(_layer, kept)}, self.sizes
+        stems = {name: re.sub(r"\d+", "", name) for name in self.weights}
+        alike = {stems[name] for name in kept}
+        shapes = {w.shape for w in kept.values() if "h" in parts_of([w], *self.sizes)}
+        left = [n for n in unused if _layer(n) in beside and stems[n] not in alike]
+        left = [n for n in left if "h" in parts_of([self.weights[n]], 0, hidden)]
+        return self._silent(n for n in left if not shapes or self.weights[n].shape in shapes)
 
     def _silent(self, names: Iterable[str]) -> list[str]:
         """Those weights that change nothing along time, in all that comes back."""
@@ -721,9 +717,7 @@ class _Check:
     def _right(self, search: Search, roles: Roles) -> Report:
         roles = self._with_biases(search, roles)
         as_torch = self.handed and "w_ih" in str(search.lanes)
-        used = {name: self.weights[name].shape for lane in search.lanes for name in lane}
-        idle = (weight.shape for name, weight in self.weights.items() if name not in used)
-        buffers = any(min(shape, default=0) > 1 and shape in used.values() for shape in idle)
+        buffers = bringing.has_buffers(self.weights, {*chain(*search.lanes)})
         _tell(in_the_roles(search, roles, as_torch, buffers))
         slots = {p.slot for p in (*roles.x, *roles.h, *chain(*roles.b))}
         read = {lane[slot] for lane in search.lanes for slot in slots}
@@ -748,7 +742,7 @@ class _Check:
         c_first = self.c_first or (start is not None and start.caller.named == "c h")
         wrong = in_the_states(seen[1:], lanes, search.directions, self._same, c_first)
         if self.c_first and (wrong is not None or len(seen) < 2):
-            wrong = STARTS[0].report()
+            wrong = told("swapped_state")
         unread = [*self._first_unread(search, roles)]
         if wrong is not None and wrong.verdict == "states_unread":
             unread.append(wrong.message)
@@ -898,18 +892,20 @@ class _Check:
         """Where dropout stands, which doubles meanwhile; a report ends the check where that is
         inside the recurrence."""
         module, x = getattr(self.tried, "__self__", self.tried), normals(24)(3, 2, self.sizes[0])
-        seen, right = [], self._read(x)[0]
-        for factor in (1.0, 2.0):
+        right = self._read(x)[0]
+
+        def trained(factor: float) -> tuple[Tensor, bool]:
+            """The output in training, where dropout is this factor, and whether there is any."""
+            module.train()
             with WithoutDropout(factor) as dropout:
-                if isinstance(module, nn.Module):
-                    module.train()
-                    seen.append(self.reader(x))
-                    module.eval()
-        if not dropout.seen:
+                found = self.reader(x)
+            module.eval()
+            return found[0].double() if isinstance(found, list) else right, dropout.seen
+
+        doubled, seen = trained(2.0) if isinstance(module, nn.Module) else (right, False)
+        if not seen:
             return ""
-        outputs = [found[0].double() if isinstance(found, list) else right for found in seen]
-        plain, doubled = outputs
-        known = self._same(plain, right) and not self._same(doubled, right)
+        known = self._same(trained(1.0)[0], right) and not self._same(doubled, right)
         several = len(search.lanes) > search.directions
         places = {
             "x": "first = 2 * x[t]",

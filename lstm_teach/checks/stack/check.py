@@ -243,15 +243,15 @@ def by_calls(cells: list[nn.LSTMCell], run: Callable[[Tensor], Any], x: Tensor) 
     with noting(dict(enumerate(cells)), trial.note, after=True), torch.enable_grad():
         run(x)
     odd = trial.odd_calls()
-    report = _of_calls(odd, {}) if odd else None
-    if report is None or report.verdict == "variant":
-        is_made = report is not None and not trial.calls[0][0][0].requires_grad  # of no h yet
-        return report if is_made else None
+    if not odd:
+        return None
+    report, (_, where, _) = _of_calls(odd, {}), odd[0]
+    if report.verdict == "variant":
+        return None if trial.calls[0][0][0].requires_grad else report  # at t = 0 there is no h yet
     # Cells that read elsewhere and start elsewhere, or read x above others, are no stack.
     is_no_stack = len({name == "read" for name, *_ in odd}) > 1
-    _, where, _ = odd[0]
-    is_no_stack |= where["got"] == _OTHER or (where["layer"] > 0 and "x[" in where["got"])
-    return None if is_no_stack else report
+    is_no_stack |= where["layer"] > 0 and "x[" in where["got"]
+    return None if is_no_stack or where["got"] == _OTHER else report
 
 
 def _unrecognised(done: list[Trial]) -> Report:

@@ -623,36 +623,32 @@ class TheLastHOfOneSampleInAColumn:
         return h
 
 
-@example("ok", says="That is said of one step, from many states")
-def a_row_of_weights_that_nothing_reads(x, W, h0=None, c0=None):
-    n = W.shape[1] // 4
-    h = np.zeros((x.shape[1], n)) if h0 is None else h0
-    c = np.zeros((x.shape[1], n)) if c0 is None else c0
-    steps = []
-    for xt in x:
-        both = np.zeros((len(xt), len(W)))
-        both[:, 1:] = np.hstack([xt, h])
-        i, f, o, g = np.split(both @ W, 4, axis=1)
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-        h = sigmoid(o) * np.tanh(c)
-        steps.append(h)
-    return np.stack(steps), h, c
+def _with_a_row_in_front(number):
+    """The first row of the weights meets a number, where others have a bias."""
+
+    def lstm(x, W, h0=None, c0=None):
+        n = W.shape[1] // 4
+        h = np.zeros((x.shape[1], n)) if h0 is None else h0
+        c = np.zeros((x.shape[1], n)) if c0 is None else c0
+        steps = []
+        for t, xt in enumerate(x):
+            both = np.full((len(xt), len(W)), number(t))
+            both[:, 1:] = np.hstack([xt, h])
+            i, f, o, g = np.split(both @ W, 4, axis=1)
+            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            h = sigmoid(o) * np.tanh(c)
+            steps.append(h)
+        return np.stack(steps), h, c
+
+    return lstm
 
 
-@example("unrecognised", says="one step is an LSTM's, but several are not")
-def a_row_of_weights_that_the_second_step_reads(x, W, h0=None, c0=None):
-    n = W.shape[1] // 4
-    h = np.zeros((x.shape[1], n)) if h0 is None else h0
-    c = np.zeros((x.shape[1], n)) if c0 is None else c0
-    steps = []
-    for t, xt in enumerate(x):
-        both = np.full((len(xt), len(W)), float(t))
-        both[:, 1:] = np.hstack([xt, h])
-        i, f, o, g = np.split(both @ W, 4, axis=1)
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-        h = sigmoid(o) * np.tanh(c)
-        steps.append(h)
-    return np.stack(steps), h, c
+example("ok", says="That is said of one step, from many states")(
+    _with_a_row_in_front(lambda t: 0.0)  # that nothing reads
+)
+example("unrecognised", says="one step is an LSTM's, but several are not")(
+    _with_a_row_in_front(float)  # that the second step reads
+)
 
 
 @example("ok", says="what your code does with `extra`; h is the same without")
