@@ -197,15 +197,11 @@ def cell_from_layer(lstm: nn.LSTM, layer: int = 0, reverse: bool = False) -> nn.
             f"{lstm.proj_size} features with one more matrix, weight_hr, and nn.LSTMCell has no "
             "such matrix. trace(lstm, x) shows its steps."
         )
-    weights = _weights(lstm, f"_l{layer}" + "_reverse" * reverse)
-    w_ih = weights[0]
-    # nn.LSTMCell draws weights that are overwritten here; the reader's seed is not spent on them.
-    with torch.random.fork_rng(devices=[]):
-        cell = nn.LSTMCell(w_ih.shape[1], lstm.hidden_size, lstm.bias, "cpu", w_ih.dtype)
-    cell.to(w_ih.device)
-    with torch.no_grad():
-        for own, copied in zip(cell.parameters(), weights, strict=False):
-            own.copy_(copied)
+    w_ih, *_ = weights = _weights(lstm, f"_l{layer}" + "_reverse" * reverse)
+    # On "meta" it draws no weights, so the reader's seed is not spent on what is replaced here.
+    cell = nn.LSTMCell(w_ih.shape[1], lstm.hidden_size, lstm.bias, "meta")
+    for (name, _), weight in zip([*cell.named_parameters()], weights, strict=False):
+        setattr(cell, name, nn.Parameter(weight.detach().clone()))
     return cell
 
 
