@@ -76,9 +76,7 @@ class Question:
         self.about = "a cell" if isinstance(module, nn.LSTMCell) else which
         proj_size, layers = getattr(module, "proj_size", 0), getattr(module, "num_layers", 1)
         directions = 1 + getattr(module, "bidirectional", False)
-        width, width_name = module.hidden_size, "hidden_size"
-        if proj_size and which not in MEMORY:
-            width, width_name = proj_size, "proj_size"
+        state = shapes.c_0 if which in MEMORY else shapes.h_0
         sizes = dict(zip(shapes.input.names, shapes.input, strict=True))
         several = {"layers": layers > 1, "directions": directions > 1, "proj_size": proj_size > 0}
         self.has = {name for name, there in several.items() if there}
@@ -92,15 +90,15 @@ class Question:
             "which": which,
             "hidden_size": module.hidden_size,
             "proj_size": proj_size,
-            "width": width,
-            "width_name": width_name,
+            "width": state[-1],
+            "width_name": state.names[-1],
             "layers": layers,
             "directions": directions,
             "layers+directions": layers + directions,
             # How many directions lie side by side in the last axis.
             "beside": directions if which == "output" else 1,
             "first_axis": first_axis,
-            "side_by_side": 2 * width,
+            "side_by_side": 2 * state[-1],
             "in_each": " in each direction" * (directions - 1),
             "order": f"[{', '.join(shapes.input.names[:2])}, ...]",
             "batch_first": getattr(module, "batch_first", False),
