@@ -45,6 +45,8 @@ _AT = {
     # What a layer hands up, k being its last lane, and what the top one shows.
     "out": "h(k, t) if w == 1 else torch.cat([h(k - 1, t), h(k, t)], -1)",
     "shown": "out(k, t)",
+    # What a residual stack hands up: h plus what the layer has read, where that is as wide.
+    "residual": "h(k, t) + read(k, t) if read(k, t).shape[-1] == h(k, t).shape[-1] else h(k, t)",
 }
 
 
