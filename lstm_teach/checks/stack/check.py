@@ -62,28 +62,22 @@ def check_stack(run_stack: Any, call: Callable[..., Any] | None = None) -> Repor
     if run_stack is None or run_stack is ...:
         return told("empty")
     torch.set_default_device(None)  # the cells and x are made on the CPU
-    run_stack = run_stack if isinstance(run_stack, type) else bringing.runs(run_stack)
-    if isinstance(run_stack, type) and call is None and needed(run_stack) == 1:
-        return _of_a_class(
-            run_stack, _of_lent_cells(lambda cells, x: bringing.runs(run_stack(cells))(x))
-        )
-    if isinstance(run_stack, type) and call is None and bringing.is_maker(run_stack):
-        return _of_its_own_cells(run_stack, call)
-    may_run = callable(run_stack) and not isinstance(run_stack, type)
-    owns = may_run and bool(owned(run_stack))
+    is_class = isinstance(run_stack, type)
+    if is_class and call is None:
+        return (_of_a_class if needed(run_stack) == 1 else _of_its_own_cells)(run_stack)
+    run_stack = run_stack if is_class else bringing.runs(run_stack)
+    run = partial(call, run_stack) if call else run_stack
     is_module = isinstance(getattr(run_stack, "__self__", run_stack), nn.Module)
-    needs = needed(run_stack) if call is None else needed(call) - 1
-    if call and needs == 2:
-        return _of_lent_cells(partial(call, run_stack))
-    takes_cells = may_run and needs in ((2,) if is_module else (2, -1))
-    if call is None and takes_cells and not (is_module and owns):
-        return _of_lent_cells(run_stack)
+    owns, needs = callable(run) and bool(owned(run_stack)), needed(run)
+    takes_cells = needs == 2 or (needs == -1 and callable(run) and not (call or is_module))
+    if takes_cells and (call or not (is_module and owns)):
+        return _of_lent_cells(run)
     if owns and (needs < 2 or is_module):
         return _of_its_own_cells(run_stack, call)
     return told("not_called", name=getattr(run_stack, "__name__", type(run_stack).__name__))
 
 
-def _of_its_own_cells(code: Any, call: Callable[..., Any] | None) -> Report:
+def _of_its_own_cells(code: Any, call: Callable[..., Any] | None = None) -> Report:
     """A module that owns its cells is a whole LSTM."""
     from lstm_teach.checks.lstm import check_lstm  # which knows the mistakes of a stack
 
@@ -111,9 +105,10 @@ def _of_lent_cells(run: Run) -> Report:
     return replace(report, not_checked=(*report.not_checked, *slow), of="stack")
 
 
-def _of_a_class(stack: Callable[..., Any], report: Report) -> Report:
-    """What a module does not own, since an optimizer sees only what parameters() finds; and whether
-    it keeps a state."""
+def _of_a_class(stack: Callable[..., Any]) -> Report:
+    """What it computes; what a module does not own, since an optimizer sees only what parameters()
+    finds; and whether it keeps a state."""
+    report = _of_lent_cells(lambda cells, x: bringing.runs(stack(cells))(x))
     cells = nn.ModuleList([nn.LSTMCell(4, 4), nn.LSTMCell(4, 4)])
     built = stack([*cells]) if report.verdict in ("ok", "cannot_check") else None
     if not isinstance(built, nn.Module):
@@ -431,12 +426,8 @@ class Trial:
             below, what = self.x[t], f"`x[{t}]`"
             if layer:
                 below, what = results[layer - 1][t][0], f"h of layer {layer - 1} at that step"
-            wanted = {
-                "state" if t else "start": [
-                    *zip(zeros if state is None else state, before, strict=True)
-                ]
-            }
-            for name, pairs in {**wanted, "read": [(x, below)]}.items():
+            given = zip(zeros if state is None else state, before, strict=True)
+            for name, pairs in (("state" if t else "start", given), ("read", [(x, below)])):
                 off = [one for one, right in pairs if not _close(one, right.detach())]
                 got = [n for one in off for n, own in known.items() if _close(one, own.detach())]
                 got += ["zeros" for one in off if not one.any()]
