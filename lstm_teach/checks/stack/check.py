@@ -145,8 +145,8 @@ def _judge(trials: list[Trial], differs: str) -> Report:
             error = raised[0].given.message.partition("\n")[0]
             said = told(name, error=error).message
             report, raised = replace(report, message=f"{report.message}\n{said}"), []
-    also = [told("changes", what=what) for trial in trials for what in trial.changes]
-    also = [told("differs")] * bool(differs) + also
+    changes = dict.fromkeys(what for trial in trials for what in trial.changes)
+    also = [told("differs")] * bool(differs) + [told("changes", what=what) for what in changes]
     if raised:
         also.insert(0, _raised(raised, done))
     report = replace(report, message="\n".join(one.message for one in (report, *also)))
