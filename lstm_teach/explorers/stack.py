@@ -116,15 +116,14 @@ class StackExplorer(Explorer):
         turns, selected = ORDERS[order](cells), (min(layer, cells - 1), t)
         done = min(step, len(turns))
         run, work = _run(cells, order), [*turns, []][done]
-        states = {place: run[place] for places in turns[:done] for place in places}
-        begun = enumerate(turns[: done + 1], 1)
-        numbers = {place: str(turn) for turn, places in begun for place in places}
+        turn_of = {place: turn for turn, places in enumerate(turns) for place in places}
+        states = {place: run[place] for place, turn in turn_of.items() if turn < done}
+        numbers = {place: str(turn + 1) for place, turn in turn_of.items() if turn <= done}
         looks = {}
-        for place in (place for places in turns for place in places):
-            waits = any(need not in states for need in _needs(place))
-            looks[place] = Look.WAITING if waits else Look.READY
-            if place in states or place in work:
-                looks[place] = Look.DONE if place in states else Look.WORK
+        for place, turn in turn_of.items():
+            looks[place] = Look.READY if _needs(place).keys() <= states.keys() else Look.WAITING
+            if turn <= done:
+                looks[place] = Look.DONE if turn < done else Look.WORK
         working = f"In work, turn {done + 1}: {'; '.join(map(_name, work))}."
         words = f"{order.capitalize()}, {done} of {len(turns)} turns done. {working}"
         if not work:
