@@ -81,9 +81,7 @@ class Question:
         several = {"layers": layers > 1, "directions": directions > 1, "proj_size": proj_size > 0}
         self.has = {name for name, there in several.items() if there}
         self.has.add("batch" if "batch" in sizes else "no batch")
-        first_axis = f"`num_layers = {layers}`"
-        if directions == 2:
-            first_axis = f"`num_layers * num_directions = {layers} * 2 = {2 * layers}`"
+        twice = f" * 2 = {2 * layers}" * (directions - 1)
         self.facts: dict[str, Any] = {
             "batch": 0,
             **sizes,
@@ -97,7 +95,7 @@ class Question:
             "layers+directions": layers + directions,
             # How many directions lie side by side in the last axis.
             "beside": directions if which == "output" else 1,
-            "first_axis": first_axis,
+            "first_axis": f"`{state.names[0]} = {layers}{twice}`",
             "side_by_side": 2 * state[-1],
             "in_each": " in each direction" * (directions - 1),
             "order": f"[{', '.join(shapes.input.names[:2])}, ...]",
