@@ -173,12 +173,10 @@ def _raised(raised: list[Trial], done: list[Trial]) -> Report:
 
 def _verdict(done: list[Trial]) -> Report:
     """What is to be said of the numbers that came back."""
-    agree = [trial.agrees for trial in done]
-    if all(agree):
+    if all(trial.agrees for trial in done):
         right = told("ok", {"stacks tried": len(done)}, names=_names(done))
-        notes = [told("together").message] if "together" in agree else []
-        notes += [note for trial in done for note in trial.notes]
-        return replace(right, message="\n".join([right.message, *dict.fromkeys(notes)]))
+        notes = dict.fromkeys(note for trial in done for note in trial.notes)
+        return replace(right, message="\n".join([right.message, *notes]))
     # A stack written for some sizes has its own trouble with others, which hides its mistake.
     two = [trial for trial in done if len(trial.cells) == 2]
     for some, said in ((done, ""), (two, "two layers"), (done[:1], done[0].case.name)):
@@ -480,6 +478,7 @@ def _try(run: Run, case: Case, dtype: torch.dtype, numpy: bool) -> Trial:
     output = trial.output
     is_listed = isinstance(output, list) and bool(output) and isinstance(output[0], Tensor)
     notes = {
+        "together": trial.agrees == "together",
         "dropout": dropout,
         "evaluates": not all(cell.training for cell in cells),
         "listed": is_listed,
