@@ -12,12 +12,12 @@ LATER = Style("paper", "muted", "muted", ":")
 Place = tuple[int, int]  # row, column
 
 
-def shown_steps(seq_len: int, most: int = MOST_STEPS) -> list[int | None]:
+def shown_steps(seq_len: int) -> list[int | None]:
     """The steps that get a column of their own; None stands for those left out in the middle."""
-    if seq_len <= most:
+    if seq_len <= MOST_STEPS:
         return list(range(seq_len))
-    tail = (most - 1) // 2
-    return [*range(most - 1 - tail), None, *range(seq_len - tail, seq_len)]
+    tail = (MOST_STEPS - 1) // 2
+    return [*range(MOST_STEPS - 1 - tail), None, *range(seq_len - tail, seq_len)]
 
 
 @dataclass
