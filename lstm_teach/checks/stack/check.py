@@ -146,9 +146,8 @@ def _judge(trials: list[Trial], differs: str) -> Report:
             said = told(name, error=error).message
             report, raised = replace(report, message=f"{report.message}\n{said}"), []
     changes = dict.fromkeys(what for trial in trials for what in trial.changes)
-    also = [told("differs")] * bool(differs) + [told("changes", what=what) for what in changes]
-    if raised:
-        also.insert(0, _raised(raised, done))
+    also = [_raised(raised, done)] if raised else []
+    also += [told("differs")] * bool(differs) + [told("changes", what=what) for what in changes]
     report = replace(report, message="\n".join(one.message for one in (report, *also)))
     first = also[0] if report.ok and also else report
     return replace(report, verdict=first.verdict, headline=first.headline)
