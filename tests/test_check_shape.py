@@ -226,7 +226,7 @@ def test_right_is_what_torch_returns(q):
 @settings(max_examples=300, deadline=None)
 @given(questions(), st.sampled_from(MISTAKES))
 def test_where_mistakes_agree_the_message_says_them_all(q, mistake):
-    for wrong in mistake.how(q):
+    for wrong in q.gives(mistake.how):
         if wrong != q.right:
             report = check_shape(wrong, q.module, q.shapes.input, q.which)
             assert mistake.report(**q.facts).message in report.message

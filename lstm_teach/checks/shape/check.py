@@ -27,13 +27,6 @@ from lstm_teach.shapes import (
 
 STATE = ("h_n", "c_n", "h_0", "c_0")
 MEMORY = ("c_n", "c_0")
-_ABOUT = {
-    "output": ("output",),
-    "state": STATE,
-    "h": ("h_n", "h_0"),
-    "c": MEMORY,
-    "cell": ("a cell",),
-}
 _HOW_TO_WRITE = (
     "Write one whole number, 0 or more, for each axis, as a tuple `(2, 5, 7)` or as text "
     '`"2, 5, 7"`.'
@@ -64,7 +57,7 @@ class Question:
         shapes: what `predict_shapes` says of the call.
         which: the tensor.
         right: its shape.
-        about: what rows are about that apply to it: its name, or a cell.
+        kinds: what rows are about that apply to it: "output", "state" and "h" or "c", or "cell".
         has: what rows need that apply: a batch or none, and "layers" where there are several.
         facts: the sizes, by which shapes are written, and phrases made of them, for the words.
     """
@@ -73,7 +66,9 @@ class Question:
         """Count what there is to count."""
         self.module, self.shapes, self.which = module, shapes, which
         self.right: Shape = getattr(shapes, which)
-        self.about = "a cell" if isinstance(module, nn.LSTMCell) else which
+        self.kinds = {"output"} if which == "output" else {"state", which[0]}
+        if isinstance(module, nn.LSTMCell):
+            self.kinds = {"cell"}
         proj_size, layers = getattr(module, "proj_size", 0), getattr(module, "num_layers", 1)
         directions = 1 + getattr(module, "bidirectional", False)
         state = shapes.c_0 if which in MEMORY else shapes.h_0
@@ -102,6 +97,14 @@ class Question:
             "batch_first": getattr(module, "batch_first", False),
         }
 
+    def gives(self, how: str) -> list[Sizes]:
+        """The shapes that a mistake gives, from how it is told in the catalogue."""
+        told, _, shapes = how.partition(": ")
+        about, *needs = told.split(", ")
+        if self.kinds.isdisjoint(about.split()) or not self.has.issuperset(needs):
+            return []
+        return [sizes for shape in shapes.split(", ") for sizes in self.sizes(shape)]
+
     def sizes(self, shape: str) -> list[Sizes]:
         """What a written shape stands for; several where an axis may stand anywhere."""
         if hasattr(self.shapes, shape):
@@ -125,22 +128,8 @@ class Question:
         return (prod(int(self.facts.get(factor, factor)) for factor in name.split("*")),)
 
 
-def _gives(how: str) -> Callable[[Question], list[Sizes]]:
-    """The shapes that a mistake gives, from how it is told in the catalogue."""
-    told, _, shapes = how.partition(": ")
-    about, *needs = told.split(", ")
-    tensors = {tensor for name in about.split() for tensor in _ABOUT[name]}
-
-    def giving(q: Question) -> list[Sizes]:
-        if q.about not in tensors or not q.has.issuperset(needs):
-            return []
-        return [sizes for shape in shapes.split(", ") for sizes in q.sizes(shape)]
-
-    return giving
-
-
-MISTAKES = [e.made(headline, _gives(how)) for e in entries(__package__) for headline, how in e.ways]
-"""Every known mistake; `how` gives the shapes that it produces."""
+MISTAKES = [e.made(*way) for e in entries(__package__) for way in e.ways]
+"""Every known mistake; `how` is what `Question.gives` reads."""
 
 
 def check_shape(
@@ -193,7 +182,7 @@ def check_shape(
 
 
 def _judge(sizes: Sizes, q: Question, reveal: bool) -> Report:
-    found = [mistake for mistake in MISTAKES if sizes in mistake.how(q)]
+    found = [mistake for mistake in MISTAKES if sizes in q.gives(mistake.how)]
     named = f"`{q.which}` is `{q.right}`."
     if sizes == q.right:
         verdicts = dict.fromkeys(m.verdict for m in found if m.verdict != "unrecognised")
