@@ -58,7 +58,7 @@ class Question:
         which: the tensor.
         right: its shape.
         kinds: what rows are about that apply to it: "output", "state" and "h" or "c", or "cell".
-        has: what rows need that apply: a batch or none, and "layers" where there are several.
+        has: what rows need that apply, such as "layers" where there are several, else "!layers".
         facts: the sizes, by which shapes are written, and phrases made of them, for the words.
     """
 
@@ -73,9 +73,9 @@ class Question:
         directions = 1 + getattr(module, "bidirectional", False)
         state = shapes.c_0 if which in MEMORY else shapes.h_0
         sizes = dict(zip(shapes.input.names, shapes.input, strict=True))
-        several = {"layers": layers > 1, "directions": directions > 1, "proj_size": proj_size > 0}
-        self.has = {name for name, there in several.items() if there}
-        self.has.add("batch" if "batch" in sizes else "no batch")
+        several = {"batch": "batch" in sizes, "proj_size": proj_size > 0}
+        several |= {"layers": layers > 1, "directions": directions > 1}
+        self.has = {name if there else f"!{name}" for name, there in several.items()}
         twice = f" * 2 = {2 * layers}" * (directions - 1)
         self.facts: dict[str, Any] = {
             "batch": 0,
@@ -110,20 +110,19 @@ class Question:
         if hasattr(self.shapes, shape):
             return [getattr(self.shapes, shape)]
         first, *rest = shape.split()
-        names = rest if first[0] in "+?" else [first, *rest]
+        names = rest if first[0] == "+" else [first, *rest]
         axes = [size for name in names for size in self._axes(name)]
         if self.facts["batch_first"] and self.which == "output" and "..." not in names:
             axes[:-1] = axes[-2::-1]
         if first[0] == "+":
             new = self._axes(first[1:])
             return [(*axes[:at], *new, *axes[at:]) for at in range(len(axes))]
-        missed = first[0] == "?" and self._axes(first[1:]) != (1,)
-        return [] if missed else [tuple(axes)]
+        return [tuple(axes)]
 
     def _axes(self, name: str) -> Sizes:
         if name == "...":
             return tuple(self.right[:-1])
-        if name == "batch" and "no batch" in self.has:
+        if name == "batch" and "!batch" in self.has:
             return ()
         return (prod(int(self.facts.get(factor, factor)) for factor in name.split("*")),)
 
