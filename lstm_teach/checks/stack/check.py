@@ -81,12 +81,10 @@ def _of_its_own_cells(code: Any, call: Callable[..., Any] | None = None) -> Repo
     """A module that owns its cells is a whole LSTM."""
     from lstm_teach.checks.lstm import check_lstm  # which knows the mistakes of a stack
 
-    module = code if isinstance(code, nn.Module) else nn.Module()  # that owns nothing
-    known = set(module.parameters())
-    for name, value in vars(module).items():
+    for name, value in (vars(code) if isinstance(code, nn.Module) else {}).items():
         parts = value if isinstance(value, (list, tuple)) else ()
         cells = nn.ModuleList(part for part in parts if isinstance(part, nn.Module))
-        if not known.issuperset(cells.parameters()):
+        if not {*cells.parameters()} <= {*code.parameters()}:
             return told("plain_list", name=name)
     report = replace(check_lstm(code, call=call), of="stack")
     if report.ok and report.evidence["directions"] == 2:
