@@ -26,7 +26,6 @@ from lstm_teach.shapes import (
 )
 
 STATE = ("h_n", "c_n", "h_0", "c_0")
-MEMORY = ("c_n", "c_0")
 _HOW_TO_WRITE = (
     "Write one whole number, 0 or more, for each axis, as a tuple `(2, 5, 7)` or as text "
     '`"2, 5, 7"`.'
@@ -71,7 +70,7 @@ class Question:
             self.kinds = {"cell"}
         proj_size, layers = getattr(module, "proj_size", 0), getattr(module, "num_layers", 1)
         directions = 1 + getattr(module, "bidirectional", False)
-        state = shapes.c_0 if which in MEMORY else shapes.h_0
+        state = shapes.c_0 if which[0] == "c" else shapes.h_0
         sizes = dict(zip(shapes.input.names, shapes.input, strict=True))
         several = {"batch": "batch" in sizes, "proj_size": proj_size > 0}
         several |= {"layers": layers > 1, "directions": directions > 1}
