@@ -423,10 +423,10 @@ def _as_before(after: Tensor, before: Tensor) -> Tensor:
 
 def _differ(one: Run, other: Run) -> bool:
     pairs = [(one.outputs[name], o) for name, o in other.outputs.items() if name in one.outputs]
-    return any(a.shape != b.shape or bool(changed([a], b, rounding=0).any()) for a, b in pairs)
+    return any(a.shape != b.shape or bool(changed([a], b).any()) for a, b in pairs)
 
 
-def changed(after: list[Tensor], before: Tensor, rounding: float = _ROUNDING) -> Tensor:
+def changed(after: list[Tensor], before: Tensor) -> Tensor:
     """[runs, *shape]: which numbers of a tensor runs have changed by more than rounding, and by
     more than a faint part of the largest change.
 
@@ -438,7 +438,7 @@ def changed(after: list[Tensor], before: Tensor, rounding: float = _ROUNDING) ->
         is_number = before.is_floating_point()
         one[both] = (new[both] - before[both]).abs() if is_number else new[both] != before[both]
     by = by.nan_to_num(0, 0, 0)
-    tiny = rounding * min(1.0, largest(before.float().abs().nan_to_num(0, 0, 0)))
+    tiny = _ROUNDING * min(1.0, largest(before.float().abs().nan_to_num(0, 0, 0)))
     return by > max(_FAINT * largest(by), tiny)
 
 
