@@ -6,25 +6,25 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+from torch.nn.utils.rnn import pad_packed_sequence
 from torch.utils._pytree import tree_map
 
 from lstm_teach.checks.bringing import signature_of
-from lstm_teach.checks.layout.given import CannotTell, tensors_in, told
+from lstm_teach.checks.layout.given import CannotTell, is_packed, tensors_in, told
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import run_in_time
 
 LONGEST_FORWARD = 60.0
 """Seconds after which a forward pass counts as endless; a large model may be slow, and right."""
 
-KINDS = (nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
-_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
+KINDS: tuple[Any, ...] = (nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
+_CONVOLUTIONS: tuple[Any, ...] = (nn.Conv1d, nn.Conv2d)
 _LENGTHS = re.compile(
     r"[nlt]$|n_(real|words|steps|tokens|valid|frames)|.*(len|sizes|num|count|valid)", re.IGNORECASE
 )
@@ -44,12 +44,12 @@ def usual_call(model: nn.Module, x: Any, lengths: Tensor | None) -> Callable[...
     single = [p for p in parameters if not p.kind.name.startswith("VAR")]
     is_open = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     by_name = isinstance(x, Mapping) and {*x} <= {p.name for p in single}
-    is_row = isinstance(x, (tuple, list)) and not isinstance(x, PackedSequence)
+    is_row = isinstance(x, (tuple, list)) and not is_packed(x)
     count = len(x) if is_row and (is_open or 1 < len(x) <= len(single)) else 1
     rest = [p for p in single if p.name not in x] if by_name else single[count:]
     wanted = [p.name for p in rest if p.default is p.empty]
     handed: dict[str, Tensor] = {}
-    if lengths is not None and not isinstance(x, PackedSequence):
+    if lengths is not None and not is_packed(x):
         takers = [p.name for p in rest if _LENGTHS.match(p.name)]
         handed = dict.fromkeys([n for n in wanted if n in takers][:1] or takers[:1], lengths)
     missing = " and ".join(f"`{name}`" for name in wanted if name not in handed)
@@ -115,23 +115,23 @@ class Call:
         states: the states handed in, h above c: [rows, cols, features], no rows without any.
         by_hand: whether another state came in than the one that its last call gave.
         taps: zeros that were added to what left the layer ("output", "h", "c"), to ask who reads
-            it; with the packed output, where it was packed.
+            it.
     """
 
     def __init__(self, module: Any, place: int, name: str, given: Any, hx: Any) -> None:
         """Keep what came in, as it was when it came in."""
         self.module, self.place, self.by_hand = module, place, False
-        self.taps: dict[str, tuple[Tensor, PackedSequence | None]] = {}
+        self.taps: dict[str, Tensor] = {}
         self.is_cell = isinstance(module, nn.RNNCellBase)
         self.directions = 2 if getattr(module, "bidirectional", False) else 1
         self.rows = getattr(module, "num_layers", 1) * self.directions
         self.kind = f"nn.{next(k for k in KINDS if isinstance(module, k)).__name__}"
         self.name = in_code(name) if name else self.kind
-        self.packed = given if isinstance(given, PackedSequence) else None
+        self.packed = given if is_packed(given) else None
         # the flag does not count for packed input
         self.batch_first = self.packed is None and bool(getattr(module, "batch_first", False))
         self.entered = [given if self.packed is None else self.packed.data, *tensors_in(hx)]
-        self.inputs = self.walked(self.entered[0].detach(), self.packed).clone()
+        self.inputs = self.walked(self.entered[0].detach()).clone()
         cols, widest = self.inputs.shape[1], module.hidden_size
         self.ends = torch.full((cols,), len(self.inputs), device="cpu")
         if self.packed is not None:
@@ -141,10 +141,10 @@ class Call:
         wide = [nn.functional.pad(row, (0, widest - row.shape[-1])) for row in rows]
         self.states = torch.cat((self.inputs.new_zeros(0, cols, widest), *wide))
 
-    def walked(self, tensor: Tensor, packed: PackedSequence | None = None) -> Tensor:
+    def walked(self, tensor: Tensor) -> Tensor:
         """What goes into or out of the layer as [steps, cols, features], the order it walks."""
-        if packed is not None:
-            return pad_packed_sequence(packed._replace(data=tensor))[0]
+        if self.packed is not None:
+            return pad_packed_sequence(self.packed._replace(data=tensor))[0]
         if self.is_cell:
             return tensor.reshape(1, -1, tensor.shape[-1])
         if tensor.dim() == 2:
@@ -154,7 +154,7 @@ class Call:
     def marks(self, key: str, gradient: Tensor) -> Tensor:
         """Where a tap's gradient is not zero: [steps or rows, cols, features], on the CPU."""
         if key == "output":
-            return (self.walked(gradient, self.taps[key][1]) != 0).cpu()
+            return (self.walked(gradient) != 0).cpu()
         return (gradient.reshape(-1, self.inputs.shape[1], gradient.shape[-1]) != 0).cpu()
 
     def tapped(self, result: Any) -> Any:
@@ -162,12 +162,11 @@ class Call:
         keys = iter(("output", "c") if self.is_cell else ("output", "h", "c"))
 
         def plus(value: Any) -> Any:
-            packed = value if isinstance(value, PackedSequence) else None
-            zeros = torch.zeros_like(value if packed is None else packed.data, requires_grad=True)
-            self.taps[next(keys)] = zeros, packed
-            return value + zeros if packed is None else packed._replace(data=packed.data + zeros)
+            zeros = torch.zeros_like(value.data, requires_grad=True)
+            self.taps[next(keys)] = zeros
+            return value._replace(data=value.data + zeros) if is_packed(value) else value + zeros
 
-        return tree_map(plus, result, is_leaf=lambda one: isinstance(one, PackedSequence))
+        return tree_map(plus, result, is_leaf=is_packed)
 
 
 @contextmanager
@@ -220,11 +219,8 @@ def recording(
 
         return forward
 
-    originals: dict[Any, Any] = {kind: kind.forward for kind in (*KINDS, *_CONVOLUTIONS)}
-    try:
-        for kind, original in originals.items():
-            kind.forward = watched(original)
+    with ExitStack() as back:
+        for kind in KINDS + _CONVOLUTIONS:
+            back.callback(setattr, kind, "forward", kind.forward)
+            kind.forward = watched(kind.forward)
         yield calls, read
-    finally:
-        for kind, original in originals.items():
-            kind.forward = original

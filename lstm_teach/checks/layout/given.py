@@ -3,7 +3,9 @@ sample or one time step replaced."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -74,13 +76,11 @@ class Given:
             name: axes.index(name) if name in axes else len(axes) for name in ("batch", "time")
         }
         self.is_batch_first = self.at["batch"] < self.at["time"]
-        self._as_given, packed = x, [*filter(_is_packed, tree_leaves(x, _is_packed))]
-        self._lengths_of = {id(one): pad_packed_sequence(one)[1] for one in packed}
-        lengths = next(iter(self._lengths_of.values()), lengths)
-        first = self.is_batch_first
-        x = tree_map_only(PackedSequence, lambda p: pad_packed_sequence(p, first)[0], x, _is_packed)
-        self.value = x
-        self.lengths: Any = lengths
+        padded = partial(pad_packed_sequence, batch_first=self.is_batch_first)
+        packed = filter(is_packed, tree_leaves(x, is_packed))
+        self.lengths: Any = next((padded(one)[1] for one in packed), lengths)
+        self._as_given = x
+        self.value = x = tree_map_only(PackedSequence, lambda one: padded(one)[0], x, is_packed)
         fitting = [t for t in tensors_in(x) if t.dim() >= len(axes) and t.numel()]
         telling = [t for t in fitting if t.is_floating_point() or ((t != 0) & (t != 1)).any()]
         if not fitting:
@@ -167,47 +167,42 @@ class Given:
         index = [sample if name == "batch" else time for name in self.lead]
         at = tuple(slice(None) if place is None else place for place in index)
 
-        def of(value: Any) -> Any:
-            axes, other = self._others.get(id(value), ([], value))
-            if not axes or (sample is None and len(axes) < len(self.lead)):  # a state has no time
+        def of(value: Tensor, axes: list[int], other: Tensor) -> Tensor:
+            if sample is None and len(axes) < len(self.lead):  # a state has no time
                 return value
             copied = value.clone(memory_format=torch.contiguous_format)
             copied.movedim(axes, [*range(len(axes))])[at[: len(axes)]] = other[at[: len(axes)]]
             return copied
 
-        return tree_map(of, self.value)
+        return self._each(of)
 
     def exchanged(self, order: Tensor) -> Any:
         """x with its samples in another order."""
-
-        def of(value: Any) -> Any:
-            axes, _ = self._others.get(id(value), ([], value))
-            return value.index_select(axes[0], order.to(value.device)) if axes else value
-
-        return tree_map(of, self.value)
+        return self._each(lambda one, axes, _: one.index_select(axes[0], order.to(one.device)))
 
     def cut(self, end: int) -> Any:
         """x up to a time step."""
+        return self._each(lambda one, axes, _: one.narrow(axes[1], 0, end) if axes[1:] else one)
 
-        def of(value: Any) -> Any:
-            axes, _ = self._others.get(id(value), ([], value))
-            return value.narrow(axes[1], 0, end) if len(axes) > 1 else value
-
-        return tree_map(of, self.value)
+    def _each(self, change: Callable[[Tensor, list[int], Tensor], Tensor]) -> Any:
+        """x with each tensor that varies changed, by its axes "batch" and "time" and its other."""
+        kept = self._others
+        return tree_map(lambda v: change(v, *kept[id(v)]) if id(v) in kept else v, self.value)
 
     def handed(self, value: Any) -> Any:
         """A copy to hand to the model, packed again where x was packed."""
 
         def again(own: Any, one: Any) -> Any:
-            if _is_packed(own):
-                lengths, is_sorted = self._lengths_of[id(own)], own.sorted_indices is None
+            if is_packed(own):
+                lengths, is_sorted = pad_packed_sequence(own)[1], own.sorted_indices is None
                 return pack_padded_sequence(one, lengths, self.is_batch_first, is_sorted)
             return one.clone() if isinstance(one, Tensor) else one
 
-        return tree_map(again, self._as_given, value, is_leaf=_is_packed)
+        return tree_map(again, self._as_given, value, is_leaf=is_packed)
 
 
-def _is_packed(value: Any) -> bool:
+def is_packed(value: Any) -> bool:
+    """Whether it is a packed sequence, which is a leaf in nested values, though it is a tuple."""
     return isinstance(value, PackedSequence)
 
 

@@ -149,7 +149,7 @@ def batch_comes_out_elsewhere(t: Tables) -> Found:
     place = t.said.index("batch") if t.answers else None
     if answer.axis in (None, place) or t.bad_walk is not None:
         return None
-    states = [[*c.taps[key][0].shape] for c in t.asked.calls for key in "hc" if key in c.taps]
+    states = [[*c.taps[key].shape] for c in t.asked.calls for key in "hc" if key in c.taps]
     if answer.is_said or any(one.shape in states for one in t.answers):
         return None
     return "comes_out_swapped", None, {"axis": answer.axis, "place": place}

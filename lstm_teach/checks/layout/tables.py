@@ -361,7 +361,7 @@ class Tables:
             return []
         # Not alike, or an output and its negative would cancel.
         total = torch.stack([k * (weights_like(p) * p).sum() for k, p in enumerate(parts, 1)]).sum()
-        zeros, own = [call.taps[key][0] for call, key in taps], weights_like(total)
+        zeros, own = [call.taps[key] for call, key in taps], weights_like(total)
         try:
             found = grad(total, zeros, own, retain_graph=True, materialize_grads=True)
         except RuntimeError:  # Some graphs refuse this, such as a re-entrant checkpoint.
@@ -376,7 +376,7 @@ class Tables:
             return []
         call = self.asked.calls[walk.call.place]
         states = [one.reshape(-1, walk.cols, one.shape[-1]) for one in call.entered[1:]]
-        return [call.walked(call.entered[0], call.packed), *states]
+        return [call.walked(call.entered[0]), *states]
 
     def reads_of(self, mask: Tensor) -> list[Read]:
         """What the marked numbers of the answer read of each walk."""
