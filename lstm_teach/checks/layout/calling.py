@@ -109,7 +109,6 @@ class Call:
         place: its number among all calls.
         name: how the learner calls it, such as "self.lstm"; a bare layer goes by its class.
         packed: the packed input, where it was packed.
-        entered: the input and the states as they came in, with their gradients.
         inputs: [steps, cols, features] as the layer walks it.
         ends: the number of real steps of each column.
         states: the states handed in, h above c: [rows, cols, features], no rows without any.
@@ -130,13 +129,12 @@ class Call:
         self.packed = given if is_packed(given) else None
         # the flag does not count for packed input
         self.batch_first = self.packed is None and bool(getattr(module, "batch_first", False))
-        self.entered = [given if self.packed is None else self.packed.data, *tensors_in(hx)]
-        self.inputs = self.walked(self.entered[0].detach()).clone()
+        self.inputs = self.walked(given.data).clone()  # of a packed one its `data` as well
         cols, widest = self.inputs.shape[1], module.hidden_size
         self.ends = torch.full((cols,), len(self.inputs), device="cpu")
         if self.packed is not None:
             self.ends = pad_packed_sequence(self.packed)[1]
-        rows = [state.detach().reshape(-1, cols, state.shape[-1]) for state in self.entered[1:]]
+        rows = [state.detach().reshape(-1, cols, state.shape[-1]) for state in tensors_in(hx)]
         # h is narrower than c where there is a projection
         wide = [nn.functional.pad(row, (0, widest - row.shape[-1])) for row in rows]
         self.states = torch.cat((self.inputs.new_zeros(0, cols, widest), *wide))
@@ -211,7 +209,7 @@ def recording(
                 given["hx"] = tree_map(Tensor.detach, hx)
             result = original(self, **given)  # first, since torch says best what does not fit
             call = Call(self, len(calls), names.get(id(self), ""), given["input"], hx)
-            call.by_hand = bool(own) and any(id(s) not in own for s in call.entered[1:])
+            call.by_hand = bool(own) and any(id(state) not in own for state in tensors_in(hx))
             calls.append(call)
             result = call.tapped(result) if ask else result
             handed[id(self)] = tensors_in(result if call.is_cell else result[1])

@@ -95,7 +95,7 @@ def walks_along_the_batch(t: Tables) -> Found:
     elif call.batch_first == given.is_batch_first:
         cause = "swapped_before"
     fix = said(cause, "fix", **found)
-    if call.entered[1:] and cause in ("made_batch_first", "made_time_first", "in_a_loop"):
+    if len(call.states) and cause in ("made_batch_first", "made_time_first", "in_a_loop"):
         fix = said("and_its_start", fix=fix, axis=given.at["batch"])
     elif is_one and call.packed is None and t.answer.steps is None:
         last = "out[:, -1]" if given.is_batch_first else "out[-1]"
@@ -156,15 +156,10 @@ def batch_comes_out_elsewhere(t: Tables) -> Found:
 
 
 def cut_on_the_way(t: Tables) -> Found:
-    """Pieces of a final state, or steps, go to wrong samples: on the way into the bad walk, or out
-    of the model."""
-    bad, reads, earlier = t.bad_walk, t.sample_reads, t.walks
-    if bad is not None:
-        reads, earlier = [], t.walks[: t.walks.index(bad)]
-        entered = t.entering(bad) if bad.cols == t.given.batch else []
-        reads = [t.reads([part[:, sample] for part in entered]) for sample in t.given.samples]
-        reads = reads if all(reads) else []
-    for number, walk in reversed(list(enumerate(earlier if reads and t.mixes else ()))):
+    """Pieces of a final state, or steps, go to wrong samples: into a bad walk, or out of the
+    model."""
+    bad, reads = t.bad_walk, t.sample_reads
+    for number, walk in reversed(list(enumerate(t.walks if reads and t.mixes else ()))):
         states = torch.stack([of_sample[number].state for of_sample in reads])
         steps = torch.stack([of_sample[number].steps for of_sample in reads])
         if bad is None and (steps.any(1) & ~walk.owners.T).any():

@@ -370,14 +370,6 @@ class Tables:
         marks = {(call.place, key): call.marks(key, gradient) for (call, key), gradient in pairs}
         return [Read(walk, marks) for walk in self.walks]
 
-    def entering(self, walk: Walk) -> list[Tensor]:
-        """What enters the first call of a walk, with its gradients, [places, cols, features]."""
-        if not self.asked.calls:
-            return []
-        call = self.asked.calls[walk.call.place]
-        states = [one.reshape(-1, walk.cols, one.shape[-1]) for one in call.entered[1:]]
-        return [call.walked(call.entered[0]), *states]
-
     def reads_of(self, mask: Tensor) -> list[Read]:
         """What the marked numbers of the answer read of each walk."""
         output = self.asked.outputs.get(self.answer.name)
