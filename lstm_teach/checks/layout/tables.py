@@ -297,12 +297,10 @@ class Tables:
         what the model may take from elsewhere, by its place: lengths, noise, a state that is kept.
         """
         given, answer = self.given, self.answer
-        has_lengths = given.lengths is not None or any(
-            len({*w.ends.tolist()}) > 1 for w in self.walks
-        )
+        has_lengths = given.lengths is not None or any(len(w.ends.unique()) > 1 for w in self.walks)
         if has_lengths or given.unvaried or self.state_is_kept or self.is_noisy:
             return None
-        if answer.owners is None or answer.axis is None or not answer.is_said:
+        if answer.axis is None or not answer.is_said:
             return None
         samples = torch.tensor(given.samples).view(-1, *[1] * len(answer.shape))
         if (answer.moved & (answer.owners != samples)).any():
@@ -310,9 +308,9 @@ class Tables:
         one, other, order = given.samples[0], given.samples[-1], torch.arange(given.batch)
         order[[one, other]] = order[[other, one]]
         last = self._run(given.exchanged(order))[1]
-        runs = [run.outputs.get(answer.name) for run in (self.base, last, *self.by_sample)]
-        outputs = [run.double().nan_to_num() for run in runs if isinstance(run, Tensor)]
-        if len({output.shape for output in outputs}) > 1 or len(outputs) < len(runs):
+        runs, none = (self.base, last, *self.by_sample), torch.empty(0)
+        outputs = [run.outputs.get(answer.name, none).double().nan_to_num() for run in runs]
+        if len({output.shape for output in outputs}) > 1:
             return None
         usual = max(largest((run - outputs[0]).abs()) for run in outputs[2:])
         off = (outputs[1].index_select(answer.axis, order) - outputs[0]).abs()
