@@ -179,8 +179,7 @@ def _praise(t: Tables) -> str:
     rest = [o for o in t.answers if o.reaching and not o.is_apart and o.moved[0].numel() > 1]
     rows = [] if answer.owners is None else answer.owners[..., None].flatten(1)[:2, 0].tolist()
     along = [walk for walk in t.walks if walk.heading]
-    plain = [end.walk for end in read if end.is_read]
-    plain = [walk for walk in plain if walk.steps > 1 and not walk.by_hand]
+    plain = [e.walk for e in read if e.is_read and e.walk.steps > 1 and not e.walk.by_hand]
     is_plain = read and len(plain) == len(read) and plain[0].call.directions == 1
     order = ["batch", "time"] if rows and rows[0] == rows[-1] else ["time", "batch"]
     is_turned = bool(rows) and answer.axis is None and t.said[:2] == order[::-1]
