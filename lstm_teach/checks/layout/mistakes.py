@@ -204,7 +204,7 @@ def steps_dealt_out(t: Tables) -> Found:
     """Numbers come in that belong to one time step each, and those of a time step go to several
     steps of the layer, where they stand beside others: x itself, or all over the layer's way."""
     walk = next(iter(t.walks), None)
-    if t.mixes or walk is None or walk.crowd[1] > 1 or walk.in_step:
+    if walk is None or walk.crowd[1] > 1 or walk.in_step:
         return None
     # of a sequence that was cut from flat frames, each holds a time step for several steps
     again = (walk.times.sum(0) > 1).any(0)
@@ -213,7 +213,7 @@ def steps_dealt_out(t: Tables) -> Found:
     is_x = sum(call.inputs.numel() for call in walk.calls) == t.given.main.numel()
     # all over a column of no more steps than x has, each step holds several, looked at or not
     is_full = walk.is_spread and walk.steps <= t.given.time and most(walk.times.any(0), -1) > 1
-    beside = most(walk.times, -1) > 1 and (walk.is_spread or is_x)
+    beside = is_x and most(walk.times, -1) > 1
     split = most(walk.times.any(1), 0) > 1 and (beside or is_full)
     return ("steps_dealt_out", walk, {}) if is_cut or split else None
 
@@ -302,29 +302,25 @@ def read_behind_the_end(t: Tables) -> Found:
             wrong = [k for k in at_end if not (is_packed and last[k])]
         elif is_packed and t.answer.reaching:
             name, wrong = "zeros_read", silent
-        if wrong and wrong == short:
-            if name == "pads_read" and all(len(read[k]) > 1 for k in wrong):
-                name = "pads_alone_read"
-            return name, walk, {"sample": given.samples[wrong[0]], "real": lengths[wrong[0]]}
+        if name == "pads_read" and all(len(read[k]) > 1 for k in wrong):
+            name = "pads_alone_read"
         unread = [k for k in short if not walk.owners[:, k].any()]
-        is_turned = walk.heading < 0 and unread == [
-            k for k in short if 2 * lengths[k] <= given.time
-        ]
-        if is_packed and unread and is_turned:
-            found = {"sample": given.samples[unread[0]], "real": lengths[unread[0]]}
-            return "pads_alone_packed", walk, found
-        early = {
-            real - sum(at) if len(at) == 1 else 0 for real, at in zip(lengths, read, strict=True)
+        halves = [k for k in short if 2 * lengths[k] <= given.time]
+        is_turned = is_packed and walk.heading < 0 and unread == halves
+        missed = {n - sum(at) if len(at) == 1 else 0 for n, at in zip(lengths, read, strict=True)}
+        is_early = len(missed) == 1 < min(missed) and walk.keeps_time and not given.pads_left
+        owned = [walk.ends[cols].tolist() for cols in walk.samples.any(0).T]
+        others = [k for k, own in enumerate(owned) if len(own) == 1 and own != [lengths[k]]]
+        is_sorted = is_packed and walk.ends.sort()[0].equal(given.lengths.sort()[0])
+        told = {
+            name: wrong if wrong == short else [],
+            "pads_alone_packed": unread if is_turned else [],
+            "read_too_early": [0] if is_early and short else [],
+            "lengths_of_others": others if is_sorted else [],
         }
-        if len(early) == 1 < min(early) and walk.keeps_time and not given.pads_left and short:
-            found = {"sample": given.samples[0], "real": lengths[0], "last": lengths[0] - 1}
-            return "read_too_early", walk, found | {"read": read[0][0]}
-        if is_packed and walk.ends.sort()[0].equal(given.lengths.sort()[0]):
-            owned = [walk.ends[cols].tolist() for cols in walk.samples.any(0).T]
-            for k, own in enumerate(owned):
-                if len(own) == 1 and own != [lengths[k]]:
-                    found = {"sample": given.samples[k], "real": lengths[k]}
-                    return "lengths_of_others", walk, found
+        for name, (k, *_) in [(name, numbers) for name, numbers in told.items() if numbers]:
+            found = {"sample": given.samples[k], "real": lengths[k], "last": lengths[k] - 1}
+            return name, walk, found | {"read": sum(read[k])}
     return None
 
 
