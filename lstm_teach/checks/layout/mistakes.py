@@ -271,14 +271,15 @@ def mixed_else(t: Tables) -> Found:
     is_number = not any(one.moved[0].numel() > 1 for one in t.answers)
     if (t.mixes and is_number) or not (t.base.outputs or t.walks):
         return "no_prediction", None, {}
-    if t.mixes and t.bad_walk is not None:
+    if not t.mixes:
+        return None
+    if t.bad_walk is not None:
         return "mixed_before", t.bad_walk, {}
-    if t.mixes and t.answer.owners is None:
+    if t.answer.owners is None:
         return "mixed_in_all", None, {}
-    for number, target in t.answer.foreign.nonzero().tolist() if t.mixes else ():
-        name = "in_another_order" if t.answer.is_reordered else "mixed_after"
-        return name, None, {"source": t.given.samples[number], "target": target}
-    return None
+    number, target = t.answer.foreign.nonzero()[0].tolist()
+    name = "in_another_order" if t.answer.is_reordered else "mixed_after"
+    return name, None, {"source": t.given.samples[number], "target": target}
 
 
 def read_behind_the_end(t: Tables) -> Found:
@@ -394,7 +395,7 @@ def undecided(t: Tables) -> Found:
 
 def place_matters(t: Tables) -> Found:
     """Two samples change places in x, and their answers do not."""
-    pair = None if t.has_call or t.mixes else t.out_of_place()
+    pair = None if t.has_call else t.out_of_place()
     return ("place_matters", None, {"one": pair[0], "other": pair[1]}) if pair else None
 
 
