@@ -110,8 +110,7 @@ def loops_along_the_batch(t: Tables) -> Found:
         moved = t.moved_by(t.by_time, one.name)
         axes = [axis for axis, size in enumerate(one.shape) if size == t.given.time]
         lines = [moved.movedim(axis + 1, 1)[..., None].flatten(2).any(2) for axis in axes]
-        is_last = not axes and sum(bool(by_one.any()) for by_one in moved) == 1
-        if is_last or looked in [[*map(places, line)] for line in lines]:
+        if looked in [[*map(places, line)] for line in lines]:
             return "loops_along_the_batch", None, {}
     return None
 
@@ -236,8 +235,7 @@ def cut_before_a_convolution(t: Tables) -> Found:
     if read.shape[2:] != (given.time,) or rows != given.batch or channels in (1, given.time):
         return None
     for time, one in zip(given.times, moved.flatten(2).any(1), strict=True):
-        at = places(one)
-        if not at or at[0] < time * channels or at[-1] >= (time + 1) * channels:
+        if {place // channels for place in places(one)} != {time}:
             return None
     return found
 
@@ -344,7 +342,7 @@ def part_of_a_walk_read(t: Tables) -> Found:
             is_one = way.any() and not (way & ~start).any() and bool((walk.ends > 1).any())
             if is_one and (both or not goes_on):
                 return f"{half * both}begins", walk, {}
-        wide = getattr(walk.call.module, "proj_size", 0) or walk.call.module.hidden_size
+        wide = read.output.shape[-1] // walk.call.directions
         features = int(read.output.flatten(0, 1).any(0).sum())
         if features == 1 < wide and read.steps.all() and not read.state.any():
             return "one_feature", walk, {}
