@@ -72,9 +72,8 @@ class Given:
             CannotTell: x or its lengths have other sizes, or its frames are all alike.
         """
         self.axes, self.lead = axes, [name for name in ("batch", "time") if name in axes]
-        self.at = {
-            name: axes.index(name) if name in axes else len(axes) for name in ("batch", "time")
-        }
+        none = dict.fromkeys(("batch", "time"), len(axes))
+        self.at = none | {name: axis for axis, name in enumerate(axes)}
         self.is_batch_first = self.at["batch"] < self.at["time"]
         padded = partial(pad_packed_sequence, batch_first=self.is_batch_first)
         packed = filter(is_packed, tree_leaves(x, is_packed))
@@ -111,19 +110,17 @@ class Given:
         self.unvaried = ", ".join(f"`x{keystr(at)}` {list(t.shape)}" for at, t in same)
 
     def _look_at_lengths(self, model: nn.Module) -> None:
-        lengths, place = self.lengths, torch.arange(self.time)
-        real = self.time if lengths is None else int(lengths.max())
-        if lengths is not None and (
-            ("batch" in self.lead and len(lengths) != self.batch)
-            or ("time" in self.lead and real > self.time)
-        ):
-            raise CannotTell(told("other_lengths", count=len(lengths), longest=real, x=self))
+        full, place = torch.full((self.batch,), self.time), torch.arange(self.time)
+        ends = full if self.lengths is None else self.lengths
+        short, real, count = ends[:, None], int(ends.max()), len(ends)
+        is_other = "batch" in self.lead and count != self.batch
+        if is_other or ("time" in self.lead and real > self.time):
+            raise CannotTell(told("other_lengths", count=count, longest=real, x=self))
         frames = self._canonical(self.main).reshape(self.batch, self.time, -1).cpu()
         indices: set[Any] = {getattr(module, "padding_idx", None) for module in model.modules()}
         numbers = {0} if self.main.is_floating_point() else {0} | indices - {None}
         self._blank = torch.stack([frames.eq(number).all(2) for number in numbers]).any(0)
-        self.looks_padded = lengths is None and bool(self._blank[:, -1].any())
-        short = torch.full((self.batch, 1), self.time) if lengths is None else lengths[:, None]
+        self.looks_padded = self.lengths is None and bool(self._blank[:, -1].any())
         behind, before = place >= short, place < self.time - short
         self.pads_left = bool(self._blank[before].all() and not self._blank[behind].all())
         self.pads = before if self.pads_left else behind
