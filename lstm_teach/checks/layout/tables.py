@@ -65,11 +65,10 @@ class Walk:
         self.ends = torch.stack([call.ends for call in calls]).sum(0)
         self.by_hand = any(call.by_hand for call in calls[1:])
         self.met = [places(one) for one in self.times.any(1).T]
-        narrow, time = min(6, t.given.time // 2), zip(t.given.times, self.met, strict=True)
-        near = [at in steps and steps[-1] - steps[0] <= narrow for at, steps in time if steps]
+        narrow, pairs = min(6, t.given.time // 2), [*zip(t.given.times, self.met, strict=True)]
+        near = [at in steps and steps[-1] - steps[0] <= narrow for at, steps in pairs if steps]
         self.is_near = all(near) and 2 * self.steps > t.given.time
-        own = [at in steps for at, steps in zip(t.given.times, self.met, strict=True)]
-        self.keeps_time = self.steps == t.given.time and all(own)
+        self.keeps_time = self.steps == t.given.time and all(at in steps for at, steps in pairs)
         self.in_step = self.is_near and self.keeps_time
         firsts = [steps[0] for steps in self.met if steps]
         ways = {(later > earlier) - (later < earlier) for earlier, later in pairwise(firsts)} - {0}
@@ -434,8 +433,7 @@ def changed(after: list[Tensor], before: Tensor) -> Tensor:
 
 def position(shape: tuple[int, ...], axis: int) -> Tensor:
     """[*shape]: the place of each number along an axis."""
-    sizes = [size if one == axis else 1 for one, size in enumerate(shape)]
-    return torch.arange(shape[axis]).reshape(sizes).expand(shape)
+    return torch.ones(shape, dtype=torch.long).cumsum(axis) - 1
 
 
 def most(marks: Tensor, axis: int) -> int:
