@@ -418,16 +418,12 @@ def not_read_at_the_end(t: Tables) -> Found:
         return None
     # what leaves the pads out is a summary on purpose
     has_pads = any(t.given.pads[end.sample].any() for end in found)
-    on_purpose = has_pads and all(end.is_summary for end in found)
-    if len(wrong) == len(found) and on_purpose:
-        end = found[0]
-        return "reads_several", end.walk, {"sample": end.sample, "read": end.steps}
+    if has_pads and all(end.is_summary for end in found):
+        return "reads_several", found[0].walk, found[0].holes
     # of a mean over the pads, a sample that has any
     end = min(wrong, key=lambda end: end.is_summary)
-    is_half = not all(way.any() for way in end.read.ways)
-    name = "one_direction" if is_half else "not_the_end"
-    name = name if end.is_told else "end_unknown"
-    return name, end.walk, {"sample": end.sample, "read": end.steps, "end": end.said}
+    name = "not_the_end" if all(end.steps) else "one_direction"
+    return name if end.is_told else "end_unknown", end.walk, end.holes
 
 
 def uses_readout(t: Tables, answer: Answer) -> bool:
@@ -462,8 +458,7 @@ class End(NamedTuple):
     def is_read(self) -> bool:
         """Whether each direction is read where it ends (and before that at most through a state
         that a loop changes)."""
-        ways = [{*places(way.any(1))} for way in self.read.ways]
-        pairs = zip(ways, self.ends, strict=True)
+        pairs = zip(map(set, self.steps), self.ends, strict=True)
         return all(way and (way == end or (self.walk.by_hand and way >= end)) for way, end in pairs)
 
     @property
@@ -473,14 +468,15 @@ class End(NamedTuple):
         return bool((steps.sum(1) > 1).all()) and not (steps & self.pads).any()
 
     @property
-    def steps(self) -> str:
+    def steps(self) -> list[list[int]]:
         """The steps that are read, of each direction."""
-        return " and ".join(str(places(way.any(1))) for way in self.read.ways)
+        return [places(way.any(1)) for way in self.read.ways]
 
     @property
-    def said(self) -> str:
-        """Those where it ends."""
-        return " and ".join(str(sorted(end)) for end in self.ends)
+    def holes(self) -> dict[str, Any]:
+        """The sample, the steps that are read, and those where it ends, for an entry."""
+        read, ends = map(str, self.steps), (str(sorted(end)) for end in self.ends)
+        return {"sample": self.sample, "read": " and ".join(read), "end": " and ".join(ends)}
 
 
 def last_reads(t: Tables) -> list[End]:
@@ -496,10 +492,8 @@ def last_reads(t: Tables) -> list[End]:
             by_lengths = walk.keeps_time or (is_packed and walk.is_near)
             by_lengths &= given.lengths is not None and not given.pads_left
             pads = given.pads[sample] & (not is_packed) if walk.keeps_time else torch.tensor(False)
-            ends = []
-            for direction, way in enumerate(read.ways):
-                own = given.lengths[[sample]] if by_lengths else walk.ends[way.any(0)]
-                ends.append({0} if direction else {*(own - 1).tolist()})
+            own = given.lengths[[sample]] if by_lengths else walk.ends[read.ways[0].any(0)]
+            ends = [{*(own - 1).tolist()}, {0}][: len(read.ways)]
             is_told = by_lengths or is_packed or not given.pads.any() or given.pads_left
             found.append(End(sample, walk, read, ends, pads, is_told))
     return found if is_known else []
