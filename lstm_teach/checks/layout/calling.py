@@ -129,7 +129,7 @@ class Call:
         self.packed = given if is_packed(given) else None
         # the flag does not count for packed input
         self.batch_first = self.packed is None and bool(getattr(module, "batch_first", False))
-        self.inputs = self.walked(given.data).clone()  # of a packed one its `data` as well
+        self.inputs = self.walked(given.data.detach()).clone()  # packed input has `data` as well
         cols, widest = self.inputs.shape[1], module.hidden_size
         self.ends = torch.full((cols,), len(self.inputs), device="cpu")
         if self.packed is not None:

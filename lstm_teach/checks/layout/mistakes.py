@@ -86,18 +86,18 @@ def walks_along_the_batch(t: Tables) -> Found:
     folded = t.mixes and "time" in given.lead and is_whole
     if most(step, 1) > 1 or (most(step, 0) > 1 and not folded):
         return None
-    found, call, is_one = holes(t, walk), walk.call, len(walk.calls) == 1
+    found, call = holes(t, walk), walk.call
     cause = "made_batch_first" if call.batch_first else "made_time_first"
-    if not is_one:
+    if len(walk.calls) > 1:
         cause = "in_a_loop"
     elif call.packed is not None:
         cause = "packed"
     elif call.batch_first == given.is_batch_first:
         cause = "swapped_before"
     fix = said(cause, "fix", **found)
-    if len(call.states) and cause in ("made_batch_first", "made_time_first", "in_a_loop"):
+    if len(call.states) and cause not in ("packed", "swapped_before"):
         fix = said("and_its_start", fix=fix, axis=given.at["batch"])
-    elif is_one and call.packed is None and t.answer.steps is None:
+    elif cause not in ("packed", "in_a_loop") and t.answer.steps is None:
         last = "out[:, -1]" if given.is_batch_first else "out[-1]"
         fix += f"; {said('and_the_last_step', last=last)}"
     return "walks_along_the_batch", walk, {"because": said(cause), "fix": fix}

@@ -222,8 +222,7 @@ class Tables:
         for call in self.base.calls:
             own = next((w for w in reversed(walks) if w[0].module is call.module), [])
             alike = own and own[0].inputs.shape[1] == call.inputs.shape[1]
-            runs = self.by_sample, self.by_time
-            if alike and any(_met([call], "states", some).any() for some in runs):
+            if alike and _met([call], "states", self.by_sample + self.by_time).any():
                 own.append(call)
             else:
                 walks.append([call])
