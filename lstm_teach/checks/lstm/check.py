@@ -255,7 +255,7 @@ class _Check:
             torch.no_grad(),
         ):
             self.tried = self.brought if self.call else bringing.runs(self.brought)
-            self.run, self.how, self.passed = self.tried, self.call, [*parts]
+            self.run, self.passed = self._runner(self.tried), [*parts]
             self.layers = self.layers or bringing.attribute(self.tried, _LAYERS)
             self.weights = owned(*filter(None, (self.tried, self.call)))
             for name, part in parts.items():
@@ -320,7 +320,7 @@ class _Check:
             steps = next(n for n in range(4, 99, 2) if not {n - 1, n, n + 1, n + 2} & taken)
             self.x = normals(3)(steps, steps + 1, i)
             counts = dict.fromkeys([lanes, 2, 3, 4] if needed(self.tried) > 1 else [lanes])
-            ways = (readers(self.run, self.how, h, count, dtype) for count in counts)
+            ways = (readers(self.run, h, count, dtype) for count in counts)
             for reader in chain.from_iterable(ways):
                 if (how == "odd") is (reader.axes in (TIME_FIRST, BATCH_FIRST)):
                     continue
@@ -376,7 +376,7 @@ class _Check:
             return False
         self.head = head_of(self.tried, self.weights, lambda: reader.raw(self.x))
         if self.head:
-            self.run, self.how = self._runner(self.tried), None
+            self.run = self._runner(self.tried)
             for name in self.head.weights:
                 del self.weights[name]
         return self.head is not None
@@ -493,13 +493,12 @@ class _Check:
 
     def _with_state(self, lanes: int) -> Iterator[Reader]:
         """The ways to give it a state that run."""
-        run = self._runner(self.tried)
-        names = [*signature_of(getattr(run, "forward", run)).parameters][1:]
+        names = [*signature_of(self.run).parameters][1:]
         if self.call is None and not any(map(bringing.STATE.match, names)):
             return
         zeros = torch.zeros(lanes, 3, self.sizes[1], dtype=torch.float64)
         dtype = self.reader.caller.dtype
-        for reader in readers(self.run, self.how, self.sizes[1], lanes, dtype):
+        for reader in readers(self.run, self.sizes[1], lanes, dtype):
             is_like_it = reader.axes is self.reader.axes and reader.layered >= (lanes > 1)
             if reader.form != "x" and is_like_it:
                 reader.places = self.reader.places

@@ -194,16 +194,14 @@ class Reader:
         self.outputs, self.alone = tuple(outputs), len(parts) == 1
 
 
-def readers(
-    code: Any, call: Any, hidden_size: int, lanes: int, dtype: torch.dtype
-) -> Iterator[Reader]:
+def readers(code: Any, hidden_size: int, lanes: int, dtype: torch.dtype) -> Iterator[Reader]:
     """How it may be called: without a state, and where it takes one, with it."""
     parts = code.modules() if isinstance(code, nn.Module) else ()
     lists = [len(part) for part in parts if isinstance(part, nn.ModuleList)]
     pairs = dict.fromkeys([*lists, lanes])
     for form in ("x", "x state", "x h c", "x h"):
-        for caller in callers(code, call, [form]):
-            if caller.axes != "rows" or caller.numpy != speaks_numpy(code, call):
+        for caller in callers(code, None, [form]):
+            if caller.axes != "rows" or caller.numpy != speaks_numpy(code):
                 continue
             caller.dtype = dtype
             for axes in _AXES:
