@@ -574,17 +574,12 @@ class _Check:
         shapes = {w.shape for w in kept.values() if "h" in parts_of([w], *self.sizes)}
         left = [n for n in unused if _layer(n) in beside and stems[n] not in alike]
         left = [n for n in left if "h" in parts_of([self.weights[n]], 0, hidden)]
-        return self._silent(n for n in left if not shapes or self.weights[n].shape in shapes)
-
-    def _silent(self, names: Iterable[str]) -> list[str]:
-        """Those weights that change nothing along time, in all that comes back."""
-        steps, batch = self.x.shape[:2]
-
-        def parts() -> list[Tensor]:
-            found = (part for _, part in leaves(self.reader.raw(self.x), steps, batch))
-            return [part.double().clone() for part in found if steps in part.shape]
-
+        left = [n for n in left if not shapes or self.weights[n].shape in shapes]
         self._redraw(8)
+        return self._silent(left, self._along_time)
+
+    def _silent(self, names: Iterable[str], parts: Callable[[], list[Tensor]]) -> list[str]:
+        """Those weights that change none of these parts of what comes back."""
         before, silent = parts(), []
         for name in names:
             self.weights[name].add_(0.5)
@@ -593,6 +588,12 @@ class _Check:
             if len(after) == len(before) and all(map(self._same, after, before)):
                 silent.append(name)
         return silent
+
+    def _along_time(self) -> list[Tensor]:
+        """All that comes back and has an axis of time."""
+        steps, batch = self.x.shape[:2]
+        found = (part for _, part in leaves(self.reader.raw(self.x), steps, batch))
+        return [part.double().clone() for part in found if steps in part.shape]
 
     def _searches(self, kept: Any, directions: int, joined: Any = None) -> Iterator[Search]:
         counts = [self.layers] if self.layers else [1, 2, 3, 4]
@@ -604,40 +605,32 @@ class _Check:
         self, kept: Any, directions: int, joined: Any, counts: list[int]
     ) -> Iterator[Search]:
         trained = dict(getattr(self.tried, "named_parameters", dict)())
-        may_be = {n: w for n, w in self.weights.items() if n not in self.learned}
-        own = {name: w for name, w in may_be.items() if name in trained}
-        for used in [own, kept] if own and own != kept else [kept]:
-            for layers in counts:
-                for lanes in groupings(used, layers, directions):
-                    values = [[used[n].double() for n in lane] for lane in lanes]
-                    wider = directions if not joined or "cat" in joined.how else 1
-                    sizes = lane_sizes(values, self.sizes, directions, wider)
-                    if sizes:
-                        at_each = directions == 2 and self.reader.last_alone
-                        form = directions, self.limit, 0.0, joined, at_each
-                        yield Search(used, lanes, sizes, *form)
+        own = {n: w for n, w in self.weights.items() if n in trained and n not in self.learned}
+        wider = directions if not joined or "cat" in joined.how else 1
+        form = directions, self.limit, 0.0, joined, directions == 2 and self.reader.last_alone
+        for used, layers in product([own, kept] if own != kept else [kept], counts):
+            for lanes in groupings(used, layers, directions):
+                values = [[used[name] for name in lane] for lane in lanes]
+                if sizes := lane_sizes(values, self.sizes, directions, wider):
+                    yield Search(used, lanes, sizes, *form)
 
     def _one_for_both(self, kept: Any, x: Tensor, first: Tensor, seen: Tensor) -> Report | None:
         """The report that both directions take the same weights."""
-        for (lane,) in groupings(kept, 1, 1):
-            sizes = lane_sizes([[kept[name].double() for name in lane]], self.sizes, 1, 1) * 2
-            both = Search(kept, [lane, lane], sizes, 2, self.limit) if sizes else None
-            if both and both.right(x, first, seen, shared=False):
-                return told("one_for_both")
-        return None
+        sizes = lane_sizes([[*kept.values()]], self.sizes, 1, 1) * 2
+        both = Search(kept, [[*kept]] * 2, sizes, 2, self.limit) if sizes else None
+        right = both and both.right(x, first, seen, shared=False)
+        return told("one_for_both") if right else None
 
     def _unused(self, fitting: bool) -> list[str]:
         """The weights that are no bias and change nothing, such as those of a head beside, or where
         wished fit into no layer of these sizes; and an initial state."""
-        x = normals(14)(3, 3, self.sizes[0])
-        (i, h), before, unused = self.sizes, self._read(x)[0], [*self.learned]
-        for name, weight in self.weights.items():
+        (i, h), x = self.sizes, normals(14)(3, 3, self.sizes[0])
+        no_biases = [n for n, weight in self.weights.items() if not is_bias(weight, self.sizes)]
+        idle = self._silent(no_biases, lambda: self._read(x)[:1])
+        for name, weight in self.weights.items() if fitting else ():
             fits = any(parts_of([weight], wide, h) for wide in (i, h, 2 * h))
-            weight.add_(0.5)
-            idle = not is_bias(weight, self.sizes) and self._same(self._read(x)[0], before)
-            weight.sub_(0.5)
-            unused += [name] * (idle or (fitting and not fits))
-        return unused
+            idle += [name] * (not fits and name not in idle)
+        return [*self.learned, *idle]
 
     def _by_cell(self) -> Report:
         """One step of one layer is a cell: let `check_cell` say which."""
@@ -800,7 +793,8 @@ class _Check:
         """Layers of so many weights `each` that change nothing, beside others called so that do."""
         layers, stems = {*map(_layer, used)}, {*map(_unnumbered, used)}
         alike = [n for n in self.weights if n not in used and _unnumbered(n) in stems]
-        alike = self._silent(alike) if len(alike) % each == 0 else []
+        self._redraw(8)
+        alike = self._silent(alike, self._along_time) if len(alike) % each == 0 else []
         names = dict.fromkeys(_layer(n) or n if _layer(n) not in layers else n for n in alike)
         return told("idle", names=_in_code(names)) if names else None
 
