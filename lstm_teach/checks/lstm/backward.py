@@ -28,16 +28,9 @@ def wrong_by_hand(
     c = c * (reader.form != "x h")
     # In one step alone a slip stays in the rows of its gate; in more, it reaches all.
     for xs in (x[:1], x):
-        leaves = {n: w.clone().requires_grad_() for n, w in search.weights.items()}
-        given, *first = (one.clone().requires_grad_() for one in (xs, h, c))
-        with torch.enable_grad():
-            start = [*zip(*first, strict=True)]
-            output, _ = replace(search, weights=leaves).read(roles, given, start)
-            pull = normals(22)(*output[:, 0].shape)
-            loss = (output[:, 0] * pull).sum()
-            slopes = torch.autograd.grad(loss, [*leaves.values(), given, *first], allow_unused=True)
-        right = {n: s.double() for n, s in zip(leaves, slopes, strict=False) if s is not None}
-        own = zip(slopes[-3:], (xs, h, c), strict=True)
+        pull, weights, given = gradients(search, roles, xs, h, c)
+        right = {name: slope.double() for name, slope in weights.items() if slope is not None}
+        own = zip(given, (xs, h, c), strict=True)
         d_x, d_h, d_c = (0 * one if slope is None else slope for slope, one in own)
         laid = reader.given(d_x, (d_h, d_c))
         states = {"h0": laid["h"], "c0": laid["c"]} if with_state else {}
@@ -49,6 +42,20 @@ def wrong_by_hand(
         if wrong is not None:
             return wrong
     return None
+
+
+def gradients(search: Search, roles: Roles, *given: Tensor) -> tuple[Tensor, Any, Any]:
+    """A random gradient at the output, and what autograd makes of it: the gradients of the weights,
+    by name, and of x, or of x, h and c; None for what the output does not depend on."""
+    leaves = {name: weight.clone().requires_grad_() for name, weight in search.weights.items()}
+    x, *state = (one.clone().requires_grad_() for one in given)
+    with torch.enable_grad():
+        start = [*zip(*state, strict=True)]
+        output = replace(search, weights=leaves).read(roles, x, start)[0][:, 0]
+    pull = normals(22)(*output.shape)
+    of = [*leaves.values(), x, *state]
+    slopes = torch.autograd.grad(output, of, pull, allow_unused=True)
+    return pull, dict(zip(leaves, slopes, strict=False)), slopes[len(leaves) :]
 
 
 def _found(reader: Reader, x: Tensor, state: Any, pull: Tensor, backward: Any) -> Any:

@@ -22,7 +22,7 @@ from lstm_teach.checks import bringing
 from lstm_teach.checks.bringing import Sizes, listed, needed, normals, owned, signature_of
 from lstm_teach.checks.cell import check_cell
 from lstm_teach.checks.cell.equations import GATES
-from lstm_teach.checks.lstm.backward import wrong_by_hand
+from lstm_teach.checks.lstm.backward import gradients, wrong_by_hand
 from lstm_teach.checks.lstm.forms import BATCH_FIRST, TIME_FIRST, TURNED, Reader, leaves, readers
 from lstm_teach.checks.lstm.mistakes import (
     JOINED,
@@ -861,23 +861,18 @@ class _Check:
         """The first gradient of a module that is not nn.LSTM's."""
         trained = dict(getattr(self.tried, "named_parameters", dict)())
         own = {n: p for n, p in trained.items() if n in search.weights and p.requires_grad}
-        leaves = {n: w.clone().requires_grad_() for n, w in search.weights.items()}
-
-        def slopes(output: Tensor, weights: list[Tensor]) -> Sequence[Tensor | None]:
-            if not (weights and output.requires_grad):
-                return [None] * len(weights)
-            loss = (output * normals(22)(*output.shape)).sum()
-            return torch.autograd.grad(loss, weights, allow_unused=True)
-
+        pull, right, _ = gradients(search, roles, x)
         with torch.enable_grad():
-            output, _ = replace(search, weights=leaves).read(roles, x)
-            right = slopes(output[:, 0], [leaves[name] for name in own])
-            got = slopes(self._read(x)[0], [*own.values()])
-        for name, mine, its in zip(own, got, right, strict=True):
+            output = self._read(x)[0]
+        got: Any = [None] * len(own)
+        if own and output.requires_grad:
+            got = torch.autograd.grad(output, [*own.values()], pull, allow_unused=True)
+        for name, mine in zip(own, got, strict=True):
+            its = right[name]
             if its is not None and mine is None:
                 return told("no_gradient", name=name)
             # A sum over all steps is less exact than each of them.
-            if its is not None and mine is not None and not self._same(mine / 100, its / 100):
+            if its is not None and not self._same(mine / 100, its / 100):
                 return told("other_gradient", name=name)
         return None
 
