@@ -433,15 +433,13 @@ class _Check:
 
     def _in_number(self, result: Any) -> None:
         """Whether the output has fewer or more steps than x, in either layout of x."""
-        axes = {"x": self.x.shape[:2], "x.unbind(1)": self.x.shape[1::-1]}
-        for walk, (n, batch) in axes.items():
-            for steps in (n - 1, n + 1, 2 * n):
-                for _, tensor in leaves(result, steps):
-                    shape = sorted(tensor.shape)
-                    if any(shape == sorted((steps, batch, k * self.sizes[1])) for k in (1, 2)):
-                        name = {n - 1: "fewer_steps", n + 1: "one_step_more"}.get(steps)
-                        cut = ":, 1:" if "unbind" in walk else "1:"
-                        _tell(told(name or "more_steps", steps=steps, n=n, walk=walk, cut=cut))
+        axes = {"x": (*self.x.shape[:2], "1:"), "x.unbind(1)": (*self.x.shape[1::-1], ":, 1:")}
+        for walk, (n, batch, cut) in axes.items():
+            names = {n - 1: "fewer_steps", n + 1: "one_step_more", 2 * n: "more_steps"}
+            for steps, name in names.items():
+                shapes = [sorted((steps, batch, k * self.sizes[1])) for k in (1, 2)]
+                if any(sorted(tensor.shape) in shapes for _, tensor in leaves(result, steps)):
+                    _tell(told(name, steps=steps, n=n, walk=walk, cut=cut))
 
     def _settle_time(self) -> None:
         """Replace one step of one sample: time is the axis along which others change, too."""
@@ -468,14 +466,11 @@ class _Check:
                 break
         steps, samples = (off.any(axis).nonzero().flatten().tolist() for axis in (1, 0))
         believed = None if self.call else getattr(self.tried, "batch_first", None)
-        if (
-            (steps, samples) == ([1], [sample])
-            and len(self.reader.outputs) > 1
-            and len(self.reader.places) < 2
-        ):
-            _tell(told("one_step", code=self.brought))  # h and c, and nothing is carried
+        carries = (steps, samples) != ([1], [sample])
+        if not carries and len(self.reader.outputs) > 1 and len(self.reader.places) < 2:
+            _tell(told("one_step", code=self.brought))  # h and c
         # Where nothing is carried on, either may be time.
-        first = believed is True if (steps, samples) == ([1], [sample]) else steps == [1]
+        first = steps == [1] if carries else believed is True
         if self.reader.axes in TURNED and first:
             self.reader = replace(self.reader, axes=TURNED[self.reader.axes])
             if not self._reads(self.reader, self.reader.raw(x), self.reader.last_alone):
@@ -486,8 +481,7 @@ class _Check:
                 sample, samples = 1, steps
             first, last = samples[0], samples[-1]
             _tell(told("samples_mixed", changed=sample, count=len(samples), first=first, last=last))
-        walks = {TIME_FIRST: False, BATCH_FIRST: True}.get(self.reader.axes, believed)
-        if believed in (True, False) and walks is not believed:
+        if believed is {TIME_FIRST: True, BATCH_FIRST: False}.get(self.reader.axes, ...):
             _tell(told("time_batch_swapped", believed=believed, axes=self.reader.axes.said))
         self.directions = base.shape[-1] // self.sizes[1]
 
