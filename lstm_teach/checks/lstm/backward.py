@@ -69,9 +69,7 @@ def _found(reader: Reader, x: Tensor, state: Any, pull: Tensor, backward: Any) -
         return value.numpy() if caller.numpy else value
 
     things = {n: lent(t.to(caller.dtype)) for n, t in reader.given(x, state).items()}
-    if reader.axes.listed:
-        things["x"] = [*things["x"]]
-    args, kwargs = caller.arrange(things)
+    args, kwargs = reader.arrange(things)
     result = run_in_time(caller.code, *args, **kwargs)
     cache = [result[-1] if isinstance(result, tuple) else result] * (needed(backward) != 1)
     found = run_in_time(backward, lent(pull.to(caller.dtype)), *cache)

@@ -113,21 +113,21 @@ class Reader:
 
     def raw(self, x: Tensor, state: State | None = None) -> Any:
         """What comes back; where the code takes one sample, its results stacked."""
-        result = self._raw(x, state, "x" * self.axes.listed + "hc" * self.lists)
+        result = self._raw(x, state)
         if self.layered and not self.lists and {*"hc"} & {*self.caller.changed_inputs}:
-            in_lists = self._raw(x, state, "x" * self.axes.listed + "hc")
+            self.lists = True
+            in_lists = self._raw(x, state)
             self.lists = not isinstance(in_lists, Report)
             return in_lists if self.lists else result
         return result
 
-    def _raw(self, x: Tensor, state: State | None, lists: str) -> Any:
-        """The same, where some of x, h and c are handed over as lists along their first axis."""
-        caller, arrange = self.caller, self.caller.arrange
-        if lists:
-            caller = replace(
-                caller,
-                arrange=lambda given: arrange({**given, **{n: [*given[n]] for n in lists}}),
-            )
+    def arrange(self, given: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments of a call with x, h and c, some of them as lists along their first axis."""
+        lists = "x" * self.axes.listed + "hc" * self.lists
+        return self.caller.arrange({**given, **{name: [*given[name]] for name in lists}})
+
+    def _raw(self, x: Tensor, state: State | None) -> Any:
+        caller = replace(self.caller, arrange=self.arrange)
         if not self.axes.alone:
             return caller.raw(**self.given(x, state))
         each = [
