@@ -26,7 +26,6 @@ from lstm_teach.checks.lstm.backward import gradients, wrong_by_hand
 from lstm_teach.checks.lstm.forms import BATCH_FIRST, TIME_FIRST, TURNED, Reader, leaves, readers
 from lstm_teach.checks.lstm.mistakes import (
     JOINED,
-    LEFT_OUT,
     MISTAKES,
     STARTS,
     in_the_roles,
@@ -543,16 +542,16 @@ class _Check:
         likely = sorted(known, key=lambda search: -len(search.lanes))
         for search in likely if self.sizes[1] > 1 else ():
             if found := search.wrong(x, first, seen, MISTAKES[self.directions], end):
-                # What fits twice is no chance.
-                again = search.wrong(*self._seen(-1, 9), [found], 2 * end)
-                if self.reader.last_alone and found.verdict == "output_one_step_late":
-                    found = LEFT_OUT
-                walk = f"x.unbind({at})" if (at := self.reader.axes.order.index("t")) else "x"
                 if found.verdict == "output_of_first_layer" and self._has_more_outputs():
                     return self._by_roles()
+                # What fits twice is no chance.
+                if not search.wrong(*self._seen(-1, 9), [found], 2 * end):
+                    return self._by_cell()
+                walk = f"x.unbind({at})" if (at := self.reader.axes.order.index("t")) else "x"
+                if self.reader.last_alone and found.verdict == "output_one_step_late":
+                    return told("last_left_out", walk=walk)
                 report = found.report(seen="", walk=walk)
-                whole = replace(report, of="LSTM") if isinstance(found.how, str) else report
-                return whole if again else self._by_cell()
+                return replace(report, of="LSTM") if isinstance(found.how, str) else report
         report = self._by_cell()
         left = self._unreached(unused, kept) if report.verdict == "cannot_check" else []
         if left:

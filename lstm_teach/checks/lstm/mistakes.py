@@ -53,9 +53,6 @@ _FORMS = sorted(FORMS, key=lambda form: bool({"first", "second"} & form.how.keys
 MISTAKES = {1: [*_ONE_WAY, *_FORMS], 2: [*_BOTH_WAYS, *_FORMS]}
 """What may be computed in one direction and in two; `how` is what is written otherwise."""
 
-LEFT_OUT = next(mistake for mistake in _ALL if mistake.headline == "the last step is left out")
-
-
 _SHARED: dict[str, Callable[..., bool]] = {
     "all_gates_same_weights": lambda i, f, g, o: i == f == g == o,
     "forget_used_for_input": lambda i, f, g, o: i == f,
