@@ -106,10 +106,10 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
     code = bringing.unwrapped(lstm)
     if code is None or code is ...:
         return told("no_lstm")
+    cls = code if isinstance(code, type) else type(code)
     for kind, name in ((nn.GRU, "gru"), (nn.RNN, "rnn"), (nn.LSTM, "projection")):
-        same = isinstance(code, kind) or (isinstance(code, type) and issubclass(code, kind))
-        if same and (kind is not nn.LSTM or getattr(code, "proj_size", None)):
-            return told(name, seen="fewer features than c")
+        if issubclass(cls, kind) and (kind is not nn.LSTM or getattr(code, "proj_size", None)):
+            return replace(told(name, seen="fewer features than c"), of="cell")
     run = code if call else bringing.runs(code)
     runs = callable(run) and not bringing.steps_alone(run)
     if not (call or runs) or isinstance(code, (nn.LSTMCell, Tensor)):
@@ -124,9 +124,9 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
         code = run_in_time(code) if by_itself else report  # such as with input_size=1
         if isinstance(code, Report):
             return report
-    weights = sum(weight.numel() for weight in owned(*filter(None, (code, call))).values())
+    weights = sum(weight.numel() for weight in owned(code, call).values())
     if weights > _MOST_WEIGHTS:
-        cls, count = type(code), f"{weights:,}"
+        count = f"{weights:,}"
         if getattr(getattr(code, "forward", None), "__func__", None) is nn.LSTM.forward:
             evidence = {"layers": code.num_layers, "directions": 1 + code.bidirectional}
             report = told("itself", evidence, name=cls.__name__)
@@ -243,8 +243,8 @@ class _Check:
 
     def report(self) -> Report:
         """What is wrong, from the outside in: the first thing."""
-        original = bringing.on_the_cpu(owned(*filter(None, (self.code, self.call))))
-        self.original = {name: weight.clone() for name, weight in original.items()}
+        own = owned(self.code, self.call).items()
+        self.original = {name: weight.cpu().clone() for name, weight in own}
         with (
             # What a backward pass by hand belongs to is tried itself.
             bringing.to_try(
@@ -256,7 +256,7 @@ class _Check:
             self.tried = self.brought if self.call else bringing.runs(self.brought)
             self.run, self.passed = self._runner(self.tried), [*parts]
             self.layers = self.layers or bringing.attribute(self.tried, _LAYERS)
-            self.weights = owned(*filter(None, (self.tried, self.call)))
+            self.weights = owned(self.tried, self.call)
             for name, part in parts.items():
                 for own, _ in part.named_parameters():
                     self.weights.pop(f"{name}.{own}", None)
@@ -535,7 +535,7 @@ class _Check:
             _tell(self._one_for_both(kept, x, first, seen))
         bare = replace(self, norms=True, head=None)
         if not self.norms and has_norms(self.code) and bare.report().ok:
-            return replace(told("normed", seen=_in_code(bare.passed)), of="LSTM")
+            return told("normed", seen=_in_code(bare.passed))
         # With one unit too much looks alike to name a mistake.
         end = time.process_time() + _SECONDS
         known = [replace(one, added=k) for k in (0.0, 1.0) for one in searches if not one.at_each]
@@ -645,7 +645,7 @@ class _Check:
                 continue
             output, states, behind = self._walked(partial(step, self.tried))
             if report.ok and behind:
-                return replace(told("activation_behind", seen=behind), of="LSTM")
+                return told("activation_behind", seen=behind)
             if report.ok and not output:
                 return told("output_other" if states else "not_by_steps")
             if report.ok:
@@ -657,8 +657,7 @@ class _Check:
                 return report
         wide = [state.shape[-1] for state in self._read(self.x)[1:3]]
         if len(wide) > 1 and wide[0] < wide[1] and not self.reader.axes.alone:
-            seen = f"{wide[0]} features and c {wide[1]}"
-            return replace(told("projection", seen=seen), of="LSTM")
+            return told("projection", seen=f"{wide[0]} features and c {wide[1]}")
         for name, part in getattr(self.tried, "named_modules", dict)():
             if isinstance(part, nn.ModuleList) and len({*part}) < len(part):
                 return told("same_cell_twice", name=name, count=len(part))
@@ -722,7 +721,7 @@ class _Check:
         found, (output, _) = self.reader(far), search.read(roles, far)
         off = (found[0] - output[:, 0]).abs() if isinstance(found, list) else 0 * x
         if (off > 1e-3).any():
-            _tell(replace(told("clipped"), of="LSTM"))
+            _tell(told("clipped"))
         start = self._start(search, roles, x)
         c_first = self.c_first or (start is not None and start.caller.named == "c h")
         wrong = in_the_states(seen[1:], lanes, search.directions, self._same, c_first)
@@ -902,7 +901,7 @@ class _Check:
             output, _ = stack(search.cells((roles,)), x)
             if self._same(doubled, output[:, 0]):
                 if any(name.endswith("before") for name in names):
-                    raise _Told(replace(told("dropout_inside", where=listed(names)), of="LSTM"))
+                    raise _Told(told("dropout_inside", where=listed(names)))
                 return told("dropout_at", where=listed(names)).message
         return told("dropout").message
 

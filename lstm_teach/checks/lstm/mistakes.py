@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -28,7 +29,8 @@ def told(name: str, evidence: Any = None, /, code: Any = None, **holes: Any) -> 
     state = "h, c" if "h, c" in stateful else "h" * bool(re.search(r"\bh\b", stateful))
     args = f"x, {state}" if state else "x"
     call = WORDS["call"].why.format(args=args, line=stateful if state else line)
-    return stack.told(name, evidence, words=WORDS, call=call, **{"walk": "x", **holes})
+    report = stack.told(name, evidence, words=WORDS, call=call, **{"walk": "x", **holes})
+    return replace(report, of="LSTM")
 
 
 JOINED = {
