@@ -305,7 +305,7 @@ class _Check:
 
     def _find_reader(self) -> None:
         """Find sizes and a call with which it runs, and where in the result h stands."""
-        start, failed, first, late = time.process_time(), [], None, False
+        start, failed, late = time.process_time(), [], False
         lanes = (self.layers or 1) * (1 + (getattr(self.tried, "bidirectional", False) is True))
         dtypes = [t.dtype for t in self.weights.values()]
         dtype = torch.float32 if torch.float32 in dtypes else torch.float64
@@ -334,16 +334,12 @@ class _Check:
                         raise _Told(result)
                     failed.append((reader, self.x, result))
                     continue
-                if first is None and self._has_head(reader):
+                if not self.ran and self._has_head(reader):
                     self.tries = self._tries()
                     return self._find_reader()
-                first = first or reader
                 self.ran.add((i, h))
-                last_alone = how == "last alone" or "f" not in reader.axes.order
-                one = reader.axes.alone and not last_alone
-                if self._reads(reader, result, last_alone) or (
-                    one and self._reads(reader, result, True)
-                ):
+                lasts = {"usual": [False], "last alone": [True], "odd": [False, True]}[how]
+                if any(self._reads(reader, result, last_alone) for last_alone in lasts):
                     self.reader = reader
                     states = (n for n, w in self.weights.items() if w.shape[-1:] == (h,))
                     self.learned = [name for name in states if _LEARNED.match(name)]
@@ -351,17 +347,17 @@ class _Check:
                 if reader.axes is TIME_FIRST:
                     self._in_number(result)
                     break  # these are not its sizes; x in odd forms may crash nn.LSTMCell
-        if failed and not first:
-            refuses = not failed[0][-1].judged  # which tells more than an error of an odd x
-            judged = [one for one in failed if one[-1].judged]
-            furthest = failed[0] if refuses else max(judged, key=lambda one: one[-1].reached)
-            self.raised = [furthest[-1]]
+        if failed and not self.ran:
+            raised = failed[0][-1]
+            if raised.judged:  # one that refuses tells more than an error of an odd x
+                raised = max((r for *_, r in failed if r.judged), key=lambda one: one.reached)
+            self.raised = [raised]
             if not late and self._is_to_blame(*failed[0]):
-                raise _Told(furthest[-1])
-            report, raised = told("raises_first", code=self.brought), furthest[-1]
+                raise _Told(raised)
+            report = told("raises_first", code=self.brought)
             said, headline = f"{report.message}\n{raised.message}", raised.headline
-            report = replace(report, message=said, headline=headline or report.headline)
-            raise _Told(replace(report, cause="raised"))
+            headline = headline or report.headline
+            raise _Told(replace(report, message=said, headline=headline, cause="raised"))
         raise _Told(told("no_output", code=self.brought))
 
     def _runner(self, code: Any) -> Any:
