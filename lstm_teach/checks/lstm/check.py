@@ -882,19 +882,17 @@ class _Check:
         if not seen:
             return ""
         known = self._same(trained(1.0)[0], right) and not self._same(doubled, right)
-        several = len(search.lanes) > search.directions
         places = {
             "x": "first = 2 * x[t]",
             "the output": "output = 2 * output",
             "the h of the step before": "h_0 = 2 * h(k, before(k, t))",
             "the c of the step before": "c_0 = 2 * c(k, before(k, t))",
+            "the way up between layers": "up = 2 * out(k - k % w - 1, t)",
         }
-        places |= {"the way up between layers": "up = 2 * out(k - k % w - 1, t)"} if several else {}
         some = chain(*(combinations(places, n) for n in range(1, len(places) + 1)))
         for names in some if known and not search.at_each else ():
-            hows = (places[name] for name in names)
-            stack = wired("; ".join([f"w = {search.directions}", "states = lanes", *hows]))
-            output, _ = stack(search.cells((roles,)), x)
+            how = "; ".join([f"w = {search.directions}", *(places[name] for name in names)])
+            output, _ = wired(how)(search.cells((roles,)), x)
             if self._same(doubled, output[:, 0]):
                 if any(name.endswith("before") for name in names):
                     raise _Told(told("dropout_inside", where=listed(names)))
