@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, combinations, islice, product
@@ -160,24 +160,22 @@ def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
         pull = getattr(made, name) if is_method else backward
         return _Check(made, sizes, call, pull, layers).report()
 
-    signature, failed = signature_of(cls), None
+    signature, two = signature_of(cls), None
     for name in [n for n in signature.parameters if _LAYERS.match(n)][:1]:
         own = signature.parameters[name].default
         count = own if own in (3, 4) else 2
         made = bringing.make(partial(cls, **{name: count}), *sizes)
-        two, said = judged(made, count), told("more_layers", name=name, count=count).message
-        if two is not made and not (two.verdict in _FAILED or _is_vague(two)):
+        two = None if isinstance(made, Report) else judged(made, count)
+        if two is not None and not (two.verdict in _FAILED or _is_vague(two)):
             return two
-        failed = None if two is made else replace(two, message=f"{two.message}\n{said}")
     report = judged(bringing.make(cls, *sizes))
-    if failed is not None and report.verdict not in _FAILED:
-        if failed.verdict == "raises":
-            return failed
+    if two is not None and report.verdict not in _FAILED:
+        said = partial(told, name=name, count=count)
+        if two.verdict == "raises":
+            return replace(two, message=f"{two.message}\n{said('more_layers').message}")
         if report.ok:
-            alone = told("right_alone", name=name, count=count).message
-            return replace(failed, message=f"{alone}\n{two.message}")
-        said = told("one_layer", name=name, count=count).message
-        return replace(report, message=f"{report.message}\n{said}")
+            return replace(two, message=f"{said('right_alone').message}\n{two.message}")
+        return replace(report, message=f"{report.message}\n{said('one_layer').message}")
     if report.verdict in _FAILED and not any(bringing.named_sizes(signature)):
         turned = judged(bringing.make(lambda second, first: cls(first, second), *sizes))
         return report if turned.verdict in _FAILED else turned
@@ -243,8 +241,8 @@ class _Check:
 
     def report(self) -> Report:
         """What is wrong, from the outside in: the first thing."""
-        own = owned(self.code, self.call).items()
-        self.original = {name: weight.cpu().clone() for name, weight in own}
+        original = owned(self.code, self.call).items()
+        self.original = {name: weight.cpu().clone() for name, weight in original}
         with (
             # What a backward pass by hand belongs to is tried itself.
             bringing.to_try(
