@@ -385,8 +385,7 @@ class _Check:
         if not any(isinstance(one, Report) and one.message == raised.message for one in longer):
             return False
         reached: list[Any] = []
-        cells = {str(k): cell for k, cell in enumerate(self._torch_cells())}
-        with noting(cells, lambda name, _: reached.append(name)):
+        with noting(dict(enumerate(self._torch_cells())), lambda name, _: reached.append(name)):
             reader.raw(x)
         return all(self.told) or bool(reached)
 
@@ -411,14 +410,15 @@ class _Check:
         yield from product(("usual", "last alone"), [sizes for sizes in told if sizes in by_torch])
         yield from product(("usual", "last alone", "odd"), told)
 
-    def _reads(self, reader: Reader, result: Any, last_alone: bool = False) -> bool:
-        (steps, batch), widths = self.x.shape[:2], {self.sizes[1], 2 * self.sizes[1]}
-        reader.find_places(result, steps, batch, widths, last_alone)
+    def _reads(self, reader: Reader, result: Any, last_alone: bool) -> bool:
+        """Whether h stands in what came back; then it is known where."""
+        reader.find_places(result, self.x, last_alone)
         if last_alone and not reader.places and reader.axes is TIME_FIRST:
             reader.axes = BATCH_FIRST  # of one step alone, no time tells
-            reader.find_places(reader.raw(self.x), steps, batch, widths, last_alone)
+            reader.find_places(reader.raw(self.x), self.x, last_alone)
         found = reader(self.x) if reader.places else []
-        if isinstance(found, Report) or not found or found[0].shape[-1] not in widths:
+        hidden = self.sizes[1]
+        if isinstance(found, Report) or not found or found[0].shape[-1] not in (hidden, 2 * hidden):
             return False
         exact = found[0].dtype == reader.caller.dtype == torch.float64
         self.limit = 1e-8 if exact else 1e-4
@@ -935,9 +935,9 @@ class _Check:
         if self.reader.alone and not self.call:
             what = "the last step of the output" if self.reader.last_alone else "the output"
             said.append(f"Mind that {what} is returned alone, so nobody can go on from its state.")
+        if self.layers and self.layers != layers:
+            said.insert(1, told("other_layers", count=self.layers, layers=layers).message)
         each = [str(own) for _, own in search.sizes[:: search.directions]]
-        if self.layers and self.layers != len(each):
-            said.insert(1, told("other_layers", count=self.layers, layers=len(each)).message)
         if len({*each}) > 1:
             said.insert(1, told("sizes_differ", sizes=listed(each)).message)
         return "\n".join(said)

@@ -167,11 +167,11 @@ class Reader:
         found = found.movedim((place.batch, place.features), (-2, -1))
         return found.reshape(-1, *found.shape[-2:])
 
-    def find_places(
-        self, result: Any, steps: int, batch: int, widths: set[int], last_alone: bool = False
-    ) -> None:
-        """Find what came back: an output, which has time and batch and such a width, and states,
-        which have batch alone; or the last h alone. What holds other things, too, is a cache."""
+    def find_places(self, result: Any, x: Tensor, last_alone: bool) -> None:
+        """Find what came back for x: an output, which has time and batch and is as wide as h once or
+        twice, and states, which have batch alone; or the last h alone. What holds other things, too,
+        is a cache."""
+        (steps, batch), widths = x.shape[:2], (self.hidden_size, 2 * self.hidden_size)
         outputs, states, parts = [], [], [*leaves(result, steps, batch)]
         for path, tensor in parts:
             shape = list(tensor.shape)
