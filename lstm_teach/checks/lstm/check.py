@@ -252,12 +252,12 @@ class _Check:
             torch.no_grad(),
         ):
             self.tried = self.brought if self.call else bringing.runs(self.brought)
+            self.owner = getattr(self.tried, "__self__", self.tried)
             self.run, self.passed = self._runner(self.tried), [*parts]
             self.layers = self.layers or bringing.attribute(self.tried, _LAYERS)
-            self.weights = owned(self.tried, self.call)
-            for name, part in parts.items():
-                for own, _ in part.named_parameters():
-                    self.weights.pop(f"{name}.{own}", None)
+            passed = tuple(f"{name}." for name in parts)
+            own = owned(self.tried, self.call).items()
+            self.weights = {name: weight for name, weight in own if not name.startswith(passed)}
             self.tries, self.ran = self._tries(), set[Sizes]()
             report = self._judged()
             if _is_vague(report):
@@ -449,8 +449,8 @@ class _Check:
             seeded = [self._read(one)[0] for one in (x, -x, x) if torch.manual_seed(0)]
             if self._same(seeded[0], seeded[2]):
                 _tell(told("random_initial_state"))
-            owner = getattr(self.tried, "__self__", self.tried)
-            _tell(told("stateful" if getattr(owner, "stateful", False) is True else "state_kept"))
+            on_purpose = getattr(self.owner, "stateful", False) is True
+            _tell(told("stateful" if on_purpose else "state_kept"))
         for sample in (2, 0, x.shape[1] - 1):  # it may read the first or the last step alone
             changed = x.clone()
             changed[1, sample] = 0.3 - x[1, sample]
@@ -684,10 +684,9 @@ class _Check:
 
     def _steps(self) -> Iterator[tuple[str, Any]]:
         """What of it may make one step: parts and methods of the learner's own."""
-        owner = getattr(self.tried, "__self__", self.tried)
-        parts = dict(owner.named_modules()) if isinstance(owner, nn.Module) else {}
+        parts = dict(getattr(self.owner, "named_modules", dict)())
         own = {n: p for n, p in parts.items() if n and not type(p).__module__.startswith("torch")}
-        own |= {n: m for n, m in bringing.methods(owner).items() if "step" in n or "cell" in n}
+        own |= {n: m for n, m in bringing.methods(self.owner).items() if "step" in n or "cell" in n}
         yield from ((name, part) for name, part in own.items() if needed(part) in (2, 3))
 
     # What is right.
@@ -865,7 +864,7 @@ class _Check:
     def _dropout(self, search: Search, roles: Roles) -> str:
         """Where dropout stands, which doubles meanwhile; a report ends the check where that is
         inside the recurrence."""
-        module, x = getattr(self.tried, "__self__", self.tried), normals(24)(3, 2, self.sizes[0])
+        module, x = self.owner, normals(24)(3, 2, self.sizes[0])
         right = self._read(x)[0]
 
         def trained(factor: float) -> tuple[Tensor, bool]:
