@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from math import prod
 from typing import Any, NamedTuple
 
@@ -72,9 +71,10 @@ class Reader:
 
     It is handed `form`, such as "x state", with a state of so many `lanes` (layers x directions),
     which has an axis for them where it is `layered`, or is a list of them, `lists`, where the code
-    writes into it. What it hands back stands at the `places`, the output first, where it does not
-    come back `alone`; there may be `more`, such as c of every step. Where only the last h comes
-    back, it stands first, and h of an earlier step is the last one of an x that ends there.
+    writes into it, or of `pairs`, an (h, c) for each of them. What it hands back stands at the
+    `places`, the output first, where it does not come back `alone`; there may be more, such as c of
+    every step. Where only the last h comes back, it stands first, and h of an earlier step is the
+    last one of an x that ends there.
     """
 
     caller: Caller
@@ -83,6 +83,7 @@ class Reader:
     form: str = "x"
     lanes: int = 1
     layered: bool = False
+    pairs: bool = False
     places: tuple[Place, ...] = ()
     outputs: tuple[Place, ...] = ()
     alone: bool = False
@@ -124,7 +125,12 @@ class Reader:
     def arrange(self, given: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments of a call with x, h and c, some of them as lists along their first axis."""
         lists = "x" * self.axes.listed + "hc" * self.lists
-        return self.caller.arrange({**given, **{name: [*given[name]] for name in lists}})
+        args, kwargs = self.caller.arrange({**given, **{name: [*given[name]] for name in lists}})
+
+        def paired(one: Any) -> Any:
+            return [*zip(*one, strict=True)] if self.pairs and isinstance(one, tuple) else one
+
+        return tuple(map(paired, args)), {name: paired(one) for name, one in kwargs.items()}
 
     def _raw(self, x: Tensor, state: State | None) -> Any:
         caller = replace(self.caller, arrange=self.arrange)
@@ -168,8 +174,8 @@ class Reader:
         return found.reshape(-1, *found.shape[-2:])
 
     def find_places(self, result: Any, x: Tensor, last_alone: bool) -> None:
-        """Find what came back for x: an output, which has time and batch and is as wide as h once or
-        twice, and states, which have batch alone; or the last h alone. What holds other things, too,
+        """Find what came back for x: an output, which has time and batch and is as wide as h or as
+        two, and states, which have batch alone; or the last h alone. What holds other things, too,
         is a cache."""
         (steps, batch), widths = x.shape[:2], (self.hidden_size, 2 * self.hidden_size)
         outputs, states, parts = [], [], [*leaves(result, steps, batch)]
@@ -198,7 +204,7 @@ def readers(code: Any, hidden_size: int, lanes: int, dtype: torch.dtype) -> Iter
     """How it may be called: without a state, and where it takes one, with it."""
     parts = code.modules() if isinstance(code, nn.Module) else ()
     lists = [len(part) for part in parts if isinstance(part, nn.ModuleList)]
-    pairs = dict.fromkeys([*lists, lanes])
+    counts = dict.fromkeys([*lists, lanes])
     for form in ("x", "x state", "x h c", "x h"):
         for caller in callers(code, None, [form]):
             if caller.axes != "rows" or caller.numpy != speaks_numpy(code):
@@ -208,20 +214,10 @@ def readers(code: Any, hidden_size: int, lanes: int, dtype: torch.dtype) -> Iter
                 if form != "x":
                     for layered in (True, False) if lanes > 1 else (False, True):
                         yield Reader(caller, axes, hidden_size, form, lanes, layered)
-                    for count in pairs if form == "x state" else ():
-                        each = replace(caller, code=partial(_with_pairs, caller.code))
-                        yield Reader(each, axes, hidden_size, form, count, layered=True)
+                    for count in counts if form == "x state" else ():
+                        yield Reader(caller, axes, hidden_size, form, count, True, True)
                 elif axes not in TURNED.values():  # nothing yet tells it from the other
                     yield Reader(caller, axes, hidden_size)
-
-
-def _with_pairs(code: Any, *args: Any, **kwargs: Any) -> Any:
-    """Hand the state over as a list, an (h, c) for each layer and direction."""
-
-    def paired(one: Any) -> Any:
-        return [*zip(*one, strict=True)] if isinstance(one, tuple) else one
-
-    return code(*map(paired, args), **{name: paired(one) for name, one in kwargs.items()})
 
 
 def at(result: Any, path: Path) -> Tensor:
