@@ -721,8 +721,7 @@ class _Check:
         else:
             _tell(wrong)
         # `squeeze(0)` takes off the axis of layers, if it is there.
-        ways = (self.reader, replace(self.reader, layered=True))
-        alone = [reader(x[:, :1]) for reader in ways]
+        alone = [one(x[:, :1]) for one in (self.reader, replace(self.reader, layered=True))]
         ran = [one[0].double() for one in alone if isinstance(one, list)]
         if not any(self._same(output, seen[0][:, :1]) for output in ran):
             _tell(told("squeeze_batch_of_one"))
@@ -909,8 +908,7 @@ class _Check:
             f"{gates} It has {biases}{adds}{two}.",
         ]
         is_module = isinstance(self.tried, nn.Module) and not self.call
-        loose = bringing.loose(self.tried, search.weights) if is_module else []
-        if loose:
+        if is_module and (loose := bringing.loose(self.tried, search.weights)):
             but = told("plain_tensors", seen=_in_code(loose[:3])).message
             said.insert(0, f"The numbers are right, but {but}")
         ends = any(place[2:] == (0, 2) and place.time is None for place in self.reader.places[1:])
