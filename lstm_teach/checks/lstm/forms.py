@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import prod
@@ -102,22 +102,27 @@ class Reader:
         usual = self.axes in (TIME_FIRST, BATCH_FIRST) and EACH not in path and None not in at
         return ", ".join(axes) * (usual and axes != sorted(axes))
 
-    def given(self, x: Tensor, state: State | None = None) -> dict[str, Tensor]:
-        """x, h and c, laid out as the code wants them."""
-        laid = {"x": torch.einsum(f"tbf->{self.axes.order}", x).contiguous()}
-        zeros = x.new_zeros(self.lanes, x.shape[1], self.hidden_size)
+    def given(self, x: Tensor, state: Sequence[Tensor] = ()) -> dict[str, Tensor]:
+        """x, h and c, laid out as the code wants them; further axes in front stay there."""
+        order = self.axes.order
+        laid = {"x": torch.einsum(f"...tbf->...{order}", x).contiguous()}
+        zeros = x.new_zeros(*x.shape[:-3], self.lanes, x.shape[-2], self.hidden_size)
         for name, value in zip("hc", state or (zeros, zeros), strict=True):
-            value = value.mT if "fb" in self.axes.order else value  # samples in columns
-            value = value if "b" in self.axes.order else value[:, 0]
-            laid[name] = (value if self.layered else value[0]).contiguous()
+            value = value if self.layered else value.select(-3, 0)
+            value = value.mT if "fb" in order else value  # samples in columns
+            laid[name] = (value if "b" in order else value.select(-2, 0)).contiguous()
         return laid
 
     def raw(self, x: Tensor, state: State | None = None) -> Any:
         """What comes back; where the code takes one sample, its results stacked."""
-        result = self._raw(x, state)
-        if self.layered and not self.lists and {*"hc"} & {*self.caller.changed_inputs}:
+        caller, given = replace(self.caller, arrange=self.arrange), [x, *(state or ())]
+        if self.axes.alone:  # a batch of one for each sample
+            given = [one.movedim(1, 0).unsqueeze(2) for one in given]
+            caller.axes = "one"
+        result = caller.raw(**self.given(given[0], given[1:]))
+        if self.layered and not self.lists and {"h", "c"} & self.caller.changed_inputs.keys():
             self.lists = True
-            in_lists = self._raw(x, state)
+            in_lists = self.raw(x, state)
             self.lists = not isinstance(in_lists, Report)
             return in_lists if self.lists else result
         return result
@@ -131,17 +136,6 @@ class Reader:
             return [*zip(*one, strict=True)] if self.pairs and isinstance(one, tuple) else one
 
         return tuple(map(paired, args)), {name: paired(one) for name, one in kwargs.items()}
-
-    def _raw(self, x: Tensor, state: State | None) -> Any:
-        caller = replace(self.caller, arrange=self.arrange)
-        if not self.axes.alone:
-            return caller.raw(**self.given(x, state))
-        each = [
-            self.given(x[:, [k]], state and (state[0][:, [k]], state[1][:, [k]]))
-            for k in range(x.shape[1])
-        ]
-        stacked = {name: torch.stack([one[name] for one in each]) for name in each[0]}
-        return replace(caller, axes="one").raw(**stacked)
 
     def __call__(self, x: Tensor, state: State | None = None) -> list[Tensor] | Report:
         """The output `[seq_len, batch, features]`, then the states that came back.
