@@ -130,7 +130,7 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> tuple[Report
     with bringing.to_try(cell, dtype, call) as tried:
 
         def given(sizes: Sizes) -> dict[str, Tensor]:
-            drawn = draw(1, 3, *sizes)
+            drawn = draw(1, sizes)
             if handed:
                 return drawn
             bringing.redraw(owned(tried, call), sizes)

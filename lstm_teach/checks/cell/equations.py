@@ -7,18 +7,17 @@ which gate.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import combinations, product
-from types import CodeType
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import hardtanh
 
-from lstm_teach.checks.bringing import listed, normals
+from lstm_teach.checks.bringing import Sizes, listed, normals
 from lstm_teach.checks.mistake import Mistake, entries
 from lstm_teach.checks.report import Report
 
@@ -50,9 +49,7 @@ def parts(how: str) -> Parts:
     return dict(part.split(" = ", 1) for part in how.split("; "))  # type: ignore[misc]
 
 
-@cache
-def _code(equation: str) -> CodeType:
-    return compile(equation.strip(), "equation", "eval")
+_code = cache(partial(compile, filename="equation", mode="eval"))
 
 
 def solved(changed: Parts, known: dict[str, Any]) -> tuple[Tensor, Tensor]:
@@ -76,22 +73,16 @@ def run(given: Mapping[str, Tensor], changed: Parts, order: str = GATES) -> tupl
     return solved(changed, known)
 
 
-def draw(
-    seed: int,
-    batch: int,
-    input_size: int,
-    hidden_size: int,
-    largest_c: float = 1.5,
-) -> dict[str, Tensor]:
-    """A random state and weights for `run`, in float64: large ones, for with those as small as
-    PyTorch's several wrong cells agree with a right one to rounding."""
-    normal = normals(seed)
+def draw(seed: int, sizes: Sizes, largest_c: float = 1.5) -> dict[str, Tensor]:
+    """The state of three samples and weights for `run`, random and in float64: large ones, for with
+    those as small as PyTorch's several wrong cells agree with a right one to rounding."""
+    normal, (input_size, hidden_size) = normals(seed), sizes
     # A wide layer sums many products; this keeps its gates from being shut or open for good.
     scale = min(1.0, 3.0 / (input_size + hidden_size) ** 0.5)
     return {
-        "x": normal(batch, input_size),
-        "h": torch.tanh(normal(batch, hidden_size)),
-        "c": largest_c * torch.tanh(normal(batch, hidden_size)),
+        "x": normal(3, input_size),
+        "h": torch.tanh(normal(3, hidden_size)),
+        "c": largest_c * torch.tanh(normal(3, hidden_size)),
         "w_ih": scale * normal(4 * hidden_size, input_size),
         "w_hh": scale * normal(4 * hidden_size, hidden_size),
         "b_ih": normal(4 * hidden_size),
@@ -133,28 +124,25 @@ def settled(near: Tensor, far: Tensor, limit: float) -> tuple[Tensor, Tensor]:
     return torch.where(grows, 1000.0 * near.sign(), near), moves
 
 
-def the_gates(gates: str) -> str:
+def the_gates(gates: Sequence[str]) -> str:
     """The gate f, the gates i and f."""
     names = listed(gates)
     return f"the gate {names}" if len(gates) == 1 else f"the gates {names}"
-
-
-def _subsets(gates: str) -> list[str]:
-    """All of the gates first, then fewer of them."""
-    return ["".join(some) for n in range(len(gates), 0, -1) for some in combinations(gates, n)]
 
 
 def _edits(headline: str, how: str) -> Iterator[tuple[str, Parts]]:
     """What a way to make a mistake does, and the equations that it changes; once for all gates that
     it may touch."""
     among, _, headline = headline.rpartition(" :: ")
-    for some in among.split(","):
-        for gates in _subsets(some[:-1]) if some.endswith("*") else [some]:
-            each = []
-            for k in gates:
-                names = {"k": k, "z": f"z_{k}", "a": RIGHT[k].partition("(")[0]}
-                each.append(how.format(**names, from_c=f"(c_0 - h_0) @ U_{k}.mT"))
-            yield headline.format(gates=the_gates(gates)), parts("; ".join(each or [how]))
+    for one in among.split(","):
+        some, any_of_them, _ = one.partition("*")
+        for n in range(len(some), 0 if any_of_them else len(some) - 1, -1):
+            for gates in combinations(some, n):
+                each = []
+                for k in gates:
+                    names = {"k": k, "z": f"z_{k}", "a": RIGHT[k].partition("(")[0]}
+                    each.append(how.format(**names, from_c=f"(c_0 - h_0) @ U_{k}.mT"))
+                yield headline.format(gates=the_gates(gates)), parts("; ".join(each or [how]))
 
 
 _ENTRIES = entries(__package__)

@@ -79,7 +79,7 @@ def _compared(eye: Eye, few: dict[str, Tensor]) -> Report:
     seen: list[tuple[dict[str, Tensor], State]] = []
     others = [(2, (3, 6), 1.5), (3, (4, 4), LARGE)] if eye.free else []
     for seed, sizes, largest in ((1, eye.sizes, 1.5), (4, eye.sizes, LARGE), *others):
-        drawn = draw(seed, 3, *sizes, largest)
+        drawn = draw(seed, sizes, largest)
         state = None if seen and eye.caller.in_a_hurry() else eye.caller(**drawn)
         if isinstance(state, tuple):
             seen.append((drawn, state))
