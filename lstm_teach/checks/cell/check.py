@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -147,18 +147,18 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> tuple[Report
         caller, fit = found
         drawn = given(fit)
         few = {name: drawn.pop(name) for name in GIVEN[:3]}
-        weights = drawn if handed else owned(tried, call)
+        caller.handed, weights = drawn, drawn or owned(tried, call)
         if not handed and (isinstance(tried, FunctionType) or call):
             # What a closure sees is not all for the step.
             weights = {n: tensor for n, tensor in weights.items() if _feeds(tensor, caller, few)}
         own = {} if handed or tried is cell else bringing.on_the_cpu(owned(cell, call))
-        eye = Eye(caller, weights, fit, handed, free=not any(asked))
-        report = _judged(eye, few, own)
+        eye = Eye(caller, weights, fit, few, free=not any(asked))
+        report = _judged(eye, own)
         if report is MIXED and _in_other_axes(ways, [fit], given) == told("whole"):
             return told("whole"), True
         if report.verdict in ("unrecognised", "variant") and caller.many:
             report = told("many", caller.many)
-        run = partial(caller.pair, **few, **eye.handed)
+        run = partial(caller.pair, **few)
         if report.verdict in ("ok", "unrecognised") and has_norms(tried, run):
             report = told("with norms")
         if handed and fit != sizes[0]:
@@ -168,7 +168,7 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> tuple[Report
                 trained = eye.caller.pair(**few) if isinstance(tried, nn.Module) else None
             if isinstance(trained, Report):  # it runs only where nothing has a gradient
                 report = trained
-            elif but := _untrainable(eye, tried, few):
+            elif but := _untrainable(eye, tried):
                 said = f"The numbers are right, but {but}\n{report.message}"
                 report = replace(report, message=said)
         return caller.report(report), True
@@ -269,9 +269,9 @@ def _find(
     return max(failed, key=lambda one: (-one[0], one[1].reached))[1] if failed else None
 
 
-def _judged(eye: Eye, few: dict[str, Tensor], own: dict[str, Tensor]) -> Report:
+def _judged(eye: Eye, own: dict[str, Tensor]) -> Report:
     """The verdict; once more with (c, h) for (h, c), where that is how it may read."""
-    report, caller = judge(eye, few, own), eye.caller
+    report, caller = judge(eye, own), eye.caller
     if caller.named == "c h" and report.verdict in ("swapped_return", "unrecognised"):
         c_first, also = False, "It takes c before h, and hands them back so."
     elif report.verdict == "variant" and not eye.is_function:  # which may be called by `call=`
@@ -280,7 +280,7 @@ def _judged(eye: Eye, few: dict[str, Tensor], own: dict[str, Tensor]) -> Report:
         return report
     places, remarks = caller.places and caller.places[::-1], [*caller.remarks]
     other = replace(caller, c_first=c_first, places=places, remarks=remarks)
-    again = judge(replace(eye, caller=other), few, own)
+    again = judge(replace(eye, caller=other), own)
     # What the old c has no effect on, or what has no name, may have one in the other order.
     vague = "variant", "cannot_check", "raises", "unrecognised", "swapped_return"
     is_open = report.headline == told("gru").headline or report.verdict == "unrecognised"
@@ -288,7 +288,7 @@ def _judged(eye: Eye, few: dict[str, Tensor], own: dict[str, Tensor]) -> Report:
     return replace(again, message=f"{again.message}\n{also}") if better else report
 
 
-def _feeds(tensor: Tensor, caller: Step, few: dict[str, Tensor]) -> bool:
+def _feeds(tensor: Tensor, caller: Step, few: Mapping[str, Tensor]) -> bool:
     before = caller.pair(**few)
     tensor.add_(0.5)
     after = caller.pair(**few)
@@ -369,16 +369,16 @@ def _in_other_axes(ways: list[Step], sizes: list[Sizes], given: Given) -> Report
     return None
 
 
-def _untrainable(eye: Eye, tried: Any, few: dict[str, Tensor]) -> str:
+def _untrainable(eye: Eye, tried: Any) -> str:
     """Why a right cell could not be trained; "" of any other."""
-    owner, given = getattr(tried, "__self__", tried), {**few, **eye.handed}
+    owner, given = getattr(tried, "__self__", tried), {**eye.few, **eye.caller.handed}
     if isinstance(owner, FunctionType | partial) and not eye.is_function:
         return ""
     if not (eye.is_function or isinstance(owner, nn.Module)):
         return told("plain_object", type(owner).__name__).message
     if not eye.is_function:
         loose = bringing.loose(owner, eye.weights)
-        names = [f"`{name}`" for name in loose if _feeds(eye.weights[name], eye.caller, few)]
+        names = [f"`{name}`" for name in loose if _feeds(eye.weights[name], eye.caller, eye.few)]
         if names:
             some = names if len(names) < 4 else [*names[:2], "others"]
             return told("plain_tensors", listed(some)).message

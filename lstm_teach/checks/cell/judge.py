@@ -53,28 +53,27 @@ def agrees(state: State | Report, expected: State) -> bool:
     )
 
 
-def judge(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report:
-    """The verdict on a cell that runs on these few samples.
+def judge(eye: Eye, own: Mapping[str, Tensor]) -> Report:
+    """The verdict on a cell that runs on a few samples.
 
     Args:
         eye: looks at it; its weights are drawn anew.
-        few: x, h and c of three samples.
         own: the weights under the same names as the learner left them, for `Report.as_torch`.
     """
     if not eye.is_function:
         redraw(eye.weights, eye.sizes)
-    state = eye.caller(**few, **eye.handed)
+    state = eye.caller(**eye.few)
     if isinstance(state, Report):
         return state
     eye.exact = eye.caller.dtype == state[0].dtype == torch.float64
     try:
-        return _compared(eye, few) if eye.is_function else _read(eye, few, own)
+        return _compared(eye) if eye.is_function else _read(eye, own)
     except Failed as failed:
         why: Report = failed.args[0]
         return why
 
 
-def _compared(eye: Eye, few: dict[str, Tensor]) -> Report:
+def _compared(eye: Eye) -> Report:
     """The verdict on a function: its weights are known, so the equations give its numbers."""
     seen: list[tuple[dict[str, Tensor], State]] = []
     others = [(2, (3, 6), 1.5), (3, (4, 4), LARGE)] if eye.free else []
@@ -87,7 +86,7 @@ def _compared(eye: Eye, few: dict[str, Tensor]) -> Report:
     if not wrong:
         said = "h and c are nn.LSTMCell's, on random weights and states of several sizes."
         right = Report("ok", said)
-        return right if eye.caller.in_a_hurry() else _alone(eye, few, right)
+        return right if eye.caller.in_a_hurry() else _alone(eye, right)
     pairs = [
         (own.double(), right)
         for given, state in wrong
@@ -101,7 +100,7 @@ def _compared(eye: Eye, few: dict[str, Tensor]) -> Report:
         if all(((own - right).abs() < 0.02 * (1 + right.abs())).all() for own, right in pairs):
             report = told("rounded")
         else:
-            report = _off(_PARTS[-2:]) if eye.caller.in_a_hurry() else _read(eye, few, {})
+            report = _off(_PARTS[-2:]) if eye.caller.in_a_hurry() else _read(eye, {})
     evidence = {
         f"{name} differs by": (own - right).abs().max().item()
         for name, (own, right) in zip("hc", pairs, strict=False)
@@ -109,19 +108,19 @@ def _compared(eye: Eye, few: dict[str, Tensor]) -> Report:
     return replace(report, evidence={**report.evidence, **evidence})
 
 
-def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report:
+def _read(eye: Eye, own: Mapping[str, Tensor]) -> Report:
     """The verdict from what can be read off a cell: its form, its lines, their sources."""
-    state, again = (eye.caller(**few, **eye.handed) for _ in range(2))
+    state, again = (eye.caller(**eye.few) for _ in range(2))
     if isinstance(state, Report):
         return state
     if not agrees(again, state):
         return told("twice")
-    part = eye.caller(**{name: tensor[:2] for name, tensor in few.items()}, **eye.handed)
+    part = eye.caller(**{name: tensor[:2] for name, tensor in eye.few.items()})
     if isinstance(part, tuple) and not agrees(part, (state[0][:2], state[1][:2])):
         return MIXED
-    if not _matters(eye, few, "x"):
+    if not _matters(eye, "x"):
         return told("reach", "x never reaches the gates")
-    form = _wrong_form(eye, few)
+    form = _wrong_form(eye)
     if form is not None and not form[1]:
         return form[0]
     lines = eye.lines()
@@ -129,16 +128,14 @@ def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report
     layout = find_layout(eye, lines) if readable else Layout(eye, lines)
     shown = wrong_source(layout, form is None) if readable else None
     if form is not None and not shown:
-        also = _unreadable(eye, few, lines).headline if lines.looks_at_c else ""
+        also = _unreadable(eye, lines).headline if lines.looks_at_c else ""
         more = f"\nNot this alone: {also}." if form[0].verdict != "variant" else ""
         return replace(form[0], message=form[0].message + more * bool(also))
     if not readable:
-        return _unreadable(eye, few, lines)
+        return _unreadable(eye, lines)
     if shown:
         return told(*shown)
-    zero, one, large = (
-        eye.step(**{**few, "c": torch.full_like(few["c"], value)})[1] for value in (0, 1, LARGE)
-    )
+    zero, one, large = (eye.step(c=torch.full_like(eye.few["c"], k))[1] for k in (0, 1, LARGE))
     if ((one - zero) * LARGE + zero - large).abs().max() > 1.0:
         return told("clipped c", f"{large.abs().max():.3g}")
     if eye.is_function:
@@ -153,17 +150,17 @@ def _read(eye: Eye, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> Report
     read = {source.name for source in layout.used} | {n for n, by in layout.biases.items() if by}
     all_read = len(layout.used) == 2 * len(GATES) and not has_buffers(eye.weights, read)
     unseen = (*unused(name for name in eye.weights if name not in read),) if all_read else ()
-    right = Report("ok", message, evidence, unseen, lstm=_as_torch(layout, few, own))
-    return _alone(eye, few, right)
+    right = Report("ok", message, evidence, unseen, lstm=_as_torch(layout, own))
+    return _alone(eye, right)
 
 
-def _as_torch(layout: Layout, few: dict[str, Tensor], own: Mapping[str, Tensor]) -> nn.LSTM | None:
+def _as_torch(layout: Layout, own: Mapping[str, Tensor]) -> nn.LSTM | None:
     """An nn.LSTM with the learner's own weights; None where not all of them were found."""
     eye = layout.eye
     read = gathered(layout, eye.weights)
     if read is None or not own.keys() >= eye.weights.keys():
         return None
-    if not agrees(eye.step(**few), run({**few, **read}, {})):
+    if not agrees(eye.step(), run({**eye.few, **read}, {})):
         return None
     values = (gathered(layout, own) or read).values()
     lstm = nn.LSTM(*eye.sizes, dtype=next(iter(own.values())).dtype)
@@ -181,7 +178,7 @@ def _tables() -> list[tuple[Mistake, Tensor]]:
     return [(mistake, rows) for mistake, rows in tabled if not torch.equal(rows, right)]
 
 
-def _wrong_form(eye: Eye, few: dict[str, Tensor]) -> tuple[Report, bool] | None:
+def _wrong_form(eye: Eye) -> tuple[Report, bool] | None:
     """The report on a cell that has not an LSTM's form, far from zero; None where it has.
 
     Beside it whether its rows all stand in an LSTM's table, as where some gates go together.
@@ -201,7 +198,7 @@ def _wrong_form(eye: Eye, few: dict[str, Tensor]) -> tuple[Report, bool] | None:
     if fit:
         near = torch.cdist(seen, table({}), p=torch.inf).amin(1) < limit
         inside = bool(near.double().mean() > 0.95)
-        if fit[0] == _OLD_H and _matters(eye, few, "c"):
+        if fit[0] == _OLD_H and _matters(eye, "c"):
             return told("exchanged"), inside
         changed = fit[0].how if fit[0].verdict != "variant" else ()
         report = told(fit[0], evidence={_MADE.get(part, part): "off" for part in changed})
@@ -221,7 +218,7 @@ def _wrong_form(eye: Eye, few: dict[str, Tensor]) -> tuple[Report, bool] | None:
     for name, said, how in _measured(seen, limit):
         if how is None or _same(seen, table(how), limit):
             return told(name, said, dict.fromkeys(off, "off")), False
-    crosses = {"o", "h"} >= {*off} and _crosses(eye, few)
+    crosses = {"o", "h"} >= {*off} and _crosses(eye)
     return (told("layer norm of c") if crosses else _off(off)), False
 
 
@@ -297,18 +294,18 @@ def _parts_off(seen: Tensor, limit: float) -> tuple[str, ...]:
     return tuple(part for part, fine in right.items() if not fine)
 
 
-def _unreadable(eye: Eye, few: dict[str, Tensor], lines: Lines) -> Report:
+def _unreadable(eye: Eye, lines: Lines) -> Report:
     """The report where the lines of the gates are none."""
     if lines.looks_at_c:
         zero = [bool((rows.abs() < 30 * eye.limit).all()) for rows in lines.h]
         blind = "".join(gate for gate, true in zip(GATES, zero, strict=True) if true)
-        if not _matters(eye, few, "h"):
+        if not _matters(eye, "h"):
             said = "the gates look at c, and the h that came in reaches none of them"
             return told("cell_instead_of_h_in_gates", said)
         if blind:
             said = f"a gate looks at c, and the h that came in does not reach {the_gates(blind)}"
             return told("cell_instead_of_h_in_gates", said)
-        late, crosses = lines.looks_at_c == "h", _crosses(eye, few)
+        late, crosses = lines.looks_at_c == "h", _crosses(eye)
         if late and crosses:
             return told("late")
         return told("full peephole" if crosses else "peephole", ", o in particular" if late else "")
@@ -323,24 +320,24 @@ def _unreadable(eye: Eye, few: dict[str, Tensor], lines: Lines) -> Report:
     return told("unread", the_gates(lines.unread()).capitalize())
 
 
-def _matters(eye: Eye, few: dict[str, Tensor], name: str) -> bool:
+def _matters(eye: Eye, name: str) -> bool:
     """Whether x, h or c changes what comes back."""
-    both = [eye.step(**{**few, name: sign * few[name]}) for sign in (1, -1)]
+    both = [eye.step(**{name: sign * eye.few[name]}) for sign in (1, -1)]
     return not all(eye.same(one, other) for one, other in zip(*both, strict=True))
 
 
-def _crosses(eye: Eye, few: dict[str, Tensor]) -> bool:
+def _crosses(eye: Eye) -> bool:
     """Whether the old c of one unit reaches the new h or c of others."""
-    pushed = few["c"].clone()
+    pushed = eye.few["c"].clone()
     pushed[:, 0] += 1.0
-    pairs = zip(eye.step(**few), eye.step(**{**few, "c": pushed}), strict=True)
+    pairs = zip(eye.step(), eye.step(c=pushed), strict=True)
     return not all(eye.same(one[:, 1:], other[:, 1:]) for one, other in pairs)
 
 
-def _alone(eye: Eye, few: dict[str, Tensor], right: Report) -> Report:
+def _alone(eye: Eye, right: Report) -> Report:
     """The report that a cell is right, but where a batch of a single sample breaks it."""
-    whole = eye.caller(**few, **eye.handed)
-    alone = eye.caller(**{name: tensor[:1] for name, tensor in few.items()}, **eye.handed)
+    whole = eye.caller(**eye.few)
+    alone = eye.caller(**{name: tensor[:1] for name, tensor in eye.few.items()})
     if isinstance(whole, Report) or agrees(alone, (whole[0][:1], whole[1][:1])):
         return right
     found = f"It says: {alone.message}" if isinstance(alone, Report) else "The numbers are wrong."

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import permutations
 from typing import Any
@@ -39,11 +39,13 @@ class Step(Caller):
         places: which of the tensors of h's shape that come back are h and c, from the first call.
         c_first: whether (c, h) stands for (h, c), where the state comes in.
         many: how many more than these two there are, in words; "" where there are none.
+        handed: the weights that are handed over in each call.
     """
 
     places: tuple[int, int] | None = None
     c_first: bool = False
     many: str = ""
+    handed: dict[str, Tensor] = field(default_factory=dict)
 
     def __call__(self, **given: Tensor) -> State | Report:
         """The step's h and c, ``[batch, hidden_size]`` each, or a report on what is wrong."""
@@ -61,7 +63,7 @@ class Step(Caller):
         expected = given["h"].shape
         if self.c_first:
             given |= {"h": given["c"], "c": given["h"]}
-        result = self.raw(**given)
+        result = self.raw(**(self.handed | given))
         if isinstance(result, Report):
             return result
         beside, behind = (expected[0], 2 * expected[1]), (2, *expected)
@@ -162,9 +164,9 @@ class Eye:
 
     Attributes:
         caller: calls it.
-        weights: everything that it owns, by name; a function's are handed over in each call.
+        weights: everything that it owns or is handed, by name.
         sizes: input_size and hidden_size.
-        is_function: whether the weights are handed over.
+        few: x, h and c of three samples.
         free: whether other sizes may be tried, where the weights are handed over.
         exact: whether it computes in float64.
     """
@@ -172,7 +174,7 @@ class Eye:
     caller: Step
     weights: Mapping[str, Tensor]
     sizes: Sizes
-    is_function: bool
+    few: Mapping[str, Tensor]
     free: bool
     exact: bool = True
 
@@ -182,9 +184,9 @@ class Eye:
         return 1e-6 if self.exact else 1e-4
 
     @property
-    def handed(self) -> Mapping[str, Tensor]:
-        """The weights that are handed over in a call."""
-        return self.weights if self.is_function else {}
+    def is_function(self) -> bool:
+        """Whether the weights are handed over."""
+        return bool(self.caller.handed)
 
     @cached_property
     def columns(self) -> tuple[Tensor, Tensor]:
@@ -202,15 +204,17 @@ class Eye:
         off = (one - other).abs() > times * self.limit * (1 + other.abs())
         return not bool(off.any())
 
-    def step(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        """h and c of a step, ``[batch, hidden_size]``, in float64, finite or not.
+    def step(self, **changed: Tensor) -> State:
+        """h and c of a step, ``[batch, hidden_size]``, in float64, finite or not; of the few
+        samples, where x, h and c are not `changed`.
 
         Raises:
             Failed: it could not be run.
         """
-        found = self.caller.pair(x=x, h=h, c=c, **self.handed)
+        given = {**self.few, **changed}
+        found = self.caller.pair(**given)
         if isinstance(found, Report):
-            near = self.caller.pair(x=x.tanh(), h=h, c=c.tanh(), **self.handed)
+            near = self.caller.pair(**{**given, "x": given["x"].tanh(), "c": given["c"].tanh()})
             raise Failed(found if isinstance(near, Report) else told("far", found.message))
         return found[0].double(), found[1].double()
 
@@ -235,7 +239,7 @@ class Eye:
             out = normals(seed)(n, input_size) * scale / 2 / (input_size / sum(self.sizes)) ** 0.5
             x = torch.cat([out, 1.3 * out]).repeat_interleave(len(OLD_C), 0)
             old = torch.tensor(OLD_C, dtype=x.dtype).repeat(2 * n)[:, None].expand(-1, hidden_size)
-            found = torch.stack(self.step(x, torch.full_like(old, OLD_H), old), -1)
+            found = torch.stack(self.step(x=x, h=torch.full_like(old, OLD_H), c=old), -1)
             near, far = found[:, self.units].unflatten(0, (2, n, -1)).transpose(2, 3).flatten(3)
             value, moving = settled(near, far, 30 * self.limit if self.exact else 3e-3)
             rows.append(value[~(moving | ~value.isfinite()).any(-1)])
@@ -293,7 +297,7 @@ class Eye:
         plus = 0.4 + torch.sigmoid(normal(n, self.sizes[1]))
         minus = -0.4 - torch.sigmoid(normal(n, self.sizes[1]))
         old = torch.cat([0 * plus, plus, minus])
-        new_h, new_c = self.step(x.repeat(3, 1), h.repeat(3, 1), old)
+        new_h, new_c = self.step(x=x.repeat(3, 1), h=h.repeat(3, 1), c=old)
         (_, h1, h2), (w, n1, n2) = new_h[:, units].chunk(3), new_c[:, units].chunk(3)
         f = (n1 - w) / plus[:, units]
         o = torch.where(n1.abs() > n2.abs(), h1 / torch.tanh(n1), h2 / torch.tanh(n2))
@@ -304,7 +308,7 @@ class Eye:
                 looks = "h"
         z_i = torch.full_like(w, torch.nan)
         for out, served, drop in self._away:
-            far = self.step(x + out, h, torch.zeros_like(plus))[1][:, units]
+            far = self.step(x=x + out, h=h, c=torch.zeros_like(plus))[1][:, units]
             z_i[:, served] = (torch.logit(far.abs()) - drop)[:, served]
         i = torch.sigmoid(z_i)
         g = w / i
@@ -326,7 +330,8 @@ class Eye:
         d = normals(90)(count, input_size) / 2 / (input_size / sum(self.sizes)) ** 0.5
         d = torch.cat([sign * scale * d for scale in scales for sign in (1, -1)])
         none, last = _zeros(3 * len(d), hidden_size), (1 + 2 * more) * d
-        w = self.step(torch.cat([d, (1 + more) * d, last]), none, none)[1][:, self.units].abs()
+        x = torch.cat([d, (1 + more) * d, last])
+        w = self.step(x=x, h=none, c=none)[1][:, self.units].abs()
         one, two, three = torch.logit(w).chunk(3)
         # Where all three are equal, the sum is clipped.
         steady = ((one + three - 2 * two).abs() < limit) & ((one - three).abs() > 1e-3)
