@@ -100,7 +100,7 @@ def _compared(eye: Eye) -> Report:
         if all(((own - right).abs() < 0.02 * (1 + right.abs())).all() for own, right in pairs):
             report = told("rounded")
         else:
-            report = _off(_PARTS[-2:]) if eye.caller.in_a_hurry() else _read(eye, {})
+            report = _off() if eye.caller.in_a_hurry() else _read(eye, {})
     evidence = {
         f"{name} differs by": (own - right).abs().max().item()
         for name, (own, right) in zip("hc", pairs, strict=False)
@@ -110,13 +110,11 @@ def _compared(eye: Eye) -> Report:
 
 def _read(eye: Eye, own: Mapping[str, Tensor]) -> Report:
     """The verdict from what can be read off a cell: its form, its lines, their sources."""
-    state, again = (eye.caller(**eye.few) for _ in range(2))
-    if isinstance(state, Report):
-        return state
-    if not agrees(again, state):
+    h, c = eye.step()
+    if not agrees(eye.caller(**eye.few), (h, c)):
         return told("twice")
-    part = eye.caller(**{name: tensor[:2] for name, tensor in eye.few.items()})
-    if isinstance(part, tuple) and not agrees(part, (state[0][:2], state[1][:2])):
+    two = eye.first(2)
+    if isinstance(two, tuple) and not agrees(two, (h[:2], c[:2])):
         return MIXED
     if not _matters(eye, "x"):
         return told("reach", "x never reaches the gates")
@@ -124,22 +122,24 @@ def _read(eye: Eye, own: Mapping[str, Tensor]) -> Report:
     if form is not None and not form[1]:
         return form[0]
     lines = eye.lines()
-    readable = not (lines.looks_at_c or lines.bent or lines.unread())
-    layout = find_layout(eye, lines) if readable else Layout(eye, lines)
-    shown = wrong_source(layout, form is None) if readable else None
-    if form is not None and not shown:
-        also = _unreadable(eye, lines).headline if lines.looks_at_c else ""
-        more = f"\nNot this alone: {also}." if form[0].verdict != "variant" else ""
-        return replace(form[0], message=form[0].message + more * bool(also))
-    if not readable:
-        return _unreadable(eye, lines)
+    if lines.looks_at_c or lines.bent or lines.unread():
+        unreadable = _unreadable(eye, lines)
+        if form is None:
+            return unreadable
+        alone = form[0].verdict == "variant" or not lines.looks_at_c
+        also = "" if alone else f"\nNot this alone: {unreadable.headline}."
+        return replace(form[0], message=form[0].message + also)
+    layout = find_layout(eye, lines)
+    shown = wrong_source(layout, form is None)
     if shown:
         return told(*shown)
+    if form is not None:
+        return form[0]
     zero, one, large = (eye.step(c=torch.full_like(eye.few["c"], k))[1] for k in (0, 1, LARGE))
     if ((one - zero) * LARGE + zero - large).abs().max() > 1.0:
         return told("clipped c", f"{large.abs().max():.3g}")
     if eye.is_function:
-        return _off(_PARTS[-2:])
+        return _off()
     evidence = {"gate order": " ".join(layout.order)} if layout.order else {}
     columns = sorted({source.name for source in layout.used if source.laid == "transposed"})
     evidence |= {"transposed": ", ".join(columns)} if columns else {}
@@ -309,14 +309,14 @@ def _unreadable(eye: Eye, lines: Lines) -> Report:
         if late and crosses:
             return told("late")
         return told("full peephole" if crosses else "peephole", ", o in particular" if late else "")
-    if lines.bent and not lines.hard:
+    if lines.hard:
+        return told("hard_sigmoid", "the sigmoid is made of straight lines")
+    if lines.bent:
         if lines.alone and {*"fo"} <= {*lines.bent}:
             return told("together")
         # i and g come back as their product only.
         parts = {"f": "f", "i*g": "ig", "o": "o"}
         return _off([part for part, gates in parts.items() if {*gates} & {*lines.bent}], "bent")
-    if lines.hard:
-        return told("hard_sigmoid", "the sigmoid is made of straight lines")
     return told("unread", the_gates(lines.unread()).capitalize())
 
 
@@ -336,16 +336,15 @@ def _crosses(eye: Eye) -> bool:
 
 def _alone(eye: Eye, right: Report) -> Report:
     """The report that a cell is right, but where a batch of a single sample breaks it."""
-    whole = eye.caller(**eye.few)
-    alone = eye.caller(**{name: tensor[:1] for name, tensor in eye.few.items()})
-    if isinstance(whole, Report) or agrees(alone, (whole[0][:1], whole[1][:1])):
+    (h, c), alone = eye.step(), eye.first(1)
+    if agrees(alone, (h[:1], c[:1])):
         return right
     found = f"It says: {alone.message}" if isinstance(alone, Report) else "The numbers are wrong."
     return told("squeeze_batch_of_one", "a batch of one sample breaks it", found=found)
 
 
-def _off(off: Sequence[str], name: str = "off") -> Report:
+def _off(off: Sequence[str] = (), name: str = "off") -> Report:
     """The report on a cell that no known mistake explains: which of its parts are off."""
-    off = off or ("h", "c")
+    off = off or _PARTS[-2:]
     evidence = {part: "off" if part in off else "right" for part in _PARTS}
     return told(name, f"{listed(off)} {'is' if len(off) == 1 else 'are'}", evidence)

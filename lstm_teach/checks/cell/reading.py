@@ -218,6 +218,10 @@ class Eye:
             raise Failed(found if isinstance(near, Report) else told("far", found.message))
         return found[0].double(), found[1].double()
 
+    def first(self, count: int) -> State | Report:
+        """As calling it with no more than so many of the few samples."""
+        return self.caller(**{name: tensor[:count] for name, tensor in self.few.items()})
+
     def far_rows(self, scale: float, biases: bool = True) -> Tensor:
         """What comes back from each old c where x is far from zero, for many draws of weights,
         maybe without `biases`.

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import combinations, permutations, product
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -83,24 +84,21 @@ class Layout:
 
         A function's rows have their owners. In a module f, i, g, o in turn own what they take.
         """
+        feeds = {"input weights": self.weights["x"], "recurrent weights": self.weights["h"]}
         if self.eye.is_function:
             feeds = {"w_ih": self.weights["x"], "w_hh": self.weights["h"]}
             # What is amiss with a bias that does not feed all gates, `wrong_biases` says.
             feeds |= {name: by for name, by in self.biases.items() if len(by) == len(GATES)}
-            size = {name: tensor.numel() // len(GATES) for name, tensor in self.eye.weights.items()}
-            return {
-                name: "".join(
-                    GATES[by[g].start // size[name]] if g in by and by[g].name == name else "?"
-                    for g in GATES
-                )
-                for name, by in feeds.items()
-            }
         found = {}
-        for name, by in zip(("input", "recurrent"), self.weights.values(), strict=True):
-            taken = {g: (s.name, s.start, s.times) for g, s in by.items()}
-            owner = {taken[g]: g for g in "ogif" if g in taken}
-            own = [owner[taken[g]] if g in taken else g for g in GATES]
-            found[f"{name} weights"] = "".join(own)
+        for name, by in feeds.items():
+            blocks = {gate: (s.name, s.start, s.times < 0) for gate, s in by.items()}
+            owners: dict[Any, str] = {blocks[gate]: gate for gate in "ogif" if gate in blocks}
+            nobody = GATES
+            if self.eye.is_function:
+                size, nobody = self.eye.weights[name].numel() // len(GATES), "????"
+                owners = {(name, k * size, False): gate for k, gate in enumerate(GATES)}
+            own = [owners.get(blocks.get(g), none) for g, none in zip(GATES, nobody, strict=True)]
+            found[name] = "".join(own)
         return found
 
 
@@ -115,19 +113,20 @@ def _blocks(count: int, rows: int, width: int) -> Iterator[tuple[str, Tensor]]:
 
 
 def _looked_up(
-    eye: Eye, weights: Mapping[str, Tensor], lines: Tensor, columns: Tensor, width: int
+    eye: Eye, weights: Mapping[str, Tensor], lines: Tensor, columns: Tensor, width: int, most: int
 ) -> dict[str, list[Source]]:
-    """Of each gate every block of these weights that is its line where that could be read, the
-    nearest first, since one of few numbers may be like another by chance."""
+    """Of each gate every block of these weights that is its line, taken so many times at `most`;
+    none where that could not be read. The nearest come first, since one of few numbers may be like
+    another by chance."""
     sources, values = [], [torch.empty(0, *lines.shape[1:]).double()]
-    signs = (1,) if eye.is_function else (1, -1)
+    times = [*range(1, most + 1)] if eye.is_function else [*range(1, most + 1), *range(-most, 0)]
     for name, p in weights.items():
         for wide in dict.fromkeys((width, sum(eye.sizes)) if p.numel() else ()):
             for laid, blocks in _blocks(p.numel(), eye.sizes[1], wide):
-                for start, sign in product({0, wide - width}, signs):
+                for start, k in product({0, wide - width}, times):
                     at = blocks[:, :, start : start + width]
-                    sources += [Source(name, int(block[0, 0]), laid, block, sign) for block in at]
-                    values.append(sign * p.reshape(-1)[at[:, eye.units][:, :, columns]].double())
+                    sources += [Source(name, int(block[0, 0]), laid, block, k) for block in at]
+                    values.append(k * p.reshape(-1)[at[:, eye.units][:, :, columns]].double())
     seen, found = torch.cat(values), {}
     for gate, mine in zip(GATES, lines, strict=True):
         off = ((seen - mine).abs() / (1 + mine.abs())).nan_to_num(0.0).flatten(1).amax(1)
@@ -143,7 +142,7 @@ def find_layout(eye: Eye, lines: Lines) -> Layout:
     for by, width, found, columns in zip(
         layout.weights.values(), eye.sizes, (lines.x, lines.h), eye.columns, strict=True
     ):
-        fits = _looked_up(eye, eye.weights, found, columns, width)
+        fits = _looked_up(eye, eye.weights, found, columns, width, 1)
         by |= {gate: sources[0] for gate, sources in fits.items() if sources}
     used = {source.name for source in layout.used}
     sizes = (1, hidden, 4 * hidden)
@@ -157,16 +156,12 @@ def find_layout(eye: Eye, lines: Lines) -> Layout:
         p.copy_(kept)
         fed: dict[str, Source] = {}
         layout.biases[name] = fed
-        once, twice = (
-            _looked_up(eye, {name: move}, grown[..., None] / times, torch.tensor([0]), 1)
-            for times in (1, 2)
-        )
+        fits = _looked_up(eye, {name: move}, grown[..., None], torch.tensor([0]), 1, 2)
         for gate, by in zip(GATES, grown, strict=True):
             if by.nan_to_num(0.0).abs().max() > 30 * eye.limit:
-                doubled = [replace(s, times=2 * s.times) for s in twice[gate]]
                 flat = eye.same(by, by[:1].expand_as(by)) and len(by) > 1
                 unknown = Source(name, laid="tied" if flat else "rows")
-                fed[gate] = [*once[gate], *doubled, unknown][0]
+                fed[gate] = [*fits[gate], unknown][0]
         for gate, source in fed.items():
             known = source.at is not None
             rest[gate] = rest[gate] - (
@@ -276,8 +271,7 @@ def wrong_biases(layout: Layout) -> Finding | None:
         if len({(source.start, source.times) for source in fed.values()}) < len(fed):
             what = f"`{name}`" if one_gate else f"one part of `{name}`"
             return "wrong_bias_slice", f"{what} feeds {the_gates(''.join(fed))}"
-        layer = f"{name.rpartition('.')[0]}."
-        layer = "" if layer == "." else layer
+        layer = name[: name.rfind(".") + 1]
         beside = any(n.startswith(layer) for n in used) and not any(
             n.startswith(layer) for n in idle
         )
