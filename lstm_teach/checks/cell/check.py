@@ -136,9 +136,7 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> tuple[Report
             bringing.redraw(owned(tried, call), sizes)
             return {name: drawn[name] for name in GIVEN[:3]}
 
-        ways = _ways(tried, call, handed)
-        for way in ways:
-            way.dtype = dtype
+        ways = _ways(tried, call, handed, dtype)
         found = _find(ways, sizes, given, handed)
         if found is None:
             return _with_its_weights(cell, sizes[0], dtype), False
@@ -174,7 +172,7 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> tuple[Report
         return caller.report(report), True
 
 
-def _ways(tried: Any, call: Call, handed: bool) -> list[Step]:
+def _ways(tried: Any, call: Call, handed: bool, dtype: torch.dtype) -> list[Step]:
     """How it may want to be called, the likeliest first."""
     alone = call or (callable(tried) and not _is_open(tried))
     methods = [tried] if alone else [*_methods(tried)]
@@ -187,7 +185,7 @@ def _ways(tried: Any, call: Call, handed: bool) -> list[Step]:
             one_state = partial(_with_one_state, turned=turned)
             usual, *others = callers(method, one_state, ["x h c"])
             ways = [ways[0], usual, *ways[1:], *others]
-    return [Step(**vars(way)) for way in ways]
+    return [Step(**{**vars(way), "dtype": dtype}) for way in ways]
 
 
 def _with_one_state(net: Any, x: Any, h: Any, c: Any, turned: bool = False) -> tuple[Any, Any]:
@@ -326,11 +324,11 @@ def _why_not(
     handed, told_how = "w_ih" in drawn, isinstance(way.code, partial)
     if _over(failed) or slow or (not handed and (told_how or failed.cause == _CUT)):
         return failed
-    for names in (("w_ih", "w_hh"), ("w_ih",), ("w_hh",)) if handed else ():
-        if not isinstance(way.raw(**drawn | {n: drawn[n].T for n in names}), Report):
-            which = listed(f"`{name}`" for name in names)
-            return told("missing_transpose", f"there is no transpose of {which}")
     if handed:
+        for names in ("w_ih", "w_hh"), ("w_ih",), ("w_hh",):
+            if not isinstance(way.raw(**drawn | {n: drawn[n].T for n in names}), Report):
+                which = listed(f"`{name}`" for name in names)
+                return told("missing_transpose", f"there is no transpose of {which}")
         return failed
     axes = _in_other_axes(ways, sizes[:8], given)
     if axes is not None:
@@ -372,11 +370,11 @@ def _in_other_axes(ways: list[Step], sizes: list[Sizes], given: Given) -> Report
 def _untrainable(eye: Eye, tried: Any) -> str:
     """Why a right cell could not be trained; "" of any other."""
     owner, given = getattr(tried, "__self__", tried), {**eye.few, **eye.caller.handed}
-    if isinstance(owner, FunctionType | partial) and not eye.is_function:
-        return ""
-    if not (eye.is_function or isinstance(owner, nn.Module)):
-        return told("plain_object", type(owner).__name__).message
     if not eye.is_function:
+        if isinstance(owner, FunctionType | partial):
+            return ""
+        if not isinstance(owner, nn.Module):
+            return told("plain_object", type(owner).__name__).message
         loose = bringing.loose(owner, eye.weights)
         names = [f"`{name}`" for name in loose if _feeds(eye.weights[name], eye.caller, eye.few)]
         if names:

@@ -90,7 +90,7 @@ def draw(seed: int, sizes: Sizes, largest_c: float = 1.5) -> dict[str, Tensor]:
     }
 
 
-OLD_H, OLD_C = 0.37, (0.0, 0.7, -1.3, 2.1)
+OLD_H, OLD_C = 0.37, torch.tensor((0.0, 0.7, -1.3, 2.1), dtype=torch.float64, device="cpu")
 
 
 def table(changed: Parts) -> Tensor:
@@ -104,7 +104,7 @@ def table(changed: Parts) -> Tensor:
     """
     signs = torch.tensor([*product((-1.0, 1.0), repeat=4)], dtype=torch.float64)
     each = signs.repeat_interleave(len(OLD_C), 0)
-    old = torch.tensor(OLD_C, dtype=torch.float64).repeat(len(signs))[:, None]
+    old = OLD_C.repeat(len(signs))[:, None]
     both = []
     for far in (300.0, 390.0):
         known = {f"z_{k}": z[:, None] for k, z in zip(GATES, far * each.T, strict=True)}

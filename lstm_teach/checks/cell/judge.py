@@ -235,13 +235,12 @@ def _same(seen: Tensor, rows: Tensor, limit: float) -> bool:
 def _measured(seen: Tensor, limit: float) -> Iterator[tuple[str, str, Parts | None]]:
     """Other cells with a number of their own, which is measured: its name, what to say, the edit
     that it should be, None where what was seen is enough."""
-    h, c = seen.unflatten(1, (len(OLD_C), 2)).unbind(-1)
-    old = torch.tensor(OLD_C, dtype=seen.dtype)
+    h, c = seen[:, ::2], seen[:, 1::2]
 
     def near(values: Tensor, others: Tensor | float) -> Tensor:
         return (values - others).abs() < limit
 
-    if near(h, h[:, :1]).all() and (near(c, c[:, :1]).all() or near(c, old).all()):
+    if near(h, h[:, :1]).all() and (near(c, c[:, :1]).all() or near(c, OLD_C).all()):
         yield ("gru" if near(h, OLD_H).any() else "rnn"), "", None
         return
     most = c.abs().max().item()
@@ -270,8 +269,7 @@ def _measured(seen: Tensor, limit: float) -> Iterator[tuple[str, str, Parts | No
 
 def _parts_off(seen: Tensor, limit: float) -> tuple[str, ...]:
     """Which parts of a cell are not an LSTM's."""
-    h, c = seen.unflatten(1, (len(OLD_C), 2)).unbind(-1)
-    old = torch.tensor(OLD_C, dtype=seen.dtype)
+    h, c = seen[:, ::2], seen[:, 1::2]
     write = c[:, 0]
     slope = ((c[:, 1] - write) / OLD_C[1]).where(c.abs().amax(1) < 500, torch.nan)
     squashed = torch.tanh(c.clamp(-50, 50))
@@ -281,7 +279,7 @@ def _parts_off(seen: Tensor, limit: float) -> tuple[str, ...]:
         off = (values.unsqueeze(-1) - torch.tensor(allowed).double()).abs().amin(-1) >= limit
         return bool(off.double().mean() < 0.05)
 
-    off_line = write[:, None] + slope[:, None] * old - c
+    off_line = write[:, None] + slope[:, None] * OLD_C - c
     f, written = are(slope, 0, 1), are(write, 0, 1, -1)
     whole = are(o.nan_to_num(0.0) * squashed - h, 0)
     right = {

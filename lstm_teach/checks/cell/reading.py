@@ -233,7 +233,7 @@ class Eye:
         scale = scale if self.exact else scale / 3
         some = min(len(self.units), 8)
         n = (16 if self.caller.axes == "one" else 48) * some // len(self.units)
-        rounds = -(-{1: 96, 2: 48, 3: 32}.get(input_size, 24) // some)
+        rounds = -(-96 // (min(input_size, 4) * some))
         rows = []
         for seed in range(rounds):
             redraw(self.weights, self.sizes, 20 + seed)
@@ -242,7 +242,7 @@ class Eye:
                     weight.zero_()
             out = normals(seed)(n, input_size) * scale / 2 / (input_size / sum(self.sizes)) ** 0.5
             x = torch.cat([out, 1.3 * out]).repeat_interleave(len(OLD_C), 0)
-            old = torch.tensor(OLD_C, dtype=x.dtype).repeat(2 * n)[:, None].expand(-1, hidden_size)
+            old = OLD_C.repeat(2 * n)[:, None].expand(-1, hidden_size)
             found = torch.stack(self.step(x=x, h=torch.full_like(old, OLD_H), c=old), -1)
             near, far = found[:, self.units].unflatten(0, (2, n, -1)).transpose(2, 3).flatten(3)
             value, moving = settled(near, far, 30 * self.limit if self.exact else 3e-3)
@@ -325,13 +325,12 @@ class Eye:
         Each with the units that it serves, and by how much it changes the sum of their i.
         """
         input_size, hidden_size = self.sizes
-        count = 4 if input_size == 1 else 32
         scales = (20.0, 60.0, 150.0) if self.exact else (8.0, 14.0, 24.0)
         lowest, limit = (-550.0, 1e-11) if self.exact else (-80.0, 1e-4)
         # Near ways first, for a sum may be clipped far away; in float32 they are not exact enough.
         tiers = [(-9.0, 0.0)] * self.exact + [(lowest, 5.0)]
         more = 0.25 if self.exact else 1.0
-        d = normals(90)(count, input_size) / 2 / (input_size / sum(self.sizes)) ** 0.5
+        d = normals(90)(32, input_size) / 2 / (input_size / sum(self.sizes)) ** 0.5
         d = torch.cat([sign * scale * d for scale in scales for sign in (1, -1)])
         none, last = _zeros(3 * len(d), hidden_size), (1 + 2 * more) * d
         x = torch.cat([d, (1 + more) * d, last])

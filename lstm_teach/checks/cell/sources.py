@@ -164,9 +164,8 @@ def find_layout(eye: Eye, lines: Lines) -> Layout:
                 fed[gate] = [*fits[gate], unknown][0]
         for gate, source in fed.items():
             known = source.at is not None
-            rest[gate] = rest[gate] - (
-                source.out_of(eye.weights)[eye.units, 0] if known else torch.nan
-            )
+            own = source.out_of(eye.weights)[eye.units, 0] if known else torch.nan
+            rest[gate] = rest[gate] - own
     for gate, left in rest.items():
         known = left[left.isfinite()]
         steady = len(known) and known.std(unbiased=False) < 1e-3
@@ -224,14 +223,12 @@ def wrong_rows(layout: Layout) -> Finding | None:
         return None
     taken, is_function = next(iter(wrong.values())), layout.eye.is_function
     names = [name for name in wrong if wrong[name] == taken]
-    named = {"ffgo": "forget_used_for_input", "ifgf": "output_gate_from_forget"}
-    verdict = named.get(taken, "rows") if is_function or len(names) > 1 else "rows"
-    if names[0].startswith("b"):
-        verdict = "wrong_bias_slice"
-    elif len({*taken}) == 1 and taken != "????":
-        verdict = "all_gates_same_weights"
-    elif is_function and sorted(taken) == sorted(GATES):
-        verdict = "gate_order"
+    named = {4 * gate: "all_gates_same_weights" for gate in GATES}
+    if is_function:
+        named |= {"".join(order): "gate_order" for order in permutations(GATES)}
+    if is_function or len(names) > 1:
+        named |= {"ffgo": "forget_used_for_input", "ifgf": "output_gate_from_forget"}
+    verdict = "wrong_bias_slice" if names[0].startswith("b") else named.get(taken, "rows")
     unknown = "".join(gate for gate, own in zip(GATES, taken, strict=True) if own == "?")
     if unknown:
         said = f"for {the_gates(unknown)}, what is taken of `{names[0]}` is no block of its rows"
