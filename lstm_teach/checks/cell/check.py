@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -145,12 +145,12 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> tuple[Report
         caller, fit = found
         drawn = given(fit)
         few = {name: drawn.pop(name) for name in GIVEN[:3]}
-        caller.handed, weights = drawn, drawn or owned(tried, call)
+        caller.handed = drawn
+        eye = Eye(caller, drawn or owned(tried, call), fit, few, free=not any(asked))
         if not handed and (isinstance(tried, FunctionType) or call):
             # What a closure sees is not all for the step.
-            weights = {n: tensor for n, tensor in weights.items() if _feeds(tensor, caller, few)}
+            eye.weights = {name: one for name, one in eye.weights.items() if _feeds(eye, name)}
         own = {} if handed or tried is cell else bringing.on_the_cpu(owned(cell, call))
-        eye = Eye(caller, weights, fit, few, free=not any(asked))
         report = _judged(eye, own)
         if report is MIXED and _in_other_axes(ways, [fit], given) == told("whole"):
             return told("whole"), True
@@ -225,7 +225,7 @@ def _written_sizes(step: Any) -> list[Sizes]:
     """Sizes that stand as numbers in a function's code."""
     written = getattr(getattr(step, "__code__", None), "co_consts", ())
     numbers = [k for k in written if type(k) is int and 1 < k < 1025]
-    return [(_TRIED[0], h) for h in (*numbers, *(k // 4 for k in numbers if k % 4 == 0)) if h > 1]
+    return [(_TRIED[0], h) for k in numbers for h in (k, k // 4) if h > 1]
 
 
 Given = Callable[[Sizes], dict[str, Tensor]]
@@ -286,11 +286,12 @@ def _judged(eye: Eye, own: dict[str, Tensor]) -> Report:
     return replace(again, message=f"{again.message}\n{also}") if better else report
 
 
-def _feeds(tensor: Tensor, caller: Step, few: Mapping[str, Tensor]) -> bool:
-    before = caller.pair(**few)
-    tensor.add_(0.5)
-    after = caller.pair(**few)
-    tensor.sub_(0.5)
+def _feeds(eye: Eye, name: str) -> bool:
+    """Whether this weight changes what comes back."""
+    before = eye.caller.pair(**eye.few)
+    eye.weights[name].add_(0.5)
+    after = eye.caller.pair(**eye.few)
+    eye.weights[name].sub_(0.5)
     return isinstance(before, tuple) and not agrees(after, before)
 
 
@@ -376,7 +377,7 @@ def _untrainable(eye: Eye, tried: Any) -> str:
         if not isinstance(owner, nn.Module):
             return told("plain_object", type(owner).__name__).message
         loose = bringing.loose(owner, eye.weights)
-        names = [f"`{name}`" for name in loose if _feeds(eye.weights[name], eye.caller, eye.few)]
+        names = [f"`{name}`" for name in loose if _feeds(eye, name)]
         if names:
             some = names if len(names) < 4 else [*names[:2], "others"]
             return told("plain_tensors", listed(some)).message

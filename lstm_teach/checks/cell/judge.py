@@ -47,8 +47,7 @@ def agrees(state: State | Report, expected: State) -> bool:
     precise = {torch.float64: 1e-5, torch.float32: 1e-3}
     limit = max(precise.get(part.dtype, 5e-2) for part in state)
     return all(
-        own.shape == right.shape
-        and torch.allclose(own.double(), right.double(), rtol=limit, atol=limit)
+        torch.allclose(own.double(), right.double(), rtol=limit, atol=limit)
         for own, right in zip(state, expected, strict=True)
     )
 
@@ -295,8 +294,8 @@ def _parts_off(seen: Tensor, limit: float) -> tuple[str, ...]:
 def _unreadable(eye: Eye, lines: Lines) -> Report:
     """The report where the lines of the gates are none."""
     if lines.looks_at_c:
-        zero = [bool((rows.abs() < 30 * eye.limit).all()) for rows in lines.h]
-        blind = "".join(gate for gate, true in zip(GATES, zero, strict=True) if true)
+        most = lines.h.abs().flatten(1).amax(1)
+        blind = [gate for gate, one in zip(GATES, most, strict=True) if one < 30 * eye.limit]
         if not _matters(eye, "h"):
             said = "the gates look at c, and the h that came in reaches none of them"
             return told("cell_instead_of_h_in_gates", said)

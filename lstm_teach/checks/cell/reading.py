@@ -93,7 +93,8 @@ def _candidates(result: Any, expected: torch.Size) -> list[Tensor]:
     for (*where, last), part in tree_flatten_with_path(result)[0] if _parts(result) else ():
         if getattr(part, "shape", None) == expected:
             beside.setdefault((*where,), {})[str(getattr(last, "key", last))] = part
-    for _, parts in sorted(beside.items(), key=lambda item: len(item[0])):
+    for where in sorted(beside, key=len):
+        parts = beside[where]
         named = [part for b in "hc" for name, part in parts.items() if re.match(BEGINS[b], name)]
         found = named if len(named) == 2 else [*parts.values()]
         if len(found) > 1:
@@ -107,7 +108,7 @@ def _likeliest(found: list[Tensor], first: tuple[int, int]) -> tuple[int, int]:
     likely = [
         (h, c)
         for h, c in permutations(range(len(found)), 2)
-        if ((found[h] / found[c].tanh() > 0) & (found[h].abs() < found[c].tanh().abs())).all()
+        if ((o := found[h] / found[c].tanh()) > 0).all() and (o < 1).all()
     ]
     if len(found) == 2 or first in likely:
         return first
@@ -266,8 +267,8 @@ class Eye:
         of_x = (torch.arange(k + m) < k).double()
         between = torch.cat([both, both * of_x, both * (1 - of_x)])
         n = len(between)
-        places = 0.9 * torch.cat([_zeros(1, k + m), torch.eye(k + m).double(), between])
-        x, h = (_zeros(len(places), size) for size in self.sizes)
+        places = 0.9 * torch.cat([torch.zeros(1, k + m), torch.eye(k + m), between])
+        x, h = (torch.zeros(len(places), size).double() for size in self.sizes)
         x[:, self.columns[0]], h[:, self.columns[1]] = places.split((k, m), 1)
         self._away = self._ways_out()
         z, value, write, looks = self._sums(x, h)
@@ -290,7 +291,7 @@ class Eye:
 
     def offsets(self) -> Tensor:
         """The sums of the gates at x = h = 0, ``[4, units]``, with the weights as they are."""
-        return self._sums(_zeros(2, self.sizes[0]), _zeros(2, self.sizes[1]))[0][:, 0]
+        return self._sums(*(torch.zeros(2, size) for size in self.sizes))[0][:, 0]
 
     def _sums(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor, str]:
         """The sums and values of the gates at some places, ``[4, places, units]`` each.
@@ -332,7 +333,7 @@ class Eye:
         more = 0.25 if self.exact else 1.0
         d = normals(90)(32, input_size) / 2 / (input_size / sum(self.sizes)) ** 0.5
         d = torch.cat([sign * scale * d for scale in scales for sign in (1, -1)])
-        none, last = _zeros(3 * len(d), hidden_size), (1 + 2 * more) * d
+        none, last = torch.zeros(3 * len(d), hidden_size), (1 + 2 * more) * d
         x = torch.cat([d, (1 + more) * d, last])
         w = self.step(x=x, h=none, c=none)[1][:, self.units].abs()
         one, two, three = torch.logit(w).chunk(3)
@@ -347,7 +348,3 @@ class Eye:
                 away.append((last[best], served, (1 / more + 2) * (two - one)[best]))
                 left &= ~served
         return away
-
-
-def _zeros(*shape: int) -> Tensor:
-    return torch.zeros(*shape, dtype=torch.float64)

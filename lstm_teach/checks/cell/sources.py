@@ -121,7 +121,7 @@ def _looked_up(
     sources, values = [], [torch.empty(0, *lines.shape[1:]).double()]
     times = [*range(1, most + 1)] if eye.is_function else [*range(1, most + 1), *range(-most, 0)]
     for name, p in weights.items():
-        for wide in dict.fromkeys((width, sum(eye.sizes)) if p.numel() else ()):
+        for wide in (width, sum(eye.sizes)):
             for laid, blocks in _blocks(p.numel(), eye.sizes[1], wide):
                 for start, k in product({0, wide - width}, times):
                     at = blocks[:, :, start : start + width]
@@ -258,9 +258,9 @@ def wrong_biases(layout: Layout) -> Finding | None:
     idle = [name for name in idle if not layout.biases.get(name)]
     counted: dict[tuple[str, str], list[str]] = {}
     for gate in GATES:
-        added = [(name, fed[gate]) for name, fed in layout.biases.items() if gate in fed]
-        if added and all(source.laid == "tied" for _, source in added):
-            return "tied", f"in the gate {gate}, `{added[0][0]}` adds one number to all units"
+        added = [fed[gate] for fed in layout.biases.values() if gate in fed]
+        if added and all(source.laid == "tied" for source in added):
+            return "tied", f"in the gate {gate}, `{added[0].name}` adds one number to all units"
     for name, fed in layout.biases.items():
         if not _BIAS.search(name) or any(source.at is None for source in fed.values()):
             continue
