@@ -319,8 +319,7 @@ def _why_not(
     failed: Report, cell: Any, asked: Asked, ways: list[Step], sizes: list[Sizes], given: Given
 ) -> Report:
     """What to say of code that gives no h and c: what else would it run on?"""
-    way, drawn = ways[0], given(sizes[0])
-    hidden = drawn["h"].shape[1]
+    way, (wide, hidden), drawn = ways[0], sizes[0], given(sizes[0])
     slow = any(way.in_a_hurry() for way in ways)
     handed, told_how = "w_ih" in drawn, isinstance(way.code, partial)
     if _over(failed) or slow or (not handed and (told_how or failed.cause == _CUT)):
@@ -335,13 +334,12 @@ def _why_not(
     if axes is not None:
         return axes
     for width in sorted({d for p in owned(cell).values() for d in p.shape if 1 < d < hidden}):
-        drawn = given(sizes[0])
         if not isinstance(way.raw(**drawn | {"h": drawn["h"][:, :width]}), Report):
             return told("projection", f"{width} features and c {hidden}")
     if " input to conv" in failed.message:
         return told("other axes", "x with the axes of a convolution")
     line = bringing.likely_call(cell, "net", "(h, c)")[1]
-    larger = given((sizes[0][0] + 1, hidden + 1))
+    larger = given((wide + 1, hidden + 1))
     if failed.verdict == "raises" and getattr(way(**larger), "message", "") == failed.message:
         return told("at_any_size", failed.message, line=line)
     # Where no matrix and nobody tells the sizes, those that were tried are made up.

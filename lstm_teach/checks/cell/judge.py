@@ -91,15 +91,14 @@ def _compared(eye: Eye) -> Report:
         for given, state in wrong
         for own, right in zip(state, run(given, {}), strict=True)
     ]
-    for mistake in FORMS:
-        if all(agrees(state, run(given, mistake.how)) for given, state in wrong):
-            report = told(mistake)
-            break
+    fits = (m for m in FORMS if all(agrees(state, run(given, m.how)) for given, state in wrong))
+    form = next(fits, None)
+    if form:
+        report = told(form)
+    elif all(((own - right).abs() < 0.02 * (1 + right.abs())).all() for own, right in pairs):
+        report = told("rounded")
     else:
-        if all(((own - right).abs() < 0.02 * (1 + right.abs())).all() for own, right in pairs):
-            report = told("rounded")
-        else:
-            report = _off() if eye.caller.in_a_hurry() else _read(eye, {})
+        report = _off() if eye.caller.in_a_hurry() else _read(eye, {})
     evidence = {
         f"{name} differs by": (own - right).abs().max().item()
         for name, (own, right) in zip("hc", pairs, strict=False)
@@ -223,12 +222,9 @@ def _wrong_form(eye: Eye) -> tuple[Report, bool] | None:
 
 def _same(seen: Tensor, rows: Tensor, limit: float) -> bool:
     """Whether what is seen are rows of this table, and nearly all of its rows are seen."""
-    some = torch.cdist(seen[:: 1 + len(seen) // _FEW], rows, p=torch.inf)
-    if len(seen) < _FEW or (some.amin(1) < limit).double().mean() < 0.7:
-        return False
-    far = torch.cdist(seen, rows, p=torch.inf)
-    in_table = (far.amin(1) < limit).double().mean() > 0.95
-    return bool(in_table and (far.amin(0) < limit).double().mean() >= 0.85)
+    near = torch.cdist(seen, rows, p=torch.inf) < limit
+    in_table, of_table = (near.any(axis).double().mean() for axis in (1, 0))
+    return bool(in_table > 0.95 and of_table >= 0.85)
 
 
 def _measured(seen: Tensor, limit: float) -> Iterator[tuple[str, str, Parts | None]]:
