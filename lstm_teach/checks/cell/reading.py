@@ -169,7 +169,6 @@ class Eye:
         sizes: input_size and hidden_size.
         few: x, h and c of three samples.
         free: whether other sizes may be tried, where the weights are handed over.
-        exact: whether it computes in float64.
     """
 
     caller: Step
@@ -177,7 +176,12 @@ class Eye:
     sizes: Sizes
     few: Mapping[str, Tensor]
     free: bool
-    exact: bool = True
+
+    @cached_property
+    def exact(self) -> bool:
+        """Whether it computes in float64."""
+        state = self.caller.pair(**self.few)
+        return isinstance(state, tuple) and self.caller.dtype == state[0].dtype == torch.float64
 
     @property
     def limit(self) -> float:

@@ -114,10 +114,9 @@ def _blocks(count: int, rows: int, width: int) -> Iterator[tuple[str, Tensor]]:
 
 def _looked_up(
     eye: Eye, weights: Mapping[str, Tensor], lines: Tensor, columns: Tensor, width: int, most: int
-) -> dict[str, list[Source]]:
-    """Of each gate every block of these weights that is its line, taken so many times at `most`;
-    none where that could not be read. The nearest come first, since one of few numbers may be like
-    another by chance."""
+) -> dict[str, Source]:
+    """Of each gate the block of these weights that is its line, where that could be read, taken so
+    many times at `most`; the nearest, since one of few numbers may be like another by chance."""
     sources, values = [], [torch.empty(0, *lines.shape[1:]).double()]
     times = [*range(1, most + 1)] if eye.is_function else [*range(1, most + 1), *range(-most, 0)]
     for name, p in weights.items():
@@ -131,8 +130,9 @@ def _looked_up(
     for gate, mine in zip(GATES, lines, strict=True):
         off = ((seen - mine).abs() / (1 + mine.abs())).nan_to_num(0.0).flatten(1).amax(1)
         fits = torch.nonzero(off <= 100 * eye.limit).flatten().tolist()
-        fits.sort(key=lambda k: round(off[k].clamp(min=1e-9).log10().item()))
-        found[gate] = [sources[k] for k in fits] if mine.isfinite().any() else []
+        if fits and mine.isfinite().any():
+            nearest = min(fits, key=lambda k: round(off[k].clamp(min=1e-9).log10().item()))
+            found[gate] = sources[nearest]
     return found
 
 
@@ -142,8 +142,7 @@ def find_layout(eye: Eye, lines: Lines) -> Layout:
     for by, width, found, columns in zip(
         layout.weights.values(), eye.sizes, (lines.x, lines.h), eye.columns, strict=True
     ):
-        fits = _looked_up(eye, eye.weights, found, columns, width, 1)
-        by |= {gate: sources[0] for gate, sources in fits.items() if sources}
+        by |= _looked_up(eye, eye.weights, found, columns, width, 1)
     used = {source.name for source in layout.used}
     sizes = (1, hidden, 4 * hidden)
     like_bias = [n for n, p in eye.weights.items() if p.numel() in sizes and n not in used]
@@ -154,18 +153,15 @@ def find_layout(eye: Eye, lines: Lines) -> Layout:
         p.add_(move)
         grown = eye.offsets() - lines.b
         p.copy_(kept)
-        fed: dict[str, Source] = {}
-        layout.biases[name] = fed
+        fed = layout.biases.setdefault(name, {})
         fits = _looked_up(eye, {name: move}, grown[..., None], torch.tensor([0]), 1, 2)
         for gate, by in zip(GATES, grown, strict=True):
             if by.nan_to_num(0.0).abs().max() > 30 * eye.limit:
                 flat = eye.same(by, by[:1].expand_as(by)) and len(by) > 1
-                unknown = Source(name, laid="tied" if flat else "rows")
-                fed[gate] = [*fits[gate], unknown][0]
-        for gate, source in fed.items():
-            known = source.at is not None
-            own = source.out_of(eye.weights)[eye.units, 0] if known else torch.nan
-            rest[gate] = rest[gate] - own
+                source = fits.get(gate, Source(name, laid="tied" if flat else "rows"))
+                known = source.at is not None
+                own = source.out_of(eye.weights)[eye.units, 0] if known else torch.nan
+                fed[gate], rest[gate] = source, rest[gate] - own
     for gate, left in rest.items():
         known = left[left.isfinite()]
         steady = len(known) and known.std(unbiased=False) < 1e-3
