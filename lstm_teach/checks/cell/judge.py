@@ -6,7 +6,7 @@ form is the edit of the equations whose table is what is seen there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -35,6 +35,7 @@ from lstm_teach.checks.report import Report
 
 MIXED = told("mixed")
 _PARTS = ("f", "i*g", "o", "c", "h")
+# i and g come back as their product only.
 _MADE = {"i": "i*g", "g": "i*g", "first": "h", "second": "c"}
 _OLD_H = next(mistake for mistake in FORMS if mistake.how == {"c": "f * h_0 + i * g"})
 _FEW = 24
@@ -204,7 +205,7 @@ def _wrong_form(eye: Eye) -> tuple[Report, bool] | None:
     if not eye.is_function:
         without = eye.far_rows(scale, biases=False)
         redraw(eye.weights, eye.sizes)
-        gates = [part for part in ("f", "i*g", "o") if part in off]
+        gates = [part for part in _PARTS[:3] if part in off]
         if gates and _same(without, table({}), limit):
             name = "forget_bias_after_sigmoid" if gates == ["f"] else "bias_outside"
             said = f"a bias is added behind the activation, in {listed(gates)}"
@@ -303,9 +304,7 @@ def _unreadable(eye: Eye, lines: Lines) -> Report:
     if lines.bent:
         if lines.alone and {*"fo"} <= {*lines.bent}:
             return told("together")
-        # i and g come back as their product only.
-        parts = {"f": "f", "i*g": "ig", "o": "o"}
-        return _off([part for part, gates in parts.items() if {*gates} & {*lines.bent}], "bent")
+        return _off({_MADE.get(gate, gate) for gate in lines.bent}, "bent")
     return told("unread", the_gates(lines.unread()).capitalize())
 
 
@@ -332,8 +331,8 @@ def _alone(eye: Eye, right: Report) -> Report:
     return told("squeeze_batch_of_one", "a batch of one sample breaks it", found=found)
 
 
-def _off(off: Sequence[str] = (), name: str = "off") -> Report:
+def _off(off: Collection[str] = (), name: str = "off") -> Report:
     """The report on a cell that no known mistake explains: which of its parts are off."""
-    off = off or _PARTS[-2:]
+    off = [part for part in _PARTS if part in off] or _PARTS[-2:]
     evidence = {part: "off" if part in off else "right" for part in _PARTS}
     return told(name, f"{listed(off)} {'is' if len(off) == 1 else 'are'}", evidence)

@@ -206,8 +206,8 @@ def turned(layout: Layout) -> Finding | None:
             continue
         if laid == "interleaved":
             return laid, f"each gate takes every fourth row of {names}"
-        those = "".join(gate for gate in GATES if any(gate in gates for gates in found.values()))
-        where = "" if those == GATES else f" in {the_gates(those)}"
+        those = [gate for gate in GATES if gate in "".join(found.values())]
+        where = "" if len(those) == len(GATES) else f" in {the_gates(those)}"
         return "missing_transpose", f"there is no transpose of {names}{where}"
     return None
 
@@ -236,8 +236,8 @@ def wrong_rows(layout: Layout) -> Finding | None:
     if len({*taken}) == 1:
         return verdict, f"all four gates take {what} of {taken[0]}"
     if len(moved) == 1 and not is_function:  # nobody can say whose they are
-        both = "".join(gate for gate in GATES if gate in moved[0])
-        return verdict, f"{the_gates(both)} take the same {listed(names)}"
+        both = the_gates(sorted(moved[0], key=GATES.index))
+        return verdict, f"{both} take the same {listed(names)}"
     if len(moved) == 1:
         return verdict, f"the gate {moved[0][0]} takes {what} of the gate {moved[0][1]}"
     if verdict == "gate_order" and len(names) > 2:
@@ -248,10 +248,9 @@ def wrong_rows(layout: Layout) -> Finding | None:
 
 def wrong_biases(layout: Layout) -> Finding | None:
     """A bias that is misplaced, without effect, or taken twice."""
-    used = {source.name for source in layout.used}
+    used, weights = {source.name for source in layout.used}, layout.eye.weights
     # Weights without effect, such as those of a head, have biases without effect beside them.
-    idle = [name for name in layout.eye.weights.keys() - used if not _BIAS.search(name)]
-    idle = [name for name in idle if not layout.biases.get(name)]
+    idle = [n for n in weights.keys() - used if not (_BIAS.search(n) or layout.biases.get(n))]
     counted: dict[tuple[str, str], list[str]] = {}
     for gate in GATES:
         added = [fed[gate] for fed in layout.biases.values() if gate in fed]
@@ -260,16 +259,14 @@ def wrong_biases(layout: Layout) -> Finding | None:
     for name, fed in layout.biases.items():
         if not _BIAS.search(name) or any(source.at is None for source in fed.values()):
             continue
-        one_gate = layout.eye.weights[name].numel() == layout.eye.sizes[1]
+        one_gate = weights[name].numel() == layout.eye.sizes[1]
         if len({(source.start, source.times) for source in fed.values()}) < len(fed):
             what = f"`{name}`" if one_gate else f"one part of `{name}`"
-            return "wrong_bias_slice", f"{what} feeds {the_gates(''.join(fed))}"
+            return "wrong_bias_slice", f"{what} feeds {the_gates([*fed])}"
         layer = name[: name.rfind(".") + 1]
-        beside = any(n.startswith(layer) for n in used) and not any(
-            n.startswith(layer) for n in idle
-        )
+        beside = [n in used for n in (*used, *idle) if n.startswith(layer)]
         without = "".join(gate for gate in GATES if gate not in fed)
-        if without and (not one_gate if fed else beside):
+        if without and (not one_gate if fed else beside and all(beside)):
             counted.setdefault((without, "left out"), []).append(name)
         # Where the whole sum is taken twice, its weights are none of the rows.
         doubled = "".join(g for g, s in fed.items() if s.times == 2 and g in layout.weights["x"])
@@ -289,7 +286,7 @@ def added(layout: Layout) -> Finding | None:
     by = {gate: k for gate, k in layout.constants.items() if k == k and abs(k) > 2e-3}
     if not by or not layout.eye.is_function:
         return None
-    gates, k = the_gates("".join(by)), next(iter(by.values()))
+    gates, k = the_gates([*by]), next(iter(by.values()))
     return "forget_bias_added", f"{k:g} is added to {gates} before the activation"
 
 
