@@ -44,11 +44,6 @@ RIGHT: Parts = {
 _FUNCTIONS = {f.__name__: f for f in (torch.sigmoid, torch.tanh, torch.relu, torch.clip, hardtanh)}
 
 
-def parts(how: str) -> Parts:
-    """Equations out of a text such as ``c = tanh(f * c_0 + i * g); h = o * c``."""
-    return dict(part.split(" = ", 1) for part in how.split("; "))  # type: ignore[misc]
-
-
 _code = cache(partial(compile, filename="equation", mode="eval"))
 
 
@@ -136,13 +131,14 @@ def _edits(headline: str, how: str) -> Iterator[tuple[str, Parts]]:
     among, _, headline = headline.rpartition(" :: ")
     for one in among.split(","):
         some, any_of_them, _ = one.partition("*")
-        for n in range(len(some), 0 if any_of_them else len(some) - 1, -1):
-            for gates in combinations(some, n):
-                each = []
-                for k in gates:
-                    names = {"k": k, "z": f"z_{k}", "a": RIGHT[k].partition("(")[0]}
-                    each.append(how.format(**names, from_c=f"(c_0 - h_0) @ U_{k}.mT"))
-                yield headline.format(gates=the_gates(gates)), parts("; ".join(each or [how]))
+        numbers = range(len(some), 0, -1) if any_of_them else [len(some)]
+        for gates in [gates for n in numbers for gates in combinations(some, n)]:
+            each = []
+            for k in gates:
+                names = {"k": k, "z": f"z_{k}", "a": RIGHT[k].partition("(")[0]}
+                each.append(how.format(**names, from_c=f"(c_0 - h_0) @ U_{k}.mT"))
+            edits = [edit.split(" = ", 1) for edit in "; ".join(each or [how]).split("; ")]
+            yield headline.format(gates=the_gates(gates)), {name: to for name, to in edits}
 
 
 _ENTRIES = entries(__package__)
