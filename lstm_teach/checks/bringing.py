@@ -291,11 +291,6 @@ def unused(names: Iterable[str]) -> list[str]:
     return [said("unused", names=listed(some))] if named else []
 
 
-def on_the_cpu(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same weights, where a copy is tried."""
-    return {name: tensor.cpu() for name, tensor in weights.items()}
-
-
 def speaks_numpy(*code: Any) -> bool:
     """Whether all the weights that the code owns are NumPy arrays, and there are some."""
     return {isinstance(value, Tensor) for _, value in _inside(code)} == {False}

@@ -150,7 +150,7 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> tuple[Report
         if not handed and (isinstance(tried, FunctionType) or call):
             # What a closure sees is not all for the step.
             eye.weights = {name: one for name, one in eye.weights.items() if _feeds(eye, name)}
-        own = {} if handed or tried is cell else bringing.on_the_cpu(owned(cell, call))
+        own = {} if handed or tried is cell else {n: w.cpu() for n, w in owned(cell, call).items()}
         report = _judged(eye, own)
         if report is MIXED and _in_other_axes(ways, [fit], given) == told("whole"):
             return told("whole"), True

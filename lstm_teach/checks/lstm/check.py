@@ -241,8 +241,7 @@ class _Check:
 
     def report(self) -> Report:
         """What is wrong, from the outside in: the first thing."""
-        original = owned(self.code, self.call).items()
-        self.original = {name: weight.cpu().clone() for name, weight in original}
+        self.original = {n: w.clone().cpu() for n, w in owned(self.code, self.call).items()}
         with (
             # What a backward pass by hand belongs to is tried itself.
             bringing.to_try(
