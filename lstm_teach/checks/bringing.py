@@ -54,9 +54,11 @@ _SIZE = re.compile(r"size|dim|num|\bn_|units|feat|^[DH]$")
 _NO_SIZES = re.compile(r"`(KeyError|(Type|Attribute)Error: .*\bint\b)")
 _OTHER_ARGUMENTS = {"bias": True, "device": "cpu", "dtype": None, "dropout": 0.0, "num_layers": 1}
 BEGINS = {
-    "x": r"x|inp|i$",
-    "h": r"h|a$|a_?(prev|t)|short|(prev|old|last)_?[ha]",
-    "c": r"(c|st?)($|_|\d)|c(ell|prev|old|last|[txyn]\d*$)|long|(prev|old|last)_?(c|s$)",
+    "x": re.compile(r"x|inp|i$", re.I),
+    "h": re.compile(r"h|a$|a_?(prev|t)|short|(prev|old|last)_?[ha]", re.I),
+    "c": re.compile(
+        r"(c|st?)($|_|\d)|c(ell|prev|old|last|[txyn]\d*$)|long|(prev|old|last)_?(c|s$)", re.I
+    ),
 }
 STATE = re.compile(r"_?(h|c|a|state|init|prev|s\d?$|carry|memory|zero)", re.IGNORECASE)
 _RUNS = re.compile(r"step|forward|call|run|cell")
@@ -550,7 +552,7 @@ def by_name(parameters: list[str]) -> dict[str, str]:
     parameters = [name for name in parameters if not _is_weight(name)]
     own: dict[str, str] = {}
     for name, begins in BEGINS.items():
-        found = [p for p in parameters[:3] if re.match(begins, p, re.IGNORECASE)]
+        found = [p for p in parameters[:3] if begins.match(p)]
         own |= {name: found[0 if name == "x" else -1]} if found else {}
     return own
 
@@ -574,7 +576,7 @@ def likely_call(code: Any, net: str, state: str = "") -> tuple[list[str], str]:
     names = required(signature_of(code))
     own: dict[str, str] = {}
     for part, begins in BEGINS.items():
-        like = [n for n in names if n not in own and re.match(begins, n, re.IGNORECASE)]
+        like = [n for n in names if n not in own and begins.match(n)]
         own |= {parameter: part for parameter in like[:1]}
     if "x" not in own.values():  # the first that is no state
         own |= {parameter: "x" for parameter in [n for n in names if n not in own][:1]}
@@ -599,7 +601,7 @@ class Pair(tuple[Any, Any]):
 
     def __getitem__(self, key: Any) -> Any:
         """A part by its place or its name."""
-        places = [n for n in "hc" if isinstance(key, str) and re.match(BEGINS[n], key, re.I)]
+        places = [n for n in "hc" if isinstance(key, str) and BEGINS[n].match(key)]
         return super().__getitem__("hc".index(places[0]) if places else key)
 
     def __getattr__(self, name: str) -> Any:
@@ -656,7 +658,7 @@ def _tensor(axes: str, part: Any) -> Any:
     if _has_names(part):
         names = getattr(part, "_fields", None) or [one.name for one in fields(part)]
         # h before c, wherever it stands
-        names = sorted(names, key=lambda name: not re.match(BEGINS["h"], name, re.IGNORECASE))
+        names = sorted(names, key=lambda name: not BEGINS["h"].match(name))
         named = {name: _tensor(axes, getattr(part, name)) for name in names}
         return tuple(named.values()) if isinstance(part, tuple) and len(named) == 2 else named
     if isinstance(part, Pair):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -180,7 +179,7 @@ def _ways(tried: Any, call: Call, handed: bool, dtype: torch.dtype) -> list[Step
     ways = [way for method in methods for way in callers(method, call, forms)]
     for method in methods if ways and not (handed or call) else ():
         names = [*signature_of(method).parameters]
-        if not any(re.match(bringing.BEGINS["c"], name) for name in names):
+        if not any(map(bringing.BEGINS["c"].match, names)):
             turned = bringing.by_name(names).get("x", names[0]) != names[0]
             one_state = partial(_with_one_state, turned=turned)
             usual, *others = callers(method, one_state, ["x h c"])

@@ -8,7 +8,6 @@ line in x and h, whose slopes are the weights.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -95,7 +94,7 @@ def _candidates(result: Any, expected: torch.Size) -> list[Tensor]:
             beside.setdefault((*where,), {})[str(getattr(last, "key", last))] = part
     for where in sorted(beside, key=len):
         parts = beside[where]
-        named = [part for b in "hc" for name, part in parts.items() if re.match(BEGINS[b], name)]
+        named = [part for b in "hc" for name, part in parts.items() if BEGINS[b].match(name)]
         found = named if len(named) == 2 else [*parts.values()]
         if len(found) > 1:
             return found
