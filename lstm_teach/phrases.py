@@ -29,10 +29,7 @@ HOLE = re.compile(r"\{\w+\}")
 
 # What may stand in a hole: one that follows a stop may hold sentences, another one a part of one.
 IN_CODE, NUMBER = "[^`]", r"[\d,]"
-PROSE, PART, PIECE = (
-    rf"(?:{ASIDE}|{rest})"
-    for rest in (r"[^`\[()]", r"[^`\[().?!]|[.?!](?! )", r"[^`\[().?!;]|[.?!;](?! )")
-)
+PROSE, PART = rf"(?:{ASIDE}|[^`\[()])", rf"(?:{ASIDE}|[^`\[().?!]|[.?!](?! ))"
 AFTER_A_STOP = re.compile(r"[.?!:;]\s*$")
 
 HAN, MARKS = "一-鿿", "，。：；、？！（“）”"
@@ -50,7 +47,6 @@ class Template(NamedTuple):
     ways: list[str]  # patterns
     rank: tuple[bool, int]  # the clearest first
     anchor: str  # stands in every text that has this message
-    is_sentence: bool  # a whole one, which is no piece of another
     holes: dict[str, bool]  # whether each stands in code
     said: str
 
@@ -79,7 +75,7 @@ class Phrases:
             short = message.strip(ANY_STOP)  # a text's own stops are kept
             said = (said.strip if message[:1] in STOPS else said.rstrip)(ANY_STOP)
             if short and "{" in short:
-                self._templates.append(_template(short, said, message.endswith((".", "?"))))
+                self._templates.append(_template(short, said))
             elif short:
                 self._exact[short.lower()] = said
         self._templates.sort(key=lambda template: template.rank)
@@ -97,18 +93,18 @@ class Phrases:
             said = self._best(text[:-1])
             stop = text[-1] if text[:-1] and said.text == text[:-1] else STOPS[text[-1]]
             said = said._replace(text=said.text + stop)
-            whole = self._as_a_whole(text, True)  # which may end with a stop and an empty hole
+            whole = self._as_a_whole(text)  # which may end with a stop and an empty hole
             return whole if whole.left < said.left else said
-        best = self._as_a_whole(text, True)
+        best = self._as_a_whole(text)
         return best if best.is_good else min(best, self._in_parts(text, SENTENCES))
 
-    def _find_as_a_whole(self, text: str, sentences: bool) -> Said:
+    def _find_as_a_whole(self, text: str) -> Said:
         """One message alone, holes and all."""
         if (exact := self._exact.get(text.lower())) is not None:
             return Said(0, 0, exact)
         best = untouched(text)
         for template in () if best.is_good else self._templates:
-            if template.anchor not in text or (template.is_sentence and not sentences):
+            if template.anchor not in text:
                 continue
             for hit in filter(None, (compiled(way).fullmatch(text) for way in template.ways)):
                 holes = {
@@ -133,7 +129,7 @@ class Phrases:
             ways = []
             for first in range(last + 1):
                 part = text[starts[first] : end].strip()
-                said = self._as_a_whole(part, stops is SENTENCES)
+                said = self._as_a_whole(part)
                 if first < last and said.text == part:
                     continue
                 if first == last and stops is SENTENCES and not said.is_good:
@@ -155,7 +151,7 @@ class Phrases:
         return untouched(text) if left and not known else Said(left, depth, said_in_all)
 
 
-def _template(message: str, said: str, is_sentence: bool) -> Template:
+def _template(message: str, said: str) -> Template:
     pattern, literals, holes = "", [""], dict[str, bool]()
     for literal, name, _, _ in Formatter().parse(message):
         pattern += re.escape(literal)
@@ -166,18 +162,16 @@ def _template(message: str, said: str, is_sentence: bool) -> Template:
             before = "".join(literals)
             holes[name] = before.count("`") % 2 == 1
             of_sentences = AFTER_A_STOP.search(before) or re.match(r"\{\w+\} [A-Z]", message)
-            inside = PART if is_sentence else PIECE
+            inside = PROSE if of_sentences else PART
             if holes[name]:
                 inside = IN_CODE
             elif name == "count":
                 inside = NUMBER
-            elif of_sentences or name.isupper():  # the name of a constant
-                inside = PROSE
             pattern += f"(?P<_{name}>{inside}*?)"
     rank = message[0] == "{", -len(HOLE.sub("", message))
     # The first that fits may not be the right one.
     ways = [pattern] if len(holes) < 2 else [pattern, pattern.replace("*?)", "*)")]
-    return Template(ways, rank, max(literals, key=len)[1:], is_sentence, holes, said)
+    return Template(ways, rank, max(literals, key=len)[1:], holes, said)
 
 
 def with_sentences(catalogue: Mapping[str, str]) -> dict[str, str]:
