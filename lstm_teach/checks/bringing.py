@@ -138,17 +138,14 @@ def is_maker(code: Any) -> bool:
     if not isinstance(code, types.FunctionType):
         return isinstance(code, type)
     sizes = required(signature_of(code))
-    are_sizes = len(sizes) == 2 and all(map(_SIZE.search, sizes))
-    return are_sizes and {*named_sizes(signature_of(code))} == {*sizes}
+    return all(map(_SIZE.search, sizes)) and {*named_sizes(signature_of(code))} == {*sizes}
 
 
 def needed(code: Any) -> int:
-    """How many arguments code cannot do without; -1 where it does not tell."""
+    """How many arguments code cannot do without; -1 where it takes any."""
     signature = signature_of(code)
-    kinds = [p.kind for p in signature.parameters.values()]
-    if not kinds or inspect.Parameter.VAR_POSITIONAL in kinds:
-        return -1
-    return len(required(signature))
+    takes_any = any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values())
+    return -1 if takes_any else len(required(signature))
 
 
 def named_sizes(signature: inspect.Signature) -> tuple[str, str]:
