@@ -370,7 +370,7 @@ def likely_sizes(
     code: Any, input_size: int | None = None, hidden_size: int | None = None, call: Any = None
 ) -> Iterator[Sizes]:
     """Pairs (input_size, hidden_size) worth a try: as told, by attributes, from the weights."""
-    told = hidden_size or attribute(code, _HIDDEN)
+    told = hidden_size or next(iter(attributes(code, _HIDDEN)), None)
     own: list[Any] = [input_size] if input_size else attributes(code, _INPUT)
     known = [(x, told) for x in own or [None]]
     shapes = [tuple(tensor.shape) for tensor in owned(code, call).values()]
@@ -396,11 +396,6 @@ def attributes(code: Any, pattern: re.Pattern[str]) -> list[int]:
     names = filter(pattern.match, ("input_size", "hidden_size", *getattr(owner, "__dict__", {})))
     values = (getattr(owner, name, None) for name in names)
     return [*dict.fromkeys(value for value in values if type(value) is int and value > 0)]
-
-
-def attribute(code: Any, pattern: re.Pattern[str]) -> int | None:
-    """The first of them."""
-    return next(iter(attributes(code, pattern)), None)
 
 
 @dataclass

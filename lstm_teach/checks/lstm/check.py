@@ -253,7 +253,7 @@ class _Check:
             self.tried = self.brought if self.call else bringing.runs(self.brought)
             self.owner = getattr(self.tried, "__self__", self.tried)
             self.run, self.passed = self._runner(self.tried), [*parts]
-            self.layers = self.layers or bringing.attribute(self.tried, _LAYERS)
+            self.layers = self.layers or next(iter(bringing.attributes(self.tried, _LAYERS)), None)
             passed = tuple(f"{name}." for name in parts)
             own = owned(self.tried, self.call).items()
             self.weights = {name: weight for name, weight in own if not name.startswith(passed)}
