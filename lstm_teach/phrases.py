@@ -27,10 +27,9 @@ PIECES = re.compile(rf"({ASIDE})|(;\s+and\s+|[.?!:;,。](?:\s+|$)|\s+(?:and|or|=
 WORD = re.compile(rf"{CODE}|(?<![\w.])[A-Za-z]{{2,}}(?![\w(=]|\.\w)")
 HOLE = re.compile(r"\{\w+\}")
 
-# What may stand in a hole: one that follows a stop may hold sentences, another one a part of one.
+# What may stand in a hole: in front of a whole sentence others, elsewhere a part of one.
 IN_CODE, NUMBER = "[^`]", r"[\d,]"
 PROSE, PART = rf"(?:{ASIDE}|[^`\[()])", rf"(?:{ASIDE}|[^`\[().?!]|[.?!](?! ))"
-AFTER_A_STOP = re.compile(r"[.?!:;]\s*$")
 
 HAN, MARKS = "一-鿿", "，。：；、？！（“）”"
 SUPERFLUOUS = re.compile(rf"(?<=[{HAN}]) +(?=[{HAN}])|(?<=[{MARKS}]) +| +(?=[{MARKS}])")
@@ -92,9 +91,7 @@ class Phrases:
         if text[-1:] in STOPS and not text.endswith(".."):
             said = self._best(text[:-1])
             stop = text[-1] if text[:-1] and said.text == text[:-1] else STOPS[text[-1]]
-            said = said._replace(text=said.text + stop)
-            whole = self._as_a_whole(text)  # which may end with a stop and an empty hole
-            return whole if whole.left < said.left else said
+            return said._replace(text=said.text + stop)
         best = self._as_a_whole(text)
         return best if best.is_good else min(best, self._in_parts(text, SENTENCES))
 
@@ -159,10 +156,8 @@ def _template(message: str, said: str) -> Template:
         if name in holes:
             pattern += f"(?P=_{name})"
         elif name is not None:
-            before = "".join(literals)
-            holes[name] = before.count("`") % 2 == 1
-            of_sentences = AFTER_A_STOP.search(before) or re.match(r"\{\w+\} [A-Z]", message)
-            inside = PROSE if of_sentences else PART
+            holes[name] = "".join(literals).count("`") % 2 == 1
+            inside = PROSE if re.match(r"\{\w+\} [A-Z]", message) else PART
             if holes[name]:
                 inside = IN_CODE
             elif name == "count":
