@@ -585,8 +585,6 @@ class Pair(tuple[Any, Any]):
     """A state, to be taken apart, or asked by a name or a key that begins as h or c do; and no
     array, as NumPy would make of it."""
 
-    __array_ufunc__ = None
-
     def __array__(self, *_: Any, **__: Any) -> Any:
         """Refuse."""
         raise TypeError("this is a tuple (h, c), and no array")
