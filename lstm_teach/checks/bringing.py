@@ -103,10 +103,8 @@ def runs(code: Any) -> Any:
     """What runs it: an object that cannot be called has `forward`, or one public method."""
     if callable(code) and not without_forward(code):
         return code
-    public = [*methods(code).values()]
-    if len(public) == 1:
-        return public[0]
-    return code if without_forward(code) else getattr(code, "forward", code)
+    public = methods(code)
+    return next(iter(public.values())) if len(public) == 1 else public.get("forward", code)
 
 
 def without_forward(code: Any) -> bool:

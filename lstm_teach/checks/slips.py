@@ -207,10 +207,8 @@ def _with_a_product(place: Place, node: ast.AST) -> Iterator[Slip]:
     match node:
         case ast.BinOp(left, ast.MatMult() | ast.Mult(), right):
             sides = [left, right]
-        case ast.Call(ast.Name(name), [left, right]) if name in _PRODUCTS:
-            sides = [left, right]
-        case ast.Call(ast.Attribute(owner, name), [_, *_] as args) if name in _PRODUCTS:
-            sides = [owner, *args][-2:]
+        case ast.Call(ast.Name(n) | ast.Attribute(_, n) as called, args) if args and n in _PRODUCTS:
+            sides = [getattr(called, "value", called), *args][-2:]
         case _:
             return
     (a, b), (one, two) = map(ast.unparse, sides), (_shape(place.value(side)) for side in sides)
