@@ -20,10 +20,10 @@ for _ in range(2):
     NESTED = rf"\((?:[^()]|{NESTED})*\)"
 ASIDE = rf"{CODE}|\[[^\]]*\]|{NESTED}"  # never taken apart
 STOPS = {".": "。", "?": "？", "!": "！", ":": "：", ";": "；", ",": "，"}
-JOINTS = STOPS | {"; and": "；", "and": "和", "or": "或"}
+JOINTS = STOPS | {"and": "和", "or": "或"}
 ANY_STOP = "".join([*STOPS, *STOPS.values(), " "])
 SENTENCES = re.compile(rf"({ASIDE})|([.?!。](?:\s+|$))")
-PIECES = re.compile(rf"({ASIDE})|(;\s+and\s+|[.?!:;,。](?:\s+|$)|\s+(?:and|or|=)\s+)")
+PIECES = re.compile(rf"({ASIDE})|([.?!:;,。](?:\s+|$)|\s+(?:and|or|=)\s+)")
 WORD = re.compile(rf"{CODE}|(?<![\w.])[A-Za-z]{{2,}}(?![\w(=]|\.\w)")
 HOLE = re.compile(r"\{\w+\}")
 
@@ -57,11 +57,6 @@ class Said(NamedTuple):
     depth: int
     text: str
 
-    @property
-    def is_good(self) -> bool:
-        """Whether there is nothing better to look for."""
-        return not self.left and self.depth < 2
-
 
 class Phrases:
     """The messages of a catalogue, by what they say in English."""
@@ -92,15 +87,14 @@ class Phrases:
             said = self._best(text[:-1])
             stop = text[-1] if text[:-1] and said.text == text[:-1] else STOPS[text[-1]]
             return said._replace(text=said.text + stop)
-        best = self._as_a_whole(text)
-        return best if best.is_good else min(best, self._in_parts(text, SENTENCES))
+        return self._in_parts(text, SENTENCES)
 
     def _find_as_a_whole(self, text: str) -> Said:
         """One message alone, holes and all."""
         if (exact := self._exact.get(text.lower())) is not None:
             return Said(0, 0, exact)
         best = untouched(text)
-        for template in () if best.is_good else self._templates:
+        for template in self._templates:
             if template.anchor not in text:
                 continue
             for hit in filter(None, (compiled(way).fullmatch(text) for way in template.ways)):
@@ -113,8 +107,6 @@ class Phrases:
                 if (left, depth) < best[:2]:
                     said = HOLE.sub(lambda hole: holes[hole[0][1:-1]].text, template.said)  # noqa: B023
                     best = Said(left, depth, said.strip())
-            if best.is_good:
-                break
         return best
 
     def _in_parts(self, text: str, stops: re.Pattern[str]) -> Said:
@@ -129,7 +121,7 @@ class Phrases:
                 said = self._as_a_whole(part)
                 if first < last and said.text == part:
                     continue
-                if first == last and stops is SENTENCES and not said.is_good:
+                if first == last and stops is SENTENCES and (said.left or said.depth > 1):
                     said = min(said, self._in_parts(part, PIECES))
                 left, depth, parts, known, before = best[first]
                 known -= said.text != part
