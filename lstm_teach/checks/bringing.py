@@ -209,14 +209,12 @@ def with_weights(function: Any, sizes: Sizes) -> Iterator[partial[Any]]:
         weights = {name: kwargs.pop(name) for name in part_of}
         return function(**kept.bind(*args, **kwargs).arguments, **weights)
 
-    codes = [getattr(one, "__code__", None) for one in [function, *vars(function).values()]]
-    used = {name for code in filter(None, codes) for name in code.co_names}
-    likely = bool({"np", "numpy"} & used)  # then they are turned, mostly
-    shapes_of_b = (False, True) if many["b"] else (False,)
-    ways = product((likely, not likely), (likely, not likely), wides, shapes_of_b)
-    for numpy, turned, wide, upright in ways:
-        if numpy and "numpy" not in sys.modules:  # torch does without it
-            continue
+    codes = (getattr(one, "__code__", None) for one in (function, *vars(function).values()))
+    likely = any({"np", "numpy"} & {*code.co_names} for code in codes if code)
+    either = likely, not likely  # those in NumPy are turned, mostly
+    for numpy, turned, wide, upright in product(either, either, wides, (False, True)):
+        if (numpy and "numpy" not in sys.modules) or (upright and not many["b"]):
+            continue  # torch does without NumPy, and some code without biases
         order, rows = -1 if turned else 1, 4 // each * sizes[1]
         shapes = {"x": (rows, wide), "h": (rows, sizes[1]), "b": (rows,) + (1,) * upright}
         weights = {n: torch.ones(shapes[part][::order]).double() for n, part in part_of.items()}
