@@ -431,9 +431,8 @@ class Caller:
         start = time.perf_counter()
         result = run_in_time(called)
         self.spent += time.perf_counter() - start
-        for name, tensor in tensors.items():
-            if not torch.equal(tensor, before[name]):
-                self.changed_inputs[name] = None
+        changed = (name for name, t in tensors.items() if not torch.equal(t, before[name]))
+        self.changed_inputs |= dict.fromkeys(changed)
         return result
 
     def _call(self, things: dict[str, Any]) -> Any:
@@ -537,12 +536,9 @@ def _is_weight(name: str) -> bool:
 def by_name(parameters: list[str]) -> dict[str, str]:
     """Which of the first three, weights apart, begin as x, h and c do: for x the first, for a state
     the last."""
-    parameters = [name for name in parameters if not _is_weight(name)]
-    own: dict[str, str] = {}
-    for name, begins in BEGINS.items():
-        found = [p for p in parameters[:3] if begins.match(p)]
-        own |= {name: found[0 if name == "x" else -1]} if found else {}
-    return own
+    first = [name for name in parameters if not _is_weight(name)][:3]
+    like = {part: [*filter(begins.match, first)] for part, begins in BEGINS.items()}
+    return {part: found[0 if part == "x" else -1] for part, found in like.items() if found}
 
 
 def steps_alone(code: Any) -> bool:
@@ -562,10 +558,8 @@ def likely_call(code: Any, net: str, state: str = "") -> tuple[list[str], str]:
         name = next(iter(sorted(public, key=lambda one: not _RUNS.match(one))), "")
         code, name = public.get(name, lambda: None), f".{name}" * bool(name)
     names = required(signature_of(code))
-    own: dict[str, str] = {}
-    for part, begins in BEGINS.items():
-        like = [n for n in names if n not in own and begins.match(n)]
-        own |= {parameter: part for parameter in like[:1]}
+    like = {part: [*filter(begins.match, names)] for part, begins in BEGINS.items()}
+    own = {found[0]: part for part, found in like.items() if found}
     if "x" not in own.values():  # the first that is no state
         own |= {parameter: "x" for parameter in [n for n in names if n not in own][:1]}
     if not (state and {"h", "c"} <= {*own.values()}):
@@ -628,8 +622,7 @@ _AXES: dict[str, Callable[[Any], Any] | None] = {
 
 def _has_names(part: Any) -> bool:
     """Whether its parts have names, as those of a dataclass or a NamedTuple."""
-    is_instance = not isinstance(part, (type, Pair))
-    return is_instance and (is_dataclass(part) or hasattr(part, "_fields"))
+    return not isinstance(part, type) and (is_dataclass(part) or hasattr(part, "_fields"))
 
 
 def _of_numbers(part: Any) -> bool:
