@@ -37,12 +37,12 @@ class Place:
 
     Attributes:
         nodes: the syntax of that line, in the order of its run, without the block that it opens.
-        function: the syntax of the function around it, if there is one.
+        given: the arguments of the function around it that are still what came in.
         frame: where its values are.
     """
 
     nodes: tuple[ast.AST, ...]
-    function: ast.FunctionDef | None
+    given: set[str]
     frame: FrameType
 
     def value(self, node: ast.AST) -> Any:
@@ -61,13 +61,6 @@ class Place:
                 case ast.Subscript(whole, index):
                     return self.value(whole)[self.value(index)]
         return _NOTHING
-
-    @property
-    def given(self) -> set[str]:
-        """The arguments of the function that are still what came in."""
-        inside = [*ast.walk(self.function)] if self.function else []
-        stored = {n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-        return {n.arg for n in inside if isinstance(n, ast.arg)} - stored
 
     def refuses(self, error: BaseException, first: bool) -> bool:
         """Whether this error of the line's own turns down what came in: an `assert`, a `raise`, a
@@ -128,7 +121,10 @@ def place_of(frame: FrameType, line: int) -> Place | None:
     statements = [node for node in around if node.lineno == line] or around[-1:]
     nodes = tuple(node for statement in statements for node in _own_nodes(statement))
     functions = [node for node in around if isinstance(node, ast.FunctionDef)]
-    return Place(nodes, functions[-1] if functions else None, frame) if nodes else None
+    inside = [node for function in functions[-1:] for node in ast.walk(function)]
+    stored = {n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    given = {n.arg for n in inside if isinstance(n, ast.arg)} - stored
+    return Place(nodes, given, frame) if nodes else None
 
 
 def _own_nodes(statement: ast.AST) -> Iterator[ast.AST]:
