@@ -234,9 +234,7 @@ def without_a_layout(failed: list[Report], net: str, code: Any) -> Report | None
 
 
 @contextmanager
-def to_try(
-    code: Any, dtype: torch.dtype = torch.float64, call: Any = None, itself: bool = False
-) -> Iterator[Any]:
+def to_try(code: Any, dtype: torch.dtype, call: Any, itself: bool = False) -> Iterator[Any]:
     """A deep copy in this dtype, on the CPU and in evaluation mode; or, where there can be none or
     where it is asked for, the thing `itself`. What it shares with the copy, it and its `call`, is
     put back afterwards. Meanwhile new tensors are made on the CPU.
@@ -245,9 +243,10 @@ def to_try(
     copied = code
     with suppress(Exception):
         copied = code if itself else copy.deepcopy(code)
-    own, mine, owner = owned(code), owned(copied), getattr(copied, "__self__", copied)
-    shared = {n: t for n, t in own.items() if n in mine and t.data_ptr() == mine[n].data_ptr() != 0}
-    kept = [(tensor, tensor.clone()) for tensor in (*shared.values(), *owned(call).values())]
+    owner = getattr(copied, "__self__", copied)
+    memory = {tensor.data_ptr() for tensor in owned(copied).values()} - {0}
+    shared = [tensor for tensor in owned(code).values() if tensor.data_ptr() in memory]
+    kept = [(tensor, tensor.clone()) for tensor in (*shared, *owned(call).values())]
     with ExitStack() as put_back:
         if copied is code and isinstance(code, nn.Module):
             put_back.enter_context(undisturbed(code))
@@ -480,7 +479,8 @@ def callers(
             continue  # in torch what runs on a batch of one alone mixes its samples
         for way, notes, named in ways:
             names = [*notes, axes, *["numpy"] * in_numpy]
-            remarks = [said(name) for name in names if name not in _USUAL]
+            # What is said of each that is unusual stands in the catalogue by its name.
+            remarks = [said(name) for name in names if name not in ("pair", "rows")]
             yield Caller(taken, way, in_numpy, axes, remarks, named)
 
 
@@ -601,8 +601,6 @@ def _as_one(join: Callable[..., Tensor], h: Any, c: Any) -> Any:
     return both if isinstance(h, Tensor) else both.numpy()
 
 
-# What is said of each that is unusual stands in the catalogue by its name.
-_USUAL = ("pair", "rows")
 _STATES: dict[str, Callable[[Any, Any], Any]] = {
     "pair": lambda h, c: Pair((h, c)),
     "one_tensor": partial(_as_one, partial(torch.cat, dim=-1)),
