@@ -86,8 +86,6 @@ def unwrapped(code: Any) -> Any:
         owner = getattr(code, "__self__", None)
         if isinstance(owner, nn.Module) and getattr(code, "__name__", "") in _THE_MODULE_ITSELF:
             code = owner
-    if callable(code) and not isinstance(code, (type, nn.Module)) and hasattr(code, "forward"):
-        code = code.forward  # of an object whose `__call__` hands all on to it
     return code
 
 
