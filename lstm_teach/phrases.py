@@ -43,7 +43,7 @@ compiled = cache(partial(re.compile, flags=re.IGNORECASE))
 class Template(NamedTuple):
     """A message with holes: how to find it, and how the other language says it."""
 
-    ways: list[str]  # patterns
+    pattern: str
     rank: tuple[bool, int]  # the clearest first
     anchor: str  # stands in every text that has this message
     holes: dict[str, bool]  # whether each stands in code
@@ -68,7 +68,7 @@ class Phrases:
         for message, said in with_sentences(catalogue).items():
             short = message.strip(ANY_STOP)  # a text's own stops are kept
             said = (said.strip if message[:1] in STOPS else said.rstrip)(ANY_STOP)
-            if short and "{" in short:
+            if "{" in short:
                 self._templates.append(_template(short, said))
             elif short:
                 self._exact[short.lower()] = said
@@ -95,18 +95,18 @@ class Phrases:
             return Said(0, 0, exact)
         best = untouched(text)
         for template in self._templates:
-            if template.anchor not in text:
+            hit = template.anchor in text and compiled(template.pattern).fullmatch(text)
+            if not hit:
                 continue
-            for hit in filter(None, (compiled(way).fullmatch(text) for way in template.ways)):
-                holes = {
-                    name: Said(0, 0, hit[f"_{name}"]) if in_code else self._best(hit[f"_{name}"])
-                    for name, in_code in template.holes.items()
-                }
-                left = sum(hole.left for hole in holes.values())
-                depth = 1 + max(hole.depth for hole in holes.values())
-                if (left, depth) < best[:2]:
-                    said = HOLE.sub(lambda hole: holes[hole[0][1:-1]].text, template.said)  # noqa: B023
-                    best = Said(left, depth, said.strip())
+            holes = {
+                name: Said(0, 0, hit[f"_{name}"]) if in_code else self._best(hit[f"_{name}"])
+                for name, in_code in template.holes.items()
+            }
+            left = sum(hole.left for hole in holes.values())
+            depth = 1 + max(hole.depth for hole in holes.values())
+            if (left, depth) < best[:2]:
+                said = HOLE.sub(lambda hole: holes[hole[0][1:-1]].text, template.said)  # noqa: B023
+                best = Said(left, depth, said.strip())
         return best
 
     def _in_parts(self, text: str, stops: re.Pattern[str]) -> Said:
@@ -154,11 +154,9 @@ def _template(message: str, said: str) -> Template:
                 inside = IN_CODE
             elif name == "count":
                 inside = NUMBER
-            pattern += f"(?P<_{name}>{inside}*?)"
+            pattern += f"(?P<_{name}>{inside}*)"
     rank = message[0] == "{", -len(HOLE.sub("", message))
-    # The first that fits may not be the right one.
-    ways = [pattern] if len(holes) < 2 else [pattern, pattern.replace("*?)", "*)")]
-    return Template(ways, rank, max(literals, key=len)[1:], holes, said)
+    return Template(pattern, rank, max(literals, key=len)[1:], holes, said)
 
 
 def with_sentences(catalogue: Mapping[str, str]) -> dict[str, str]:
