@@ -10,7 +10,7 @@ from lstm_teach.checks.running import run_in_time
 
 X, H, C = torch.zeros(3, 5), torch.zeros(3, 4), torch.zeros(3, 4)
 W_IH, W_HH = torch.zeros(16, 5), torch.zeros(16, 4)
-CELL = nn.LSTMCell(5, 4)
+CELL, READOUT = nn.LSTMCell(5, 4), nn.Linear(4, 2)
 STEPS = torch.zeros(7, 3, 5)
 
 
@@ -91,6 +91,31 @@ def index_into_packed(x, h):
     return output[:, -1]
 
 
+def packed_along_the_batch(x, h):
+    packed = pack_padded_sequence(STEPS, torch.tensor([3, 9, 2]), enforce_sorted=False)
+    return nn.LSTM(5, 4)(packed)
+
+
+def readout_of_one_direction(x, h):
+    out, _ = nn.LSTM(5, 4, bidirectional=True)(STEPS)
+    return READOUT(out)
+
+
+def readout_of_x(x, h):
+    return READOUT(x)
+
+
+def layers_in_a_row(x, h):
+    rnn = nn.Sequential(nn.LSTM(5, 4), nn.Linear(4, 2))
+    return rnn(STEPS)
+
+
+def state_of_the_other_axis(x, h):
+    lstm = nn.LSTM(5, 4)
+    h_0 = torch.zeros(1, STEPS.size(0), 4)
+    return lstm(STEPS, (h_0, h_0))
+
+
 def state_before_x(x, h):
     return CELL((h, C), x)
 
@@ -132,6 +157,11 @@ class PlainList(nn.Module):
         (joined_and_cut_without_dim, "Without `dim`, `cat` joins along the first axis"),
         (cut_without_dim, "`chunk(4, dim=1)`"),
         (index_into_packed, "pad_packed_sequence(output)"),
+        (packed_along_the_batch, "`packed` promises 14 time steps and holds"),
+        (readout_of_one_direction, "`2 * hidden_size`"),
+        (readout_of_x, "`READOUT` was made for 4 features, and `x` has 5."),
+        (layers_in_a_row, "Call the layers one by one"),
+        (state_of_the_other_axis, "its batch is axis 1 of x, which is [7, 3, 5]; 7 is axis 0"),
         (state_before_x, "`CELL(x, (h, c))`"),
         (h_and_c_apart, "`CELL(x, (h, c))`"),
         (sizes_the_other_way_round, "input_size comes first when it is made"),

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+from torch.utils._pytree import tree_leaves
 
 from lstm_teach.checks.mistake import said
 
@@ -165,9 +166,7 @@ def _with_a_tuple(place: Place, node: ast.AST) -> Iterator[Slip]:
     """What is no tensor, used as one: a packed sequence, and what a recurrent module returns."""
     used: list[ast.expr] = []
     match node:
-        case ast.Name(name) if isinstance(place.value(node), PackedSequence):
-            yield "packed", {"name": name}
-        case ast.Call(_, [argument, *_]):
+        case ast.Call(_, [argument, *_]) | ast.Subscript(argument):
             used = [argument]
         case ast.BinOp(left, _, right):
             used = [left, right]
@@ -175,6 +174,13 @@ def _with_a_tuple(place: Place, node: ast.AST) -> Iterator[Slip]:
             used = [owner]
     for part in used:
         value, name = place.value(part), ast.unparse(part)
+        taker = place.value(node.func) if isinstance(node, ast.Call) else None
+        if isinstance(value, PackedSequence) and taker is not pad_packed_sequence:
+            promised, held = int(value.batch_sizes.sum()), len(value.data)
+            if promised != held:
+                yield "packed_too_long", {"name": name, "promised": promised, "held": held}
+            elif not isinstance(taker, nn.RNNBase):
+                yield "packed", {"name": name}
         if kind := _returned(value):
             yield kind, {"name": name}
         elif isinstance(node, ast.Call) and isinstance(value, list) and any(map(_returned, value)):
@@ -182,15 +188,31 @@ def _with_a_tuple(place: Place, node: ast.AST) -> Iterator[Slip]:
 
 
 def _with_a_module(place: Place, node: Any) -> Iterator[Slip]:
-    """How one of torch's recurrent modules is called, and how it was made."""
+    """How one of torch's modules is called, and how it was made."""
     module = place.value(node.func) if isinstance(node, ast.Call) else None
-    if not isinstance(module, nn.RNNCellBase | nn.RNNBase) or not node.args:
+    if not isinstance(module, nn.Module) or not node.args:
         return
-    given = [*map(place.value, node.args)]
+    given, name = [*map(place.value, node.args)], ast.unparse(node.func)
+    shape = _shape(given[0])
+    if isinstance(module, nn.Linear) and shape and shape[-1] != module.in_features:
+        holes = {"layer": name, "x": ast.unparse(node.args[0]), "width": shape[-1]}
+        two = "_of_two" * (shape[-1] == 2 * module.in_features)
+        yield f"linear{two}", {**holes, "made": module.in_features}
+    for layer, after in pairwise(module if isinstance(module, nn.Sequential) else ()):
+        if isinstance(layer, nn.RNNBase) and type(after).__module__.startswith("torch.nn"):
+            yield "in_sequential", {"name": name, "kind": type(layer).__name__}
+    if isinstance(module, nn.RNNBase) and len(shape) == 3:
+        states = [s for s in map(_shape, tree_leaves(given[1:])) if len(s) == 3]
+        batch = 1 - module.batch_first
+        if any(s[1] == shape[1 - batch] != shape[batch] for s in states):
+            holes = {"layer": name, "flag": module.batch_first, "axis": batch, "shape": shape}
+            yield "state_of_time", {**holes, "count": shape[1 - batch], "other": 1 - batch}
+    if not isinstance(module, nn.RNNCellBase | nn.RNNBase):
+        return
     match given:
         case [_, Tensor(), _] | [list() | tuple(), Tensor(), *_]:
-            yield "exchanged", {"cell": ast.unparse(node.func)}
-    width, code, values = [0, *_shape(given[0])][-1], place.frame.f_code, place.frame.f_locals
+            yield "exchanged", {"cell": name}
+    width, code, values = [0, *shape][-1], place.frame.f_code, place.frame.f_locals
     arguments = map(values.get, code.co_varnames[: code.co_argcount])
     handed = any(one is module or (isinstance(one, list) and module in one) for one in arguments)
     if width == module.hidden_size != module.input_size and not handed:
