@@ -37,7 +37,7 @@ WRONG = {
                 "output, (h_n, c_n) = self.lstm(x.transpose(0, 1))",
                 "return self.readout(output.mean(0))",
             ),
-            "unrecognised",
+            "cannot_check",
         ),
         (
             forward(
@@ -169,7 +169,7 @@ WRONG = {
                 "output, (h_n, c_n) = self.lstm(x)",
                 "return self.readout(output.mean(1))",
             ),
-            "unrecognised",
+            "cannot_check",
         ),
         (
             forward(

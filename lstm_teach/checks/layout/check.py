@@ -156,6 +156,8 @@ def _refuse(model: Any, x: Any, call: Any) -> None:
     """Raise why the check cannot begin, and what to write instead."""
     if not isinstance(model, nn.Module):
         raise CannotTell(told("no_module", model=f"{model!r:.40}"))
+    if "_parameters" not in vars(model):
+        raise CannotTell(told("no_super"))
     if any(nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
         raise CannotTell(told("lazy"))
     if any("quantized" in type(one).__module__ for one in model.modules()):
@@ -191,6 +193,7 @@ def _praise(t: Tables) -> str:
         "pads_reach_answers": sample is not None,
         "nothing_came_out": has_batch and not t.answers,
         "unjudged": rest,
+        "several_rows": apart and answer.owners is None and len(answer.shape) > 1,
         "no_such_time": answer.is_said and "time" in t.said and answer.steps is None,
         "apart": apart,
         "along_time": along and along[0].heading > 0,

@@ -86,9 +86,11 @@ class Given:
             shapes = ", ".join(str(list(t.shape)) for t in tensors_in(x))
             raise CannotTell(told("other_axes", axes=axes, shapes=shapes))
         fitting, at = telling or fitting, self.at["batch"]
-        size = {*fitting[0].shape[at : at + 1]}  # a state beside x has its batch elsewhere
+        sizes_of = [{*t.shape[at : at + 1]} for t in fitting]
+        everywhere = (size for size in sizes_of if all(size <= {*t.shape} for t in fitting))
+        size = next(everywhere, sizes_of[0])  # a state beside x has its batch elsewhere
         alike = [t for t in fitting if {*t.shape[at : at + 1]} == size or not size & {*t.shape}]
-        self.main = max(alike, key=Tensor.dim)
+        self.main = max(alike, key=lambda t: (t.dim(), not t.is_floating_point()))
         sizes = dict(zip(axes, self.main.shape, strict=False))
         self.batch, self.time = sizes.get("batch", 1), sizes.get("time", 1)
         self._look_at_lengths(model)

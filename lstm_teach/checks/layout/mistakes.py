@@ -149,7 +149,8 @@ def batch_comes_out_elsewhere(t: Tables) -> Found:
     if answer.axis in (None, place) or t.bad_walk is not None:
         return None
     states = [[*c.taps[key].shape] for c in t.asked.calls for key in "hc" if key in c.taps]
-    if answer.is_said or any(one.shape in states for one in t.answers):
+    is_turned = "time" in t.said and answer.shape[t.said.index("batch")] == t.given.time
+    if answer.is_said or (any(one.shape in states for one in t.answers) and not is_turned):
         return None
     return "comes_out_swapped", None, {"axis": answer.axis, "place": place}
 
@@ -388,7 +389,8 @@ def undecided(t: Tables) -> Found:
     lead, batch, time = t.given.lead, t.given.batch, t.given.time
     if ("time" in lead and time < 3) or ("batch" in lead and (batch < 2 or batch == time)):
         return "too_small", None, {}
-    return ("no_steps", None, {}) if t.causal and t.answer.steps is None else None
+    cut = {"cut": "[:, 1:]" if t.given.is_batch_first else "[1:]"}
+    return ("no_steps", None, cut) if t.causal and t.answer.steps is None else None
 
 
 def place_matters(t: Tables) -> Found:
@@ -416,9 +418,7 @@ def not_read_at_the_end(t: Tables) -> Found:
     wrong = [end for end in found if not end.is_read]
     if not wrong:
         return None
-    # what leaves the pads out is a summary on purpose
-    has_pads = any(t.given.pads[end.sample].any() for end in found)
-    if has_pads and all(end.is_summary for end in found):
+    if t.given.time not in t.answer.shape[1:] and all(end.is_summary for end in found):
         return "reads_several", found[0].walk, found[0].holes
     # of a mean over the pads, a sample that has any
     end = min(wrong, key=lambda end: end.is_summary)
@@ -463,9 +463,10 @@ class End(NamedTuple):
 
     @property
     def is_summary(self) -> bool:
-        """Whether several steps are read in each direction, and no pads."""
+        """Whether in each direction several steps are read, more than two or all, and no pads."""
         steps = self.read.ways.any(2)
-        return bool((steps.sum(1) > 1).all()) and not (steps & self.pads).any()
+        real = self.walk.steps - int(self.pads.sum())
+        return bool((steps.sum(1) >= max(2, min(3, real))).all()) and not (steps & self.pads).any()
 
     @property
     def steps(self) -> list[list[int]]:
@@ -475,8 +476,13 @@ class End(NamedTuple):
     @property
     def holes(self) -> dict[str, Any]:
         """The sample, the steps that are read, and those where it ends, for an entry."""
-        read, ends = map(str, self.steps), (str(sorted(end)) for end in self.ends)
+        read, ends = map(_shown, self.steps), (str(sorted(end)) for end in self.ends)
         return {"sample": self.sample, "read": " and ".join(read), "end": " and ".join(ends)}
+
+
+def _shown(steps: list[int]) -> str:
+    """Steps in a sentence, of many the ends."""
+    return str(steps) if len(steps) < 13 else f"[{steps[0]}, {steps[1]}, ..., {steps[-1]}]"
 
 
 def last_reads(t: Tables) -> list[End]:

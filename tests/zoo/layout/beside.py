@@ -425,3 +425,86 @@ def sorted_by_a_column_of_lengths():
     lengths = torch.tensor([[5], [7], [4], [2]])
     x = features(time=9), padded_tokens((5, 7, 4, 2)), lengths
     return case(Captions(), x, **TAGGER)
+
+
+# ---- x of two tensors of which one has no time ----------------------------------------------
+
+
+class _Captions(nn.Module):
+    """A picture's features in front of its words, so that one step more comes out."""
+
+    def __init__(self, at):
+        super().__init__()
+        self.at, self.embedding = at, nn.Embedding(V, H)
+        self.rnn, self.fc = nn.GRU(H, H, batch_first=at == 1), nn.Linear(H, V)
+
+    def forward(self, picture, words):
+        given = torch.cat([picture.unsqueeze(self.at), self.embedding(words)], self.at)
+        return self.fc(self.rnn(given)[0])
+
+
+@example("ok", says="no axis there is as long as time in x")
+def a_picture_and_its_words_batch_first():
+    return case(_Captions(1), (torch.randn(B, H), tokens()), output_axes=("batch", "time"))
+
+
+@example("ok", says="`self.rnn` walks along time: axis 0 of x")
+def a_picture_and_its_words_time_first():
+    given = torch.randn(B, H), tokens().T.contiguous()
+    return case(_Captions(0), given, input_axes=("time", "batch"), output_axes=("time", "batch"))
+
+
+@example("cannot_check", says="`call=lambda model, x: model(x)[:, 1:]`")
+def a_step_more_than_there_is_to_predict():
+    given = torch.randn(B, H), tokens()
+    return case(_Captions(1), given, output_axes=("batch", "time"), causal=True)
+
+
+# ---- axes of one output beside a state ------------------------------------------------------
+
+
+def _with_its_state(body):
+    model = Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K))
+    return case(model, features(), output_axes=("batch", "time"))
+
+
+@example("time_batch_swapped", says="`output[0]` has its batch on axis 1")
+def comes_out_time_first_beside_a_state():
+    def body(self, x):
+        output, state = self.lstm(x)
+        return self.fc(output).transpose(0, 1), state
+
+    return _with_its_state(body)
+
+
+@example("ok")
+def comes_out_as_said_beside_a_state():
+    def body(self, x):
+        output, state = self.lstm(x)
+        return self.fc(output), state
+
+    return _with_its_state(body)
+
+
+# ---- rows ------------------------------------------------------------------------------------
+
+
+@example("ok", says="Has a `view` made several samples of one?")
+def planes_as_samples():
+    def body(self, x):
+        return self.fc(self.lstm(x.reshape(-1, T, IN))[0][:, -1])
+
+    model = Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, K))
+    return case(model, torch.randn(B, 3, T, IN), input_axes=("batch", None, "time"))
+
+
+class _Forgets(nn.Module):
+    """Its `__init__` is still to be written."""
+
+    def __init__(self):
+        pass
+
+
+@example("cannot_check", says="`super().__init__()` is missing")
+def a_model_without_its_beginning():
+    return case(_Forgets(), features())
