@@ -70,8 +70,8 @@ def undisturbed(model: nn.Module) -> Iterator[Callable[..., None]]:
             if torch.cuda.is_initialized():
                 torch.cuda.manual_seed_all(_SEED)
             random.seed(_SEED)
-            if (numpy_random := sys.modules.get("numpy.random")) is not None:
-                numpy_random.seed(_SEED)
+            if (numpy := sys.modules.get("numpy")) is not None:
+                numpy.random.seed(_SEED)
 
         with torch.inference_mode(False):
             yield rewind
