@@ -44,12 +44,13 @@ _BEHIND = ("_torchdynamo_orig_callable", "_orig_mod")
 _THE_MODULE_ITSELF = ("forward", "__call__", "_wrapped_call_impl")
 _INPUT = re.compile(
     r"in(put|_?features|_?dim|_?size|_?sz|_?channels|$)|n_?(in|x|inputs?|features?)$|num_(in|fea)"
-    r"|x_?(dim|size)|dim_in|emb|d_in|idim|ninp|fea|vec|[DIF]$"
+    r"|x_?(dim|size)|dim_in|emb|d_in|idim|ninp|fea|vec|[DIFi]$"
 )
 _HIDDEN = re.compile(
     r"(.*_)?hid|h_?(dim|size)|n_?(h|hid|hidden|units|a)$|num_unit|units?$|out_?(feat|dim|size)"
-    r"|(state|cell|rnn|lstm)_(dim|size)|d_h|H$"
+    r"|(state|cell|rnn|lstm)_(dim|size)|d_h|[Hh]$"
 )
+_OUTPUT = re.compile(r"o$|out|(n|num)_?(o|y|out|class|cat|tag|label)|y_|class|vocab|tagset|target")
 _SIZE = re.compile(r"size|dim|num|\bn_|units|feat|^[DH]$")
 _NO_SIZES = re.compile(r"`(KeyError|(Type|Attribute)Error: .*\bint\b)")
 _OTHER_ARGUMENTS = {"bias": True, "device": "cpu", "dtype": None, "dropout": 0.0, "num_layers": 1}
@@ -62,6 +63,7 @@ BEGINS = {
 }
 STATE = re.compile(r"_?(h|c|a|state|init|prev|s\d?$|carry|memory|zero)", re.IGNORECASE)
 _RUNS = re.compile(r"step|forward|call|run|cell")
+_READS = re.compile(r"(?!.*(step|cell|back))(.*_)?(forward|run)(_|$)")
 _WEIGHT = {
     "b": re.compile(r"b(ias)?(_|$|ih|hh|[xh])", re.IGNORECASE),
     "x": re.compile(r"(w|weight|kernel)s?_?(x|ih|xh|i2h|in|x2h|i|lstm|all)?$", re.IGNORECASE),
@@ -98,11 +100,14 @@ def methods(code: Any) -> dict[str, Any]:
 
 
 def runs(code: Any) -> Any:
-    """What runs it: an object that cannot be called has `forward`, or one public method."""
+    """What runs it: an object that cannot be called has `forward`, or one public method, or one
+    that is called so."""
     if callable(code) and not without_forward(code):
         return code
     public = methods(code)
-    return next(iter(public.values())) if len(public) == 1 else public.get("forward", code)
+    named = [name for name in public if len(public) == 1 or _READS.match(name)]
+    named = ["forward"] if "forward" in public else named
+    return public[named[0]] if len(named) == 1 else code
 
 
 def without_forward(code: Any) -> bool:
@@ -159,7 +164,11 @@ def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
     it; or a report on why there is none."""
     signature = signature_of(cls)
     x, h = named_sizes(signature)
-    others = {n: value for n, value in _OTHER_ARGUMENTS.items() if n in required(signature)}
+    wanted = [name for name in required(signature) if name not in (x, h)]
+    others: dict[str, Any] = {n: _OTHER_ARGUMENTS[n] for n in wanted if n in _OTHER_ARGUMENTS}
+    others |= {
+        name: 2 * hidden_size + 3 for name in wanted if name not in others and _OUTPUT.match(name)
+    }
     named = bool(_INPUT.match(x) and _HIDDEN.match(h))
     ways: list[Any] = [((), {x: input_size, h: hidden_size, **others})] * bool(x and h)
     failed = ""
@@ -302,7 +311,9 @@ def _inside(code: tuple[Any, ...]) -> list[tuple[str, Any]]:
                 yield name, value
         elif hasattr(value, "__array_interface__"):
             if value.dtype.kind == "f" and value.ndim and value.flags.writeable:
-                yield name, value
+                with suppress(TypeError, ValueError):  # what torch cannot share
+                    torch.from_numpy(value)
+                    yield name, value
         else:
             if isinstance(value, nn.Module):
                 seen.update(id(buffer) for buffer in value.buffers())
@@ -553,7 +564,9 @@ def likely_call(code: Any, net: str, state: str = "") -> tuple[list[str], str]:
     name = ""
     if without_forward(code) or not callable(code):
         public = methods(code)
-        name = next(iter(sorted(public, key=lambda one: not _RUNS.match(one))), "")
+        name = next(
+            iter(sorted(public, key=lambda one: (not _READS.match(one), not _RUNS.match(one)))), ""
+        )
         code, name = public.get(name, lambda: None), f".{name}" * bool(name)
     names = required(signature_of(code))
     like = {part: [*filter(begins.match, names)] for part, begins in BEGINS.items()}

@@ -269,7 +269,10 @@ def _find(
 def _judged(eye: Eye, own: dict[str, Tensor]) -> Report:
     """The verdict; once more with (c, h) for (h, c), where that is how it may read."""
     report, caller = judge(eye, own), eye.caller
-    if caller.named == "c h" and report.verdict in ("swapped_return", "unrecognised"):
+    vague: tuple[str, ...] = "variant", "cannot_check", "raises", "unrecognised", "swapped_return"
+    swapped: tuple[str, ...] = (told("gru").headline,)
+    if caller.named == "c h" and report.verdict in vague:
+        vague, swapped = vague[1:], (*swapped, "a state of c and h")
         c_first, also = False, "It takes c before h, and hands them back so."
     elif report.verdict == "variant" and not eye.is_function:  # which may be called by `call=`
         c_first, also = True, bringing.said("c_first")
@@ -279,8 +282,7 @@ def _judged(eye: Eye, own: dict[str, Tensor]) -> Report:
     other = replace(caller, c_first=c_first, places=places, remarks=remarks)
     again = judge(replace(eye, caller=other), own)
     # What the old c has no effect on, or what has no name, may have one in the other order.
-    vague = "variant", "cannot_check", "raises", "unrecognised", "swapped_return"
-    is_open = report.headline == told("gru").headline or report.verdict == "unrecognised"
+    is_open = report.verdict == "unrecognised" or report.headline.startswith(swapped)
     better = again.ok or (is_open and again.verdict not in vague)
     return replace(again, message=f"{again.message}\n{also}") if better else report
 

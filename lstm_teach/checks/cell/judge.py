@@ -204,7 +204,7 @@ def _wrong_form(eye: Eye) -> tuple[Report, bool] | None:
     off = _parts_off(seen, limit)
     if not eye.is_function:
         without = eye.far_rows(scale, biases=False)
-        redraw(eye.weights, eye.sizes)
+        redraw(eye.weights, eye.sizes)  # as `_crosses` below finds them
         gates = [part for part in _PARTS[:3] if part in off]
         if gates and _same(without, table({}), limit):
             name = "forget_bias_after_sigmoid" if gates == ["f"] else "bias_outside"

@@ -749,3 +749,12 @@ class SlicesThatOverlap(TwoLinears):
         i, f, o, g = z[:, :n], z[:, n : 2 * n], z[:, 2 * n : 3 * n], z[:, 3 * n - 1 : -1]
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
         return o.sigmoid() * c.tanh(), c
+
+
+class HoldsArraysThatTorchCannotShare(TwoLinears):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.back, self.long = np.arange(4.0)[::-1], np.ones(3, np.longdouble)
+
+
+example("ok")(HoldsArraysThatTorchCannotShare)

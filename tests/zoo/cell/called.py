@@ -242,3 +242,35 @@ def counts_words_in_its_input_size():
     cell = TwoLinears(4, 6)
     cell.input_size, cell.hidden_size, cell.embedding_size = 30, 6, 4
     return cell
+
+
+class TakesThreeSizes(TwoLinears):
+    def __init__(self, i, h, o):
+        super().__init__(i, h)
+        self.y = nn.Linear(h, o)
+
+    def forward(self, x, hidden):
+        h, c = super().forward(x, hidden)
+        return h, c, self.y(h)
+
+
+module(TakesThreeSizes)
+
+
+class _CFirst(TwoLinears):
+    def forward(self, x, prev_c, prev_h):
+        i, f, g, o = (self.x2h(x) + self.h2h(prev_h)).chunk(4, 1)
+        c = self.kept(i.sigmoid(), f.sigmoid(), prev_c, prev_h) + i.sigmoid() * g.tanh()
+        return c, o.sigmoid() * c.tanh()
+
+
+@example("c_lost", says="It takes c before h")
+class KeepsTheOldHAndHasCFirst(_CFirst):
+    def kept(self, i, f, c, h):
+        return f * h
+
+
+@example("variant", says="coupled gates")
+class CouplesItsGatesAndHasCFirst(_CFirst):
+    def kept(self, i, f, c, h):
+        return (1 - i) * c
