@@ -145,7 +145,38 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
         ran = report if hasattr(check, "reader") else ran
         failed += check.raised
     raised = bringing.without_a_layout(failed, "lstm", run) if ran is None else ran
-    return _Check(code, told_sizes, call, backward).report() if raised is None else raised
+    return _checked(code, told_sizes, call, backward) if raised is None else raised
+
+
+def _checked(code: Any, told_sizes: Any, call: Any, backward: Any, layers: Any = None) -> Report:
+    """The report on what can be called; one step of a stack is run in a loop."""
+    report = _Check(code, told_sizes, call, backward, layers).report()
+    parts = [part for part in code.children()] if isinstance(code, nn.Module) else []
+    lists = [len(part) for part in parts if isinstance(part, nn.ModuleList)]
+    cells = sum(isinstance(part, nn.LSTMCell) for part in parts)
+    if report.verdict != "cannot_check" or call or max([cells, *lists], default=0) < 2:
+        return report
+    again = _Check(code, told_sizes, _in_a_loop, backward, layers).report()
+    said = told("in_a_loop").message
+    return (
+        report if again.verdict in _FAILED else replace(again, message=f"{again.message}\n{said}")
+    )
+
+
+def _in_a_loop(step: Any, x: Any, state: Any = None) -> tuple[Tensor, Any]:
+    """The output of a stack that makes one step, and its last state."""
+    outputs = []
+    for xt in x:
+        state = step(xt) if state is None else step(xt, state)
+        match state:
+            case (Tensor() as output, tuple() | list() as own):
+                state = own
+            case (Tensor() as output, Tensor()):
+                output = output[-1]  # of all layers
+            case [*_, (Tensor() as output, Tensor())]:  # an (h, c) for each layer
+                pass
+        outputs.append(output)
+    return torch.stack(outputs), state
 
 
 def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
@@ -158,7 +189,7 @@ def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
         name = getattr(backward, "__name__", "")
         is_method = backward is not None and getattr(cls, name, None) is backward
         pull = getattr(made, name) if is_method else backward
-        return _Check(made, sizes, call, pull, layers).report()
+        return _checked(made, sizes, call, pull, layers)
 
     signature, two = signature_of(cls), None
     for name in [n for n in signature.parameters if _LAYERS.match(n)][:1]:
@@ -499,6 +530,8 @@ class _Check:
 
     def _by_roles(self) -> Report:
         x, first, seen = self._seen()
+        if self._same(x, seen):
+            return told("output_is_x")
         for fitting in (True, False):  # layers may be of other sizes than the top one
             unused = self._unused(fitting)
             kept = {n: weight for n, weight in self.weights.items() if n not in unused}
@@ -614,8 +647,22 @@ class _Check:
             idle += [name] * (not fits and name not in idle)
         return [*self.learned, *idle]
 
+    def _first_c(self) -> Report | None:
+        """Whether c starts from a number: with all weights zero each step halves it, and h is
+        tanh(c) / 2."""
+        for weight in self.weights.values():
+            weight.zero_()
+        found = self.reader(self.x)
+        c = torch.atanh(2 * found[0].double()) if isinstance(found, list) else 0 * self.x
+        first = c[0, 0, 0].item()
+        is_start = abs(first) > 1e-2 and self._same(c[:1, :1].expand_as(c[:1]), c[:1])
+        if is_start and self._same(2 * c[1:], c[:-1]):
+            return told("start_not_zero", number=f"{2 * first:.3g}")
+        return None
+
     def _by_cell(self) -> Report:
         """One step of one layer is a cell: let `check_cell` say which."""
+        _tell(self._first_c())
         one_way = self.directions == 1 and self.sizes[1] > 1  # one unit tells too little
         for reader in islice(self._with_state(1) if one_way else (), 1):
 
@@ -894,6 +941,10 @@ class _Check:
         if len({p.slot for p in roles.x}) == 1:
             order = sorted(GATES, key=lambda gate: roles.x[GATES.index(gate)].block)
             other = ", as in nn.LSTM" if order == [*GATES] else "; nn.LSTM's is i, f, g, o"
+            if roles.x[0].interleaved:
+                other = (
+                    ", row by row in turn; nn.LSTM has all rows of i first, then those of f, g, o"
+                )
             gates = f"The gates stand in the order {', '.join(order)}{other}."
         biases = ("no bias", "one bias", "two biases")[min(2, max(map(len, roles.b)))]
         adds = f", and adds {search.added:g} to the sum of f" if search.added else ""

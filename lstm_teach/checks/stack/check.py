@@ -21,7 +21,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from lstm_teach.checks import bringing
-from lstm_teach.checks.bringing import listed, needed, normals, owned
+from lstm_teach.checks.bringing import listed, needed, normals, owned, tensor_of
 from lstm_teach.checks.passing import noting
 from lstm_teach.checks.report import Report
 from lstm_teach.checks.running import leaves_no_trace, run_in_time
@@ -519,7 +519,7 @@ def read(result: Any) -> Any:
     if isinstance(result, (Tensor, str, bytes)) or not isinstance(result, Iterable):
         return result
     if hasattr(result, "__array__"):
-        return torch.as_tensor(result)
+        return tensor_of(result)
     return [read(part) for part in (result.values() if isinstance(result, dict) else result)]
 
 

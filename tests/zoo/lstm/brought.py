@@ -602,3 +602,66 @@ class _Layers:
 @instance("ok", says="Its hidden sizes are 5 and 4")
 def numpy_layers_of_other_sizes():
     return _Layers()
+
+
+class _WithAReadout(nn.Module):
+    """Three sizes, as in many courses."""
+
+    def __init__(self, input_size, hidden_size, output_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.gates = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+        self.readout = nn.Linear(hidden_size, output_size)
+
+    def forward(self, x):
+        h = c = x.new_zeros(x.size(0), self.hidden_size)
+        steps = []
+        for xt in x.unbind(1):
+            i, f, g, o = self.gates(torch.cat([xt, h], 1)).chunk(4, 1)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * c.tanh()
+            steps.append(h)
+        return self.readout(torch.stack(steps, 1))
+
+
+@example("ok")
+class TakesTheSizeOfItsReadout(_WithAReadout):
+    pass
+
+
+@example("ok", says="row by row in turn")
+class TakesItsGatesByTurns(_WithAReadout):
+    def forward(self, x):
+        h = c = x.new_zeros(x.size(0), self.hidden_size)
+        steps = []
+        for xt in x.unbind(1):
+            z = self.gates(torch.cat([xt, h], 1)).view(len(h), -1, 4)
+            i, f, g, o = z.unbind(-1)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * c.tanh()
+            steps.append(h)
+        return self.readout(torch.stack(steps, 1))
+
+
+class TwoMethods:
+    """One step and the whole, in NumPy."""
+
+    def __init__(self, input_size=4, hidden_size=3):
+        self.w = np.random.default_rng(0).normal(size=(4 * hidden_size, input_size + hidden_size))
+        self.b, self.hidden_size = np.zeros(4 * hidden_size), hidden_size
+
+    def lstm_cell_forward(self, x, h, c):
+        i, f, o, g = np.split(np.concatenate([x, h], 1) @ self.w.T + self.b, 4, axis=1)
+        c = c / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
+        return np.tanh(c) / (1 + np.exp(-o)), c
+
+    def lstm_forward(self, x):
+        h = c = np.zeros((x.shape[1], self.hidden_size))
+        steps = []
+        for xt in x:
+            h, c = self.lstm_cell_forward(xt, h, c)
+            steps.append(h)
+        return np.stack(steps)
+
+
+instance("ok")(TwoMethods)

@@ -408,3 +408,18 @@ class Coupled(nn.Module):
             h = o.sigmoid() * c.tanh()
             out.append(h)
         return torch.stack(out), (h, c)
+
+
+@example("unrecognised", says="c starts from 1, not from zeros")
+class StartsFromOnes(_Base):
+    def start(self, x):
+        ones = torch.ones(x.size(0), self.hidden_size)
+        return ones, ones
+
+
+@example("sigmoid_instead_of_tanh")
+class SigmoidCandidateWithoutAState(_Base):
+    def forward(self, x):
+        return super().forward(x)
+
+    step = SigmoidCandidate.step

@@ -589,3 +589,87 @@ class _ReadsAnotherThing(Layers):
 @module("cannot_check", says="what each weight does could not be read")
 def something_of_its_own_between_the_layers():
     return _ReadsAnotherThing()
+
+
+class _OneStep(nn.Module):
+    """One step of a stack, as it stands in a decoder; the state of all layers is one pair."""
+
+    up = 0
+
+    def __init__(self, input_size, hidden_size, num_layers=2):
+        super().__init__()
+        sizes = [input_size] + [hidden_size] * (num_layers - 1)
+        self.layers = nn.ModuleList(nn.LSTMCell(size, hidden_size) for size in sizes)
+
+    def forward(self, x, hidden):
+        h_0, c_0 = hidden
+        h_1, c_1 = [], []
+        for k, layer in enumerate(self.layers):
+            state = layer(x, (h_0[k], c_0[k]))
+            x = state[self.up]
+            h_1.append(state[0])
+            c_1.append(state[1])
+        return self.returned(x, torch.stack(h_1), torch.stack(c_1))
+
+    def returned(self, x, h, c):
+        return x, (h, c)
+
+
+class _HandsBackTheStatesAlone(_OneStep):
+    def returned(self, x, h, c):
+        return h, c
+
+
+class _HandsUpC(_OneStep):
+    up = 1
+
+
+class _StepWithPairs(_OneStep):
+    def forward(self, x, states=None):
+        states, new = states or [None] * len(self.layers), []
+        for layer, state in zip(self.layers, states, strict=True):
+            new.append(layer(x, state))
+            x = new[-1][0]
+        return new
+
+
+@module("ok", says="in a loop over x")
+def one_step_of_a_stack():
+    return _OneStep(7, 3)
+
+
+@module("ok", says="in a loop over x")
+def one_step_that_hands_back_states_alone():
+    return _HandsBackTheStatesAlone(7, 3)
+
+
+@module("ok", says="in a loop over x")
+def one_step_with_a_pair_for_each_layer():
+    return _StepWithPairs(7, 3)
+
+
+@module("c_instead_of_h", says="in a loop over x")
+def one_step_that_hands_up_c():
+    return _HandsUpC(7, 3)
+
+
+class _ReturnsX(_OneStep):
+    def forward(self, x, hidden):
+        return x, super().forward(x, hidden)[1]
+
+
+@module("unrecognised", says="the output holds x, not h")
+def one_step_that_returns_x():
+    return _ReturnsX(3, 3)
+
+
+@function("ok")
+def steps_joined_from_the_last_in_numpy(cells, x):
+    states = [(np.zeros((x.shape[1], cell.hidden_size)),) * 2 for cell in cells]
+    steps = []
+    for xt in x:
+        for k, cell in enumerate(cells):
+            states[k] = cell(xt, states[k])
+            xt = states[k][0]
+        steps.insert(0, xt)
+    return np.stack(steps)[::-1], states
