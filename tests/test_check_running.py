@@ -301,6 +301,21 @@ def test_an_endless_loop_is_called_so(monkeypatch):
     assert report.cause == "too_slow"
 
 
+class EndlessWithABatchSize:
+    batch_size = 3
+
+    def forward(self):
+        while True:
+            pass
+
+
+def test_an_endless_loop_is_no_matter_of_a_fixed_batch():
+    code = EndlessWithABatchSize()
+    code.batch_size = 3
+    report = run_in_time(code.forward, seconds=0.05)
+    assert (report.verdict, report.cause) == ("raises", "too_slow")
+
+
 def test_only_who_returns_nothing_is_told_of_a_missing_return():
     assert "or the `return` is missing" in run_in_time(lambda x: None, X).message
     assert "is missing" not in run_in_time(lambda x: ..., X).message

@@ -216,7 +216,7 @@ def _report_on(error: BaseException, function: Callable[..., Any], made_up: bool
         return replace(refused, message=f"{message}\n{refused.message}", cause=cause)
     kept = getattr(own[-1][0].f_locals.get("self"), "__dict__", {})
     fixed = [n for n, size in kept.items() if _BATCH.fullmatch(n) and isinstance(size, int)]
-    if made_up and fixed:
+    if made_up and fixed and not cause:
         asked = told("fixed_batch", name=fixed[0])
         return replace(asked, message=f"{message}\n{asked.message}", cause=cause)
     if place and not cause:
