@@ -572,7 +572,9 @@ def likely_call(code: Any, net: str, state: str = "") -> tuple[list[str], str]:
     like = {part: [*filter(begins.match, names)] for part, begins in BEGINS.items()}
     own = {found[0]: part for part, found in like.items() if found}
     if "x" not in own.values():  # the first that is no state
-        own |= {parameter: "x" for parameter in [n for n in names if n not in own][:1]}
+        no_x = [n for n in names if n in own or n.startswith("param") or _is_weight(n)]
+        left = [n for n in names if n not in no_x]
+        own |= {parameter: "x" for parameter in left[:1]}
     if not (state and {"h", "c"} <= {*own.values()}):
         own = {parameter: "x" for parameter, part in own.items() if part == "x"}
         states = [n for n in names if STATE.match(n) and n not in own and not _SIZE.search(n)]

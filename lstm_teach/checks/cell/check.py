@@ -160,6 +160,13 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> tuple[Report
             report = told("with norms")
         if handed and fit != sizes[0]:
             caller.remarks.append(f"It works for hidden_size {fit[1]} only: it is written in it.")
+        owner = getattr(tried, "__self__", tried)
+        if report.ok and isinstance(owner, nn.Module):
+            owner.train()
+            in_training = caller.pair(**few)
+            owner.eval()
+            if isinstance(in_training, tuple) and not agrees(in_training, eye.step()):
+                caller.remarks.append(bringing.said("drops"))
         if report.ok and not caller.numpy and not caller.in_a_hurry():
             with torch.enable_grad():
                 trained = eye.caller.pair(**few) if isinstance(tried, nn.Module) else None
@@ -269,20 +276,21 @@ def _find(
 def _judged(eye: Eye, own: dict[str, Tensor]) -> Report:
     """The verdict; once more with (c, h) for (h, c), where that is how it may read."""
     report, caller = judge(eye, own), eye.caller
-    vague: tuple[str, ...] = "variant", "cannot_check", "raises", "unrecognised", "swapped_return"
-    swapped: tuple[str, ...] = (told("gru").headline,)
-    if caller.named == "c h" and report.verdict in vague:
-        vague, swapped = vague[1:], (*swapped, "a state of c and h")
+    vague = ["cannot_check", "raises", "unrecognised", "swapped_return"]
+    is_renamed = report.headline.startswith("a state of c and h")
+    if caller.named == "c h" and report.verdict in ("variant", *vague):
         c_first, also = False, "It takes c before h, and hands them back so."
     elif report.verdict == "variant" and not eye.is_function:  # which may be called by `call=`
         c_first, also = True, bringing.said("c_first")
+        vague += ["variant"] * (not is_renamed)
     else:
         return report
     places, remarks = caller.places and caller.places[::-1], [*caller.remarks]
     other = replace(caller, c_first=c_first, places=places, remarks=remarks)
     again = judge(replace(eye, caller=other), own)
     # What the old c has no effect on, or what has no name, may have one in the other order.
-    is_open = report.verdict == "unrecognised" or report.headline.startswith(swapped)
+    is_open = is_renamed or report.headline == told("gru").headline
+    is_open |= report.verdict == "unrecognised"
     better = again.ok or (is_open and again.verdict not in vague)
     return replace(again, message=f"{again.message}\n{also}") if better else report
 

@@ -226,17 +226,17 @@ def cut_before_a_convolution(t: Tables) -> Found:
     runs = [run.convolution[1] for run in t.by_time]
     if len(given.lead) < 2 or read.dim() < 3 or any(one.shape != read.shape for one in runs):
         return None
-    moved, (rows, channels, *_) = changed(runs, read), read.shape
+    moved, rows, sizes = changed(runs, read), len(read), [n for n in read.shape[1:] if n > 1]
     found = "cut_before_a_convolution", None, {"conv": name}
     if read.dim() == 4 and rows == given.batch * given.time and read.numel() == given.main.numel():
         place = position(tuple(given.main.shape), given.at["time"]).flatten()
         as_in_x = torch.stack([place == time for time in given.times])
         is_cut = most(moved.flatten(2).any(2), 1) > given.batch
         return found if is_cut and not (moved.flatten(1) & ~as_in_x).any() else None
-    if read.shape[2:] != (given.time,) or rows != given.batch or channels in (1, given.time):
+    if rows != given.batch or sizes[1:] != [given.time] or sizes[0] == given.time:
         return None
     for time, one in zip(given.times, moved.flatten(2).any(1), strict=True):
-        if {place // channels for place in places(one)} != {time}:
+        if {place // sizes[0] for place in places(one)} != {time}:
             return None
     return found
 
@@ -334,7 +334,7 @@ def part_of_a_walk_read(t: Tables) -> Found:
             return "layers_as_samples", walk, {}
         below, heard = read.state[: -walk.call.directions].any(), read.ways.flatten(1).any(1)
         if below and not (heard.any() if walk is not t.walks[-1] else heard.all()):
-            return "lower_layer", walk, {"rows": ", ".join(map(str, rows))}
+            return "lower_layer", walk, {"rows": " and row ".join(map(str, rows))}
         step = torch.arange(walk.steps)[:, None]
         begins = [("forward_", step == 0), ("backward_", step == walk.ends - 1)]
         both = walk.call.directions == 2
@@ -404,7 +404,8 @@ def not_read_at_the_end(t: Tables) -> Found:
     found = last_reads(t)
     if "batch" not in t.given.lead:
         return "no_samples", None, {}
-    if len(t.answers) > 1 and (not t.answer.is_said or len(t.answer.shape) > 2):
+    several = len(t.answers) > 1 and (not t.answer.is_said or len(t.answer.shape) > 2)
+    if several or t.answer.owners is None:
         return "no_rows", None, {}
     if not t.sample_reads or not t.walks:
         return "gradients_end", None, {}

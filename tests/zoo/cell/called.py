@@ -274,3 +274,29 @@ class KeepsTheOldHAndHasCFirst(_CFirst):
 class CouplesItsGatesAndHasCFirst(_CFirst):
     def kept(self, i, f, c, h):
         return (1 - i) * c
+
+
+@example("ok", says="In training it gives other numbers")
+class DropsH(TwoLinears):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, x, hidden):
+        h, c = super().forward(x, hidden)
+        return self.dropout(h), c
+
+
+@example("variant", says="peepholes, diagonal")
+class PeepholesInOneStateOfCAndH(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.z = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+        self.p = nn.Parameter(torch.randn(3, hidden_size))
+
+    def forward(self, x, state):
+        c, h = state.chunk(2, 1)
+        i, f, g, o = self.z(torch.cat([x, h], 1)).chunk(4, 1)
+        c_1 = (f + self.p[0] * c).sigmoid() * c + (i + self.p[1] * c).sigmoid() * g.tanh()
+        h_1 = (o + self.p[2] * c_1).sigmoid() * c_1.tanh()
+        return torch.cat([c_1, h_1], 1)

@@ -508,3 +508,24 @@ class _Forgets(nn.Module):
 @example("cannot_check", says="`super().__init__()` is missing")
 def a_model_without_its_beginning():
     return case(_Forgets(), features())
+
+
+class _ViewedForItsConvolution(nn.Module):
+    def __init__(self, laid):
+        super().__init__()
+        self.laid, self.conv = laid, nn.Conv2d(IN, H, (3, 1), padding=(1, 0))
+        self.lstm, self.fc = nn.LSTM(H, H, batch_first=True), nn.Linear(H, K)
+
+    def forward(self, x):
+        seen = self.conv(self.laid(x)).squeeze(3)
+        return self.fc(self.lstm(seen.transpose(1, 2))[0][:, -1])
+
+
+@example("view_scramble", says="before `self.conv`")
+def a_view_for_a_convolution_of_width_one():
+    return case(_ViewedForItsConvolution(lambda x: x.reshape(B, IN, T, 1)), features())
+
+
+@example("ok")
+def a_transpose_for_a_convolution_of_width_one():
+    return case(_ViewedForItsConvolution(lambda x: x.transpose(1, 2)[..., None]), features())
