@@ -334,7 +334,7 @@ def part_of_a_walk_read(t: Tables) -> Found:
             return "layers_as_samples", walk, {}
         below, heard = read.state[: -walk.call.directions].any(), read.ways.flatten(1).any(1)
         if below and not (heard.any() if walk is not t.walks[-1] else heard.all()):
-            return "lower_layer", walk, {"rows": " and row ".join(map(str, rows))}
+            return "lower_layer", walk, {"rows": " and ".join(map(str, rows))}
         step = torch.arange(walk.steps)[:, None]
         begins = [("forward_", step == 0), ("backward_", step == walk.ends - 1)]
         both = walk.call.directions == 2
