@@ -175,6 +175,8 @@ def _in_a_loop(step: Any, x: Any, state: Any = None) -> tuple[Tensor, Any]:
                 output = output[-1]  # of all layers
             case [*_, (Tensor() as output, Tensor())]:  # an (h, c) for each layer
                 pass
+            case _:
+                raise TypeError("this is no output and state")
         outputs.append(output)
     return torch.stack(outputs), state
 
@@ -202,7 +204,7 @@ def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
     report = judged(bringing.make(cls, *sizes))
     if two is not None and report.verdict not in _FAILED:
         said = partial(told, name=name, count=count)
-        if two.verdict == "raises":
+        if two.verdict == "raises" and report.ok:
             return replace(two, message=f"{two.message}\n{said('more_layers').message}")
         if report.ok:
             return replace(two, message=f"{said('right_alone').message}\n{two.message}")
