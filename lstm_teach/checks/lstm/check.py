@@ -655,6 +655,7 @@ class _Check:
         for weight in self.weights.values():
             weight.zero_()
         found = self.reader(self.x)
+        self._redraw(6)
         c = torch.atanh(2 * found[0].double()) if isinstance(found, list) else 0 * self.x
         first = c[0, 0, 0].item()
         is_start = abs(first) > 1e-2 and self._same(c[:1, :1].expand_as(c[:1]), c[:1])
