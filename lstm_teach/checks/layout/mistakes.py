@@ -420,7 +420,8 @@ def not_read_at_the_end(t: Tables) -> Found:
     if not wrong:
         return None
     # two steps may be a slip, but not where pads are left out
-    is_meant = any(end.pads.any() for end in found) or max(len(w) for w in found[0].steps) > 2
+    has_pads = any(t.given.pads[end.sample].any() for end in found)
+    is_meant = has_pads or max(len(way) for end in found for way in end.steps) > 2
     is_meant &= t.given.time not in t.answer.shape[1:]
     if is_meant and all(end.is_summary for end in found):
         return "reads_several", found[0].walk, found[0].holes
