@@ -176,7 +176,7 @@ def _in_a_loop(step: Any, x: Any, state: Any = None) -> tuple[Tensor, Any]:
             case [*_, (Tensor() as output, Tensor())]:  # an (h, c) for each layer
                 pass
             case _:
-                raise TypeError("this is no output and state")
+                raise TypeError(type(state).__name__)
         outputs.append(output)
     return torch.stack(outputs), state
 

@@ -65,7 +65,7 @@ def check_stack(run_stack: Any, call: Callable[..., Any] | None = None) -> Repor
     is_class = isinstance(run_stack, type)
     if is_class and call is None:
         return (_of_a_class if needed(run_stack) == 1 else _of_its_own_cells)(run_stack)
-    run_stack = run_stack if is_class else bringing.runs(run_stack)
+    run_stack = run_stack if is_class or call else bringing.runs(run_stack)
     run = partial(call, run_stack) if call else run_stack
     is_module = isinstance(getattr(run_stack, "__self__", run_stack), nn.Module)
     owns, needs = callable(run) and bool(owned(run_stack)), needed(run)

@@ -175,7 +175,7 @@ def middle_layer_of_a_packed_stack():
     return case(Net(body, emb=nn.Embedding(V, IN), lstm=lstm, fc=nn.Linear(H, K)), padded_tokens())
 
 
-@example("wrong_layer_state", says="Of h_n only row 1, 3 is read")
+@example("wrong_layer_state", says="Of the rows of h_n it reads 1 and 3 alone")
 def layers_and_directions_swapped():
     def body(self, x):
         _, (h, _) = self.lstm(x)
