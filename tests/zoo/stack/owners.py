@@ -673,3 +673,22 @@ def steps_joined_from_the_last_in_numpy(cells, x):
             xt = states[k][0]
         steps.insert(0, xt)
     return np.stack(steps)[::-1], states
+
+
+class _OfAWholeSequence(_OneStep):
+    """Not one step: x is read to its end, and something stands between the layers."""
+
+    def forward(self, x, hidden=None):
+        zeros = x.new_zeros(len(self.layers), x.shape[1], self.layers[0].hidden_size)
+        (h, c), steps = map(list, hidden or (zeros, zeros)), []
+        for xt in x:
+            for k, layer in enumerate(self.layers):
+                h[k], c[k] = layer(xt, (h[k], c[k]))
+                xt = h[k].relu()
+            steps.append(h[-1])
+        return torch.stack(steps), (torch.stack(h), torch.stack(c))
+
+
+@module("cannot_check", says="what each weight does could not be read")
+def a_whole_sequence_is_no_step():
+    return _OfAWholeSequence(7, 3)
