@@ -10,7 +10,7 @@ from lstm_teach.checks.running import run_in_time
 
 X, H, C = torch.zeros(3, 5), torch.zeros(3, 4), torch.zeros(3, 4)
 W_IH, W_HH = torch.zeros(16, 5), torch.zeros(16, 4)
-CELL, READOUT = nn.LSTMCell(5, 4), nn.Linear(4, 2)
+CELL, READOUT, RNN = nn.LSTMCell(5, 4), nn.Linear(4, 2), nn.GRU(5, 4)
 STEPS = torch.zeros(7, 3, 5)
 
 
@@ -191,8 +191,36 @@ def a_size_that_fits(x, h):
     return h.no_such_name
 
 
+def a_part_of_a_pair(x, h):
+    state = CELL(x)
+    return state[0].no_such_name
+
+
+def a_readout_that_fits(x, h):
+    return READOUT(h).no_such_name
+
+
+def a_packed_sequence_in_its_layer(x, h):
+    packed = pack_padded_sequence(STEPS, torch.tensor([7, 4, 2]))
+    return RNN(packed)[0].no_such_name
+
+
+def a_state_that_fits(x, h):
+    start = torch.zeros(1, 3, 4)
+    return RNN(STEPS, start)[0].no_such_name
+
+
 @pytest.mark.parametrize(
-    "code", [two_lines_below_a_right_product, a_name_that_is_not_there, a_size_that_fits]
+    "code",
+    [
+        two_lines_below_a_right_product,
+        a_name_that_is_not_there,
+        a_size_that_fits,
+        a_part_of_a_pair,
+        a_readout_that_fits,
+        a_packed_sequence_in_its_layer,
+        a_state_that_fits,
+    ],
 )
 def test_an_error_of_another_kind_gets_no_advice(code):
     message = run_in_time(code, X, H).message

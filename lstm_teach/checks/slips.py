@@ -166,8 +166,10 @@ def _with_a_tuple(place: Place, node: ast.AST) -> Iterator[Slip]:
     """What is no tensor, used as one: a packed sequence, and what a recurrent module returns."""
     used: list[ast.expr] = []
     match node:
-        case ast.Call(_, [argument, *_]) | ast.Subscript(argument):
+        case ast.Call(_, [argument, *_]):
             used = [argument]
+        case ast.Subscript(owner) if isinstance(place.value(owner), PackedSequence):
+            used = [owner]
         case ast.BinOp(left, _, right):
             used = [left, right]
         case ast.Attribute(owner):
