@@ -20,16 +20,20 @@ for _ in range(2):
     NESTED = rf"\((?:[^()]|{NESTED})*\)"
 ASIDE = rf"{CODE}|\[[^\]]*\]|{NESTED}"  # never taken apart
 STOPS = {".": "。", "?": "？", "!": "！", ":": "：", ";": "；", ",": "，"}
-JOINTS = STOPS | {"and": "和", "or": "或"}
+JOINTS = STOPS | {"; and": "；", "and": "和", "or": "或"}
 ANY_STOP = "".join([*STOPS, *STOPS.values(), " "])
 SENTENCES = re.compile(rf"({ASIDE})|([.?!。](?:\s+|$))")
-PIECES = re.compile(rf"({ASIDE})|([.?!:;,。](?:\s+|$)|\s+(?:and|or|=)\s+)")
+PIECES = re.compile(rf"({ASIDE})|(;\s+and\s+|[.?!:;,。](?:\s+|$)|\s+(?:and|or|=)\s+)")
 WORD = re.compile(rf"{CODE}|(?<![\w.])[A-Za-z]{{2,}}(?![\w(=]|\.\w)")
 HOLE = re.compile(r"\{\w+\}")
 
-# What may stand in a hole: in front of a whole sentence others, elsewhere a part of one.
+# What may stand in a hole: one that follows a stop may hold sentences, another one a part of one.
 IN_CODE, NUMBER = "[^`]", r"[\d,]"
-PROSE, PART = rf"(?:{ASIDE}|[^`\[()])", rf"(?:{ASIDE}|[^`\[().?!]|[.?!](?! ))"
+PROSE, PART, PIECE = (
+    rf"(?:{ASIDE}|{rest})"
+    for rest in (r"[^`\[()]", r"[^`\[().?!]|[.?!](?! )", r"[^`\[().?!;]|[.?!;](?! )")
+)
+AFTER_A_STOP = re.compile(r"[.?!:;]\s*$")
 
 HAN, MARKS = "一-鿿", "，。：；、？！（“）”"
 SUPERFLUOUS = re.compile(rf"(?<=[{HAN}]) +(?=[{HAN}])|(?<=[{MARKS}]) +| +(?=[{MARKS}])")
@@ -43,9 +47,10 @@ compiled = cache(partial(re.compile, flags=re.IGNORECASE))
 class Template(NamedTuple):
     """A message with holes: how to find it, and how the other language says it."""
 
-    pattern: str
+    ways: list[str]  # patterns
     rank: tuple[bool, int]  # the clearest first
     anchor: str  # stands in every text that has this message
+    is_sentence: bool  # a whole one, which is no piece of another
     holes: dict[str, bool]  # whether each stands in code
     said: str
 
@@ -56,6 +61,11 @@ class Said(NamedTuple):
     left: int
     depth: int
     text: str
+
+    @property
+    def is_good(self) -> bool:
+        """Whether there is nothing better to look for."""
+        return not self.left and self.depth < 2
 
 
 class Phrases:
@@ -68,8 +78,8 @@ class Phrases:
         for message, said in with_sentences(catalogue).items():
             short = message.strip(ANY_STOP)  # a text's own stops are kept
             said = (said.strip if message[:1] in STOPS else said.rstrip)(ANY_STOP)
-            if "{" in short:
-                self._templates.append(_template(short, said))
+            if short and "{" in short:
+                self._templates.append(_template(short, said, message.endswith((".", "?"))))
             elif short:
                 self._exact[short.lower()] = said
         self._templates.sort(key=lambda template: template.rank)
@@ -86,27 +96,32 @@ class Phrases:
         if text[-1:] in STOPS and not text.endswith(".."):
             said = self._best(text[:-1])
             stop = text[-1] if text[:-1] and said.text == text[:-1] else STOPS[text[-1]]
-            return said._replace(text=said.text + stop)
-        return self._in_parts(text, SENTENCES)
+            said = said._replace(text=said.text + stop)
+            whole = self._as_a_whole(text, True)  # which may end with a stop and an empty hole
+            return whole if whole.left < said.left else said
+        best = self._as_a_whole(text, True)
+        return best if best.is_good else min(best, self._in_parts(text, SENTENCES))
 
-    def _find_as_a_whole(self, text: str) -> Said:
+    def _find_as_a_whole(self, text: str, sentences: bool) -> Said:
         """One message alone, holes and all."""
         if (exact := self._exact.get(text.lower())) is not None:
             return Said(0, 0, exact)
         best = untouched(text)
-        for template in self._templates:
-            hit = template.anchor in text and compiled(template.pattern).fullmatch(text)
-            if not hit:
+        for template in () if best.is_good else self._templates:
+            if template.anchor not in text or (template.is_sentence and not sentences):
                 continue
-            holes = {
-                name: Said(0, 0, hit[f"_{name}"]) if in_code else self._best(hit[f"_{name}"])
-                for name, in_code in template.holes.items()
-            }
-            left = sum(hole.left for hole in holes.values())
-            depth = 1 + max(hole.depth for hole in holes.values())
-            if (left, depth) < best[:2]:
-                said = HOLE.sub(lambda hole: holes[hole[0][1:-1]].text, template.said)  # noqa: B023
-                best = Said(left, depth, said.strip())
+            for hit in filter(None, (compiled(way).fullmatch(text) for way in template.ways)):
+                holes = {
+                    name: Said(0, 0, hit[f"_{name}"]) if in_code else self._best(hit[f"_{name}"])
+                    for name, in_code in template.holes.items()
+                }
+                left = sum(hole.left for hole in holes.values())
+                depth = 1 + max(hole.depth for hole in holes.values())
+                if (left, depth) < best[:2]:
+                    said = HOLE.sub(lambda hole: holes[hole[0][1:-1]].text, template.said)  # noqa: B023
+                    best = Said(left, depth, said.strip())
+            if best.is_good:
+                break
         return best
 
     def _in_parts(self, text: str, stops: re.Pattern[str]) -> Said:
@@ -118,10 +133,10 @@ class Phrases:
             ways = []
             for first in range(last + 1):
                 part = text[starts[first] : end].strip()
-                said = self._as_a_whole(part)
+                said = self._as_a_whole(part, stops is SENTENCES)
                 if first < last and said.text == part:
                     continue
-                if first == last and stops is SENTENCES and (said.left or said.depth > 1):
+                if first == last and stops is SENTENCES and not said.is_good:
                     said = min(said, self._in_parts(part, PIECES))
                 left, depth, parts, known, before = best[first]
                 known -= said.text != part
@@ -140,7 +155,7 @@ class Phrases:
         return untouched(text) if left and not known else Said(left, depth, said_in_all)
 
 
-def _template(message: str, said: str) -> Template:
+def _template(message: str, said: str, is_sentence: bool) -> Template:
     pattern, literals, holes = "", [""], dict[str, bool]()
     for literal, name, _, _ in Formatter().parse(message):
         pattern += re.escape(literal)
@@ -148,15 +163,21 @@ def _template(message: str, said: str) -> Template:
         if name in holes:
             pattern += f"(?P=_{name})"
         elif name is not None:
-            holes[name] = "".join(literals).count("`") % 2 == 1
-            inside = PROSE if re.match(r"\{\w+\} [A-Z]", message) else PART
+            before = "".join(literals)
+            holes[name] = before.count("`") % 2 == 1
+            of_sentences = AFTER_A_STOP.search(before) or re.match(r"\{\w+\} [A-Z]", message)
+            inside = PART if is_sentence else PIECE
             if holes[name]:
                 inside = IN_CODE
             elif name == "count":
                 inside = NUMBER
-            pattern += f"(?P<_{name}>{inside}*)"
+            elif of_sentences or name.isupper():  # the name of a constant
+                inside = PROSE
+            pattern += f"(?P<_{name}>{inside}*?)"
     rank = message[0] == "{", -len(HOLE.sub("", message))
-    return Template(pattern, rank, max(literals, key=len)[1:], holes, said)
+    # The first that fits may not be the right one.
+    ways = [pattern] if len(holes) < 2 else [pattern, pattern.replace("*?)", "*)")]
+    return Template(ways, rank, max(literals, key=len)[1:], is_sentence, holes, said)
 
 
 def with_sentences(catalogue: Mapping[str, str]) -> dict[str, str]:
