@@ -96,9 +96,23 @@ def packed_along_the_batch(x, h):
     return nn.LSTM(5, 4)(packed)
 
 
-def readout_of_one_direction(x, h):
-    out, _ = nn.LSTM(5, 4, bidirectional=True)(STEPS)
-    return READOUT(out)
+class ReadoutOfOneDirection(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.fc = nn.LSTM(5, 4, bidirectional=True), nn.Linear(4, 2)
+
+    def forward(self, x, h):
+        output, _ = self.lstm(x)
+        return self.fc(output)
+
+
+def readout_of_two_states(x, h):
+    both = torch.cat([h, h], 1)
+    return READOUT(both)
+
+
+def readout_of_another_in_a_loop(x, h):
+    return torch.stack([READOUT(x) for x in (h, h)]).view(1)
 
 
 def readout_of_x(x, h):
@@ -158,7 +172,8 @@ class PlainList(nn.Module):
         (cut_without_dim, "`chunk(4, dim=1)`"),
         (index_into_packed, "pad_packed_sequence(output)"),
         (packed_along_the_batch, "`packed` promises 14 time steps and holds"),
-        (readout_of_one_direction, "`2 * hidden_size`"),
+        (ReadoutOfOneDirection().double(), "`2 * hidden_size`"),
+        (readout_of_two_states, "`READOUT` was made for 4 features, and `both` has 8."),
         (readout_of_x, "`READOUT` was made for 4 features, and `x` has 5."),
         (layers_in_a_row, "Call the layers one by one"),
         (state_of_the_other_axis, "its batch is axis 1 of x, which is [7, 3, 5]; 7 is axis 0"),
@@ -170,7 +185,7 @@ class PlainList(nn.Module):
     ids=lambda value: getattr(value, "__name__", type(value).__name__),
 )
 def test_a_slip_gets_its_sentence(code, sentence):
-    x, h = (X.double(), H.double()) if isinstance(code, PlainList) else (X, H)
+    x, h = (X.double(), H.double()) if isinstance(code, nn.Module) else (X, H)
     report = run_in_time(code, x, h)
     assert report.verdict == "raises"
     assert sentence in report.message.splitlines()[-1]
@@ -220,6 +235,7 @@ def a_state_that_fits(x, h):
         a_readout_that_fits,
         a_packed_sequence_in_its_layer,
         a_state_that_fits,
+        readout_of_another_in_a_loop,
     ],
 )
 def test_an_error_of_another_kind_gets_no_advice(code):

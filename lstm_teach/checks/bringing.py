@@ -50,7 +50,10 @@ _HIDDEN = re.compile(
     r"(.*_)?hid|h_?(dim|size)|n_?(h|hid|hidden|units|a)$|num_unit|units?$|out_?(feat|dim|size)"
     r"|(state|cell|rnn|lstm)_(dim|size)|d_h|[Hh]$"
 )
-_OUTPUT = re.compile(r"o$|out|(n|num)_?(o|y|out|class|cat|tag|label)|y_|class|vocab|tagset|target")
+_OUTPUT = re.compile(
+    r"o$|n_?(y|o|out|outputs|classes)$|out(put)?_?(size|dim|features|sz)s?$|num_(class|out|label|tag)"
+    r"|(vocab|tagset|target|label)_?(size|dim)?$|dim_out|d_out"
+)
 _SIZE = re.compile(r"size|dim|num|\bn_|units|feat|^[DH]$")
 _NO_SIZES = re.compile(r"`(KeyError|(Type|Attribute)Error: .*\bint\b)")
 _OTHER_ARGUMENTS = {"bias": True, "device": "cpu", "dtype": None, "dropout": 0.0, "num_layers": 1}
@@ -166,9 +169,8 @@ def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
     x, h = named_sizes(signature)
     wanted = [name for name in required(signature) if name not in (x, h)]
     others: dict[str, Any] = {n: _OTHER_ARGUMENTS[n] for n in wanted if n in _OTHER_ARGUMENTS}
-    others |= {
-        name: 2 * hidden_size + 3 for name in wanted if name not in others and _OUTPUT.match(name)
-    }
+    made_up = [name for name in wanted if name not in others and _OUTPUT.match(name)]
+    others |= dict.fromkeys(made_up, 2 * hidden_size + 3)
     named = bool(_INPUT.match(x) and _HIDDEN.match(h))
     ways: list[Any] = [((), {x: input_size, h: hidden_size, **others})] * bool(x and h)
     failed = ""
@@ -178,7 +180,7 @@ def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
             made = run_in_time(cls, *args, **kwargs)
             error = made.message if isinstance(made, Report) else ""
             failed = f"\n{said('of_two_sizes')} {error}" if error and (args or kwargs) else failed
-            if _NO_SIZES.match(error):
+            if _NO_SIZES.match(error) or (error and made_up):
                 break
             # What does not depend on the sizes is no matter of them.
             turned = run_in_time(cls, *args[::-1], **kwargs) if args and error else None

@@ -198,7 +198,8 @@ def _report_on(error: BaseException, function: Callable[..., Any], made_up: bool
     text, cause = _quoted(error), ""
     if isinstance(error, TookTooLong):
         text, cause = f"`Endless, or too slow: {error}`", "too_slow"
-    *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    innermost, reached = frames[-1], [frame.f_locals.get("self") for frame in frames]
     own = _learners_frames(error)
     by_itself = innermost in [frame for frame, _ in own[-1:]]
     by_itself |= innermost.f_code.co_name == "_forward_unimplemented"
@@ -207,7 +208,7 @@ def _report_on(error: BaseException, function: Callable[..., Any], made_up: bool
     if not own:
         message = f"{text}\n{said('no_line_raised_it', name=_name(function))}"
         return Report("cannot_check", message, cause=cause)
-    place, where = place_of(*own[-1]), _where(*own[-1])
+    place, where = place_of(*own[-1], reached), _where(*own[-1])
     if place and place.blank():
         return Report("not_attempted", f"{said('gap', where=where)}\nIt says: {text}")
     message = f"{text}\nThis comes from {where}."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import linecache
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,7 +18,7 @@ from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence, unpack_sequence
 from torch.utils._pytree import tree_leaves
 
 from lstm_teach.checks.mistake import said
@@ -38,11 +38,13 @@ class Place:
 
     Attributes:
         nodes: the syntax of that line, in the order of its run, without the block that it opens.
+        reached: in whose methods the error rose, such as a module's `forward`.
         given: the arguments of the function around it that are still what came in.
         frame: where its values are.
     """
 
     nodes: tuple[ast.AST, ...]
+    reached: tuple[Any, ...]
     given: set[str]
     frame: FrameType
 
@@ -116,7 +118,7 @@ def _statements(source: str, line: int) -> list[ast.stmt]:
     return [node for node in nodes if node.lineno <= line <= (node.end_lineno or line)]
 
 
-def place_of(frame: FrameType, line: int) -> Place | None:
+def place_of(frame: FrameType, line: int, reached: Sequence[Any] = ()) -> Place | None:
     """The syntax and the values of a line, or None where its source is not known."""
     around = _around(frame.f_code, line)
     statements = [node for node in around if node.lineno == line] or around[-1:]
@@ -125,7 +127,7 @@ def place_of(frame: FrameType, line: int) -> Place | None:
     inside = [node for function in functions[-1:] for node in ast.walk(function)]
     stored = {n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     given = {n.arg for n in inside if isinstance(n, ast.arg)} - stored
-    return Place(nodes, given, frame) if nodes else None
+    return Place(nodes, tuple(reached), given, frame) if nodes else None
 
 
 def _own_nodes(statement: ast.AST) -> Iterator[ast.AST]:
@@ -177,11 +179,14 @@ def _with_a_tuple(place: Place, node: ast.AST) -> Iterator[Slip]:
     for part in used:
         value, name = place.value(part), ast.unparse(part)
         taker = place.value(node.func) if isinstance(node, ast.Call) else None
-        if isinstance(value, PackedSequence) and taker is not pad_packed_sequence:
+        is_field = isinstance(node, ast.Attribute) and node.attr in PackedSequence._fields
+        unpacks = taker in (pad_packed_sequence, unpack_sequence)
+        if isinstance(value, PackedSequence) and not (is_field or unpacks):
             promised, held = int(value.batch_sizes.sum()), len(value.data)
-            if promised != held:
+            is_known = not isinstance(node, ast.Call) or callable(taker)
+            if promised > held:
                 yield "packed_too_long", {"name": name, "promised": promised, "held": held}
-            elif not isinstance(taker, nn.RNNBase):
+            elif is_known and not isinstance(taker, nn.RNNBase):
                 yield "packed", {"name": name}
         if kind := _returned(value):
             yield kind, {"name": name}
@@ -196,16 +201,21 @@ def _with_a_module(place: Place, node: Any) -> Iterator[Slip]:
         return
     given, name = [*map(place.value, node.args)], ast.unparse(node.func)
     shape = _shape(given[0])
-    if isinstance(module, nn.Linear) and shape and shape[-1] != module.in_features:
+    failed = any(one is module for one in place.reached)
+    if failed and isinstance(module, nn.Linear) and shape and shape[-1] != module.in_features:
         holes = {"layer": name, "x": ast.unparse(node.args[0]), "width": shape[-1]}
-        two = "_of_two" * (shape[-1] == 2 * module.in_features)
+        owner = place.frame.f_locals.get("self")
+        layers = owner.modules() if isinstance(owner, nn.Module) else ()
+        wide = [2 * m.hidden_size for m in layers if isinstance(m, nn.RNNBase) and m.bidirectional]
+        two = "_of_two" * (shape[-1] == 2 * module.in_features and shape[-1] in wide)
         yield f"linear{two}", {**holes, "made": module.in_features}
     for layer, after in pairwise(module if isinstance(module, nn.Sequential) else ()):
-        if isinstance(layer, nn.RNNBase) and type(after).__module__.startswith("torch.nn"):
-            yield "in_sequential", {"name": name, "kind": type(layer).__name__}
-    if isinstance(module, nn.RNNBase) and len(shape) == 3:
-        states = [s for s in map(_shape, tree_leaves(given[1:])) if len(s) == 3]
-        batch = 1 - module.batch_first
+        kind, is_next = type(layer).__name__, any(one is after for one in place.reached)
+        if is_next and isinstance(layer, nn.RNNBase) and type(layer) is getattr(nn, kind, None):
+            yield "in_sequential", {"name": name, "kind": kind}
+    if failed and isinstance(module, nn.RNNBase) and len(shape) == 3:
+        rows, batch = module.num_layers * (1 + module.bidirectional), 1 - module.batch_first
+        states = [s for s in map(_shape, tree_leaves(given[1:])) if len(s) == 3 and s[0] == rows]
         if any(s[1] == shape[1 - batch] != shape[batch] for s in states):
             holes = {"layer": name, "flag": module.batch_first, "axis": batch, "shape": shape}
             yield "state_of_time", {**holes, "count": shape[1 - batch], "other": 1 - batch}

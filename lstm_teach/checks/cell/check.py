@@ -291,6 +291,7 @@ def _judged(eye: Eye, own: dict[str, Tensor]) -> Report:
     # What the old c has no effect on, or what has no name, may have one in the other order.
     is_open = is_renamed or report.headline == told("gru").headline
     is_open |= report.verdict == "unrecognised"
+    is_open &= not again.headline.startswith("a state of c and h")
     better = again.ok or (is_open and again.verdict not in vague)
     return replace(again, message=f"{again.message}\n{also}") if better else report
 

@@ -23,7 +23,7 @@ from lstm_teach.checks.mistake import Mistake
 Finding = tuple[str | Mistake, str]
 """A form, or a name in `WORDS`, and what the cell does, a sentence that begins small."""
 
-_BIAS = re.compile(r"(^|[._])b[a-z]{0,2}(_[^.]*|\d*)$|bias[^.]*$", re.IGNORECASE)
+_BIAS = re.compile(r"(^|[._])b[^.]*$|bias[^.]*$", re.IGNORECASE)
 _MOST_BIASES, _MOST_BLOCKS = 24, 64
 _LAID: dict[tuple[int, ...], str] = {(0, 1, 2): "rows", (1, 0, 2): "interleaved"}
 """By the order of blocks, rows and columns in memory; any other is transposed."""

@@ -156,7 +156,7 @@ def _refuse(model: Any, x: Any, call: Any) -> None:
     """Raise why the check cannot begin, and what to write instead."""
     if not isinstance(model, nn.Module):
         raise CannotTell(told("no_module", model=f"{model!r:.40}"))
-    if "_parameters" not in vars(model):
+    if not hasattr(model, "_parameters"):
         raise CannotTell(told("no_super"))
     if any(nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
         raise CannotTell(told("lazy"))

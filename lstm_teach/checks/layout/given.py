@@ -90,7 +90,7 @@ class Given:
         everywhere = (size for size in sizes_of if all(size <= {*t.shape} for t in fitting))
         size = next(everywhere, sizes_of[0])  # a state beside x has its batch elsewhere
         alike = [t for t in fitting if {*t.shape[at : at + 1]} == size or not size & {*t.shape}]
-        self.main = max(alike, key=lambda t: (t.dim(), not t.is_floating_point()))
+        self.main = max(alike, key=Tensor.dim)
         sizes = dict(zip(axes, self.main.shape, strict=False))
         self.batch, self.time = sizes.get("batch", 1), sizes.get("time", 1)
         self._look_at_lengths(model)

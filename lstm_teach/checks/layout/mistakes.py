@@ -110,7 +110,8 @@ def loops_along_the_batch(t: Tables) -> Found:
         moved = t.moved_by(t.by_time, one.name)
         axes = [axis for axis, size in enumerate(one.shape) if size == t.given.time]
         lines = [moved.movedim(axis + 1, 1)[..., None].flatten(2).any(2) for axis in axes]
-        if looked in [[*map(places, line)] for line in lines]:
+        is_last = not axes and sum(bool(by_one.any()) for by_one in moved) == 1
+        if is_last or looked in [[*map(places, line)] for line in lines]:
             return "loops_along_the_batch", None, {}
     return None
 
@@ -149,7 +150,7 @@ def batch_comes_out_elsewhere(t: Tables) -> Found:
     if answer.axis in (None, place) or t.bad_walk is not None:
         return None
     states = [[*c.taps[key].shape] for c in t.asked.calls for key in "hc" if key in c.taps]
-    is_turned = "time" in t.said and answer.shape[t.said.index("batch")] == t.given.time
+    is_turned = "time" in t.said and answer.shape[place:][:1] == [t.given.time]
     if answer.is_said or (any(one.shape in states for one in t.answers) and not is_turned):
         return None
     return "comes_out_swapped", None, {"axis": answer.axis, "place": place}
@@ -390,7 +391,8 @@ def undecided(t: Tables) -> Found:
     if ("time" in lead and time < 3) or ("batch" in lead and (batch < 2 or batch == time)):
         return "too_small", None, {}
     cut = {"cut": "[:, 1:]" if t.given.is_batch_first else "[1:]"}
-    return ("no_steps", None, cut) if t.causal and t.answer.steps is None else None
+    name = "one_step_more" if time + 1 in t.answer.shape[:2] else "no_steps"
+    return (name, None, cut) if t.causal and t.answer.steps is None else None
 
 
 def place_matters(t: Tables) -> Found:
@@ -422,7 +424,8 @@ def not_read_at_the_end(t: Tables) -> Found:
     # two steps may be a slip, but not where pads are left out
     has_pads = any(t.given.pads[end.sample].any() for end in found)
     is_meant = has_pads or max(len(way) for end in found for way in end.steps) > 2
-    is_meant &= t.given.time not in t.answer.shape[1:]
+    is_meant &= any(end.reads_the_end for end in found)
+    is_meant &= t.given.time not in t.answer.shape[1:-1]
     if is_meant and all(end.is_summary for end in found):
         return "reads_several", found[0].walk, found[0].holes
     # of a mean over the pads, a sample that has any
@@ -470,6 +473,11 @@ class End(NamedTuple):
     def reads_pads(self) -> bool:
         """Whether it is read at a step that is a pad."""
         return bool((self.read.ways.any(2) & self.pads).any())
+
+    @property
+    def reads_the_end(self) -> bool:
+        """Whether each direction is read where it ends, and maybe elsewhere."""
+        return all({*way} >= end for way, end in zip(self.steps, self.ends, strict=True))
 
     @property
     def is_summary(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -28,6 +29,7 @@ from lstm_teach.checks.lstm.mistakes import (
     JOINED,
     MISTAKES,
     STARTS,
+    WORDS,
     in_the_roles,
     in_the_states,
     told,
@@ -151,18 +153,18 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
 def _checked(code: Any, told_sizes: Any, call: Any, backward: Any, layers: Any = None) -> Report:
     """The report on what can be called; one step of a stack is run in a loop."""
     report = _Check(code, told_sizes, call, backward, layers).report()
-    parts = [part for part in code.children()] if isinstance(code, nn.Module) else []
-    lists = [len(part) for part in parts if isinstance(part, nn.ModuleList)]
-    cells = sum(isinstance(part, nn.LSTMCell) for part in parts)
+    parts = [*code.modules()] if isinstance(code, nn.Module) else []
+    own = (type(part) for part in parts if isinstance(part, nn.LSTMCell) or not _is_torchs(part))
+    kinds = Counter(own)
     # Of what runs on a whole x, time is not the axis that the loop takes.
     is_step = report.cause == "raised" or report.headline == told("one_step").headline
-    if not is_step or call or max([cells, *lists], default=0) < 2:
+    if not is_step or call or max(kinds.values(), default=0) < 2:
         return report
-    again = _Check(code, told_sizes, _in_a_loop, backward, layers).report()
-    said = told("in_a_loop").message
-    return (
-        report if again.verdict in _FAILED else replace(again, message=f"{again.message}\n{said}")
-    )
+    looped = _Check(code, told_sizes, _in_a_loop, backward, layers)
+    again = looped.report()
+    if again.verdict in _FAILED or looped.directions == 2:  # which no single step has
+        return report
+    return replace(again, message=f"{again.message}\n{told('in_a_loop').message}")
 
 
 def _in_a_loop(step: Any, x: Any, state: Any = None) -> tuple[Tensor, Any]:
@@ -173,7 +175,7 @@ def _in_a_loop(step: Any, x: Any, state: Any = None) -> tuple[Tensor, Any]:
         match state:
             case (Tensor() as output, tuple() | list() as own):
                 state = own
-            case (Tensor() as output, Tensor()):
+            case (Tensor() as output, Tensor()) if output.dim() == 3:
                 output = output[-1]  # of all layers
             case [*_, (Tensor() as output, Tensor())]:  # an (h, c) for each layer
                 pass
@@ -215,6 +217,11 @@ def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
         turned = judged(bringing.make(lambda second, first: cls(first, second), *sizes))
         return report if turned.verdict in _FAILED else turned
     return report
+
+
+def _is_torchs(part: nn.Module) -> bool:
+    """Whether it is one of torch's own modules."""
+    return type(part).__module__.startswith("torch")
 
 
 def _layer(weight: str) -> str:
@@ -272,6 +279,7 @@ class _Check:
     learned: list[str] = field(default_factory=list)
     c_first: bool = False
     misread: bool = False
+    directions: int = 1
     raised: list[Report] = field(default_factory=list)
 
     def report(self) -> Report:
@@ -555,6 +563,7 @@ class _Check:
             search = replace(search, added=added)
             if roles := search.right(x, first, seen, shared):
                 return self._right(search, roles)
+        _tell(self._first_c(searches, x, first, seen))
         if self.directions == 2:
             if self._same(*seen.chunk(2, -1)):
                 _tell(told("both_forward"))
@@ -651,23 +660,26 @@ class _Check:
             idle += [name] * (not fits and name not in idle)
         return [*self.learned, *idle]
 
-    def _first_c(self) -> Report | None:
-        """Whether c starts from a number: with all weights zero each step halves it, and h is
-        tanh(c) / 2."""
+    def _first_c(self, searches: Any, x: Tensor, first: Tensor, seen: Tensor) -> Report | None:
+        """Whether c, and maybe h, start from a number. With all weights zero each step halves c,
+        and h is tanh(c) / 2."""
         for weight in self.weights.values():
             weight.zero_()
         found = self.reader(self.x)
-        self._redraw(6)
+        self._redraw(6, biases=False)
         c = torch.atanh(2 * found[0].double()) if isinstance(found, list) else 0 * self.x
-        first = c[0, 0, 0].item()
-        is_start = abs(first) > 1e-2 and self._same(c[:1, :1].expand_as(c[:1]), c[:1])
-        if is_start and self._same(2 * c[1:], c[:-1]):
-            return told("start_not_zero", number=f"{2 * first:.3g}")
+        number = 2 * c[0, 0, 0].item()
+        if number and self._same(2 * c[1:], c[:-1]):
+            added = f"{number} * (before(k, t) not in range(T))"
+            c_0, h_0 = (f"{name}_0 = {name}(k, before(k, t)) + {added}" for name in "ch")
+            known = [replace(WORDS["start_not_zero"], how=how) for how in (c_0, f"{c_0}; {h_0}")]
+            end = time.process_time() + _SECONDS
+            if any(search.wrong(x, first, seen, known, end) for search in searches):
+                return told("start_not_zero", number=f"{number:.3g}")
         return None
 
     def _by_cell(self) -> Report:
         """One step of one layer is a cell: let `check_cell` say which."""
-        _tell(self._first_c())
         one_way = self.directions == 1 and self.sizes[1] > 1  # one unit tells too little
         for reader in islice(self._with_state(1) if one_way else (), 1):
 
@@ -732,7 +744,7 @@ class _Check:
     def _steps(self) -> Iterator[tuple[str, Any]]:
         """What of it may make one step: parts and methods of the learner's own."""
         parts = dict(getattr(self.owner, "named_modules", dict)())
-        own = {n: p for n, p in parts.items() if n and not type(p).__module__.startswith("torch")}
+        own = {n: p for n, p in parts.items() if n and not _is_torchs(p)}
         own |= {n: m for n, m in bringing.methods(self.owner).items() if "step" in n or "cell" in n}
         yield from ((name, part) for name, part in own.items() if needed(part) in (2, 3))
 

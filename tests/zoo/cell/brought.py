@@ -754,7 +754,7 @@ class SlicesThatOverlap(TwoLinears):
 class HoldsArraysThatTorchCannotShare(TwoLinears):
     def __init__(self, input_size, hidden_size):
         super().__init__(input_size, hidden_size)
-        self.back, self.long = np.arange(4.0)[::-1], np.ones(3, np.longdouble)
+        self.turned, self.long = np.arange(4.0)[::-1], np.ones(3, np.longdouble)
 
 
 example("ok")(HoldsArraysThatTorchCannotShare)

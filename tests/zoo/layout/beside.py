@@ -443,11 +443,6 @@ class _Captions(nn.Module):
         return self.fc(self.rnn(given)[0])
 
 
-@example("ok", says="no axis there is as long as time in x")
-def a_picture_and_its_words_batch_first():
-    return case(_Captions(1), (torch.randn(B, H), tokens()), output_axes=("batch", "time"))
-
-
 @example("ok", says="`self.rnn` walks along time: axis 0 of x")
 def a_picture_and_its_words_time_first():
     given = torch.randn(B, H), tokens().T.contiguous()
@@ -456,8 +451,9 @@ def a_picture_and_its_words_time_first():
 
 @example("cannot_check", says="`call=lambda model, x: model(x)[:, 1:]`")
 def a_step_more_than_there_is_to_predict():
-    given = torch.randn(B, H), tokens()
-    return case(_Captions(1), given, output_axes=("batch", "time"), causal=True)
+    picture = torch.randn(B, H)
+    axes = {"output_axes": ("batch", "time"), "causal": True}
+    return case(_Captions(1), tokens(), call=lambda model, x: model(picture, x), **axes)
 
 
 # ---- axes of one output beside a state ------------------------------------------------------
@@ -529,3 +525,46 @@ def a_view_for_a_convolution_of_width_one():
 @example("ok")
 def a_transpose_for_a_convolution_of_width_one():
     return case(_ViewedForItsConvolution(lambda x: x.transpose(1, 2)[..., None]), features())
+
+
+@example("ok", says="axis 1 of x")
+def a_series_and_its_kinds():
+    class Kinds(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.kinds, self.lstm = nn.Embedding(V, H), nn.LSTM(H + 1, H, batch_first=True)
+
+        def forward(self, series, kinds):
+            kind = self.kinds(kinds).mean(1, keepdim=True).expand(-1, series.size(1), -1)
+            return self.lstm(torch.cat([series[..., None], kind], 2))[0][:, -1]
+
+    return case(Kinds(), (torch.randn(B, T), tokens(B, 3)))
+
+
+@example("time_batch_swapped")
+def one_number_a_sample_and_no_time_to_come_out():
+    def body(self, x):
+        return self.fc(self.lstm(x)[1][0][-1]).squeeze(-1)
+
+    model = Net(body, lstm=nn.LSTM(IN, H), fc=nn.Linear(H, 1))
+    return case(model, features(T, B), input_axes=("time", "batch"), output_axes=("time", "batch"))
+
+
+@example("time_batch_swapped", says="walks along your batch")
+def a_loop_by_hand_whose_last_row_is_read():
+    class Loop(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gates, self.fc = nn.Linear(IN + H, 4 * H), nn.Linear(H, K)
+
+        def forward(self, x):
+            h = c = x.new_zeros(x.size(1), H)
+            steps = []
+            for xt in x:
+                i, f, g, o = self.gates(torch.cat([xt, h], 1)).chunk(4, 1)
+                c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+                h = o.sigmoid() * c.tanh()
+                steps.append(h)
+            return self.fc(torch.stack(steps)[:, -1])
+
+    return case(Loop(), features())

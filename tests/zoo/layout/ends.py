@@ -320,3 +320,25 @@ def starts_from_random_numbers():
 @example("cannot_check", says="as a mean or an attention does")
 def last_state_of_a_mean_behind_packing():
     return _pooled(_masked)
+
+
+@example("unrecognised", says="the steps [0, 1, 2, 3, 4, 5]")
+def mean_of_all_steps_but_the_last():
+    return _plain(lambda out: out[:, :-1].mean(1))
+
+
+@example("cannot_check", says="as a mean or an attention does")
+def mean_of_all_steps():
+    return _plain(lambda out: out.mean(1))
+
+
+@example("cannot_check", says="as a mean or an attention does")
+def the_largest_of_all_steps():
+    return _plain(lambda out: out.amax(1))
+
+
+def _plain(read):
+    def body(self, x):
+        return self.fc(read(self.lstm(x)[0]))
+
+    return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True), fc=nn.Linear(H, 7)), features())

@@ -423,3 +423,19 @@ class SigmoidCandidateWithoutAState(_Base):
         return super().forward(x)
 
     step = SigmoidCandidate.step
+
+
+class _LearnsItsStart(_Base):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.x2c = nn.Linear(input_size, hidden_size)
+
+    def start(self, x):
+        c = torch.sigmoid(self.x2c(x[:, 0]))
+        return 0 * c, c
+
+
+@example("cannot_check")
+class StartsFromWhatItLearns(_LearnsItsStart):
+    def forward(self, x):
+        return super().forward(x)
