@@ -102,13 +102,18 @@ def head_of(module: nn.Module, names: Iterable[str], run: Callable[[], Any]) -> 
     calls: list[tuple[str, Tensor]] = []
     with noting(parts, lambda name, given: calls.append((name, given[0]))):
         run()
-    weights = {n: weight for n, weight in module.named_parameters() if n in {*names}}
+    trained = {n for n, weight in module.named_parameters() if weight.requires_grad}
+    weights = {n: weight for n, weight in module.named_parameters() if n in {*names} & trained}
     each, behind, head = [*weights.values()], set[str](), None
     for name in dict.fromkeys(name for name, _ in reversed(calls)):
-        reads = [x.sum() for own, x in calls if own == name]
+        reads = [x for own, x in calls if own == name]
         if not all(isinstance(x, Tensor) and x.requires_grad for x in reads):
             break
-        slopes = torch.autograd.grad(reads, each, retain_graph=True, allow_unused=True)
+        try:
+            sums = [x.sum() for x in reads]
+            slopes = torch.autograd.grad(sums, each, retain_graph=True, allow_unused=True)
+        except RuntimeError:  # what it has read was changed in place
+            break
         free = {n for n, slope in zip(weights, slopes, strict=True) if slope is None}
         own = {f"{name}.{n}" for n, _ in parts[name].named_parameters(recurse=False)}
         shapes = {weight.shape for n, weight in weights.items() if n not in free}

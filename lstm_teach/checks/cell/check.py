@@ -222,7 +222,7 @@ def _is_open(cell: Any) -> bool:
 def _methods(cell: Any) -> Iterator[Any]:
     """What of an object can be called as a step, the likeliest first."""
     public = bringing.methods(cell)
-    for name in sorted(public, key=lambda name: "step" not in name):
+    for name in sorted(public, key=lambda name: (name != "forward", "step" not in name)):
         if len(signature_of(public[name]).parameters) in (2, 3, 4):
             yield public[name]
 

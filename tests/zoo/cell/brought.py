@@ -758,3 +758,24 @@ class HoldsArraysThatTorchCannotShare(TwoLinears):
 
 
 example("ok")(HoldsArraysThatTorchCannotShare)
+
+
+@example("ok")
+class LoadsItsWeights:
+    """An object with a method of three arguments in front of its step, in NumPy."""
+
+    def __init__(self, input_size=5, hidden_size=4):
+        rng = np.random.default_rng(0)
+        self.load_weights(
+            rng.normal(size=(input_size, 4 * hidden_size)),
+            rng.normal(size=(hidden_size, 4 * hidden_size)),
+            rng.normal(size=4 * hidden_size),
+        )
+
+    def load_weights(self, kernel, recurrent_kernel, bias):
+        self.kernel, self.recurrent, self.bias = kernel, recurrent_kernel, bias
+
+    def forward(self, x, h, c):
+        i, f, g, o = np.split(x @ self.kernel + h @ self.recurrent + self.bias, 4, axis=1)
+        c = c / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
+        return np.tanh(c) / (1 + np.exp(-o)), c

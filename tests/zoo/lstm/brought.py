@@ -665,3 +665,67 @@ class TwoMethods:
 
 
 instance("ok")(TwoMethods)
+
+
+class _StepByNumber(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(input_size, 4 * hidden_size))
+        self.u = nn.Parameter(torch.randn(hidden_size, 4 * hidden_size))
+        self.b = nn.Parameter(torch.randn(4 * hidden_size))
+
+    def forward(self, t, x, state):
+        h, c = state
+        i, f, g, o = (x[:, t] @ self.w + h @ self.u + self.b).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+@example("ok")
+class CallsAStepByItsNumber(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size, self.step = hidden_size, _StepByNumber(input_size, hidden_size)
+
+    def forward(self, x):
+        h = c = x.new_zeros(len(x), self.hidden_size)
+        steps = []
+        for t in range(x.size(1)):
+            h, c = self.step(t, x, (h, c))
+            steps.append(h)
+        return torch.stack(steps, 1), (h, c)
+
+
+@example("ok", says="the initial state that it learns, `h` and `c`")
+class LearnsWhereItStarts(CallsAStepByItsNumber):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.h, self.c = (nn.Parameter(torch.randn(1, hidden_size)) for _ in range(2))
+        self.idle = nn.Parameter(torch.ones(2), requires_grad=False)
+
+    def forward(self, x):
+        h, c = (state.repeat(len(x), 1) for state in (self.h, self.c))
+        steps = []
+        for t in range(x.size(1)):
+            h, c = self.step(t, x, (h, c))
+            steps.append(h)
+        return torch.stack(steps, 1), (h, c)
+
+
+@example("unrecognised", says="the backward pass raises an error")
+class WritesIntoOneTensor(nn.Module):
+    def __init__(self, input_size, hidden_size, num_layers=2):
+        super().__init__()
+        self.hidden_size = hidden_size
+        sizes = [input_size] + [hidden_size] * (num_layers - 1)
+        self.cells = nn.ModuleList(nn.LSTMCell(size, hidden_size) for size in sizes)
+
+    def forward(self, x):
+        h = torch.zeros(len(self.cells), x.size(1), self.hidden_size)
+        c, steps = torch.zeros_like(h), []
+        for xt in x:
+            for k, cell in enumerate(self.cells):
+                h[k], c[k] = cell(xt, (h[k], c[k]))
+                xt = h[k]
+            steps.append(h[-1].clone())
+        return torch.stack(steps), (h, c)
