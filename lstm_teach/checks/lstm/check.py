@@ -671,8 +671,10 @@ class _Check:
         c = torch.atanh(2 * found[0].double()) if isinstance(found, list) else 0 * self.x
         number = 2 * c[0, 0, 0].item()
         if number and self._same(2 * c[1:], c[:-1]):
-            added = f"{number} * (before(k, t) not in range(T))"
-            c_0, h_0 = (f"{name}_0 = {name}(k, before(k, t)) + {added}" for name in "ch")
+            c_0, h_0 = (
+                f"{s}_0 = {s}(k, before(k, t)) + {number} * (before(k, t) not in range(T))"
+                for s in "ch"
+            )
             known = [replace(WORDS["start_not_zero"], how=how) for how in (c_0, f"{c_0}; {h_0}")]
             end = time.process_time() + _SECONDS
             if any(search.wrong(x, first, seen, known, end) for search in searches):
