@@ -80,7 +80,7 @@ WRONG = {
         (
             NEXT + "        output, (h_n, c_n) = self.lstm(self.embedding(x))\n"
             "        return self.readout(output.mean(1))",
-            "unrecognised",
+            "cannot_check",
         ),
         (
             NEXT + "        output, (h_n, c_n) = self.lstm(self.embedding(x))\n"

@@ -84,7 +84,7 @@ def check_last_state(
 
     Returns:
         The report of `check_layout` where that is not "ok"; else "ok" or "unrecognised", or
-        "cannot_check" where no gradient tells what is read, or it is a mean without the pads.
+        "cannot_check" where no gradient tells what is read, or it is a mean or an attention.
     """
     return _examine(model, x, (input_axes, ("batch",)), lengths, call, False, True)
 
