@@ -49,8 +49,8 @@ def check_stack(run_stack: Any, call: Callable[..., Any] | None = None) -> Repor
             hidden_size of that layer]`, after the last step. It may be written in NumPy; then cells
             and x have arrays inside. Or a module that owns its cells, and reads x, or x with the
             batch first, or makes one step, (xt, state) -> (output, state); or the class of one; or
-            a class that takes the cells, whose instances read x. Of an nn.Module its weights are looked for in parameters() too, and a state that is
-            kept between calls.
+            a class that takes the cells, whose instances read x. Of an nn.Module its weights are
+            looked for in parameters() too, and a state that is kept between calls.
         call: how to run it where that is not the way: (run_stack, cells, x) -> (output, states),
             or (run_stack, x) -> (output, states) for a module that owns its cells.
 
