@@ -51,8 +51,8 @@ _HIDDEN = re.compile(
     r"|(state|cell|rnn|lstm)_(dim|size)|d_h|[Hh]$"
 )
 _OUTPUT = re.compile(
-    r"o$|n_?(y|o|out|outputs|classes)$|out(put)?_?(size|dim|features|sz)s?$|num_(class|out|label|tag)"
-    r"|(vocab|tagset|target|label)_?(size|dim)?$|dim_out|d_out"
+    r"o$|n_?(y|o|out|outputs|classes)$|out(put)?_?(size|dim|features|sz)s?$"
+    r"|num_(class|out|label|tag)|(vocab|tagset|target|label)_?(size|dim)?$|dim_out|d_out"
 )
 _SIZE = re.compile(r"size|dim|num|\bn_|units|feat|^[DH]$")
 _NO_SIZES = re.compile(r"`(KeyError|(Type|Attribute)Error: .*\bint\b)")
