@@ -183,6 +183,7 @@ def _praise(t: Tables) -> str:
     along = [walk for walk in t.walks if walk.heading]
     plain = [e.walk for e in read if e.is_read and e.walk.steps > 1 and not e.walk.by_hand]
     is_plain = read and len(plain) == len(read) and plain[0].call.directions == 1
+    several = answer.owners is None and len(answer.shape) > 1
     order = ["batch", "time"] if rows and rows[0] == rows[-1] else ["time", "batch"]
     is_turned = bool(rows) and answer.axis is None and t.said[:2] == order[::-1]
     sentences = {
@@ -193,7 +194,7 @@ def _praise(t: Tables) -> str:
         "pads_reach_answers": sample is not None,
         "nothing_came_out": has_batch and not t.answers,
         "unjudged": rest,
-        "several_rows": apart and answer.owners is None and len(answer.shape) > 1,
+        "several_rows": apart and several and answer.shape[0] % given.batch == 0,
         "no_such_time": answer.is_said and "time" in t.said and answer.steps is None,
         "apart": apart,
         "along_time": along and along[0].heading > 0,
