@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -329,3 +331,20 @@ def test_on_a_gpu_cudnn_is_off_meanwhile_and_then_as_it_was(monkeypatch):
                 assert not torch.backends.cudnn.enabled
             assert torch.backends.cudnn.enabled == before
         monkeypatch.undo()
+
+
+def test_the_first_numbers_that_numpy_draws_are_seeded_too():
+    # NumPy loads them when they are first asked for, so this takes a process of its own.
+    code = """
+import torch
+from lstm_teach import undisturbed
+with undisturbed.undisturbed(torch.nn.Linear(1, 1)) as rewind:
+    import numpy
+    drawn = []
+    for _ in range(2):
+        rewind()
+        drawn.append(numpy.random.random())
+print(drawn[0] == drawn[1])
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "True"
