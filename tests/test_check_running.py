@@ -302,7 +302,8 @@ def test_an_endless_loop_is_called_so(monkeypatch):
 
 
 class EndlessWithABatchSize:
-    batch_size = 3
+    def __init__(self):
+        self.batch_size = 3
 
     def forward(self):
         while True:
@@ -310,9 +311,7 @@ class EndlessWithABatchSize:
 
 
 def test_an_endless_loop_is_no_matter_of_a_fixed_batch():
-    code = EndlessWithABatchSize()
-    code.batch_size = 3
-    report = run_in_time(code.forward, seconds=0.05)
+    report = run_in_time(EndlessWithABatchSize().forward, seconds=0.05)
     assert (report.verdict, report.cause) == ("raises", "too_slow")
 
 

@@ -211,6 +211,11 @@ def a_part_of_a_pair(x, h):
     return state[0].no_such_name
 
 
+def an_array_that_is_called(x, h):
+    gates = np.zeros((3, 16))
+    return gates(x)
+
+
 def a_readout_that_fits(x, h):
     return READOUT(h).no_such_name
 
@@ -232,6 +237,7 @@ def a_state_that_fits(x, h):
         a_name_that_is_not_there,
         a_size_that_fits,
         a_part_of_a_pair,
+        an_array_that_is_called,
         a_readout_that_fits,
         a_packed_sequence_in_its_layer,
         a_state_that_fits,

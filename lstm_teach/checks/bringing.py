@@ -566,9 +566,7 @@ def likely_call(code: Any, net: str, state: str = "") -> tuple[list[str], str]:
     name = ""
     if without_forward(code) or not callable(code):
         public = methods(code)
-        name = next(
-            iter(sorted(public, key=lambda one: (not _READS.match(one), not _RUNS.match(one)))), ""
-        )
+        name = min(public, key=lambda n: (not _READS.match(n), not _RUNS.match(n)), default="")
         code, name = public.get(name, lambda: None), f".{name}" * bool(name)
     names = required(signature_of(code))
     like = {part: [*filter(begins.match, names)] for part, begins in BEGINS.items()}

@@ -102,8 +102,8 @@ def head_of(module: nn.Module, names: Iterable[str], run: Callable[[], Any]) -> 
     calls: list[tuple[str, Tensor]] = []
     with noting(parts, lambda name, given: calls.append((name, given[0]))):
         run()
-    trained = {n for n, weight in module.named_parameters() if weight.requires_grad}
-    weights = {n: weight for n, weight in module.named_parameters() if n in {*names} & trained}
+    wanted, known = {*names}, module.named_parameters()
+    weights = {n: weight for n, weight in known if n in wanted and weight.requires_grad}
     each, behind, head = [*weights.values()], set[str](), None
     for name in dict.fromkeys(name for name, _ in reversed(calls)):
         reads = [x for own, x in calls if own == name]

@@ -65,6 +65,10 @@ class Place:
                     return self.value(whole)[self.value(index)]
         return _NOTHING
 
+    def rose_in(self, module: nn.Module) -> bool:
+        """Whether the error rose in a method of this module."""
+        return any(one is module for one in self.reached)
+
     def refuses(self, error: BaseException, first: bool) -> bool:
         """Whether this error of the line's own turns down what came in: an `assert`, a `raise`, a
         shape that is taken apart into so many names, or so a tensor handed to the `first` frame."""
@@ -176,11 +180,11 @@ def _with_a_tuple(place: Place, node: ast.AST) -> Iterator[Slip]:
             used = [left, right]
         case ast.Attribute(owner):
             used = [owner]
+    taker = place.value(node.func) if isinstance(node, ast.Call) else None
+    is_field = isinstance(node, ast.Attribute) and node.attr in PackedSequence._fields
+    unpacks = any(taker is one for one in (pad_packed_sequence, unpack_sequence))
     for part in used:
         value, name = place.value(part), ast.unparse(part)
-        taker = place.value(node.func) if isinstance(node, ast.Call) else None
-        is_field = isinstance(node, ast.Attribute) and node.attr in PackedSequence._fields
-        unpacks = taker in (pad_packed_sequence, unpack_sequence)
         if isinstance(value, PackedSequence) and not (is_field or unpacks):
             promised, held = int(value.batch_sizes.sum()), len(value.data)
             is_known = not isinstance(node, ast.Call) or callable(taker)
@@ -201,7 +205,7 @@ def _with_a_module(place: Place, node: Any) -> Iterator[Slip]:
         return
     given, name = [*map(place.value, node.args)], ast.unparse(node.func)
     shape = _shape(given[0])
-    failed = any(one is module for one in place.reached)
+    failed = place.rose_in(module)
     if failed and isinstance(module, nn.Linear) and shape and shape[-1] != module.in_features:
         holes = {"layer": name, "x": ast.unparse(node.args[0]), "width": shape[-1]}
         owner = place.frame.f_locals.get("self")
@@ -210,8 +214,9 @@ def _with_a_module(place: Place, node: Any) -> Iterator[Slip]:
         two = "_of_two" * (shape[-1] == 2 * module.in_features and shape[-1] in wide)
         yield f"linear{two}", {**holes, "made": module.in_features}
     for layer, after in pairwise(module if isinstance(module, nn.Sequential) else ()):
-        kind, is_next = type(layer).__name__, any(one is after for one in place.reached)
-        if is_next and isinstance(layer, nn.RNNBase) and type(layer) is getattr(nn, kind, None):
+        kind = type(layer).__name__
+        is_torchs = isinstance(layer, nn.RNNBase) and type(layer) is getattr(nn, kind, None)
+        if is_torchs and place.rose_in(after):
             yield "in_sequential", {"name": name, "kind": kind}
     if failed and isinstance(module, nn.RNNBase) and len(shape) == 3:
         rows, batch = module.num_layers * (1 + module.bidirectional), 1 - module.batch_first

@@ -10,7 +10,7 @@ import copy
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, combinations, islice, product
@@ -70,8 +70,9 @@ def check_lstm(
     Args:
         lstm: a class, an instance, a function or a plain object, in torch or in NumPy, that reads
             a sequence: batch first, time first, or one sample. It returns its output, or its
-            output and the last state, in nn.LSTM's or another usual form, or the last h alone. In
-            an nn.Module layers may stand behind h; they are not judged.
+            output and the last state, in nn.LSTM's or another usual form, or the last h alone. Of
+            several cells that make one step, it is run in a loop. In an nn.Module layers may stand
+            behind h; they are not judged.
         input_size: for what does not tell it, and for code of one size only.
         hidden_size: likewise.
         call: how to run it where it is not called in a usual way: `call(lstm, x)`, or `call(lstm,
@@ -564,7 +565,7 @@ class _Check:
             search = replace(search, added=added)
             if roles := search.right(x, first, seen, shared):
                 return self._right(search, roles)
-        _tell(self._first_c(searches, x, first, seen))
+        _tell(self._first_c(searches))
         if self.directions == 2:
             if self._same(*seen.chunk(2, -1)):
                 _tell(told("both_forward"))
@@ -661,13 +662,12 @@ class _Check:
             idle += [name] * (not fits and name not in idle)
         return [*self.learned, *idle]
 
-    def _first_c(self, searches: Any, x: Tensor, first: Tensor, seen: Tensor) -> Report | None:
+    def _first_c(self, searches: Sequence[Search]) -> Report | None:
         """Whether c, and maybe h, start from a number. With all weights zero each step halves c,
         and h is tanh(c) / 2."""
         for weight in self.weights.values():
             weight.zero_()
-        found = self.reader(self.x)
-        self._redraw(6, biases=False)
+        found, seen = self.reader(self.x), self._seen()
         c = torch.atanh(2 * found[0].double()) if isinstance(found, list) else 0 * self.x
         number = 2 * c[0, 0, 0].item()
         if number and self._same(2 * c[1:], c[:-1]):
@@ -677,7 +677,7 @@ class _Check:
             )
             known = [replace(WORDS["start_not_zero"], how=how) for how in (c_0, f"{c_0}; {h_0}")]
             end = time.process_time() + _SECONDS
-            if any(search.wrong(x, first, seen, known, end) for search in searches):
+            if any(search.wrong(*seen, known, end) for search in searches):
                 return told("start_not_zero", number=f"{number:.3g}")
         return None
 

@@ -687,9 +687,11 @@ class CallsAStepByItsNumber(nn.Module):
         super().__init__()
         self.hidden_size, self.step = hidden_size, _StepByNumber(input_size, hidden_size)
 
+    def start(self, x):
+        return (x.new_zeros(len(x), self.hidden_size),) * 2
+
     def forward(self, x):
-        h = c = x.new_zeros(len(x), self.hidden_size)
-        steps = []
+        (h, c), steps = self.start(x), []
         for t in range(x.size(1)):
             h, c = self.step(t, x, (h, c))
             steps.append(h)
@@ -703,13 +705,8 @@ class LearnsWhereItStarts(CallsAStepByItsNumber):
         self.h, self.c = (nn.Parameter(torch.randn(1, hidden_size)) for _ in range(2))
         self.idle = nn.Parameter(torch.ones(2), requires_grad=False)
 
-    def forward(self, x):
-        h, c = (state.repeat(len(x), 1) for state in (self.h, self.c))
-        steps = []
-        for t in range(x.size(1)):
-            h, c = self.step(t, x, (h, c))
-            steps.append(h)
-        return torch.stack(steps, 1), (h, c)
+    def start(self, x):
+        return [state.repeat(len(x), 1) for state in (self.h, self.c)]
 
 
 @example("unrecognised", says="the backward pass raises an error")
