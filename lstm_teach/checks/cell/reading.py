@@ -226,6 +226,13 @@ class Eye:
         """As calling it with no more than so many of the few samples."""
         return self.caller(**{name: tensor[:count] for name, tensor in self.few.items()})
 
+    def redraw(self, seed: int = 5, biases: bool = True) -> None:
+        """Draw the weights anew, the biases being zero where they are not wanted."""
+        redraw(self.weights, self.sizes, seed)
+        for weight in () if biases else self.weights.values():
+            if weight.numel() in weight.shape:
+                weight.zero_()
+
     def far_rows(self, scale: float, biases: bool = True) -> Tensor:
         """What comes back from each old c where x is far from zero, for many draws of weights,
         maybe without `biases`.
@@ -240,10 +247,7 @@ class Eye:
         rounds = -(-96 // (min(input_size, 4) * some))
         rows = []
         for seed in range(rounds):
-            redraw(self.weights, self.sizes, 20 + seed)
-            for weight in () if biases else self.weights.values():
-                if weight.numel() in weight.shape:
-                    weight.zero_()
+            self.redraw(20 + seed, biases)
             out = normals(seed)(n, input_size) * scale / 2 / (input_size / sum(self.sizes)) ** 0.5
             x = torch.cat([out, 1.3 * out]).repeat_interleave(len(OLD_C), 0)
             old = OLD_C.repeat(2 * n)[:, None].expand(-1, hidden_size)
@@ -264,7 +268,7 @@ class Eye:
         return self._lines(max(seeds, key=lambda seed: readable[seed]))
 
     def _lines(self, seed: int) -> Lines:
-        redraw(self.weights, self.sizes, seed)
+        self.redraw(seed)
         k, m = map(len, self.columns)
         both = torch.tanh(normals(7)(_BETWEEN, k + m))
         of_x = (torch.arange(k + m) < k).double()

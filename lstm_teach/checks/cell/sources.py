@@ -7,7 +7,7 @@ Rules read the table of which gate takes which block.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, permutations, product
 from typing import Any
@@ -31,7 +31,7 @@ _LAID: dict[tuple[int, ...], str] = {(0, 1, 2): "rows", (1, 0, 2): "interleaved"
 
 @dataclass(frozen=True)
 class Source:
-    """The block of the parameter `name` that feeds a gate, so many `times`, which may be -1.
+    """The block of the parameter `name` that feeds a gate, so many `times`, such as -1 or 0.5.
 
     A block is `[hidden_size, width]`, and stands `at` these places of the flattened parameter, from
     `start` on, which is -1 where it is none. It is `laid` in "rows", "transposed" or
@@ -42,7 +42,7 @@ class Source:
     start: int = -1
     laid: str = "rows"
     at: Tensor | None = None
-    times: int = 1
+    times: float = 1
 
     def out_of(self, weights: Mapping[str, Tensor]) -> Tensor:
         """The block, as its parameter is now."""
@@ -113,12 +113,18 @@ def _blocks(count: int, rows: int, width: int) -> Iterator[tuple[str, Tensor]]:
 
 
 def _looked_up(
-    eye: Eye, weights: Mapping[str, Tensor], lines: Tensor, columns: Tensor, width: int, most: int
+    eye: Eye,
+    weights: Mapping[str, Tensor],
+    lines: Tensor,
+    columns: Tensor,
+    width: int,
+    times: Sequence[float],
 ) -> dict[str, Source]:
-    """Of each gate the block of these weights that is its line, where that could be read, taken so
-    many times at `most`; the nearest, since one of few numbers may be like another by chance."""
+    """Of each gate the block of these weights that is its line, where that could be read, taken as
+    often as one of `times`, in a module also with a minus; the nearest, since one of few numbers
+    may be like another by chance."""
     sources, values = [], [torch.empty(0, *lines.shape[1:]).double()]
-    times = [*range(1, most + 1)] if eye.is_function else [*range(1, most + 1), *range(-most, 0)]
+    times = times if eye.is_function else [*times, *(-k for k in times)]
     for name, p in weights.items():
         for wide in (width, sum(eye.sizes)):
             for laid, blocks in _blocks(p.numel(), eye.sizes[1], wide):
@@ -142,7 +148,7 @@ def find_layout(eye: Eye, lines: Lines) -> Layout:
     for by, width, found, columns in zip(
         layout.weights.values(), eye.sizes, (lines.x, lines.h), eye.columns, strict=True
     ):
-        by |= _looked_up(eye, eye.weights, found, columns, width, 1)
+        by |= _looked_up(eye, eye.weights, found, columns, width, (1, 2, 0.5))
     used = {source.name for source in layout.used}
     sizes = (1, hidden, 4 * hidden)
     like_bias = [n for n, p in eye.weights.items() if p.numel() in sizes and n not in used]
@@ -154,7 +160,7 @@ def find_layout(eye: Eye, lines: Lines) -> Layout:
         grown = eye.offsets() - lines.b
         p.copy_(kept)
         fed = layout.biases.setdefault(name, {})
-        fits = _looked_up(eye, {name: move}, grown[..., None], torch.tensor([0]), 1, 2)
+        fits = _looked_up(eye, {name: move}, grown[..., None], torch.tensor([0]), 1, (1, 2))
         for gate, by in zip(GATES, grown, strict=True):
             if by.nan_to_num(0.0).abs().max() > 30 * eye.limit:
                 flat = eye.same(by, by[:1].expand_as(by)) and len(by) > 1
@@ -234,7 +240,8 @@ def wrong_rows(layout: Layout) -> Finding | None:
         what = f"the rows of {listed(f'`{name}`' for name in names)}"
     moved = [(to, own) for to, own in zip(GATES, taken, strict=True) if to != own]
     if len({*taken}) == 1:
-        return verdict, f"all four gates take {what} of {taken[0]}"
+        theirs = f"{what} of {taken[0]}" if is_function else f"the same {listed(names)}"
+        return verdict, f"all four gates take {theirs}"
     if len(moved) == 1 and not is_function:  # nobody can say whose they are
         both = the_gates(sorted(moved[0], key=GATES.index))
         return verdict, f"{both} take the same {listed(names)}"
@@ -268,8 +275,8 @@ def wrong_biases(layout: Layout) -> Finding | None:
         without = "".join(gate for gate in GATES if gate not in fed)
         if without and (not one_gate if fed else beside and all(beside)):
             counted.setdefault((without, "left out"), []).append(name)
-        # Where the whole sum is taken twice, its weights are none of the rows.
-        doubled = "".join(g for g, s in fed.items() if s.times == 2 and g in layout.weights["x"])
+        own = layout.weights["x"]
+        doubled = "".join(g for g, s in fed.items() if g in own and s.times == 2 * own[g].times)
         if doubled:
             counted.setdefault((doubled, "added twice"), []).append(name)
     said = []
@@ -290,12 +297,16 @@ def added(layout: Layout) -> Finding | None:
     return "forget_bias_added", f"{k:g} is added to {gates} before the activation"
 
 
-def with_minus(layout: Layout) -> Finding | None:
-    """Gates of a module whose sums are taken with a minus; of g it is no matter, tanh being odd."""
-    fed = layout.weights["x"]
+def scaled(layout: Layout) -> Finding | None:
+    """Gates of a module whose sums are taken with a minus, twice or halved; with a minus g is no
+    matter, tanh being odd, and neither is what is done to all gates."""
+    fed, of_h = layout.weights.values()
     blocks = [(s.name, s.start) for s in fed.values()]  # in coupled gates, two take the same
-    alone = {k: s for k, s in fed.items() if blocks.count((s.name, s.start)) == 1}
-    how = {k: f"sigmoid(-z_{k})" for k, s in alone.items() if s.times < 0 and k != "g"}
+    alone = {k: s.times for k, s in fed.items() if blocks.count((s.name, s.start)) == 1}
+    written = {-1: "sigmoid(-z_{0})", 2: "sigmoid(2 * z_{0})", 0.5: "tanh(0.5 * z_{0})"}
+    off = {k: abs(times) if k == "g" else times for k, times in alone.items()}
+    both = {k: times for k, times in off.items() if times != 1 and k in of_h}
+    how = {k: written.get(times, "").format(k) for k, times in both.items()}
     return next(((form, "") for form in FORMS if form.how == how), None)
 
 
@@ -313,7 +324,7 @@ def wrong_source(layout: Layout, has_form: bool) -> Finding | None:
     """What is wrong with where the sums come from; the first that is found is told. A cell that
     has not an LSTM's form may well take a row for two gates."""
     eye = layout.eye
-    rules = tied, turned, wrong_rows, wrong_biases, added, with_minus
+    rules = tied, turned, wrong_rows, wrong_biases, added, scaled
     for rule in (*rules, overlapping) if has_form else rules:
         found = rule(layout)
         if found and rule in (tied, wrong_rows, overlapping) and not eye.is_function:
@@ -346,6 +357,9 @@ def describe(layout: Layout) -> str:
     if len(layout.used) < 2 * len(GATES):
         return "Its weights are made in a way of their own, so nn.LSTMCell's cannot be copied in."
     differences = [f"weights are stored {s.laid}" for s in layout.used if s.laid != "rows"]
+    differences += [
+        f"weights are taken {k:g} times" for s in layout.used if (k := abs(s.times)) != 1
+    ]
     differences += [
         f"the code adds {k:g} to the sum of {g}" for g, k in layout.constants.items() if abs(k) > 0
     ]

@@ -591,6 +591,57 @@ class KeepsWhatItShouldForget(TwoLinears):
         return o.sigmoid() * c.tanh(), c
 
 
+class _Gates(TwoLinears):
+    def gates(self, x, h):
+        i, f, g, o = (self.x2h(x) + self.h2h(h)).chunk(4, 1)
+        return i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+
+
+def _with(verdict, says, c="f * c + i * g", h="o * c.tanh()"):
+    def forward(self, x, state):
+        old, c_0 = state
+        i, f, g, o = self.gates(x, old)
+        known = {"i": i, "f": f, "g": g, "o": o, "c": c_0, "z": self.x2h(x) + self.h2h(old)}
+        known["c"] = eval(c, {}, known)
+        return eval(h, {}, known), known["c"]
+
+    example(verdict, says=says)(type(f"With {c} and {h}", (_Gates,), {"forward": forward}))
+
+
+_with("ok", "Right.")
+_with("missing_tanh_c", "h is `tanh(o * c)`", h="(o * c).tanh()")
+_with("variant", "no input gate", c="f * c + g")
+_with("add_not_mul", "g is left out: c is `f * c + i`", c="f * c + i")
+_with("unrecognised", "o stands in the place of g", c="f * c + i * o")
+_with(
+    "unrecognised",
+    "in the gate i, tanh stands for sigmoid",
+    c="f * c + z.chunk(4, 1)[0].tanh() * g",
+)
+_with("unrecognised", "the candidate g has no tanh", c="f * c + i * z.chunk(4, 1)[2]")
+_with(
+    "unrecognised", "sigmoid is taken of 2 * z", c="0.5 * (1 + z.chunk(4, 1)[1].tanh()) * c + i * g"
+)
+_with(
+    "unrecognised", "g is the tanh of z / 2", c="f * c + i * (2 * z.chunk(4, 1)[2].sigmoid() - 1)"
+)
+_with(
+    "ok",
+    "Right.",
+    c="f * c + i * (2 * (2 * z.chunk(4, 1)[2]).sigmoid() - 1)",
+    h="0.5 * (1 + (0.5 * z.chunk(4, 1)[3]).tanh()) * c.tanh()",
+)
+
+
+@example("ok", says="weights are taken 2 times")
+class AllWeightsTwice(_Gates):
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = (2 * self.x2h(x) + 2 * self.h2h(h)).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
 @example("raises", says="`super().__init__()`, which has to stand first")
 class WithoutSuper(nn.Module):
     def __init__(self, i, h):
