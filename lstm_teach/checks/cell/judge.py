@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +32,8 @@ from lstm_teach.checks.cell.reading import LARGE, Eye, Failed, Lines, State
 from lstm_teach.checks.cell.sources import Layout, describe, find_layout, gathered, wrong_source
 from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
+
+Near = tuple[float, float, set[float], bool, bool]
 
 MIXED = told("mixed")
 _PARTS = ("f", "i*g", "o", "c", "h")
@@ -166,12 +167,13 @@ def _as_torch(layout: Layout, own: Mapping[str, Tensor]) -> nn.LSTM | None:
 
 
 @cache
-def _tables() -> list[tuple[Mistake, Tensor]]:
+def _tables() -> list[tuple[Mistake, Tensor, Near]]:
+    """Of each form the rows far from zero and what is seen near it."""
     right, tabled = table({}), []
     for mistake in FORMS:
         with suppress(NameError):  # it looks at x or at weights
-            tabled.append((mistake, table(mistake.how)))
-    return [(mistake, rows) for mistake, rows in tabled if not torch.equal(rows, right)]
+            tabled.append((mistake, table(mistake.how), _form_near_zero(mistake.how)))
+    return [one for one in tabled if not torch.equal(one[1], right)]
 
 
 def _wrong_form(eye: Eye) -> tuple[Report, bool] | None:
@@ -186,18 +188,17 @@ def _wrong_form(eye: Eye) -> tuple[Report, bool] | None:
     else:
         raise Failed(told("restless"))
     limit = 30 * eye.limit if eye.exact else 2e-2
-    fit = [mistake for mistake, rows in _tables() if _same(seen, rows, limit)]
+    eye.redraw(biases=False)
+    here = _near_zero(eye.sizes, eye.step)
+    eye.redraw()
     right = _same(seen, table({}), limit)
-    if right or len(fit) > 1:  # near zero they may differ
-        eye.redraw(biases=False)
-        here = _near_zero(eye.sizes, eye.step)
-        eye.redraw()
-        if right and here == _form_near_zero({}):
-            return None
-        alike = [mistake for mistake in fit if _form_near_zero(mistake.how) == here]
-        if right and not alike:
-            return None
-        fit = alike or fit
+    if right and here == _form_near_zero({}):
+        return None
+    far = [(mistake, near) for mistake, rows, near in _tables() if _same(seen, rows, limit)]
+    fit = [mistake for mistake, near in far if near == here]
+    if right and not fit:
+        return None
+    fit = fit or [mistake for mistake, _ in far]
     if not eye.weights:  # few rows of a table are seen then
         return told("undrawn"), False
     if fit:
@@ -227,7 +228,7 @@ def _wrong_form(eye: Eye) -> tuple[Report, bool] | None:
     return (told("layer norm of c") if crosses else _off(off)), False
 
 
-def _near_zero(sizes: Sizes, step: Callable[..., State]) -> tuple[Any, ...]:
+def _near_zero(sizes: Sizes, step: Callable[..., State]) -> Near:
     """What is seen near zero of a cell without biases, whatever its weights: h and c at x = h = 0,
     and how i * g goes on from there along x, in which powers, and whether it is odd or even."""
     along = torch.tensor([0.0, 2**-6, 2**-5, 1.0, -1.0])[:, None] * normals(7)(1, sizes[0])
@@ -236,16 +237,11 @@ def _near_zero(sizes: Sizes, step: Callable[..., State]) -> tuple[Any, ...]:
     h, c = (round(part[0, 0].item(), 3) for part in step(x=along, h=none, c=none + 1))
     once, twice, up, down = w[1:] - w[0]
     powers = {round(k, 0) for k in (twice / once).abs().log2().nan_to_num(-1.0).tolist()}
-    return (
-        h,
-        c,
-        powers,
-        (up - down).abs().max().item() < 1e-5,
-        (up + down).abs().max().item() < 1e-5,
-    )
+    even, odd = (bool((half.abs() < 1e-5).all()) for half in (up - down, up + down))
+    return h, c, powers, even, odd
 
 
-def _form_near_zero(how: Parts) -> tuple[Any, ...]:
+def _form_near_zero(how: Parts) -> Near:
     given = draw(1, (6, 6))
     given |= {name: 0 * given[name] for name in ("b_ih", "b_hh")}
     return _near_zero((6, 6), lambda **changed: run({**given, **changed}, how))
