@@ -251,7 +251,7 @@ def test_an_error_of_another_kind_gets_no_advice(code):
 
 def test_a_report_has_the_name_of_the_slip():
     assert run_in_time(cut_without_dim, X, H).cause == "cut_without_dim"
-    assert run_in_time(a_name_that_is_not_there, X, H).cause == ""
+    assert run_in_time(a_name_that_is_not_there, X, H).cause == "unknown_name"
 
 
 def test_the_words_of_an_error_decide_nothing():

@@ -182,10 +182,12 @@ def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
             failed = f"\n{said('of_two_sizes')} {error}" if error and (args or kwargs) else failed
             if _NO_SIZES.match(error) or (error and made_up):
                 break
-            # What does not depend on the sizes is no matter of them.
+            # What a line raises and does not depend on the sizes is no matter of them.
             turned = run_in_time(cls, *args[::-1], **kwargs) if args and error else None
-            same = isinstance(turned, Report) and turned.message == error
-            if named or same or not (args or kwargs) or getattr(made, "verdict", "") != "raises":
+            same = isinstance(turned, Report) and turned.message == error and turned.judged
+            verdict = getattr(made, "verdict", "")
+            by_python = verdict == "cannot_check" and not made.reached  # it takes other arguments
+            if named or same or not (args or kwargs) or not (by_python or verdict == "raises"):
                 return made
     name = getattr(cls, "__name__", "YourClass")
     of_weights = next(with_weights(cls, (input_size, hidden_size)), None)

@@ -24,13 +24,16 @@ import torch
 
 from lstm_teach.checks.mistake import said, told
 from lstm_teach.checks.report import Report
-from lstm_teach.checks.slips import place_of, slip_in
+from lstm_teach.checks.slips import misspelt_init, place_of, slip_in
 from lstm_teach.undisturbed import put_random_states_back, random_states
 
 P = ParamSpec("P")
 
 LONGEST = 5.0
 """Seconds after which `run_in_time` stops a call."""
+
+FINAL = "unknown_name", "misspelt_init", "no_super"
+"""Causes of errors that no other call of the code changes."""
 
 _AGAIN = 0.02
 _BATCH = re.compile(r"_?(n_)?(batch(_?size)?|bsz?|B)", re.IGNORECASE)
@@ -205,6 +208,10 @@ def _report_on(error: BaseException, function: Callable[..., Any], made_up: bool
     by_itself |= innermost.f_code.co_name == "_forward_unimplemented"
     if isinstance(error, NotImplementedError) and by_itself:
         return told("not_implemented", name=_name(function, "Your"))
+    init = misspelt_init(function) if isinstance(function, type) else ""
+    if not own and init:
+        message = f"{text}\n{said('misspelt_init', name=init)}"
+        return Report("raises", message, cause="misspelt_init")
     if not own:
         message = f"{text}\n{said('no_line_raised_it', name=_name(function))}"
         return Report("cannot_check", message, cause=cause)
@@ -220,7 +227,13 @@ def _report_on(error: BaseException, function: Callable[..., Any], made_up: bool
     if made_up and fixed and not cause:
         asked = told("fixed_batch", name=fixed[0])
         return replace(asked, message=f"{message}\n{asked.message}", cause=cause)
-    if place and not cause:
+    missing = place.missing() if made_up and place else {}
+    if missing and not misspelt_init(type(own[-1][0].f_locals["self"])):
+        asked = told("made_elsewhere", **missing)
+        return replace(asked, message=f"{message}\n{asked.message}", cause="made_elsewhere")
+    if type(error) is NameError:
+        cause = "unknown_name"
+    elif place and not cause:
         cause, sentence = slip_in(place)
         message += f"\n{sentence}" * bool(cause)
     return Report("raises", message, cause=cause)

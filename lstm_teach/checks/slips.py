@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ast
 import builtins
+import dis
 import linecache
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, pairwise
-from types import CodeType, FrameType, ModuleType
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 from torch import Tensor, nn
@@ -84,6 +85,21 @@ class Place:
                 case ast.Assign([ast.Tuple()], ast.Name(n) as one) if first and n in self.given:
                     return isinstance(error, ValueError) and bool(_shape(self.value(one)))
         return False
+
+    def missing(self) -> dict[str, str]:
+        """The `name` of what the line asks its own object for before another `method` has set it;
+        empty where there is none."""
+        own = self.frame.f_locals.get("self")
+        asked = (
+            n for n in self.nodes if isinstance(n, ast.Attribute) and self.value(n.value) is own
+        )
+        for name in [node.attr for node in asked if not hasattr(own, node.attr)]:
+            for method, function in _functions(type(own)).items():
+                code = dis.get_instructions(function)
+                sets = any(step.opname == "STORE_ATTR" and step.argval == name for step in code)
+                if sets and method not in ("__init__", self.frame.f_code.co_name):
+                    return {"name": name, "method": method}
+        return {}
 
     def blank(self) -> bool:
         """Whether the line trips over a `...` that is still to be filled in, here or in a stub."""
@@ -277,8 +293,25 @@ def _without_dim(place: Place, node: ast.AST) -> Iterator[Slip]:
 def _around_the_line(place: Place) -> Iterator[Slip]:
     """What was written elsewhere in the module, and is met here."""
     own = place.frame.f_locals.get("self")
+    if name := misspelt_init(type(own)):
+        yield "misspelt_init", {"name": name}
     if isinstance(own, nn.Module) and "_modules" not in vars(own):
         yield "no_super", {}
     for name, value in vars(own).items() if isinstance(own, nn.Module) else ():
         if isinstance(value, list | tuple) and any(isinstance(part, nn.Module) for part in value):
             yield "plain_list", {"name": name}
+
+
+def _functions(cls: type) -> dict[str, FunctionType]:
+    """The methods that stand in a class itself."""
+    return {name: f for name, f in vars(cls).items() if isinstance(f, FunctionType)}
+
+
+def misspelt_init(cls: type) -> str:
+    """The method that was to be `__init__`, which has nearly its name, and which nobody calls."""
+    own = _functions(cls)
+    called = {name for f in own.values() for name in f.__code__.co_names} | {"__init__"}
+    # Within a class, Python puts its name before one that begins with two underscores alone.
+    names = {name: name.removeprefix(f"_{cls.__name__.lstrip('_')}") for name in own}
+    near = (n for k, n in names.items() if k not in called and n.strip("_") in ("init", "int"))
+    return "" if "__init__" in own else next((n for n in near if n.startswith("_")), "")

@@ -37,7 +37,7 @@ from lstm_teach.checks.lstm.mistakes import (
 from lstm_teach.checks.lstm.roles import Roles, Search, groupings, is_bias, lane_sizes, parts_of
 from lstm_teach.checks.passing import Head, before, has_norms, head_of, noting, passed_by
 from lstm_teach.checks.report import Report
-from lstm_teach.checks.running import leaves_no_trace, run_in_time
+from lstm_teach.checks.running import FINAL, leaves_no_trace, run_in_time
 from lstm_teach.checks.stack.check import WithoutDropout, by_calls
 from lstm_teach.checks.stack.mistakes import wired
 
@@ -143,7 +143,7 @@ def _report(lstm: Any, told_sizes: Any, call: Any, backward: Any) -> Report:
     for handed in [] if call else bringing.with_weights(run, sizes):
         check = _Check(handed, sizes, None, backward, handed=True)
         report = check.report()
-        if report.verdict not in _FAILED:
+        if report.verdict not in _FAILED or report.cause in FINAL:
             return report
         ran = report if hasattr(check, "reader") else ran
         failed += check.raised
@@ -369,7 +369,7 @@ class _Check:
                 if late:
                     break
                 if isinstance(result, Report):
-                    if result.verdict == "not_attempted":
+                    if result.verdict == "not_attempted" or result.cause in FINAL:
                         raise _Told(result)
                     failed.append((reader, self.x, result))
                     continue
@@ -388,11 +388,12 @@ class _Check:
                     self._in_number(result)
                     break  # these are not its sizes; x in odd forms may crash nn.LSTMCell
         if failed and not self.ran:
-            raised = failed[0][-1]
-            if raised.judged:  # one that refuses tells more than an error of an odd x
-                raised = max((r for *_, r in failed if r.judged), key=lambda one: one.reached)
+            # One that refuses tells more than an error of an odd x.
+            likely = failed if failed[0][-1].judged else failed[:1]
+            furthest = max(likely, key=lambda one: one[-1].reached)
+            raised = furthest[-1]
             self.raised = [raised]
-            if not late and self._is_to_blame(*failed[0]):
+            if not late and any(self._is_to_blame(*one) for one in (failed[0], furthest)):
                 raise _Told(raised)
             report = told("raises_first", code=self.brought)
             said, headline = f"{report.message}\n{raised.message}", raised.headline
@@ -417,19 +418,21 @@ class _Check:
         return self.head is not None
 
     def _is_to_blame(self, reader: Reader, x: Tensor, raised: Report) -> bool:
-        """Whether an error is no matter of an odd x: its sizes are told, or a cell has read it."""
+        """Whether an error is no matter of an odd x: its sizes are told, or a cell has read it, or
+        a wider one gets less far."""
         if raised.verdict != "raises" or needed(self.tried) > 1:
             return False
         if any(isinstance(self.tried.get_submodule(name), nn.Linear) for name in self.passed):
             return False  # x is of another width behind it
         # It may be right for another number of steps, along whichever axis they are.
         longer = [reader.raw(torch.cat([x, x], axis)) for axis in (0, 1)]
-        if not any(isinstance(one, Report) and one.message == raised.message for one in longer):
-            return False
+        same = [isinstance(one, Report) and one.message == raised.message for one in longer]
+        wider = reader.raw(torch.cat([x, x], 2))
+        less_far = isinstance(wider, Report) and wider.reached < raised.reached
         reached: list[Any] = []
         with noting(dict(enumerate(self._torch_cells())), lambda name, _: reached.append(name)):
             reader.raw(x)
-        return all(self.told) or bool(reached)
+        return (any(same) and (all(self.told) or bool(reached))) or (all(same) and less_far)
 
     def _torch_cells(self) -> list[Any]:
         modules = self.tried.modules() if isinstance(self.tried, nn.Module) else ()

@@ -400,3 +400,34 @@ def multiplies_number_by_number(x, h, c, Wx, Wh, b):
     i, f, g, o = (x * Wx + h * Wh + b).chunk(4, 1)
     c = f.sigmoid() * c + i.sigmoid() * g.tanh()
     return o.sigmoid() * c.tanh(), c
+
+
+@examples_for(check_cell)("raises", says="`_init_` is not `__init__`, with two underscores")
+class NamesItsInitOtherwise(nn.Module):
+    def _init_(self, input_size, hidden_size):
+        super().__init__()
+        self.x2g = nn.Linear(input_size, 4 * hidden_size)
+
+    def forward(self, x, state):
+        return state
+
+
+@examples_for(check_cell)("ok", 5, 4)
+class MakesItsLayersLazily(nn.Module):
+    def _init(self, x, h):
+        self.x2g, self.h2g = (nn.Linear(one.shape[1], 4 * h.shape[1]) for one in (x, h))
+
+    def forward(self, x, state):
+        h, c = state
+        if not hasattr(self, "x2g"):
+            self._init(x, h)
+        i, f, g, o = (self.x2g(x) + self.h2g(h)).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+@example("raises", says="name 'hidden' is not defined")
+def names_what_is_not_there(x, h, c, w_ih, w_hh, b_ih, b_hh):
+    i, f, g, o = (x @ w_ih.T + b_ih + hidden @ w_hh.T + b_hh).chunk(4, 1)  # noqa: F821
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c

@@ -383,3 +383,83 @@ class CutsBothEndsOut(JoinsBothEnds):
 class ReadsWhereTheBackwardOneBegins(JoinsBothEnds):
     def ends(self, output, h):
         return (output[:, -1],)
+
+
+class _InSteps(nn.Module):
+    def __init__(self, input_size=5, hidden_size=4):
+        super().__init__()
+        self.cell, self.hidden_size = _Cell(input_size, hidden_size), hidden_size
+
+    def start(self, x):
+        return x.new_zeros(2, len(x), self.hidden_size)
+
+    def joined(self, output):
+        return torch.stack(output, 1)
+
+    def forward(self, x):
+        h, c = self.start(x)
+        output = []
+        for t in range(x.size(1)):
+            gates = self.cell.x2g(x[:, t])
+            i, f, g, o = self.sums(gates, h).chunk(4, -1)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * c.tanh()
+            output.append(h)
+        return self.joined(output)
+
+    def sums(self, gates, h):
+        return gates + self.cell.h2g(h)
+
+
+@instance("ok")
+class OfStepsOfItsOwn(_InSteps):
+    pass
+
+
+@instance("raises", says="has no attribute 'apend'")
+class SlipsBehindItsFirstLayer(_InSteps):
+    def joined(self, output):
+        return output.apend(output[0])
+
+
+@instance("raises", says="name 'hidden' is not defined")
+class NamesWhatIsNotThere(_InSteps):
+    def sums(self, gates, h):
+        return gates + self.cell.h2g(hidden)  # noqa: F821
+
+
+@instance("cannot_check", says="It is made in `reset`, which nobody has called.")
+class WantsToBeResetFirst(_InSteps):
+    def reset(self, batch):
+        self.state = torch.zeros(2, batch, self.hidden_size)
+
+    def start(self, x):
+        return self.state
+
+
+@instance("cannot_check", says="must match the size of tensor b (32)")
+class OfOneBatchAlone(_InSteps):
+    def start(self, x):
+        return x.new_zeros(2, 32, self.hidden_size)
+
+
+@example("raises", says="`__init` is not `__init__`, with two underscores on either side")
+class ForgetsTwoUnderscores:
+    def __init(self, Wx, Wh, b):
+        self.params = [Wx, Wh, b]
+
+    def forward(self, x):
+        Wx, _, b = self.params
+        return x @ Wx + b
+
+
+@example("raises", says="name 'expit' is not defined")
+def names_no_sigmoid(x, Wx, Wh, b):
+    h = c = np.zeros((len(x), len(Wh)))
+    output = []
+    for xt in np.moveaxis(x, 1, 0):
+        i, f, g, o = np.split(xt @ Wx + h @ Wh + b, 4, axis=1)
+        c = expit(f) * c + expit(i) * np.tanh(g)  # noqa: F821
+        h = expit(o) * np.tanh(c)  # noqa: F821
+        output.append(h)
+    return np.stack(output, 1)
