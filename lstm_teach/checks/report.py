@@ -43,9 +43,10 @@ class Report:
             cell:" or "Not checked:".
         lstm: of a right LSTM, an nn.LSTM with its weights.
         of: what a variant is another kind of.
-        cause: of an error that the code raised, "unknown_name" or the slip that was known by it, as in
-            the catalogue, "raised" where every call of it did, or "too_slow" where the check
-            stopped the code; or "guessed", where another way to read the code may tell more.
+        cause: of an error that the code raised, the slip that was known by it, by its name in
+            the catalogue, or "unknown_name"; "raised" where every call of it did, or "too_slow"
+            where the check stopped the code; or "guessed", where another way to read the code may
+            tell more.
         reached: of an error, how far the code got: its lines, from the outside in, and an end that
             is larger than any line.
 
