@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import atexit
 import re
 import time
@@ -216,6 +217,28 @@ def answer(notebook: Notebook, exercise: Exercise, code: str | None) -> list[Rep
     for check, reports in said.items():
         assert reports, f"{check} does not end in a Report, or a list or dict of them"
     return [report for reports in said.values() for report in reports]
+
+
+def answers_after_run_all(notebook: Notebook) -> list[Report]:
+    """What the checks say of each solution when all that the notebook defines was defined before,
+    of the sections without exercises only functions and classes."""
+    kernel, reports = Kernel(), list[Report]()
+    kernel.run_cell(notebook.imports)
+    with_exercises = {exercise.section.title for exercise in notebook.exercises}
+    for section in notebook.sections:
+        for cell in section.code:
+            if section.title in with_exercises or _only_defines(cell):
+                kernel.run_cell(cell)
+    for exercise in notebook.exercises:
+        kernel.run(exercise.solution)
+        for check in exercise.checks:
+            reports += _reports(kernel.run(check.source))
+    return reports
+
+
+def _only_defines(cell: NotebookNode) -> bool:
+    definitions = ast.FunctionDef, ast.ClassDef
+    return all(isinstance(one, definitions) for one in ast.parse(cell.source).body)
 
 
 def _reports(value: Any) -> Iterable[Report]:

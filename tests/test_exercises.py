@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.notebook import CHINESE, NOTEBOOKS, answer, load
+from tests.notebook import CHINESE, NOTEBOOKS, answer, answers_after_run_all, load
 from tests.notebook import name as name_of
 from tests.wrong_answers import WRONG_ANSWERS
 
@@ -59,6 +59,12 @@ def test_an_unsolved_exercise_is_not_attempted(notebook, exercise):
 @every_exercise
 def test_the_solution_is_right(notebook, exercise):
     for report in answer(notebook, exercise, exercise.solution):
+        assert report.ok, str(report)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
+def test_a_solution_is_right_after_run_all(path):
+    for report in answers_after_run_all(load(path)):
         assert report.ok, str(report)
 
 
