@@ -192,6 +192,8 @@ def _joined(parts: list[torch.Tensor], axes: Sequence[str], batch: int) -> torch
     """A list of one tensor a sample, or one a time step, as one tensor; None for heads."""
     shapes, first = {part.shape for part in parts}, parts[0].shape
     place = [name for name in axes if name != "time"].index("batch") if "batch" in axes else 0
+    if len(parts) == batch and shapes == {()}:
+        return torch.stack(parts)
     has_batch = len(shapes) == 1 and first[place : place + 1] == (batch,)
     if len(parts) == batch and not has_batch and first and len({s[1:] for s in shapes}) == 1:
         return pad_sequence(parts, batch_first=True).movedim(0, axes.index("batch"))

@@ -247,7 +247,7 @@ def test_a_model_that_returns_no_tensor_is_never_called_right():
 def test_a_layer_that_is_the_model_itself_is_called_by_its_class():
     report = check_layout(nn.LSTM(IN, 8), features(), output_axes=("batch", "time"))
     assert report.headline == "`nn.LSTM` walks along your batch, not along time"
-    assert "Fix: `nn.LSTM(..., batch_first=True)`." in report.message
+    assert "Fix: `nn.LSTM(..., batch_first=True)`; or leave the layer as it is" in report.message
 
 
 def test_a_layer_in_a_list_is_called_as_python_calls_it():

@@ -207,7 +207,9 @@ def _report_on(error: BaseException, function: Callable[..., Any], made_up: bool
     by_itself = innermost in [frame for frame, _ in own[-1:]]
     by_itself |= innermost.f_code.co_name == "_forward_unimplemented"
     if isinstance(error, NotImplementedError) and by_itself:
-        return told("not_implemented", name=_name(function, "Your"))
+        is_open = innermost.f_code.co_name == "_forward_unimplemented"
+        stub = "no_forward" if is_open else "not_implemented"
+        return told(stub, name=_name(function, "Your"))
     init = misspelt_init(function) if isinstance(function, type) else ""
     if not own and init:
         message = f"{text}\n{said('misspelt_init', name=init)}"

@@ -54,8 +54,9 @@ def usual_call(model: nn.Module, x: Any, lengths: Tensor | None) -> Callable[...
         handed = dict.fromkeys([n for n in wanted if n in takers][:1] or takers[:1], lengths)
     missing = " and ".join(f"`{name}`" for name in wanted if name not in handed)
     if missing:
-        name = type(model).__name__
-        raise CannotTell(told("wants_more", missing=missing, model=name, wanted=", ".join(wanted)))
+        given = {"missing": missing, "model": type(model).__name__, "wanted": ", ".join(wanted)}
+        is_lengths = len(wanted) == 1 and _LENGTHS.match(wanted[0]) and lengths is None
+        raise CannotTell(told("wants_lengths" if is_lengths else "wants_more", **given))
 
     def run(model: nn.Module, value: Any, others: Tensor | None = None) -> Any:
         # Some models sort or overwrite their lengths in place.
@@ -201,7 +202,8 @@ def recording(
             if isinstance(self, _CONVOLUTIONS):
                 sent, name = given.get("input"), names.get(id(self))
                 if not read and isinstance(sent, Tensor):
-                    read.append((in_code(name) if name else "Conv", sent.detach().clone()))
+                    kept = sent if ask else sent.detach().clone()
+                    read.append((in_code(name) if name else "Conv", kept))
                 return original(self, *args, **kwargs)
             hx = given.get("hx")
             own = {id(state) for state in handed.get(id(self), ())}

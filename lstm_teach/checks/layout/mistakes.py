@@ -31,7 +31,7 @@ Found = tuple[str, Walk | None, dict[str, Any]] | None
 
 def holes(t: Tables, walk: Walk | None) -> dict[str, Any]:
     """What fills the holes that many entries have."""
-    given, flat = t.given, t.given.main.dim() == 2
+    given, flat = t.given, t.given.main.dim() == 2 and "batch" in t.given.lead
     found: dict[str, Any] = {"x": given, "batch": given.batch, "time": given.time}
     found |= {"output": t.answer, "shape": t.answer.shape, "at": given.at["time"]}
     found |= {"flag": ", batch_first=True" * given.is_batch_first, "ends": said("end_of_any")}
@@ -56,6 +56,7 @@ def holes(t: Tables, walk: Walk | None) -> dict[str, Any]:
         turned = "joined"
     found |= {"other": found["at"] + (1 if found["at"] + 1 < given.main.dim() else -1)}
     kind = "x_as_it_is" if is_x and given.main.dim() <= 3 else "features_as_they_are"
+    kind = "one_after_the_other" if call.is_cell else kind
     found |= {"as_it_is": said(kind, **found), "ends": said(end, **found)}
     return found | {"turned": said(turned, **found)}
 
@@ -83,7 +84,7 @@ def walks_along_the_batch(t: Tables) -> Found:
     step, times = walk.samples.any(1), walk.times
     # a folded batch has a time axis beside it, or in each of its steps one time
     is_whole = (times == times[:1]).all() or (times == times[:, :1]).all()
-    folded = t.mixes and "time" in given.lead and is_whole
+    folded = t.mixes and "time" in given.lead and is_whole and walk.cols != given.batch
     if most(step, 1) > 1 or (most(step, 0) > 1 and not folded):
         return None
     found, call = holes(t, walk), walk.call
@@ -100,6 +101,7 @@ def walks_along_the_batch(t: Tables) -> Found:
     elif cause not in ("packed", "in_a_loop") and t.answer.steps is None:
         last = "out[:, -1]" if given.is_batch_first else "out[-1]"
         fix += f"; {said('and_the_last_step', last=last)}"
+    fix = said("or_turned", fix=fix) if cause.startswith("made") else fix
     return "walks_along_the_batch", walk, {"because": said(cause), "fix": fix}
 
 
@@ -167,6 +169,10 @@ def cut_on_the_way(t: Tables) -> Found:
             # a sum over the batch reads one step of all columns
             is_sum = most(steps.any(2), 1) == 1 and bool(steps.any(1).all())
             inside = steps & (torch.arange(walk.steps)[:, None] != walk.ends - 1)
+            of_one = places(steps.any(1).any(0))
+            whole = bool(steps.any(0)[:, of_one].all())
+            if whole and len(of_one) == 1 < walk.cols == t.given.batch:
+                return "one_sample_is_left", walk, {"sample": of_one[0]}
             return ("steps_cut", walk, {}) if not is_sum and _is_cut(steps, inside) else None
         if (states.any(1) & ~walk.owners.T).any():
             rows = states.any(2).any(0)
@@ -205,18 +211,28 @@ def steps_dealt_out(t: Tables) -> Found:
     """Numbers come in that belong to one time step each, and those of a time step go to several
     steps of the layer, where they stand beside others: x itself, or all over the layer's way."""
     walk = next(iter(t.walks), None)
-    if walk is None or walk.crowd[1] > 1 or walk.in_step:
+    if walk is None or walk.crowd[1] > 1:
+        return None
+    as_many = walk.steps == t.given.time
+    is_x = sum(call.inputs.numel() for call in walk.calls) == t.given.main.numel()
+    is_split = most(walk.times.any(1), 0) > 1
+    is_dealt = is_x and as_many and is_split and _holds_x(walk, t.given.main)
+    if walk.in_step and not is_dealt:
         return None
     # of a sequence that was cut from flat frames, each holds a time step for several steps
     again = (walk.times.sum(0) > 1).any(0)
-    as_many = walk.steps == t.given.time
     is_cut = as_many and not walk.times.any(0).all() and 2 * int(again.sum()) > len(again)
-    is_x = sum(call.inputs.numel() for call in walk.calls) == t.given.main.numel()
     # all over a column of no more steps than x has, each step holds several, looked at or not
     is_full = walk.is_spread and walk.steps <= t.given.time and most(walk.times.any(0), -1) > 1
     beside = is_x and most(walk.times, -1) > 1
-    split = most(walk.times.any(1), 0) > 1 and (beside or is_full)
-    return ("steps_dealt_out", walk, {}) if is_cut or split else None
+    is_cut |= is_dealt or (is_split and (beside or is_full))
+    return ("steps_dealt_out", walk, {}) if is_cut else None
+
+
+def _holds_x(walk: Walk, x: Tensor) -> bool:
+    """Whether the very numbers of x come into a walk."""
+    entered = torch.cat([call.inputs.flatten() for call in walk.calls])
+    return torch.equal(entered.sort().values, x.flatten().sort().values)
 
 
 def cut_before_a_convolution(t: Tables) -> Found:
@@ -236,17 +252,21 @@ def cut_before_a_convolution(t: Tables) -> Found:
         return found if is_cut and not (moved.flatten(1) & ~as_in_x).any() else None
     if rows != given.batch or sizes[1:] != [given.time] or sizes[0] == given.time:
         return None
-    for time, one in zip(given.times, moved.flatten(2).any(1), strict=True):
-        if {place // sizes[0] for place in places(one)} != {time}:
-            return None
-    return found
+    of_x = [{place // sizes[0] for place in places(one)} for one in moved.flatten(2).any(1)]
+    sent, looked = t.asked.convolution[1], [{time} for time in given.times]
+    if of_x == looked or sent.shape != read.shape:
+        return found if of_x == looked else None
+    frame = torch.arange(sent[0].numel(), device=sent.device) // sizes[0]
+    reads = [t.reads([sent[0].flatten()[frame == time]]) for time in given.times]
+    of_layer = [[{*places(one.steps.any(1))} for one in own] for own in reads]
+    return found if all(map(list.__contains__, of_layer, looked)) else None
 
 
 def steps_read_elsewhere(t: Tables) -> Found:
     """The first or the last step of an answer reads a layer far from where it holds this time, and
     another one reads it elsewhere, so that it is no summary."""
     last, owners, steps = t.given.time - 1, t.answer.owners, t.answer.steps
-    if steps is None or not int(steps.max()) == t.given.times[-1] == last:
+    if steps is None or owners is None or not int(steps.max()) == t.given.times[-1] == last:
         return None
     read = {}
     for step in (0, last // 2, last):
@@ -289,11 +309,15 @@ def read_behind_the_end(t: Tables) -> Found:
     if given.lengths is None or given.time < 3 or not t.sample_reads:
         return None
     lengths = [int(given.lengths[sample]) for sample in given.samples]
-    short = [k for k, length in enumerate(lengths) if length < given.time]
-    silent = [k for k in short if k not in t.answer.reaching]
     for number, walk in enumerate(t.walks):
         read = [places(reads[number].ways[0].any(1)) for reads in t.sample_reads]
         name, is_packed = "pads_read", walk.call.packed is not None
+        by_ends = is_packed and walk.cols == given.batch
+        whole = int(walk.ends.max()) if by_ends else given.time
+        short = [k for k, length in enumerate(lengths) if length < whole]
+        both = [all(way.any() for way in reads[number].ways) for reads in t.sample_reads]
+        lacking = [k for k in short if any(both) and not both[k] and walk.owners[:, k].any()]
+        silent = [k for k in short if k not in t.answer.reaching or k in lacking]
         wrong = [k for k in short if read[k] and read[k][0] >= lengths[k] and walk.keeps_time]
         if given.pads_left:
             name = "read_before_the_end"
@@ -421,6 +445,13 @@ def not_read_at_the_end(t: Tables) -> Found:
     wrong = [end for end in found if not end.is_read]
     if not wrong:
         return None
+    own = [end.steps[0] for end in found if end.walk.call.packed is None]
+    if (
+        t.given.lengths is None
+        and [*map(len, own)] == [1] * len(found)
+        and len(set(map(sum, own))) > 1
+    ):
+        return "ends_differ", found[0].walk, {**found[0].holes, "read": own[0][0]}
     # two steps may be a slip, but not where pads are left out
     has_pads = any(t.given.pads[end.sample].any() for end in found)
     is_meant = has_pads or max(len(way) for end in found for way in end.steps) > 2

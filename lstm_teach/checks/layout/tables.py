@@ -238,7 +238,7 @@ class Tables:
         mixing = [one for one in known if one.mixes and (one is known[0] or not one.is_reordered)]
         apart = [one for one in found if not one.mixes and one.reaching]
         speaking = [*mixing, *known, *apart][:1]
-        silent = [Answer(name, self.moved_by(self.by_sample, name), self.given) for name in outputs]
+        silent = [self._of_no_batch(name) for name in outputs]
         silent.append(Answer("", torch.zeros(looked, 0, dtype=torch.bool), self.given))
         said = [one for one in found if one.is_said and one.name in self.floats]
         self.rows = [one for one in said if len(one.shape) < 3]
@@ -288,6 +288,15 @@ class Tables:
         if least.is_reordered and [*range(batch)] in orders:  # the model hands out their order
             least.foreign = torch.zeros_like(least.foreign)
         return least
+
+    def _of_no_batch(self, name: str) -> Answer:
+        """An output of which nobody asks for samples."""
+        shape, at = (
+            self.base.outputs[name].shape,
+            self.said.index("time") if "time" in self.said else 9,
+        )
+        steps = position(shape, at) if shape[at : at + 1] == (self.given.time,) else None
+        return Answer(name, self.moved_by(self.by_sample, name), self.given, None, steps, None)
 
     def out_of_place(self) -> tuple[int, int] | None:
         """Two samples whose answers are others where these two have changed places in x; None of
