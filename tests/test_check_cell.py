@@ -94,6 +94,7 @@ FROM_OUTSIDE = {
     "the gate f is made from the sum of i": "forget_used_for_input",
     "the gate f is made from the sum of o": "output_gate_from_forget",
     "i * g goes through another tanh": "double_activation",
+    "exponential gates, exp stands for sigmoid in the gate i": "unrecognised",
     "the gates are made from x, h and c": "variant",
     "the gate f is made from x and c, not from x and h": "variant",
     "the gate o is made from x and c, not from x and h": "unrecognised",

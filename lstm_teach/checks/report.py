@@ -98,11 +98,14 @@ class Report:
         said = self.headline or _IN_WORDS.get(self.verdict, self.verdict.replace("_", " "))
         title = translated(title.format("{}", of=self.of) + ".").format(translated(said))
         lines = [title, translated(self.message)]
-        if self.evidence:
-            shown = [f"{translated(k)} = {translated(_show(v))}" for k, v in self.evidence.items()]
+        seen = {k: _show(v) for k, v in self.evidence.items() if v not in ("off", "right")}
+        if seen:
+            shown = [f"{translated(k)} = {translated(v)}" for k, v in seen.items()]
             comma = translated(", ")
             lines.append(translated("Measured: {}").format(comma.join(shown)))
-        return lines + [translated(f"Not looked at: {what}") for what in self.not_checked]
+        # Of what is wrong, the rest is looked at when it is mended.
+        unseen = self.not_checked if self.ok or self.verdict == "variant" else ()
+        return lines + [translated(f"Not looked at: {what}") for what in unseen]
 
     @property
     def _slug(self) -> str:

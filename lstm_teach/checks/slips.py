@@ -161,7 +161,7 @@ def _own_nodes(statement: ast.AST) -> Iterator[ast.AST]:
 def slip_in(place: Place) -> tuple[str, str]:
     """The name of the slip that was made in this place, and its sentence; both empty where none is
     known."""
-    kinds = (_with_a_tuple, _with_a_module, _with_a_product, _without_dim)
+    kinds = (_with_a_tuple, _with_a_module, _with_a_product, _without_dim, _one_too_far)
     found = (slip for node in place.nodes for slips in kinds for slip in slips(place, node))
     for name, holes in chain(found, _around_the_line(place)):
         return name, said(name, **holes)
@@ -288,6 +288,23 @@ def _without_dim(place: Place, node: ast.AST) -> Iterator[Slip]:
         case ast.Call(ast.Attribute(owner, name), [*cut, count], []) if name in _CUTTERS:
             if len(cut) == isinstance(place.value(owner), ModuleType):
                 yield "cut_without_dim", {"name": name, "count": ast.unparse(count)}
+
+
+def _one_too_far(place: Place, node: ast.AST) -> Iterator[Slip]:
+    """An index that goes up to the size of its axis, as lengths do."""
+    match node:
+        case ast.Subscript(whole, index):
+            parts = index.elts if isinstance(index, ast.Tuple) else [index]
+        case _:
+            return
+    shape = _shape(place.value(whole))
+    for axis, (part, size) in enumerate(zip(parts, shape, strict=False)):
+        value = None if isinstance(part, ast.Slice) else place.value(part)
+        if not isinstance(value, Tensor) or value.is_floating_point() or not value.numel():
+            continue
+        if value.max() == size:
+            names = {"index": ast.unparse(part), "whole": ast.unparse(whole)}
+            yield "one_too_far", {**names, "axis": axis, "size": size, "last": size - 1}
 
 
 def _around_the_line(place: Place) -> Iterator[Slip]:

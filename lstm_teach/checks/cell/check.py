@@ -30,6 +30,8 @@ _TRIED: Sizes = 5, 4
 _SQUARE: Sizes = 4, 4
 _CUT = "cut_without_dim"
 """The slip of a line that cuts a batch of gates along its samples."""
+_EXCHANGED = [told(name).headline for name in ("gru", "rnn", "layer norm of c")]
+_OF_THE_ORDER = "raises", "swapped_return", "cell_instead_of_h_in_gates"
 Asked = tuple[int | None, int | None]
 Call = Callable[..., Any] | None
 _AXES: dict[str, Callable[[Tensor], Tensor]] = {
@@ -277,24 +279,27 @@ def _find(
 def _judged(eye: Eye, own: dict[str, Tensor]) -> Report:
     """The verdict; once more with (c, h) for (h, c), where that is how it may read."""
     report, caller = judge(eye, own), eye.caller
-    vague = ["cannot_check", "raises", "unrecognised", "swapped_return"]
     is_renamed = report.headline.startswith("a state of c and h")
-    if caller.named == "c h" and report.verdict in ("variant", *vague):
+    if caller.named == "c h" and not report.ok:
         c_first, also = False, "It takes c before h, and hands them back so."
-    elif report.verdict == "variant" and not eye.is_function:  # which may be called by `call=`
+    elif not eye.is_function and (report.verdict == "variant" or report.cause == "guessed"):
         c_first, also = True, bringing.said("c_first")
-        vague += ["variant"] * (not is_renamed)
     else:
         return report
     places, remarks = caller.places and caller.places[::-1], [*caller.remarks]
     other = replace(caller, c_first=c_first, places=places, remarks=remarks)
     again = judge(replace(eye, caller=other), own)
     # What the old c has no effect on, or what has no name, may have one in the other order.
-    is_open = is_renamed or report.headline == told("gru").headline
-    is_open |= report.verdict == "unrecognised"
-    is_open &= not again.headline.startswith("a state of c and h")
-    better = again.ok or (is_open and again.verdict not in vague)
+    is_open = is_renamed or _says_little(report) or report.verdict == "unrecognised"
+    is_open &= not _says_little(again) and not again.headline.startswith("a state of c and h")
+    is_open &= again.verdict != "variant" or is_renamed or _says_little(report)
+    better = again.ok or (is_open and again.verdict not in _OF_THE_ORDER)
     return replace(again, message=f"{again.message}\n{also}") if better else report
+
+
+def _says_little(report: Report) -> bool:
+    """Whether it is what is seen of most cells whose h and c are exchanged."""
+    return report.cause == "guessed" or report.headline in _EXCHANGED or not report.judged
 
 
 def _feeds(eye: Eye, name: str) -> bool:

@@ -41,7 +41,9 @@ RIGHT: Parts = {
     "first": "h",
     "second": "c",
 }
-_FUNCTIONS = {f.__name__: f for f in (torch.sigmoid, torch.tanh, torch.relu, torch.clip, hardtanh)}
+_FUNCTIONS = {
+    f.__name__: f for f in (torch.sigmoid, torch.tanh, torch.relu, torch.exp, torch.clip, hardtanh)
+}
 
 
 _code = cache(partial(compile, filename="equation", mode="eval"))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -32,8 +33,6 @@ from lstm_teach.checks.cell.reading import LARGE, Eye, Failed, Lines, State
 from lstm_teach.checks.cell.sources import Layout, describe, find_layout, gathered, wrong_source
 from lstm_teach.checks.mistake import Mistake
 from lstm_teach.checks.report import Report
-
-Near = tuple[float, float, set[float], bool, bool]
 
 MIXED = told("mixed")
 _PARTS = ("f", "i*g", "o", "c", "h")
@@ -141,8 +140,8 @@ def _read(eye: Eye, own: Mapping[str, Tensor]) -> Report:
     columns = sorted({source.name for source in layout.used if source.laid == "transposed"})
     evidence |= {"transposed": ", ".join(columns)} if columns else {}
     message = (
-        "With random parameters and states, f, i, g and o read off its behaviour fit an LSTM's "
-        f"equations.\n{describe(layout)}"
+        "With random weights and states, its gates f, i, g, o and what it returns are an LSTM's.\n"
+        f"{describe(layout)}"
     )
     read = {source.name for source in layout.used} | {n for n, by in layout.biases.items() if by}
     all_read = len(layout.used) == 2 * len(GATES) and not has_buffers(eye.weights, read)
@@ -167,7 +166,7 @@ def _as_torch(layout: Layout, own: Mapping[str, Tensor]) -> nn.LSTM | None:
 
 
 @cache
-def _tables() -> list[tuple[Mistake, Tensor, Near]]:
+def _tables() -> list[tuple[Mistake, Tensor, list[_Near]]]:
     """Of each form the rows far from zero and what is seen near it."""
     right, tabled = table({}), []
     for mistake in FORMS:
@@ -192,13 +191,12 @@ def _wrong_form(eye: Eye) -> tuple[Report, bool] | None:
     here = _near_zero(eye.sizes, eye.step)
     eye.redraw()
     right = _same(seen, table({}), limit)
-    if right and here == _form_near_zero({}):
+    if right and here.place(_form_near_zero({})) >= 0:
         return None
-    far = [(mistake, near) for mistake, rows, near in _tables() if _same(seen, rows, limit)]
-    fit = [mistake for mistake, near in far if near == here]
+    far = [(here.place(near), one) for one, rows, near in _tables() if _same(seen, rows, limit)]
+    fit = [one for place, one in sorted(far, key=lambda pair: pair[0]) if place >= 0]
     if right and not fit:
         return None
-    fit = fit or [mistake for mistake, _ in far]
     if not eye.weights:  # few rows of a table are seen then
         return told("undrawn"), False
     if fit:
@@ -228,23 +226,46 @@ def _wrong_form(eye: Eye) -> tuple[Report, bool] | None:
     return (told("layer norm of c") if crosses else _off(off)), False
 
 
-def _near_zero(sizes: Sizes, step: Callable[..., State]) -> Near:
-    """What is seen near zero of a cell without biases, whatever its weights: h and c at x = h = 0,
-    and how i * g goes on from there along x, in which powers, and whether it is odd or even."""
-    along = torch.tensor([0.0, 2**-6, 2**-5, 1.0, -1.0])[:, None] * normals(7)(1, sizes[0])
+class _Near(NamedTuple):
+    """What is seen near zero of a cell without biases, whatever its weights.
+
+    At x = h = 0 it gives `start`, h and c from an old c of 1, which tells nothing where the gates
+    look at c. i * g has there a value, and grows along x in such powers, `write`; it may be odd or
+    even. That tells nothing where no x comes in, and both nothing where units differ at zero, by
+    biases that could not be taken away.
+    """
+
+    start: tuple[float, float] | None
+    write: tuple[float, set[float], bool, bool] | None
+
+    def place(self, forms: list[_Near]) -> int:
+        """The place of the first of these that it may be; -1 for none."""
+        fit = [all(a in (None, b) for a, b in zip(self, form, strict=True)) for form in forms]
+        return fit.index(True) if any(fit) else -1
+
+
+def _near_zero(sizes: Sizes, step: Callable[..., State]) -> _Near:
+    along = torch.tensor([0.0, 2**-12, 2**-11, 1.0, -1.0])[:, None] * normals(7)(1, sizes[0])
     none = along.new_zeros(len(along), sizes[1])
-    _, w = step(x=along, h=none, c=none)
-    h, c = (round(part[0, 0].item(), 3) for part in step(x=along, h=none, c=none + 1))
+    (_, w), (h, c), (_, c_2) = (step(x=along, h=none, c=none + k) for k in (0, 1, 2))
+    alike = all(((part - part[0, 0])[0].abs() < 1e-5).all() for part in (w, h, c))
+    is_straight = alike and ((c_2 + w - 2 * c)[0].abs() < 1e-5).all()
     once, twice, up, down = w[1:] - w[0]
     powers = {round(k, 0) for k in (twice / once).abs().log2().nan_to_num(-1.0).tolist()}
     even, odd = (bool((half.abs() < 1e-5).all()) for half in (up - down, up + down))
-    return h, c, powers, even, odd
+    start = round(h[0, 0].item(), 3), round(c[0, 0].item(), 3)
+    write = round(w[0, 0].item(), 3), powers, even, odd
+    return _Near(start if is_straight else None, write if alike and powers != {-1.0} else None)
 
 
-def _form_near_zero(how: Parts) -> Near:
-    given = draw(1, (6, 6))
-    given |= {name: 0 * given[name] for name in ("b_ih", "b_hh")}
-    return _near_zero((6, 6), lambda **changed: run({**given, **changed}, how))
+def _form_near_zero(how: Parts) -> list[_Near]:
+    """The same of a form, without and with a 1 that the code adds to the sum of f."""
+    given, near = draw(1, (6, 6)), []
+    for added in (0.0, 1.0):
+        b = torch.tensor([0.0, added, 0.0, 0.0]).double().repeat_interleave(6)
+        own = {**given, "b_ih": b, "b_hh": 0 * b}
+        near.append(_near_zero((6, 6), lambda own=own, **changed: run({**own, **changed}, how)))
+    return near
 
 
 def _same(seen: Tensor, rows: Tensor, limit: float) -> bool:
@@ -365,4 +386,5 @@ def _off(off: Collection[str] = (), name: str = "off") -> Report:
     """The report on a cell that no known mistake explains: which of its parts are off."""
     off = [part for part in _PARTS if part in off] or _PARTS[-2:]
     evidence = {part: "off" if part in off else "right" for part in _PARTS}
-    return told(name, f"{listed(off)} {'is' if len(off) == 1 else 'are'}", evidence)
+    report = told(name, f"{listed(off)} {'is' if len(off) == 1 else 'are'}", evidence)
+    return replace(report, cause="guessed")

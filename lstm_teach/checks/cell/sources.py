@@ -372,7 +372,8 @@ def describe(layout: Layout) -> str:
     bias = any("bias" in name for name in eye.weights)
     theirs = nn.LSTMCell(*eye.sizes, bias=bias, device="meta").state_dict()
     if {n: w.shape for n, w in eye.weights.items()} != {n: w.shape for n, w in theirs.items()}:
-        return f"Beside nn.LSTMCell: {said or 'its parameters have other names or shapes'}."
+        why = said or "its parameters have other names or shapes"
+        return f"nn.LSTMCell's `state_dict` does not load into it: {why}."
     if not said:
         return "Parameters, names and gate order are nn.LSTMCell's: its state_dict fits."
     return (

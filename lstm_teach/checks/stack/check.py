@@ -106,7 +106,12 @@ def _of_lent_cells(run: Run) -> Report:
 def _of_a_class(stack: Callable[..., Any]) -> Report:
     """What it computes; what a module does not own, since an optimizer sees only what parameters()
     finds; and whether it keeps a state."""
-    report = _of_lent_cells(lambda cells, x: bringing.runs(stack(cells))(x))
+
+    def forward(cells: Any, x: Any) -> Any:
+        return bringing.runs(stack(cells))(x)
+
+    forward.__name__ = f"{getattr(stack, '__name__', 'Stack')}.forward"  # the learner's
+    report = _of_lent_cells(forward)
     cells = nn.ModuleList([nn.LSTMCell(4, 4), nn.LSTMCell(4, 4)])
     built = stack([*cells]) if report.verdict in ("ok", "cannot_check") else None
     if not isinstance(built, nn.Module):

@@ -704,7 +704,7 @@ class _WithATanhOfItsOwn(TwoLinears):
         return o.sigmoid() * c.tanh(), c
 
 
-@example("ok", says="Right.\nWith random parameters")
+@example("ok", says="Right.\nWith random weights")
 class TanhOfItsOwn(_WithATanhOfItsOwn):
     pass
 
@@ -830,3 +830,43 @@ class LoadsItsWeights:
         i, f, g, o = np.split(x @ self.kernel + h @ self.recurrent + self.bias, 4, axis=1)
         c = c / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
         return np.tanh(c) / (1 + np.exp(-o)), c
+
+
+def _state_turned(verdict, says, **changed):
+    """As in TensorFlow: the state is (c, h), and comes back so."""
+    lines = {"i": "z_i.sigmoid()", "f": "z_f.sigmoid()", "g": "z_g.tanh()", "o": "z_o.sigmoid()"}
+    lines |= {"c": "f * c + i * g", "h": "o * c.tanh()"} | changed
+
+    def forward(self, x, state):
+        c, h = state
+        z = (self.x2h(x) + self.h2h(h)).chunk(4, 1)
+        known = dict(zip(("z_i", "z_f", "z_g", "z_o"), z, strict=True)) | {"c": c, "torch": torch}
+        for name, line in lines.items():
+            known[name] = eval(line, {}, known)
+        return known["c"], known["h"]
+
+    example(verdict, says=says)(type(f"Turned {changed}", (TwoLinears,), {"forward": forward}))
+
+
+_state_turned("ok", "It has the state as (c, h)")
+_state_turned("unrecognised", "in the gate f, tanh stands for sigmoid", f="z_f.tanh()")
+_state_turned("unrecognised", "in the gate f, there is no sigmoid", f="z_f")
+_state_turned("unrecognised", "in the gate o, tanh stands for sigmoid", o="z_o.tanh()")
+_state_turned("unrecognised", "the candidate g has no tanh", g="z_g")
+_state_turned("variant", "coupled gates", f="1 - i")
+_state_turned("variant", "clipped c", c="(f * c + i * g).clip(-2, 2)")
+_state_turned("variant", "no output gate", h="c.tanh()")
+_state_turned("variant", "relu for tanh", g="z_g.relu()", h="o * c.relu()")
+_state_turned("forget_used_for_input", "the gates i and f take the same", c="f * c + f * g")
+_state_turned("variant", "exponential gates", f="z_f.exp()")
+
+
+@example("variant", says="Another cell: a GRU")
+class KeepsItsStateTwice(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gru = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x, state):
+        h = self.gru(x, state[0])
+        return h, h

@@ -265,7 +265,7 @@ class TanhTwiceOfG(Cell):
         return o * c.tanh(), c
 
 
-@example("stale_c", says="Measured: c = off")
+@example("stale_c", says="the c that you return is the old one")
 class ReturnsTheOldC(Cell):
     def forward(self, x, state):
         i, f, g, o = self.gates(x, state[0])
