@@ -55,6 +55,7 @@ _OUTPUT = re.compile(
     r"|num_(class|out|label|tag)|(vocab|tagset|target|label)_?(size|dim)?$|dim_out|d_out"
 )
 _SIZE = re.compile(r"size|dim|num|\bn_|units|feat|^[DH]$")
+_STATE_NAMES = "h", "c", "state"
 _NO_SIZES = re.compile(r"`(KeyError|(Type|Attribute)Error: .*\bint\b)")
 _OTHER_ARGUMENTS = {"bias": True, "device": "cpu", "dtype": None, "dropout": 0.0, "num_layers": 1}
 BEGINS = {
@@ -65,6 +66,7 @@ BEGINS = {
     ),
 }
 STATE = re.compile(r"_?(h|c|a|state|init|prev|s\d?$|carry|memory|zero)", re.IGNORECASE)
+_NO_STATE = re.compile(r".*(mask|msk|len|valid|train|teacher)", re.IGNORECASE)
 _RUNS = re.compile(r"step|forward|call|run|cell")
 _READS = re.compile(r"(?!.*(step|cell|back))(.*_)?(forward|run)(_|$)")
 _WEIGHT = {
@@ -162,6 +164,12 @@ def named_sizes(signature: inspect.Signature) -> tuple[str, str]:
     return inputs or "".join(left[:1]), hidden or "".join(left[:1])
 
 
+def told_to(cls: Callable[..., Any], sizes: Sizes) -> tuple[int | None, int]:
+    """Of these sizes those that a class is told: of a hidden_size alone, it finds the other."""
+    x, h = named_sizes(signature_of(cls))
+    return (None if h and not x else sizes[0]), sizes[1]
+
+
 def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
     """An instance of a learner's class, which takes two sizes, in any order where their names tell
     it; or a report on why there is none."""
@@ -173,8 +181,12 @@ def make(cls: Callable[..., Any], input_size: int, hidden_size: int) -> Any:
     others |= dict.fromkeys(made_up, 2 * hidden_size + 3)
     named = bool(_INPUT.match(x) and _HIDDEN.match(h))
     ways: list[Any] = [((), {x: input_size, h: hidden_size, **others})] * bool(x and h)
+    if h and not x:
+        ways = [((), {h: hidden_size, **others})]
+    elif not made_up:
+        ways.append(((input_size, hidden_size), others))
     failed = ""
-    for args, kwargs in (*ways, ((input_size, hidden_size), others), ((), {})):
+    for args, kwargs in (*ways, ((), {})):
         with suppress(TypeError):
             signature.bind(*args, **kwargs)
             made = run_in_time(cls, *args, **kwargs)
@@ -516,6 +528,7 @@ def _ways(
         left = rest[len(free) :]
         # An option that is no weight by its name, such as a mask, is handed none.
         odd = {p for p, n in placed.items() if n[1:2] == "_" and not (p in wanted or _is_weight(p))}
+        odd |= {p for p, n in placed.items() if n in _STATE_NAMES and _NO_STATE.match(p)}
         no_room = left and len(single) == len(signature.parameters)
         if wanted - placed.keys() or odd or no_room or ("state" in names and named):
             continue
@@ -582,6 +595,7 @@ def likely_call(code: Any, net: str, state: str = "") -> tuple[list[str], str]:
         states = [n for n in names if STATE.match(n) and n not in own and not _SIZE.search(n)]
         own |= {n: state or n for n in states}
         own |= {n: "h" for n in states if state and re.fullmatch("[ha]_?(0|prev)?", n)}
+        own |= dict(zip(states, "hc", strict=True)) if state and len(states) == 2 else {}
     line = f"{net}{name}({', '.join(own.get(name, name) for name in names)})"
     return names, line if {*names} - own.keys() else "..."
 

@@ -21,6 +21,7 @@ from types import FrameType
 from typing import Any, ParamSpec
 
 import torch
+from torch import nn
 
 from lstm_teach.checks.mistake import said, told
 from lstm_teach.checks.report import Report
@@ -126,6 +127,24 @@ def one_thread() -> Iterator[None]:
 
 
 @contextmanager
+def no_crash() -> Iterator[None]:
+    """Let nn.LSTMCell refuse one sample with the states of several, which ends Python itself."""
+    own = nn.LSTMCell.forward
+
+    def forward(self: Any, input: Any, hx: Any = None) -> Any:
+        if hx is not None and input.dim() == 1 < hx[0].dim():
+            shapes = f"x is {[*input.shape]}, h {[*hx[0].shape]}"
+            raise RuntimeError(f"LSTMCell: one sample, and the states of several: {shapes}")
+        return own(self, input, hx)
+
+    nn.LSTMCell.forward = forward  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        nn.LSTMCell.forward = own  # type: ignore[method-assign]
+
+
+@contextmanager
 def untouched_globals() -> Iterator[None]:
     """Put the random states, the default dtype and device and the grad mode back afterwards."""
     randomness = random_states()
@@ -153,6 +172,7 @@ def leaves_no_trace(check: Callable[P, Report]) -> Callable[P, Report]:
         with (
             _ONE_CHECK_AT_A_TIME,  # for what follows belongs to the whole process
             untouched_globals(),
+            no_crash(),
             torch.inference_mode(False),
             warnings.catch_warnings(),
             redirect_stdout(printed),

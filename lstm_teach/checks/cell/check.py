@@ -121,8 +121,7 @@ def _of(cell: Any, asked: Asked, call: Call, dtype: torch.dtype) -> tuple[Report
     handed = _takes_weights(cell, call)
     usual = asked[0] or _TRIED[0], asked[1] or _TRIED[1]
     if bringing.is_maker(cell):
-        if bringing.required(signature_of(cell)):
-            asked = usual
+        asked = bringing.told_to(cell, usual) if bringing.required(signature_of(cell)) else asked
         cell = bringing.make(cell, *usual)
         if isinstance(cell, Report):
             return cell, False
@@ -291,6 +290,7 @@ def _judged(eye: Eye, own: dict[str, Tensor]) -> Report:
     again = judge(replace(eye, caller=other), own)
     # What the old c has no effect on, or what has no name, may have one in the other order.
     is_open = is_renamed or _says_little(report) or report.verdict == "unrecognised"
+    is_open |= not c_first and report.verdict == "swapped_return"
     is_open &= not _says_little(again) and not again.headline.startswith("a state of c and h")
     is_open &= again.verdict != "variant" or is_renamed or _says_little(report)
     better = again.ok or (is_open and again.verdict not in _OF_THE_ORDER)

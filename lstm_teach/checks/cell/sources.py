@@ -310,6 +310,14 @@ def scaled(layout: Layout) -> Finding | None:
     return next(((form, "") for form in FORMS if form.how == how), None)
 
 
+def for_both(layout: Layout) -> Finding | None:
+    """Weights that x and h share."""
+    blocks = [{(s.name, s.start) for s in by.values()} for by in layout.weights.values()]
+    if blocks[0] & blocks[1]:
+        return "tied", "x and h are multiplied by the same weights"
+    return None
+
+
 def overlapping(layout: Layout) -> Finding | None:
     """Rows of a module's weights that two gates take, as where slices overlap."""
     rows = torch.cat([layout.lines.x, layout.lines.h], -1)
@@ -324,7 +332,7 @@ def wrong_source(layout: Layout, has_form: bool) -> Finding | None:
     """What is wrong with where the sums come from; the first that is found is told. A cell that
     has not an LSTM's form may well take a row for two gates."""
     eye = layout.eye
-    rules = tied, turned, wrong_rows, wrong_biases, added, scaled
+    rules = tied, for_both, turned, wrong_rows, wrong_biases, added, scaled
     for rule in (*rules, overlapping) if has_form else rules:
         found = rule(layout)
         if found and rule in (tied, wrong_rows, overlapping) and not eye.is_function:

@@ -196,7 +196,7 @@ def _made(cls: Any, sizes: Sizes, call: Any, backward: Any) -> Report:
         name = getattr(backward, "__name__", "")
         is_method = backward is not None and getattr(cls, name, None) is backward
         pull = getattr(made, name) if is_method else backward
-        return _checked(made, sizes, call, pull, layers)
+        return _checked(made, bringing.told_to(cls, sizes), call, pull, layers)
 
     signature, two = signature_of(cls), None
     for name in [n for n in signature.parameters if _LAYERS.match(n)][:1]:

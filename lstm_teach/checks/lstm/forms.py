@@ -187,6 +187,11 @@ class Reader:
                 outputs.append(Place(path, shape.index(steps), b, wide[-1]))
             if last_alone and states and shape[wide[-1]] in widths:
                 outputs.append(states[-1])
+        # What stands deeper than a state before it is a cache, of c's, say.
+        if states and outputs and len(outputs[0].path) > len(states[0].path) and not last_alone:
+            order = [path for path, _ in parts]
+            if order.index(states[0].path) < order.index(outputs[0].path):
+                outputs = []
         known = {one.path for one in (*outputs, *states)}
         caches = {path[:1] for path, _ in parts if path not in known}
         states = [one for one in states if len(one.path) < 2 or one.path[:1] not in caches]
