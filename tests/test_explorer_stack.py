@@ -8,7 +8,7 @@ from matplotlib.text import Text
 from lstm_teach import StackExplorer, run_cells
 from lstm_teach.explorers.picture import VIEW
 from lstm_teach.explorers.stack import ORDERS, SEQ_LEN, Look, _model, _needs, _run
-from lstm_teach.figures.drawing import Words
+from lstm_teach.figures.drawing import Boxes, Lines, Words
 
 every_order = pytest.mark.parametrize("order", ORDERS)
 
@@ -124,6 +124,21 @@ def test_what_is_in_work_has_given_nothing_yet(explorer):
     done = [each for each in explorer.drawing.shapes if isinstance(each, Words)]
     steps = [each.text for each in done if each.color == "seq_len" and each.text.isdigit()]
     assert steps == [*map(str, range(10)), "0", "1", "2"]
+
+
+def test_the_arrows_into_the_selected_box_end_before_its_frame(explorer):
+    explorer.set(layer=1, t=3)
+    shapes = explorer.drawing.shapes
+    x, y, width, height = next(
+        each.boxes[0] for each in shapes if isinstance(each, Boxes) and each.width == 2.8
+    )
+    heads = [path for each in shapes if isinstance(each, Lines) for path in each.paths]
+    tips = [path[1] for path in heads if len(path) == 3]
+    assert not [at for at in tips if x < at[0] < x + width and y < at[1] < y + height]
+    near = [at for at in tips if x - 3 < at[0] < x + width and y - 3 < at[1] < y + height]
+    assert len(near) == 2
+    read = [each.text for each in shapes if isinstance(each, Words) and each.mono and each.bold]
+    assert [words for words in read if len(words) < 5] == ["h", "h", "h, c", "h, c"]
 
 
 def test_fewer_cells_leave_no_layer_that_is_not_there(explorer):

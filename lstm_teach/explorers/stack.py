@@ -166,7 +166,7 @@ def _draw(looks: Mapping[Place, Look], numbers: Mapping[Place, str], selected: P
     for n, t in product(range(-1, layers), range(-1, SEQ_LEN)):
         ends = [(n + 1, t)] * (t >= 0) + [(n, t + 1)] * (n >= 0)
         color = "ink" if min(n, t) < 0 or (n, t) in done else "faint"
-        arrows[color] += [cards.arrow((n, t), end) for end in ends]
+        arrows[color] += [cards.arrow((n, t), end, 6 * (end == selected)) for end in ends]
     for color, alike in arrows.items():
         drawing.arrows(alike, color)
     cards.edges("[t]", [t for t in range(SEQ_LEN) if (layers - 1, t) in done])
@@ -186,7 +186,8 @@ def _draw(looks: Mapping[Place, Look], numbers: Mapping[Place, str], selected: P
     frame = Style("none", width=2.8)
     x, y, width, height = cards.box(layer, t)
     drawing.cells({(x - 5, y - 5, width + 17, height + 18): ("", frame)})
-    labels = {(layer - 0.47, t + 0.18): "h" if layer else "x", (layer + 0.53, t + 0.18): "h"}
+    labels = {(layer - 0.47, t + 0.16): "h" if layer else "x", (layer + 0.62, t + 0.16): "h"}
+    labels |= {(layer + 0.47, t + aside): "h, c" for aside in (-0.55, 0.6)}
     for at, words in labels.items():
         drawing.text(*cards.centre(*at), words, size=8, bold=True, mono=True)
     legend = [(look.mark, look.words, look.style) for look in Look]

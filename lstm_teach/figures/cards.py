@@ -44,12 +44,13 @@ class Grid:
         x, y = self.centre(row, column)
         return x - self.width / 2, y - self.height / 2, self.width, self.height
 
-    def arrow(self, start: Place, end: Place) -> Arrow:
-        """The arrow from the edge of a cell to that of another one in its row or column."""
+    def arrow(self, start: Place, end: Place, short: float = 0) -> Arrow:
+        """The arrow from the edge of a cell to, or `short` of, another's in its row or column."""
         (x0, y0), (x1, y1), (back, up) = self.centre(*start), self.centre(*end), self.behind
         right, rise = (x1 > x0) - (x1 < x0), (y1 > y0) - (y1 < y0)
         width, height = right * (self.width / 2 + 1), rise * (self.height / 2 + 1)
         tail = (x0 + width + back * (right > 0), y0 + height + up * (rise > 0))
+        x1, y1 = x1 - right * short, y1 - rise * short
         return tail, (x1 - width + back * (right < 0), y1 - height + up * (rise < 0))
 
 
