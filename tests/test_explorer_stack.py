@@ -119,6 +119,7 @@ def test_what_is_in_work_has_given_nothing_yet(explorer):
     explorer.set(step=7)  # layer 1 at t = 3 is in work, the top layer has given three
     assert "7 of 20 turns done. In work, turn 8: layer 1, t = 3." in explorer.describe()
     assert "takes [3, 30] and will give [3, 20]" in explorer.describe()
+    assert explorer.describe().lower().count("layer 1, t = 3") == 1
     words = [t.get_text() for t in texts(explorer.figure())]
     assert not [each for each in words if "the first three features" in each]
     done = [each for each in explorer.drawing.shapes if isinstance(each, Words)]

@@ -149,7 +149,7 @@ def _about(place: Place, look: Look, states: Mapping[Place, State]) -> str:
         first = ", ".join(f"{value:.2f}" for value in states[place][0][0, :3].tolist())
         return f"{box} has taken {takes} and given {gives}; h[0, :3] is {first}."
     if look is Look.WORK:
-        return f"{box} takes {takes} and will give {gives}."
+        return f"`{code}` takes {takes} and will give {gives}."  # its place has been said
     if look is Look.READY:
         return f"{box} could run: all it reads is there."
     lacking = [f"{read} of {_name(k)}" for k, read in _needs(place).items() if k not in states]
