@@ -64,6 +64,13 @@ def test_a_negative_number_is_orange_and_has_a_dash():
     assert len(signed) == len(unsigned) + 1
 
 
+def test_each_map_says_what_its_full_colour_stands_for():
+    zeros = {name: torch.zeros(2, 1) for name in STRIPS}
+    shown = texts(draw_loop(["a", "b"], {**zeros, "c": torch.tensor([[-2.5], [0.5]])}))
+    assert shown.count("full colour: 1.00") == 5
+    assert shown.count("full colour: 2.50") == 1
+
+
 def test_rows_keep_their_numbers_at_eight_units(explorer):
     view = explorer.look(sentence=SENTENCES[0], step=4, units=8, first=0)
     shown, traced = texts(view), explorer._trace(SENTENCES[0])

@@ -186,7 +186,8 @@ def _draw(words: Sequence[str], values: Mapping[str, Tensor], step: int, first: 
         drawing.label(20, row.centre(place, 0)[1], name, size=9.5, bold=True, mono=True)
     if step in shown:
         drawing.text(*row.centre(0.48, step - 0.5), "h, c", size=8, mono=True)
-    drawing.label(20, 20, "a dash marks a minus", size=8, color="muted")
+    notes = "a dash marks a minus\nfuller colour: farther from 0"
+    drawing.label(20, 26, notes, below=14, size=8, color="muted")
     cells, dashes = {}, []
     for place, (name, meaning) in enumerate(reversed(STRIPS.items())):
         top, high = FOOT + (STRIP + GAP) * place + STRIP, STRIP / units
@@ -196,6 +197,7 @@ def _draw(words: Sequence[str], values: Mapping[str, Tensor], step: int, first: 
         numbers = [f"{'unit ' * (units <= 3)}{first + unit}" for unit in range(units)]
         drawing.text(LEFT - 4, grid.y, "\n".join(numbers), "muted", high, size=7.5, align="right")
         strongest = max(1.0, values[name].abs().max().item())
+        drawing.label(20, top - 56, f"full colour: {strongest:.2f}", size=8.5, color="muted")
         for t in shown[: max(0, step - start)]:
             for unit, value in enumerate(values[name][t].tolist()):
                 level = round(abs(value) / strongest * SHADES) / SHADES * STRONGEST
