@@ -29,7 +29,7 @@ TITLES = {
     20: "1. the gates",
     385: "2. c = f * c + i * g",
     696: "3. h = o * tanh(c)",
-    880: "4. c, gates as they are",
+    880: f"4. c in {LATER} more steps",
 }
 
 
@@ -119,6 +119,7 @@ def _draw(
         drawing.boxes([(x, low, 42, max(1, high - low))], fill, edge)
         drawing.text(x + 21, FOOT - 16, words, below=20, bold=True, mono=True)
     drawing.lines([[(x, of_c(y)), (x + 22, of_c(y))] for x, y in ((523, kept), (587, c))], "muted")
+    drawing.label(880, 387, "the gates as they are", size=8.5, color="muted")
     limit = next(size for size in (2, 5, 10, 20) if size >= max(map(abs, track)))
     at = _scale(drawing, limit, 920, 1088)
     points = [(920 + 165 * step / LATER, at(value)) for step, value in enumerate(track)]
