@@ -126,6 +126,8 @@ def test_packing_keeps_the_pads_from_the_last_state(show):
 def test_the_last_step_of_an_unpacked_short_sentence_sees_nothing(show):
     explorer = show(read="output[:, -1]", sentence=2, packed=True)
     assert "sees no word" in explorer.describe()
+    title = texts(explorer)["answer[2] is all zeros"]
+    assert title.get_color() == LIGHT[OTHER]
 
 
 def test_the_wrong_last_step_gives_ten_answers_for_three_sentences(show):

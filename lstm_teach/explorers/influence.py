@@ -181,10 +181,11 @@ def _say(
             forward, backward = (count(int(half.count_nonzero()), "step") for half in parts)
             seen += f" Its first half, forward, sees {forward}; its second, backward, {backward}."
     else:
+        title = f"{result} is all zeros\na pad's place, filled in by pad_packed_sequence"
         seen = "no word: it is zero, filled in by `pad_packed_sequence`."
     walks = f" {walk}." * bool(places)
     words = f"`{result}`, meant for sentence {sentence}, sees {seen}{walks}"
-    return title, words, along_time and fits and not others
+    return title, words, along_time and fits and bool(own) and not others
 
 
 def _draw_words(drawing: Drawing, sentence: int, parts: Sequence[Tensor]) -> None:
