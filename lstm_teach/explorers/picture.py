@@ -133,6 +133,7 @@ def refusal(code: str, error: Exception, why: str, height: int, details: str = "
     drawing.text(550, middle, "PyTorch would say", size=11, color="muted")
     said = "\n".join(wrap(message, 100))
     drawing.text(550, middle - 35, said, below=24, size=11, bold=True, mono=True)
+    message = message.replace("`", "'")  # it stands in backticks
     return Picture(drawing, f"PyTorch would say: `{message}`. {why}", details)
 
 
