@@ -101,4 +101,5 @@ def test_a_curve_is_drawn_as_the_mean_of_its_last_values_under_its_name():
     heights = [y for _, y in curve]
     assert heights == sorted(heights)
     assert heights[0] == heights[14] < heights[22] < heights[29] == max(heights)
-    assert "right" in [text.get_text() for text in picture.figure().findobj(Text)]
+    assert "right" in texts(picture)
+    assert "accuracy, mean of the last 15 steps (at first, of fewer)" in texts(picture)

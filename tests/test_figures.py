@@ -343,7 +343,10 @@ def test_the_svg_is_an_image_with_a_name_and_every_colour_follows_the_theme(name
 
 def test_a_curve_ends_at_its_name_and_stays_on_the_sheet():
     losses = {"mine": [9.0, 2.0, 1.0], "theirs": [3.0, 1.0, 1.0]}
-    shapes = draw_losses(losses, 3, 3.5, window=1).drawing.shapes
+    picture = draw_losses(losses, 3, 3.5, window=1)
+    assert repr(picture) == "Loss, up to step 3: mine ends at 1.00; theirs ends at 1.00."
+    assert "theirs ends at 1.67." in repr(draw_losses(losses, 3, 3.5))  # of three, as yet
+    shapes = picture.drawing.shapes
     curves = [s.paths[0] for s in shapes if isinstance(s, Lines) and len(s.paths[0]) == 3][1:]
     names = {s.text: s for s in shapes if isinstance(s, Words) and s.text in losses}
     assert len(curves) == len(names) == 2

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from ..figures.drawing import Drawing, Lines, Point
+from ..figures.drawing import Drawing, Lines, Point, count
 from ..figures.palette import AXES
 from .picture import Picture
 
@@ -44,8 +44,12 @@ def draw_losses(losses: Curves, steps: int, guess: float, window: int = 5) -> Pi
     """
     ticks = [(float(loss), str(loss)) for loss in range(math.ceil(max(guess, 1)) + 1)]
     drawing = _draw(losses, steps, "loss", window, ticks, (guess, "knows nothing"))
-    shown = [name for name, curve in losses.items() if len(curve)]
-    return Picture(drawing, f"Loss, up to step {steps}: {'; '.join(shown) or 'no step yet'}.")
+    ends = [
+        f"{name} ends at {fmean(curve[-window:]):.2f}"
+        for name, curve in losses.items()
+        if len(curve)
+    ]
+    return Picture(drawing, f"Loss, up to step {steps}: {'; '.join(ends) or 'no step yet'}.")
 
 
 def _draw(
@@ -59,7 +63,8 @@ def _draw(
         return LEFT + (RIGHT - LEFT) * step / steps, BOTTOM + (TOP - BOTTOM) * height
 
     drawing.lines([[(LEFT, TOP), (LEFT, BOTTOM), (RIGHT, BOTTOM)]], "ink")
-    drawing.label(14, TOP + 12, what)
+    mean = f"{what}, mean of the last {count(window, 'step')} (at first, of fewer)"
+    drawing.label(14, TOP + 12, mean)
     drawing.text((LEFT + RIGHT) / 2, 12, "step")
     for value, words in ticks:
         x, y = at(0, value)
