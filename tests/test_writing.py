@@ -214,4 +214,9 @@ def test_bars_stand_below_their_letters():
     ]
     heights = sorted(round(path.get_extents().height) for path in bars)
     assert heights.count(24) == 2  # the tint behind -3 and its bar
-    assert "ab↵cd" in [text.get_text() for text in drawn.findobj(lambda a: hasattr(a, "get_text"))]
+    words = {
+        text.get_text(): text.get_position()
+        for text in drawn.findobj(lambda a: hasattr(a, "get_text"))
+    }
+    assert "ab↵cd" in words
+    assert words["3"][1] - words["0"][1] == 24  # where a full bar ends

@@ -100,6 +100,7 @@ def draw_written(text: str, values: Sequence[float], title: str) -> Drawing:
             boxes = [(x + 1, zero + min(0, h * BAR), ADVANCE - 2, abs(h) * BAR) for x, h in mine]
             drawing.boxes(boxes, side, "none")
         drawing.lines([[(LEFT, zero), (LEFT + PER_ROW * ADVANCE, zero)]])
-        drawing.text(LEFT - 8, zero, "0", "muted", size=8, align="right")
+        ends = f"{scale:.3g}\n0"  # a full bar and none
+        drawing.text(LEFT - 8, zero + BAR, ends, "muted", BAR, size=8, align="right")
         drawing.label(LEFT, zero + 42, "".join(shown), size=SIZE, mono=True, advance=ADVANCE)
     return drawing
