@@ -1,6 +1,6 @@
 """What LayoutExplorer shows is what torch's own indexing takes."""
 
-from itertools import product
+from itertools import combinations, product
 
 import pytest
 from matplotlib.collections import PolyCollection
@@ -41,6 +41,14 @@ def test_the_words_taken_are_framed_where_they_stood(explorer):
             for path in shape.get_paths()
         ]
         assert len(frames) == number
+
+
+def test_no_word_stands_on_the_number_of_its_sentence(explorer):
+    for take in (TAKE[1], TAKE[2]):
+        figure = explorer.look(batch_first=False, take=take, i=1).figure()
+        shown = [text for text in figure.findobj(Text) if text.get_fontsize() < 7]
+        areas = [text.get_window_extent().padded(2) for text in shown]
+        assert not any(one.overlaps(other) for one, other in combinations(areas, 2))
 
 
 def test_every_word_stands_in_x_and_in_what_a_transpose_gives(explorer):

@@ -62,7 +62,7 @@ class LayoutExplorer(Explorer):
         left, said = _say(take, axes, result)
         drawing = Drawing(1100, HEIGHT)
         _draw_words(drawing, (40, 390), "x", x, axes, taken)
-        corner = (320, 390) if x.shape[0] > x.shape[1] else (40, 240)
+        corner = (304, 390) if x.shape[0] > x.shape[1] else (40, 240)
         every = torch.ones_like(torch.atleast_2d(result.ids))
         _draw_words(drawing, corner, code, result, left, every)
         drawing.legend(680, *((str(n), f"sentence {n}", look) for n, look in enumerate(SENTENCES)))
@@ -104,7 +104,7 @@ def _draw_words(
     """A table of words under the name and shape of its tensor, those framed that are taken."""
     (left, top), rows = corner, torch.atleast_2d(words.ids).tolist()
     pitch = 27 if len(rows) <= 3 or top > 300 else 19
-    grid = Grid(left + 37, top - 16.5 - pitch / 2, 77, -pitch, 74, pitch - 3)
+    grid = Grid(left + 38, top - 16.5 - pitch / 2, 79, -pitch, 76, pitch - 3)
     drawing.shape(left, top + 22, name, words.shape, axes)
     for column in range(len(rows[0])):
         x = grid.centre(0, column)[0]
@@ -112,7 +112,7 @@ def _draw_words(
     if len(axes) == 2:
         numbers = "\n".join(map(str, range(len(rows))))
         drawing.text(left - 12, grid.y, numbers, axis_kind(axes[0]), pitch, size=8, mono=True)
-    cells, marks = {}, []
+    cells, written = {}, []
     for at in product(range(len(rows)), range(len(rows[0]))):
         number = rows[at[0]][at[1]]
         sentence, lit = sentence_of(number), bool(taken[at])
@@ -120,8 +120,10 @@ def _draw_words(
         look = look._replace(ink="ink" if lit else "muted", width=1, size=6.6, bold=lit)
         if lit and not taken.all():
             look = look._replace(edge="ink", width=3.3)
-        cells[grid.box(*at)] = (words.vocabulary[number], look)
-        marks += [(grid.centre(*at), str(sentence))] * (sentence >= 0)
+        cells[grid.box(*at)] = ("", look)
+        mark = str(sentence) * (sentence >= 0)
+        written.append((grid.centre(*at), mark, words.vocabulary[number], look))
     drawing.cells(cells)
-    for (x, y), mark in marks:
-        drawing.text(x - 33.5, y, mark, "muted", size=6.5, mono=True)
+    for (x, y), mark, word, look in written:
+        drawing.text(x - 32, y, mark, "muted", size=6.5, mono=True)
+        drawing.text(x + 4, y, word, look.ink, size=look.size, bold=look.bold)
