@@ -133,7 +133,7 @@ def no_crash() -> Iterator[None]:
 
     def forward(self: Any, input: Any, hx: Any = None) -> Any:
         if hx is not None and input.dim() == 1 < hx[0].dim():
-            shapes = f"x is {[*input.shape]}, h {[*hx[0].shape]}"
+            shapes = f"{[*input.shape]}, {[*hx[0].shape]}"
             raise RuntimeError(f"LSTMCell: one sample, and the states of several: {shapes}")
         return own(self, input, hx)
 

@@ -239,9 +239,10 @@ def wrong_rows(layout: Layout) -> Finding | None:
     if is_function:
         what = f"the rows of {listed(f'`{name}`' for name in names)}"
     moved = [(to, own) for to, own in zip(GATES, taken, strict=True) if to != own]
+    if len({*taken}) == 1 and is_function:
+        return verdict, f"all four gates take {what} of {taken[0]}"
     if len({*taken}) == 1:
-        theirs = f"{what} of {taken[0]}" if is_function else f"the same {listed(names)}"
-        return verdict, f"all four gates take {theirs}"
+        return verdict, f"all four gates take the same {listed(names)}"
     if len(moved) == 1 and not is_function:  # nobody can say whose they are
         both = the_gates(sorted(moved[0], key=GATES.index))
         return verdict, f"{both} take the same {listed(names)}"
