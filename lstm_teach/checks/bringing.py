@@ -65,7 +65,7 @@ BEGINS = {
         r"(c|st?)($|_|\d)|c(ell|prev|old|last|[txyn]\d*$)|long|(prev|old|last)_?(c|s$)", re.I
     ),
 }
-STATE = re.compile(r"_?(h|c|a|state|init|prev|s\d?$|carry|memory|zero)", re.IGNORECASE)
+STATE = re.compile(r"_?(h|c|a|state|init|prev|s\d?$|carry|mem|zero)", re.IGNORECASE)
 _NO_STATE = re.compile(r".*(mask|msk|len|valid|train|teacher)", re.IGNORECASE)
 _RUNS = re.compile(r"step|forward|call|run|cell")
 _READS = re.compile(r"(?!.*(step|cell|back))(.*_)?(forward|run)(_|$)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import linecache
 import os
@@ -166,8 +167,19 @@ def leaves_no_trace(check: Callable[P, Report]) -> Callable[P, Report]:
     says so; its warnings are left out. Whatever gets past the check's own guards is a report too.
     """
 
+    signature = inspect.signature(check)
+
     @wraps(check)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> Report:
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError as error:
+            return told(
+                "not_so_called",
+                name=check.__name__,
+                error=error,
+                takes=", ".join(signature.parameters),
+            )
         printed = io.StringIO()
         with (
             _ONE_CHECK_AT_A_TIME,  # for what follows belongs to the whole process

@@ -206,6 +206,8 @@ def _wrong_form(eye: Eye) -> tuple[Report, bool] | None:
             return told("exchanged"), inside
         changed = fit[0].how if fit[0].verdict != "variant" else ()
         report = told(fit[0], evidence={_MADE.get(part, part): "off" for part in changed})
+        if fit[0].verdict == "hard_sigmoid":  # whatever its numbers
+            return told("hard_sigmoid", "sigmoid, tanh or both are made of straight lines"), inside
         if len(fit) == 2:  # more of them would tell nobody anything
             also = f"\nFrom outside this looks the same: {fit[1].headline}."
             report = replace(report, message=report.message + also)

@@ -126,7 +126,7 @@ def _looked_up(
     sources, values = [], [torch.empty(0, *lines.shape[1:]).double()]
     times = times if eye.is_function else [*times, *(-k for k in times)]
     for name, p in weights.items():
-        for wide in (width, sum(eye.sizes)):
+        for wide in (sum(eye.sizes), width):
             for laid, blocks in _blocks(p.numel(), eye.sizes[1], wide):
                 for start, k in product({0, wide - width}, times):
                     at = blocks[:, :, start : start + width]

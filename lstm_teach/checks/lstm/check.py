@@ -731,6 +731,8 @@ class _Check:
             told_by_calls = by_calls(cells, self._read, x)
             if told_by_calls is not None:
                 return replace(told_by_calls, of="LSTM")
+        if self._has_more_outputs():
+            return self._by_roles()
         return told("no_roles", axes=self.reader.axes.said, code=self.brought)
 
     def _walked(self, step: Callable[..., Any]) -> tuple[bool, bool, str]:
@@ -957,7 +959,9 @@ class _Check:
             if self._same(doubled, output[:, 0]):
                 if any(name.endswith("before") for name in names):
                     raise _Told(told("dropout_inside", where=listed(names)))
-                return told("dropout_at", where=listed(names)).message
+                between = names == ("the way up between layers",)
+                name = "dropout_between" if between else "dropout_at"
+                return told(name, where=listed(names)).message
         return told("dropout").message
 
     def _described(self, search: Search, roles: Roles, start: Reader | None) -> str:
@@ -988,7 +992,7 @@ class _Check:
             but = told("plain_tensors", seen=_in_code(loose[:3])).message
             said.insert(0, f"The numbers are right, but {but}")
         ends = any(place[2:] == (0, 2) and place.time is None for place in self.reader.places[1:])
-        if ends and start and start.layered and "fb" not in start.axes.order:
+        if ends and start and start.layered and "b" in start.axes.order.replace("fb", ""):
             said.insert(0, told("batch_first_state").message)
         if self.reader.form != "x" and needed(self.tried) == 1 and not self.call:
             said.insert(0, told("needs_state").message)

@@ -187,8 +187,9 @@ class Reader:
                 outputs.append(Place(path, shape.index(steps), b, wide[-1]))
             if last_alone and states and shape[wide[-1]] in widths:
                 outputs.append(states[-1])
-        # What stands deeper than a state before it is a cache, of c's, say.
-        if states and outputs and len(outputs[0].path) > len(states[0].path) and not last_alone:
+        # What stands deeper than others is a cache, of c's, say; even than a state before it.
+        outputs.sort(key=lambda one: depth(one.path))
+        if states and outputs and depth(outputs[0].path) > depth(states[0].path):
             order = [path for path, _ in parts]
             if order.index(states[0].path) < order.index(outputs[0].path):
                 outputs = []
@@ -217,6 +218,11 @@ def readers(code: Any, hidden_size: int, lanes: int, dtype: torch.dtype) -> Iter
                         yield Reader(caller, axes, hidden_size, form, count, True, True)
                 elif axes not in TURNED.values():  # nothing yet tells it from the other
                     yield Reader(caller, axes, hidden_size)
+
+
+def depth(path: Path) -> int:
+    """In how many things what stands at a path is nested; a list of steps is no such thing."""
+    return sum(key is not EACH for key in path)
 
 
 def at(result: Any, path: Path) -> Tensor:

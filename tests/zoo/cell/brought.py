@@ -870,3 +870,66 @@ class KeepsItsStateTwice(nn.Module):
     def forward(self, x, state):
         h = self.gru(x, state[0])
         return h, h
+
+
+@example("unrecognised", says="x and h are multiplied by the same weights")
+class AddsXAndHFirst(nn.Module):
+    def __init__(self, size=5):
+        super().__init__()
+        self.input_size = self.hidden_size = size
+        self.gates = nn.Linear(size, 4 * size)
+
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = self.gates(x + h).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+@example("ok")
+class OfAHiddenSizeAlone(AddsXAndHFirst):
+    def __init__(self, num_units, forget_bias=1.0):
+        super().__init__(num_units)
+        self.forget_bias = forget_bias
+        self.gates = nn.Linear(2 * num_units, 4 * num_units)
+
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = self.gates(torch.cat([x, h], 1)).chunk(4, 1)
+        c = (f + self.forget_bias).sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+@example("cannot_check", says="wants other arguments than its two sizes")
+class OfTwoTables:
+    def __init__(self, char_to_idx, idx_to_char, vocab_size, n_h=4):
+        self.chars, self.w = [*char_to_idx], np.zeros((4 * n_h, n_h + vocab_size))
+
+    def forward(self, x, h, c):
+        return h, c
+
+
+class _ItsStatesByName(TwoLinears):
+    def forward(self, input, state, mem_state, scale):
+        h, c = super().forward(input, (state, mem_state))
+        return scale * h, c
+
+
+@made("cannot_check", says="net(x, h, c, scale)")
+def two_states_by_name():
+    return _ItsStatesByName(5, 4)
+
+
+@example(
+    "ok", says="nn.LSTMCell's `state_dict` does not load into it: each gate has weights of its own."
+)
+class ALayerForEachGateOfEqualSizes(nn.Module):
+    def __init__(self, input_size=4, hidden_size=4):
+        super().__init__()
+        self.f, self.i, self.g, self.o = (nn.Linear(8, 4) for _ in range(4))
+
+    def forward(self, x, state):
+        h, c = state
+        z = torch.cat([x, h], 1)
+        c = self.f(z).sigmoid() * c + self.i(z).sigmoid() * self.g(z).tanh()
+        return self.o(z).sigmoid() * c.tanh(), c

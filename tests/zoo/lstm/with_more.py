@@ -463,3 +463,78 @@ def names_no_sigmoid(x, Wx, Wh, b):
         h = expit(o) * np.tanh(c)  # noqa: F821
         output.append(h)
     return np.stack(output, 1)
+
+
+class _Masked(_InSteps):
+    def forward(self, x, mask):
+        output, (h, c) = [], self.start(x)
+        for xt, m in zip(x.unbind(1), mask.unbind(1), strict=False):
+            new = self.cell(xt, h, c)
+            h, c = (m[:, None] * a + (1 - m[:, None]) * b for a, b in zip(new, (h, c), strict=True))
+            output.append(h)
+        return torch.stack(output, 1), (h, c)
+
+
+@instance("cannot_check", says="call=lambda lstm, x: lstm(x, mask)")
+class WantsAMask(_Masked):
+    pass
+
+
+@instance("ok", call=lambda lstm, x: lstm(x.transpose(0, 1), torch.ones(x.shape[1::-1]))[0].mT.mT)
+class IsGivenAMask(_Masked):
+    pass
+
+
+def _numpy_steps(x, h, Wx, Wh, b):
+    c, hs, cs = np.zeros_like(h), [], []
+    for t in range(x.shape[1]):
+        i, f, o, g = np.split(x[:, t] @ Wx + h @ Wh + b, 4, axis=1)
+        c = c / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
+        h = np.tanh(c) / (1 + np.exp(-o))
+        hs.append(h)
+        cs.append(c)
+    return np.stack(hs, 1), np.stack(cs, 1)
+
+
+@example("ok")
+def last_h_and_a_cache_with_every_c(x, h0, Wx, Wh, b):
+    hs, cs = _numpy_steps(x, h0, Wx, Wh, b)
+    return hs[:, -1], {"c": cs}
+
+
+@example("c_instead_of_h")
+def every_c_alone(x, h0, Wx, Wh, b):
+    return _numpy_steps(x, h0, Wx, Wh, b)[1]
+
+
+@example("ok")
+def caches_of_every_step_first(x, Wx, Wh, b):
+    hs, cs = _numpy_steps(x, np.zeros((len(x), len(Wh))), Wx, Wh, b)
+    return [{"c": cs[:, t], "x": x[:, t]} for t in range(x.shape[1])], hs
+
+
+@example("ok")
+def one_sample_with_a_cache_of_its_states(x, prev_h, Wx, Wh, b):
+    h, c, hs, cache = prev_h, np.zeros_like(prev_h), [], []
+    for xt in x:
+        cache.append((xt, h, c))
+        i, f, o, g = np.split(xt[None] @ Wx + h @ Wh + b, 4, axis=1)
+        c = c / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
+        h = np.tanh(c) / (1 + np.exp(-o))
+        hs.append(h)
+    return np.concatenate(hs), cache
+
+
+@instance("cannot_check", says="is invalid for input of size")
+class WritesItsBatchDown(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell = nn.LSTMCell(6, 6)
+
+    def forward(self, x):
+        h = c = x.new_zeros(x.shape[1], 6)
+        output = []
+        for xt in x:
+            h, c = self.cell(xt, (h, c))
+            output.append(h)
+        return torch.stack(output).view(len(x), 7, -1)
