@@ -1,6 +1,7 @@
 """A report says the same in plain text and in a notebook: verdict, reason, numbers, limits."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -16,17 +17,25 @@ WRONG = Report(
 )
 
 
-def test_a_report_reads_from_plain_words_to_what_it_could_not_see_and_ends_with_the_slug():
+def test_a_report_reads_from_plain_words_to_its_numbers_and_ends_with_the_slug():
     assert str(WRONG).splitlines() == [
         "Not right: the gates are read in another order.",
         "Your blocks are `i < f`, not `f`.",
         "Swap them.",
         "Measured: off by = 0.12, gate = f",
-        "Not looked at: What happens on a GPU.",
-        "Not looked at: What happens in half precision.",
         "verdict: gate_order",
     ]
     assert repr(WRONG) == str(WRONG)
+
+
+def test_what_was_not_looked_at_stands_under_what_is_right_or_another_kind():
+    unseen = [
+        "Not looked at: What happens on a GPU.",
+        "Not looked at: What happens in half precision.",
+    ]
+    for verdict, shown in (("ok", unseen), ("variant", unseen), ("gate_order", [])):
+        lines = str(replace(WRONG, verdict=verdict)).splitlines()
+        assert [line for line in lines if line.startswith("Not looked at")] == shown
 
 
 def test_a_report_without_numbers_and_limits_does_not_mention_any():

@@ -100,8 +100,9 @@ def raising(text):
 
 @wicked
 def test_a_report_shows_every_part_of_itself_as_text(text):
-    report = Report(text, text, {text: text}, (text,))
-    assert bare(is_text(report._repr_html_())).count(bare(text)) == 6
+    for verdict, parts in ((text, 5), ("variant", 5)):
+        report = Report(verdict, text, {text: text}, (text,), text)
+        assert bare(is_text(report._repr_html_())).count(bare(text)) == parts
     assert text in str(report)
 
 

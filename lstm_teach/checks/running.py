@@ -240,8 +240,9 @@ def _report_on(error: BaseException, function: Callable[..., Any], made_up: bool
     by_itself |= innermost.f_code.co_name == "_forward_unimplemented"
     if isinstance(error, NotImplementedError) and by_itself:
         is_open = innermost.f_code.co_name == "_forward_unimplemented"
-        stub = "no_forward" if is_open else "not_implemented"
-        return told(stub, name=_name(function, "Your"))
+        if is_open:
+            return told("no_forward", name=f"{type(innermost.f_locals['self']).__name__}.forward")
+        return told("not_implemented", name=_name(function, "Your"))
     init = misspelt_init(function) if isinstance(function, type) else ""
     if not own and init:
         message = f"{text}\n{said('misspelt_init', name=init)}"

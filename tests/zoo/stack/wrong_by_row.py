@@ -9,6 +9,12 @@ from tests.zoo.stack.right import layer_outer, time_outer, zeros
 example = examples_for(check_stack)
 
 
+@example("unrecognised", says="Fix: `torch.stack(outputs)`, without `dim=1`")
+def stacked_along_the_batch(cells, x):
+    output, states = time_outer(cells, x)
+    return output.transpose(0, 1), states
+
+
 @example("state_shared_across_layers", says="takes h of the layer below as its own h too")
 def h_handed_up(cells, x):
     states, steps = zeros(cells, x), []
