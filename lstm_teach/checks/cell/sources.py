@@ -336,7 +336,7 @@ def wrong_source(layout: Layout, has_form: bool) -> Finding | None:
     rules = tied, for_both, turned, wrong_rows, wrong_biases, added, scaled
     for rule in (*rules, overlapping) if has_form else rules:
         found = rule(layout)
-        if found and rule in (tied, wrong_rows, overlapping) and not eye.is_function:
+        if found and rule not in (turned, wrong_biases, added) and not eye.is_function:
             # Two may be alike by chance.
             found = rule(find_layout(eye, eye.lines((8,)))) and found
         if found:
