@@ -297,6 +297,7 @@ def test_what_has_no_name_is_located():
 
     report = check_stack(wrong_from_step_two)
     assert report.verdict == "unrecognised"
+    assert report.evidence["tried with"] == "two layers of equal sizes"
     assert report.evidence["first off"] == "output at step 2"
     assert report.headline == "output at step 2 is off"
 
