@@ -220,6 +220,10 @@ def a_readout_that_fits(x, h):
     return READOUT(h).no_such_name
 
 
+def an_argument_by_its_name(x, h):
+    return READOUT(input=h).no_such_name
+
+
 def a_packed_sequence_in_its_layer(x, h):
     packed = pack_padded_sequence(STEPS, torch.tensor([7, 4, 2]))
     return RNN(packed)[0].no_such_name
@@ -239,6 +243,7 @@ def a_state_that_fits(x, h):
         a_part_of_a_pair,
         an_array_that_is_called,
         a_readout_that_fits,
+        an_argument_by_its_name,
         a_packed_sequence_in_its_layer,
         a_state_that_fits,
         readout_of_another_in_a_loop,
