@@ -38,6 +38,10 @@ def test_a_right_one_is_right_in_every_size(sizes):
     assert check_lstm(nn.LSTM(*sizes, num_layers=2))
 
 
+def test_of_nn_lstm_nothing_is_left_to_look_at():
+    assert check_lstm(nn.LSTM(3, 4)).not_checked == ()
+
+
 def test_it_leaves_what_it_was_given_as_it_was():
     lstm = nn.LSTM(3, 4)
     before = {name: value.clone() for name, value in lstm.state_dict().items()}
