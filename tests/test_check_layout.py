@@ -88,6 +88,7 @@ def test_every_message_of_a_wrong_layout_ends_in_a_fix(name):
     if verdict not in LAYOUT_VERDICTS:
         pytest.skip("no layout mistake")
     report = check_layout(**given_by(name))
+    assert "PyTorch does not complain: the sizes fit" in report.message
     assert "\nFix: " in report.message
     assert not re.search(r"\{|\}", report.message + report.headline)
 
