@@ -117,6 +117,17 @@ def weights_of_as_many_classes_as_samples():
     return case(model, x, call=lambda model, x: model(x))
 
 
+@example("ok", says="`self.lstm` walks along time")
+def a_wider_series_beside_the_first():
+    def body(self, x):
+        output, _ = self.lstm(x["wide"])
+        return self.fc(output[:, -1]) + self.of_days(x["days"].mean(1))
+
+    parts = {"of_days": nn.Linear(2, K), "fc": nn.Linear(H, K)}
+    model = Net(body, lstm=nn.LSTM(IN, H, batch_first=True), **parts)
+    return case(model, {"days": features(size=2), "wide": features()})
+
+
 @example("cannot_check", says="call=lambda model, x: model(x, lengths)")
 def lengths_for_what_is_wrapped():
     class Inner(nn.Module):
