@@ -254,7 +254,7 @@ def similarity_matrix():
     return case(Net(body, lstm=nn.LSTM(IN, H, batch_first=True)), features())
 
 
-@example("ok")
+@example("ok", says="`self[0].l` walks along time")
 def compiled():
     return case(
         torch.compile(
