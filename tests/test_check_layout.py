@@ -180,6 +180,12 @@ def test_what_a_layout_check_cannot_see_is_said():
     assert "wiring" in unseen
 
 
+def test_of_a_summary_nothing_is_told_of_later_steps():
+    report = check_layout(BatchFirstClassifier(), features())
+    assert report.ok
+    assert "later time steps" not in report.message
+
+
 class TwoAnswers(nn.Module):
     """Returns a prediction for each sample, and their mean."""
 
