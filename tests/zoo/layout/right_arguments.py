@@ -150,7 +150,7 @@ def hidden_state_set_before_each_call():
     return case(WantsItsHiddenStateSet(None), features(), call=call)
 
 
-@example("cannot_check", says="`init_hidden`")
+@example("cannot_check", says="self.hidden)`.\nYour model has a method `init_hidden`.")
 def hidden_state_not_set_before_the_call():
     return case(WantsItsHiddenStateSet(None), features())
 
