@@ -144,7 +144,13 @@ def test_only_what_was_made_up_may_be_refused(code):
     assert run_in_time(code, X, made_up=False).verdict == "raises"
 
 
-@pytest.mark.parametrize("code", [raises_in_torch, raises_in_a_helper])
+def takes_its_own_apart(x):
+    state = torch.cat([x, x, x])
+    h, c = state
+    return h, c
+
+
+@pytest.mark.parametrize("code", [raises_in_torch, raises_in_a_helper, takes_its_own_apart])
 def test_a_mistake_is_none_that_refuses_what_comes_in(code):
     assert run_in_time(code, X).verdict == "raises"
 
