@@ -29,3 +29,8 @@ class TakesTheTimeToo(nn.Module):
 class HiddenFirst(nn.LSTMCell):
     def __init__(self, n_cells, n_features):
         super().__init__(n_features, n_cells)
+
+
+@example("cannot_check", says="Your code takes nothing;")
+def takes_nothing():
+    return nn.LSTMCell(5, 4)
