@@ -347,6 +347,11 @@ def wrapped_for_several_devices():
     return nn.DataParallel(TwoLinears(5, 4))
 
 
+@made("ok")
+def its_own_call():
+    return nn.LSTMCell(5, 4).__call__
+
+
 class Steps(nn.Module):
     def __init__(self):
         super().__init__()
