@@ -67,7 +67,7 @@ def with_einsum(x, h, c, w_ih, w_hh, b_ih, b_hh):
     return o.mul(c.tanh()), c
 
 
-@right
+@example("ok", says="It was run in float32")
 def in_float32_only(x, h, c, w_ih, w_hh, b_ih, b_hh):
     z = torch.zeros(x.shape[0], w_ih.shape[0], dtype=torch.float32)
     torch.addmm(b_ih, x, w_ih.T, out=z)
