@@ -155,6 +155,13 @@ class OneUnit:
 made("cannot_check", says="input_size=")(OneUnit)
 
 
+@made("ok", call=lambda net, x, h, c: net(x, (h, c)), says="its state_dict fits")
+class WithAHeadThatIsNotCalled(nn.LSTMCell):
+    def __init__(self):
+        super().__init__(5, 4)
+        self.head = nn.Linear(4, 2)
+
+
 @made("ok", call=lambda net, x, h, c: net.update(x, (h, c)))
 def without_a_forward():
     class Updates(nn.Module):
