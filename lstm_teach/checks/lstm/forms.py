@@ -189,9 +189,10 @@ class Reader:
                 outputs.append(states[-1])
         # What stands deeper than others is a cache, of c's, say; even than a state before it.
         outputs.sort(key=lambda one: depth(one.path))
-        if states and outputs and depth(outputs[0].path) > depth(states[0].path):
+        if states and outputs and not last_alone:
             order = [path for path, _ in parts]
-            if order.index(states[0].path) < order.index(outputs[0].path):
+            is_before = order.index(states[0].path) < order.index(outputs[0].path)
+            if is_before and depth(states[0].path) < depth(outputs[0].path):
                 outputs = []
         known = {one.path for one in (*outputs, *states)}
         caches = {path[:1] for path, _ in parts if path not in known}
