@@ -85,6 +85,15 @@ def cut_without_dim(x, h):
     return i * f
 
 
+def a_length_for_the_last_step(x, h):
+    lengths, output = torch.tensor([7, 4, 2]), STEPS.transpose(0, 1)
+    return output[torch.arange(3), lengths]
+
+
+def a_step_out_of_range(x, h):
+    return STEPS[:, torch.tensor([0, 9])]
+
+
 def index_into_packed(x, h):
     packed = pack_padded_sequence(STEPS, torch.tensor([7, 4, 2]))
     output, _ = nn.LSTM(5, 4)(packed)
@@ -161,6 +170,7 @@ class PlainList(nn.Module):
         (no_transpose_in_numpy, "`x @ w.T`"),
         (at_for_times, "`f * C`"),
         (times_for_at, "`x @ W_IH.T`"),
+        (a_length_for_the_last_step, "Of lengths that is `lengths - 1`"),
         (pair_goes_up, "`below` is a pair (h, c), as a cell returns it"),
         (pair_in_a_product, "`h` is a pair"),
         (pair_in_a_gate, "`h` is a pair"),
@@ -238,6 +248,7 @@ def a_state_that_fits(x, h):
     "code",
     [
         two_lines_below_a_right_product,
+        a_step_out_of_range,
         a_name_that_is_not_there,
         a_size_that_fits,
         a_part_of_a_pair,

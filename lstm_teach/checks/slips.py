@@ -18,6 +18,7 @@ from itertools import chain, pairwise
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence, unpack_sequence
 from torch.utils._pytree import tree_leaves
@@ -300,9 +301,7 @@ def _one_too_far(place: Place, node: ast.AST) -> Iterator[Slip]:
     shape = _shape(place.value(whole))
     for axis, (part, size) in enumerate(zip(parts, shape, strict=False)):
         value = None if isinstance(part, ast.Slice) else place.value(part)
-        if not isinstance(value, Tensor) or value.is_floating_point() or not value.numel():
-            continue
-        if value.max() == size:
+        if isinstance(value, Tensor) and value.dtype is torch.long and (value == size).any():
             names = {"index": ast.unparse(part), "whole": ast.unparse(whole)}
             yield "one_too_far", {**names, "axis": axis, "size": size, "last": size - 1}
 

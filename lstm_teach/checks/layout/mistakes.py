@@ -44,18 +44,16 @@ def holes(t: Tables, walk: Walk | None) -> dict[str, Any]:
     found |= {"top": "torch.cat((h_n[-2], h_n[-1]), dim=1)" if call.directions == 2 else "h_n[-1]"}
     found |= {"place": int(call.batch_first), "width": 1 if flat else given.main.shape[-1]}
     found |= {"given": "x.unsqueeze(-1)" if flat else "x"}
-    is_x = sum(one.inputs.numel() for one in walk.calls) == given.main.numel()
-    is_x &= given.main.is_floating_point()
     end = "end_of_a_loop" if call.is_cell else "end_of_all"
     turned = "not_turned" if found["place"] == found["at"] else "turned"
-    if not is_x:
+    if not walk.holds_x:
         turned = "features_turned"
     elif "time" not in given.lead:
         turned = "as_one_step"
     elif walk.cols not in (1, given.batch) and not t.mixes:
         turned = "joined"
     found |= {"other": found["at"] + (1 if found["at"] + 1 < given.main.dim() else -1)}
-    kind = "x_as_it_is" if is_x and given.main.dim() <= 3 else "features_as_they_are"
+    kind = "x_as_it_is" if walk.holds_x and given.main.dim() <= 3 else "features_as_they_are"
     kind = "one_after_the_other" if call.is_cell else kind
     found |= {"as_it_is": said(kind, **found), "ends": said(end, **found)}
     return found | {"turned": said(turned, **found)}
@@ -214,9 +212,8 @@ def steps_dealt_out(t: Tables) -> Found:
     if walk is None or walk.crowd[1] > 1:
         return None
     as_many = walk.steps == t.given.time
-    is_x = sum(call.inputs.numel() for call in walk.calls) == t.given.main.numel()
     is_split = most(walk.times.any(1), 0) > 1
-    is_dealt = is_x and as_many and is_split and _holds_x(walk, t.given.main)
+    is_dealt = walk.holds_x and as_many and is_split
     if walk.in_step and not is_dealt:
         return None
     # of a sequence that was cut from flat frames, each holds a time step for several steps
@@ -224,15 +221,9 @@ def steps_dealt_out(t: Tables) -> Found:
     is_cut = as_many and not walk.times.any(0).all() and 2 * int(again.sum()) > len(again)
     # all over a column of no more steps than x has, each step holds several, looked at or not
     is_full = walk.is_spread and walk.steps <= t.given.time and most(walk.times.any(0), -1) > 1
-    beside = is_x and most(walk.times, -1) > 1
+    beside = walk.holds_x and most(walk.times, -1) > 1
     is_cut |= is_dealt or (is_split and (beside or is_full))
     return ("steps_dealt_out", walk, {}) if is_cut else None
-
-
-def _holds_x(walk: Walk, x: Tensor) -> bool:
-    """Whether the very numbers of x come into a walk."""
-    entered = torch.cat([call.inputs.flatten() for call in walk.calls])
-    return torch.equal(entered.sort().values, x.flatten().sort().values)
 
 
 def cut_before_a_convolution(t: Tables) -> Found:

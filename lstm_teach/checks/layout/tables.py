@@ -44,6 +44,7 @@ class Walk:
         states: [rows, cols, samples]: which samples reach the states handed in.
         owners: [cols, samples]: which samples reach a column at all.
         ends: the number of real steps of each column.
+        holds_x: whether the very numbers of x come in, and no others.
         crowd: the most samples, and the most time steps, that reach a single number.
         by_hand: whether a loop changes the state between two calls.
         in_step: whether its step t is time t of x, give or take the width of a convolution.
@@ -64,6 +65,9 @@ class Walk:
         self.owners = self.samples.any(0) | self.states.any(0)
         self.ends = torch.stack([call.ends for call in calls]).sum(0)
         self.by_hand = any(call.by_hand for call in calls[1:])
+        entered = torch.cat([call.inputs.flatten() for call in calls])
+        x = t.given.main.flatten().to(entered)
+        self.holds_x = len(x) == len(entered) and x.sort().values.equal(entered.sort().values)
         self.met = [places(one) for one in self.times.any(1).T]
         narrow, pairs = min(6, t.given.time // 2), [*zip(t.given.times, self.met, strict=True)]
         near = [at in steps and steps[-1] - steps[0] <= narrow for at, steps in pairs if steps]
