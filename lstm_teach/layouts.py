@@ -173,7 +173,10 @@ def output_tensors(
     if isinstance(outputs, PackedSequence):
         return [(name, pad_packed_sequence(outputs, batch_first=axes[:1] == ["batch"])[0])]
     if type(outputs) is list and len(outputs) > 1 and all(map(torch.is_tensor, outputs)):
-        joined = _joined(outputs, axes, batch)
+        # One number a sample, where it is what comes first; else numbers for something else.
+        is_scores = name in ("", "[0]") and all(one.dim() == 0 for one in outputs)
+        is_scores &= len(outputs) == batch
+        joined = torch.stack(outputs) if is_scores else _joined(outputs, axes, batch)
         if joined is not None:
             return [(name, joined)]
     form = "{}[{!r}]"
@@ -192,8 +195,6 @@ def _joined(parts: list[torch.Tensor], axes: Sequence[str], batch: int) -> torch
     """A list of one tensor a sample, or one a time step, as one tensor; None for heads."""
     shapes, first = {part.shape for part in parts}, parts[0].shape
     place = [name for name in axes if name != "time"].index("batch") if "batch" in axes else 0
-    if len(parts) == batch and shapes == {()}:
-        return torch.stack(parts)
     has_batch = len(shapes) == 1 and first[place : place + 1] == (batch,)
     if len(parts) == batch and not has_batch and first and len({s[1:] for s in shapes}) == 1:
         return pad_sequence(parts, batch_first=True).movedim(0, axes.index("batch"))

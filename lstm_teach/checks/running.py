@@ -23,6 +23,7 @@ from typing import Any, ParamSpec
 
 import torch
 from torch import nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from lstm_teach.checks.mistake import said, told
 from lstm_teach.checks.report import Report
@@ -130,19 +131,19 @@ def one_thread() -> Iterator[None]:
 @contextmanager
 def no_crash() -> Iterator[None]:
     """Let nn.LSTMCell refuse one sample with the states of several, which ends Python itself."""
-    own = nn.LSTMCell.forward
 
-    def forward(self: Any, input: Any, hx: Any = None) -> Any:
-        if hx is not None and input.dim() == 1 < hx[0].dim():
-            shapes = f"{[*input.shape]}, {[*hx[0].shape]}"
-            raise RuntimeError(f"LSTMCell: one sample, and the states of several: {shapes}")
-        return own(self, input, hx)
+    def refuse(cell: nn.Module, given: Any) -> None:
+        match cell, given:
+            case nn.LSTMCell(), (torch.Tensor() as x, (torch.Tensor() as h, _)):
+                if x.dim() == 1 < h.dim() and len(h) == cell.hidden_size:
+                    shapes = f"{[*x.shape]}, {[*h.shape]}"
+                    raise RuntimeError(f"LSTMCell: one sample, and the states of several: {shapes}")
 
-    nn.LSTMCell.forward = forward  # type: ignore[method-assign]
+    hook = register_module_forward_pre_hook(refuse)
     try:
         yield
     finally:
-        nn.LSTMCell.forward = own  # type: ignore[method-assign]
+        hook.remove()
 
 
 @contextmanager

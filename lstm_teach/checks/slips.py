@@ -96,9 +96,8 @@ class Place:
         )
         for name in [node.attr for node in asked if not hasattr(own, node.attr)]:
             for method, function in _functions(type(own)).items():
-                code = dis.get_instructions(function)
-                sets = any(step.opname == "STORE_ATTR" and step.argval == name for step in code)
-                if sets and method not in ("__init__", self.frame.f_code.co_name):
+                elsewhere = method not in ("__init__", self.frame.f_code.co_name)
+                if elsewhere and name in _set_by(function):
                     return {"name": name, "method": method}
         return {}
 
@@ -298,9 +297,11 @@ def _one_too_far(place: Place, node: ast.AST) -> Iterator[Slip]:
             parts = index.elts if isinstance(index, ast.Tuple) else [index]
         case _:
             return
-    shape = _shape(place.value(whole))
-    for axis, (part, size) in enumerate(zip(parts, shape, strict=False)):
-        value = None if isinstance(part, ast.Slice) else place.value(part)
+    values = [0 if isinstance(part, ast.Slice) else place.value(part) for part in parts]
+    if any(one is None or one is ... or getattr(one, "dtype", 0) is torch.bool for one in values):
+        return  # these take none of the axes, or several
+    pairs = zip(parts, values, _shape(place.value(whole)), strict=False)
+    for axis, (part, value, size) in enumerate(pairs):
         if isinstance(value, Tensor) and value.dtype is torch.long and (value == size).any():
             names = {"index": ast.unparse(part), "whole": ast.unparse(whole)}
             yield "one_too_far", {**names, "axis": axis, "size": size, "last": size - 1}
@@ -323,11 +324,24 @@ def _functions(cls: type) -> dict[str, FunctionType]:
     return {name: f for name, f in vars(cls).items() if isinstance(f, FunctionType)}
 
 
+def _set_by(method: FunctionType) -> set[str]:
+    """The names that a method sets of its own object."""
+    own, found = method.__code__.co_varnames[:1], set()
+    for step, to in pairwise(dis.get_instructions(method)):
+        loaded = step.argval if isinstance(step.argval, tuple) else (step.argval,)
+        if to.opname == "STORE_ATTR" and loaded[-1:] == own:
+            found.add(to.argval)
+    return found
+
+
 def misspelt_init(cls: type) -> str:
     """The method that was to be `__init__`, which has nearly its name, and which nobody calls."""
-    own = _functions(cls)
-    called = {name for f in own.values() for name in f.__code__.co_names} | {"__init__"}
+    own, kinds = _functions(cls), [k for k in cls.__mro__ if not k.__module__.startswith("torch")]
+    all_own = [getattr(f, "__func__", f) for kind in kinds for f in vars(kind).values()]
+    codes = [f.__code__ for f in all_own if isinstance(f, FunctionType)]
+    called = {name for code in codes for name in code.co_names} | {"__init__"}
     # Within a class, Python puts its name before one that begins with two underscores alone.
     names = {name: name.removeprefix(f"_{cls.__name__.lstrip('_')}") for name in own}
     near = (n for k, n in names.items() if k not in called and n.strip("_") in ("init", "int"))
-    return "" if "__init__" in own else next((n for n in near if n.startswith("_")), "")
+    has_one = any(code.co_name == "__init__" for code in codes)
+    return "" if has_one else next((n for n in near if n.startswith("_")), "")

@@ -294,6 +294,8 @@ def _judged(eye: Eye, own: dict[str, Tensor]) -> Report:
     is_open &= not _says_little(again) and not again.headline.startswith("a state of c and h")
     is_open &= again.verdict != "variant" or is_renamed or _says_little(report)
     better = again.ok or (is_open and again.verdict not in _OF_THE_ORDER)
+    better |= is_renamed and again.verdict == "cell_instead_of_h_in_gates"
+    better |= not c_first and report.cause == "guessed" and again.verdict == "variant"
     return replace(again, message=f"{again.message}\n{also}") if better else report
 
 

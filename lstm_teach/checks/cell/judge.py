@@ -25,6 +25,7 @@ from lstm_teach.checks.cell.equations import (
     Parts,
     draw,
     run,
+    solved,
     table,
     the_gates,
     told,
@@ -166,7 +167,7 @@ def _as_torch(layout: Layout, own: Mapping[str, Tensor]) -> nn.LSTM | None:
 
 
 @cache
-def _tables() -> list[tuple[Mistake, Tensor, list[_Near]]]:
+def _tables() -> list[tuple[Mistake, Tensor, _Near]]:
     """Of each form the rows far from zero and what is seen near it."""
     right, tabled = table({}), []
     for mistake in FORMS:
@@ -190,13 +191,14 @@ def _wrong_form(eye: Eye) -> tuple[Report, bool] | None:
     eye.redraw(biases=False)
     here = _near_zero(eye.sizes, eye.step)
     eye.redraw()
+    far = [(one, near) for one, rows, near in _tables() if _same(seen, rows, limit)]
     right = _same(seen, table({}), limit)
-    if right and here.place(_form_near_zero({})) >= 0:
+    if right:
+        far = [(one, near) for one, near in far if here.has_other_h(one)]
+    if right and not far:
         return None
-    far = [(here.place(near), one) for one, rows, near in _tables() if _same(seen, rows, limit)]
-    fit = [one for place, one in sorted(far, key=lambda pair: pair[0]) if place >= 0]
-    if right and not fit:
-        return None
+    ranks = [here.rank(near) for _, near in far]
+    fit = [one for (one, _), rank in zip(far, ranks, strict=True) if rank == min(ranks)]
     if not eye.weights:  # few rows of a table are seen then
         return told("undrawn"), False
     if fit:
@@ -231,26 +233,38 @@ def _wrong_form(eye: Eye) -> tuple[Report, bool] | None:
 class _Near(NamedTuple):
     """What is seen near zero of a cell without biases, whatever its weights.
 
-    At x = h = 0 it gives `start`, h and c from an old c of 1, which tells nothing where the gates
-    look at c. i * g has there a value, and grows along x in such powers, `write`; it may be odd or
-    even. That tells nothing where no x comes in, and both nothing where units differ at zero, by
-    biases that could not be taken away.
+    At x = h = 0 it gives `start`, h and c from an old c of 1, unless the gates look at c. i * g has
+    there a value, and grows along x in such powers, `write`; it may be odd or even. Where no x
+    comes in, that is None. Both are where units differ at zero, or there is one alone: biases may
+    not all have been taken away.
     """
 
     start: tuple[float, float] | None
     write: tuple[float, set[float], bool, bool] | None
 
-    def place(self, forms: list[_Near]) -> int:
-        """The place of the first of these that it may be; -1 for none."""
-        fit = [all(a in (None, b) for a, b in zip(self, form, strict=True)) for form in forms]
-        return fit.index(True) if any(fit) else -1
+    def rank(self, form: _Near) -> int:
+        """How well it is this form: 0 best; 1 where f or o may have a number of the code's own."""
+        if self.write not in (None, form.write):
+            return 2
+        return int(self.start not in (None, form.start))
+
+    def has_other_h(self, mistake: Mistake) -> bool:
+        """Whether h is made of the c that was seen as with this mistake, and not as in an LSTM."""
+        if self.start is None or {*mistake.how} != {"h"}:
+            return False
+        h, c = self.start
+        known = {f"z_{gate}": torch.zeros(1) for gate in GATES}
+        known |= {"c_0": torch.tensor([c]), "h_0": torch.zeros(1)}
+        ways: list[Parts] = [mistake.how, {}]
+        wrong, usual = (solved({"c": "c_0", **how}, {**known})[0] for how in ways)
+        return bool((wrong - h).abs() < 2e-3 < (usual - h).abs())
 
 
 def _near_zero(sizes: Sizes, step: Callable[..., State]) -> _Near:
     along = torch.tensor([0.0, 2**-12, 2**-11, 1.0, -1.0])[:, None] * normals(7)(1, sizes[0])
     none = along.new_zeros(len(along), sizes[1])
     (_, w), (h, c), (_, c_2) = (step(x=along, h=none, c=none + k) for k in (0, 1, 2))
-    alike = all(((part - part[0, 0])[0].abs() < 1e-5).all() for part in (w, h, c))
+    alike = all(((part - part[0, 0])[0].abs() < 1e-5).all() for part in (w, h, c)) and sizes[1] > 1
     is_straight = alike and ((c_2 + w - 2 * c)[0].abs() < 1e-5).all()
     once, twice, up, down = w[1:] - w[0]
     powers = {round(k, 0) for k in (twice / once).abs().log2().nan_to_num(-1.0).tolist()}
@@ -260,14 +274,10 @@ def _near_zero(sizes: Sizes, step: Callable[..., State]) -> _Near:
     return _Near(start if is_straight else None, write if alike and powers != {-1.0} else None)
 
 
-def _form_near_zero(how: Parts) -> list[_Near]:
-    """The same of a form, without and with a 1 that the code adds to the sum of f."""
-    given, near = draw(1, (6, 6)), []
-    for added in (0.0, 1.0):
-        b = torch.tensor([0.0, added, 0.0, 0.0]).double().repeat_interleave(6)
-        own = {**given, "b_ih": b, "b_hh": 0 * b}
-        near.append(_near_zero((6, 6), lambda own=own, **changed: run({**own, **changed}, how)))
-    return near
+def _form_near_zero(how: Parts) -> _Near:
+    given = draw(1, (6, 6))
+    given |= {name: 0 * given[name] for name in ("b_ih", "b_hh")}
+    return _near_zero((6, 6), lambda **changed: run({**given, **changed}, how))
 
 
 def _same(seen: Tensor, rows: Tensor, limit: float) -> bool:

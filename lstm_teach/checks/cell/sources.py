@@ -257,6 +257,7 @@ def wrong_rows(layout: Layout) -> Finding | None:
 def wrong_biases(layout: Layout) -> Finding | None:
     """A bias that is misplaced, without effect, or taken twice."""
     used, weights = {source.name for source in layout.used}, layout.eye.weights
+    of_sums = [*layout.weights.values()]
     # Weights without effect, such as those of a head, have biases without effect beside them.
     idle = [n for n in weights.keys() - used if not (_BIAS.search(n) or layout.biases.get(n))]
     counted: dict[tuple[str, str], list[str]] = {}
@@ -276,8 +277,8 @@ def wrong_biases(layout: Layout) -> Finding | None:
         without = "".join(gate for gate in GATES if gate not in fed)
         if without and (not one_gate if fed else beside and all(beside)):
             counted.setdefault((without, "left out"), []).append(name)
-        own = layout.weights["x"]
-        doubled = "".join(g for g, s in fed.items() if g in own and s.times == 2 * own[g].times)
+        once = [g for g in fed if all(g in by and abs(by[g].times) == 1 for by in of_sums)]
+        doubled = "".join(gate for gate in once if fed[gate].times == 2)
         if doubled:
             counted.setdefault((doubled, "added twice"), []).append(name)
     said = []

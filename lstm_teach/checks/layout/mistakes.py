@@ -40,6 +40,7 @@ def holes(t: Tables, walk: Walk | None) -> dict[str, Any]:
         return found
     call, name = walk.call, walk.name
     found |= {"layer": name, "steps": walk.steps, "cols": walk.cols}
+    found["line"] = "h, c = cell(xt, (h, c))" if "LSTM" in call.kind else "h = cell(xt, h)"
     found["made"] = call.kind if name == call.kind else f"{name} = {call.kind}"
     found |= {"top": "torch.cat((h_n[-2], h_n[-1]), dim=1)" if call.directions == 2 else "h_n[-1]"}
     found |= {"place": int(call.batch_first), "width": 1 if flat else given.main.shape[-1]}
@@ -93,13 +94,17 @@ def walks_along_the_batch(t: Tables) -> Found:
         cause = "packed"
     elif call.batch_first == given.is_batch_first:
         cause = "swapped_before"
-    fix = said(cause, "fix", **found)
+    fix, last = said(cause, "fix", **found), ["out[:, -1]", "out[-1]"]
+    if given.is_batch_first is not True:
+        last.reverse()
+    then = ""
     if len(call.states) and cause not in ("packed", "swapped_before"):
         fix = said("and_its_start", fix=fix, axis=given.at["batch"])
     elif cause not in ("packed", "in_a_loop") and t.answer.steps is None:
-        last = "out[:, -1]" if given.is_batch_first else "out[-1]"
-        fix += f"; {said('and_the_last_step', last=last)}"
-    fix = said("or_turned", fix=fix) if cause.startswith("made") else fix
+        fix += f"; {said('and_the_last_step', last=last[0])}"
+        then = f" ({said('and_the_last_step', last=last[1])})"
+    if cause.startswith("made") and abs(given.at["batch"] - given.at["time"]) == 1:
+        fix = said("or_turned", fix=fix, then=then)
     return "walks_along_the_batch", walk, {"because": said(cause), "fix": fix}
 
 
@@ -129,8 +134,8 @@ def never_walks(t: Tables) -> Found:
     met = torch.cat([w.times.any(1) for w in alike]).any(0)
     if int(met.sum()) < 2 or max(w.crowd[1] for w in alike) > 1:
         return None
-    line = "h, c = cell(xt, (h, c))" if walk.call.is_cell else "out, state = layer(xt, state)"
-    found = holes(t, walk) | {"count": len(alike), "line": line}
+    found = holes(t, walk) | {"count": len(alike)}
+    found |= {} if walk.call.is_cell else {"line": "out, state = layer(xt, state)"}
     name = "in_one_step" if len(alike) == 1 else "in_calls_of_their_own"
     how, fix = (said(name, part, **found) for part in ("why", "fix"))
     return "never_walks", walk, {"how": how, "fix": fix}
@@ -169,6 +174,7 @@ def cut_on_the_way(t: Tables) -> Found:
             inside = steps & (torch.arange(walk.steps)[:, None] != walk.ends - 1)
             of_one = places(steps.any(1).any(0))
             whole = bool(steps.any(0)[:, of_one].all())
+            whole &= len(t.answer.reaching) == 1
             if whole and len(of_one) == 1 < walk.cols == t.given.batch:
                 return "one_sample_is_left", walk, {"sample": of_one[0]}
             return ("steps_cut", walk, {}) if not is_sum and _is_cut(steps, inside) else None
@@ -213,7 +219,7 @@ def steps_dealt_out(t: Tables) -> Found:
         return None
     as_many = walk.steps == t.given.time
     is_split = most(walk.times.any(1), 0) > 1
-    is_dealt = walk.holds_x and as_many and is_split
+    is_dealt = walk.deals_x and as_many and is_split
     if walk.in_step and not is_dealt:
         return None
     # of a sequence that was cut from flat frames, each holds a time step for several steps
@@ -307,7 +313,10 @@ def read_behind_the_end(t: Tables) -> Found:
         whole = int(walk.ends.max()) if by_ends else given.time
         short = [k for k, length in enumerate(lengths) if length < whole]
         both = [all(way.any() for way in reads[number].ways) for reads in t.sample_reads]
-        lacking = [k for k in short if any(both) and not both[k] and walk.owners[:, k].any()]
+        of_both = [steps for steps, one in zip(read, both, strict=True) if one]
+        by_rows = bool(of_both) and all(steps == [whole - 1] for steps in of_both)
+        by_rows &= not any(reads[number].state.any() for reads in t.sample_reads)
+        lacking = [k for k in short if by_rows and not both[k] and walk.owners[:, k].any()]
         silent = [k for k in short if k not in t.answer.reaching or k in lacking]
         wrong = [k for k in short if read[k] and read[k][0] >= lengths[k] and walk.keeps_time]
         if given.pads_left:

@@ -44,7 +44,8 @@ class Walk:
         states: [rows, cols, samples]: which samples reach the states handed in.
         owners: [cols, samples]: which samples reach a column at all.
         ends: the number of real steps of each column.
-        holds_x: whether the very numbers of x come in, and no others.
+        holds_x, deals_x: whether the very numbers of x come in, and no others; and whether, as a
+            `view` does, in columns that are none of its own.
         crowd: the most samples, and the most time steps, that reach a single number.
         by_hand: whether a loop changes the state between two calls.
         in_step: whether its step t is time t of x, give or take the width of a convolution.
@@ -66,8 +67,14 @@ class Walk:
         self.ends = torch.stack([call.ends for call in calls]).sum(0)
         self.by_hand = any(call.by_hand for call in calls[1:])
         entered = torch.cat([call.inputs.flatten() for call in calls])
-        x = t.given.main.flatten().to(entered)
+        x, wide = t.given.main.flatten().to(entered), calls[0].inputs.shape[-1]
         self.holds_x = len(x) == len(entered) and x.sort().values.equal(entered.sort().values)
+        own, given = (
+            (one.view(-1, wide).sort(0).values.T for one in (entered, x))
+            if self.holds_x
+            else ((), ())
+        )
+        self.deals_x = not all(any(map(column.equal, given)) for column in own)
         self.met = [places(one) for one in self.times.any(1).T]
         narrow, pairs = min(6, t.given.time // 2), [*zip(t.given.times, self.met, strict=True)]
         near = [at in steps and steps[-1] - steps[0] <= narrow for at, steps in pairs if steps]
@@ -299,7 +306,8 @@ class Tables:
             self.base.outputs[name].shape,
             self.said.index("time") if "time" in self.said else 9,
         )
-        steps = position(shape, at) if shape[at : at + 1] == (self.given.time,) else None
+        is_alone = self.floats == [name] and shape[at : at + 1] == (self.given.time,)
+        steps = position(shape, at) if is_alone else None
         return Answer(name, self.moved_by(self.by_sample, name), self.given, None, steps, None)
 
     def out_of_place(self) -> tuple[int, int] | None:

@@ -11,7 +11,6 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, combinations, islice, product
@@ -732,9 +731,6 @@ class _Check:
             told_by_calls = by_calls(cells, self._read, x)
             if told_by_calls is not None:
                 return replace(told_by_calls, of="LSTM")
-        of_another = self._of_another_output()
-        if of_another is not None:
-            return of_another
         return told("no_roles", axes=self.reader.axes.said, code=self.brought)
 
     def _walked(self, step: Callable[..., Any]) -> tuple[bool, bool, str]:
@@ -838,18 +834,6 @@ class _Check:
         if len(outputs) > 1:
             self.reader = replace(self.reader, places=(outputs[-1], *states), outputs=())
         return len(outputs) > 1
-
-    def _of_another_output(self) -> Report | None:
-        """The report on an output behind the first, where that is right."""
-        reader = self.reader
-        for other in reader.outputs[1:]:
-            self.reader = replace(reader, places=(other, *reader.places[1:]), outputs=())
-            with suppress(_Told):
-                report = self._by_roles()
-                if report.ok:
-                    return report
-        self.reader = reader
-        return None
 
     def _idle(self, used: set[str], each: int) -> Report | None:
         """Layers of so many weights `each` that change nothing, beside others called so that do."""

@@ -938,3 +938,67 @@ class ALayerForEachGateOfEqualSizes(nn.Module):
         z = torch.cat([x, h], 1)
         c = self.f(z).sigmoid() * c + self.i(z).sigmoid() * self.g(z).tanh()
         return self.o(z).sigmoid() * c.tanh(), c
+
+
+def _adds_to_f(number):
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = (self.x2h(x) + self.h2h(h)).chunk(4, 1)
+        c = (f + number).sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+    example("ok")(type(f"Adds {number} to f", (TwoLinears,), {"forward": forward}))
+
+
+for _number in (-1, -0.5, 0.6931, 1, 1.0986, 2, 3, 10):
+    _adds_to_f(_number)
+
+
+@example("variant", says="coupled gates")
+class CoupledWithANumberOfItsOwn(TwoLinears):
+    def forward(self, x, state):
+        h, c = state
+        f, g, o, _ = (self.x2h(x) + self.h2h(h)).chunk(4, 1)
+        f = (f + 2).sigmoid()
+        c = f * c + (1 - f) * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+@example("ok", says="weights are taken 0.5 times")
+class HalfOfItsWeights(TwoLinears):
+    def __init__(self, i, h):
+        super().__init__(i, h)
+        self.x2h.bias = self.h2h.bias = None
+        self.b = nn.Parameter(torch.zeros(4 * h))
+
+    def forward(self, x, state):
+        h, c = state
+        z = x @ self.x2h.weight.T / 2 + h @ self.h2h.weight.T / 2 + self.b
+        i, f, g, o = z.chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+@example("ok")
+class ScriptsItsCell(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = torch.jit.script(nn.LSTMCell(input_size, hidden_size))
+
+    def forward(self, x, state):
+        return self.cell(x, state)
+
+
+class _MadeByATemplate(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self._init(input_size, hidden_size)
+
+
+@example("cannot_check", says="'Missing' object has no attribute 'h2h'")
+class Missing(_MadeByATemplate):
+    def _init(self, i, h):
+        self.x2h = nn.Linear(i, 4 * h)
+
+    def forward(self, x, state):
+        return self.h2h(state[0]), state[1]

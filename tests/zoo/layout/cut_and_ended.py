@@ -195,3 +195,50 @@ def without_forward():
             return self.lstm(x)[0]
 
     return case(NoForward(), features())
+
+
+@example("ok")
+def turned_within_each_length():
+    def body(self, x):
+        rows = zip(x, LENGTHS.tolist(), strict=True)
+        turned = torch.stack([torch.cat([row[:n].flip(0), row[n:]]) for row, n in rows])
+        ends = torch.arange(len(x)), LENGTHS - 1
+        return self.fc(torch.cat([self.back(turned)[0][ends], self.ahead(x)[0][ends]], 1))
+
+    back, ahead = (nn.LSTM(IN, H, batch_first=True) for _ in range(2))
+    model = Net(body, back=back, ahead=ahead, fc=nn.Linear(2 * H, K))
+    return case(model, features(), lengths=LENGTHS)
+
+
+@example("ok")
+def one_number_a_layer_beside_the_answer():
+    def body(self, x):
+        penalties = []
+        for layer in self.layers:
+            x = layer(x)[0]
+            penalties.append(x.pow(2).mean())
+        return self.fc(x[:, -1]), penalties
+
+    layers = nn.ModuleList([nn.LSTM(IN, IN, batch_first=True) for _ in range(B)])
+    return case(Net(body, layers=layers, fc=nn.Linear(IN, K)), features())
+
+
+@example("ok")
+def larger_of_two_directions():
+    def body(self, x):
+        packed = pack_padded_sequence(x, LENGTHS, batch_first=True, enforce_sorted=False)
+        h = self.lstm(packed)[1][0]
+        return torch.relu(torch.cat([h[0], h[1]], 1))
+
+    lstm = nn.LSTM(IN, 3, batch_first=True, bidirectional=True)
+    return case(Net(body, lstm=lstm), features(), lengths=LENGTHS)
+
+
+@example("cannot_check", says="`causal=True` needs an output")
+def two_outputs_of_one_recording():
+    def body(self, x):
+        return self.before(x), self.fc(self.lstm(x)[0])
+
+    axes = {"input_axes": ("time",), "output_axes": ("time",), "causal": True}
+    parts = {"lstm": nn.LSTM(5, H, bidirectional=True), "before": nn.Linear(5, K)}
+    return case(Net(body, fc=nn.Linear(2 * H, K), **parts), torch.randn(9, 5), **axes)
