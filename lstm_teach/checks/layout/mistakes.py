@@ -94,17 +94,15 @@ def walks_along_the_batch(t: Tables) -> Found:
         cause = "packed"
     elif call.batch_first == given.is_batch_first:
         cause = "swapped_before"
-    fix, last = said(cause, "fix", **found), ["out[:, -1]", "out[-1]"]
-    if given.is_batch_first is not True:
-        last.reverse()
-    then = ""
+    fix, turned = said(cause, "fix", **found), "or_turned"
+    last, other = ("out[:, -1]", "out[-1]")[:: 1 if given.is_batch_first else -1]
     if len(call.states) and cause not in ("packed", "swapped_before"):
         fix = said("and_its_start", fix=fix, axis=given.at["batch"])
     elif cause not in ("packed", "in_a_loop") and t.answer.steps is None:
-        fix += f"; {said('and_the_last_step', last=last[0])}"
-        then = f" ({said('and_the_last_step', last=last[1])})"
+        fix += f"; {said('and_the_last_step', last=last)}"
+        turned = "or_turned_at_the_end"
     if cause.startswith("made") and abs(given.at["batch"] - given.at["time"]) == 1:
-        fix = said("or_turned", fix=fix, then=then)
+        fix = said(turned, fix=fix, last=other)
     return "walks_along_the_batch", walk, {"because": said(cause), "fix": fix}
 
 
