@@ -191,14 +191,17 @@ def _wrong_form(eye: Eye) -> tuple[Report, bool] | None:
     eye.redraw(biases=False)
     here = _near_zero(eye.sizes, eye.step)
     eye.redraw()
-    far = [(one, near) for one, rows, near in _tables() if _same(seen, rows, limit)]
-    right = _same(seen, table({}), limit)
-    if right:
-        far = [(one, near) for one, near in far if here.has_other_h(one)]
+    far = [
+        ((here.rank(near), -share), one)
+        for one, rows, near in _tables()
+        if (share := _same(seen, rows, limit))
+    ]
+    right = bool(_same(seen, table({}), limit))
+    far = [(rank, one) for rank, one in far if not right or here.has_other_h(one)]
     if right and not far:
         return None
-    ranks = [here.rank(near) for _, near in far]
-    fit = [one for (one, _), rank in zip(far, ranks, strict=True) if rank == min(ranks)]
+    best = min((rank for rank, _ in far), default=None)
+    fit = [one for rank, one in far if rank == best]
     if not eye.weights:  # few rows of a table are seen then
         return told("undrawn"), False
     if fit:
@@ -280,11 +283,11 @@ def _form_near_zero(how: Parts) -> _Near:
     return _near_zero((6, 6), lambda **changed: run({**given, **changed}, how))
 
 
-def _same(seen: Tensor, rows: Tensor, limit: float) -> bool:
-    """Whether what is seen are rows of this table, and nearly all of its rows are seen."""
+def _same(seen: Tensor, rows: Tensor, limit: float) -> float:
+    """The share of this table that is seen; 0 where that is not nearly all, or others are seen."""
     near = torch.cdist(seen, rows, p=torch.inf) < limit
     in_table, of_table = (near.any(axis).double().mean() for axis in (1, 0))
-    return bool(in_table > 0.95 and of_table > 0.9)
+    return of_table.item() if in_table > 0.95 and of_table >= 0.85 else 0.0
 
 
 def _measured(seen: Tensor, limit: float) -> Iterator[tuple[str, str, Parts | None]]:

@@ -444,11 +444,8 @@ def not_read_at_the_end(t: Tables) -> Found:
     if not wrong:
         return None
     own = [end.steps[0] for end in found if end.walk.call.packed is None]
-    if (
-        t.given.lengths is None
-        and [*map(len, own)] == [1] * len(found)
-        and len(set(map(sum, own))) > 1
-    ):
+    one_each = [*map(len, own)] == [1] * len(found)
+    if t.given.lengths is None and one_each and len({*map(sum, own)}) > 1:
         return "ends_differ", found[0].walk, {**found[0].holes, "read": own[0][0]}
     # two steps may be a slip, but not where pads are left out
     has_pads = any(t.given.pads[end.sample].any() for end in found)

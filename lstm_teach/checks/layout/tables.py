@@ -69,12 +69,9 @@ class Walk:
         entered = torch.cat([call.inputs.flatten() for call in calls])
         x, wide = t.given.main.flatten().to(entered), calls[0].inputs.shape[-1]
         self.holds_x = len(x) == len(entered) and x.sort().values.equal(entered.sort().values)
-        own, given = (
-            (one.view(-1, wide).sort(0).values.T for one in (entered, x))
-            if self.holds_x
-            else ((), ())
-        )
-        self.deals_x = not all(any(map(column.equal, given)) for column in own)
+        both = [one.view(-1, wide).sort(0).values.T for one in (entered, x) if self.holds_x]
+        own, of_x = both or ([], [])
+        self.deals_x = not all(any(map(column.equal, of_x)) for column in own)
         self.met = [places(one) for one in self.times.any(1).T]
         narrow, pairs = min(6, t.given.time // 2), [*zip(t.given.times, self.met, strict=True)]
         near = [at in steps and steps[-1] - steps[0] <= narrow for at, steps in pairs if steps]
@@ -302,12 +299,10 @@ class Tables:
 
     def _of_no_batch(self, name: str) -> Answer:
         """An output of which nobody asks for samples."""
-        shape, at = (
-            self.base.outputs[name].shape,
-            self.said.index("time") if "time" in self.said else 9,
-        )
-        is_alone = self.floats == [name] and shape[at : at + 1] == (self.given.time,)
-        steps = position(shape, at) if is_alone else None
+        shape, steps = self.base.outputs[name].shape, None
+        at = self.said.index("time") if "time" in self.said else len(shape)
+        if self.floats == [name] and shape[at : at + 1] == (self.given.time,):
+            steps = position(shape, at)
         return Answer(name, self.moved_by(self.by_sample, name), self.given, None, steps, None)
 
     def out_of_place(self) -> tuple[int, int] | None:
