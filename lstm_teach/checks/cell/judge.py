@@ -191,13 +191,12 @@ def _wrong_form(eye: Eye) -> tuple[Report, bool] | None:
     eye.redraw(biases=False)
     here = _near_zero(eye.sizes, eye.step)
     eye.redraw()
+    right = bool(_same(seen, table({}), limit))
     far = [
         ((here.rank(near), -share), one)
         for one, rows, near in _tables()
-        if (share := _same(seen, rows, limit))
+        if (not right or here.has_other_h(one)) and (share := _same(seen, rows, limit))
     ]
-    right = bool(_same(seen, table({}), limit))
-    far = [(rank, one) for rank, one in far if not right or here.has_other_h(one)]
     if right and not far:
         return None
     best = min((rank for rank, _ in far), default=None)
