@@ -55,7 +55,6 @@ _OUTPUT = re.compile(
     r"|num_(class|out|label|tag)|(vocab|tagset|target|label)_?(size|dim)?$|dim_out|d_out"
 )
 _SIZE = re.compile(r"size|dim|num|\bn_|units|feat|^[DH]$")
-_STATE_NAMES = "h", "c", "state"
 _NO_SIZES = re.compile(r"`(KeyError|(Type|Attribute)Error: .*\bint\b)")
 _OTHER_ARGUMENTS = {"bias": True, "device": "cpu", "dtype": None, "dropout": 0.0, "num_layers": 1}
 BEGINS = {
@@ -66,6 +65,7 @@ BEGINS = {
     ),
 }
 STATE = re.compile(r"_?(h|c|a|state|init|prev|s\d?$|carry|mem|zero)", re.IGNORECASE)
+_STATE_NAMES = "h", "c", "state"
 _NO_STATE = re.compile(r".*(mask|msk|len|valid|train|teacher)", re.IGNORECASE)
 _RUNS = re.compile(r"step|forward|call|run|cell")
 _READS = re.compile(r"(?!.*(step|cell|back))(.*_)?(forward|run)(_|$)")

@@ -187,7 +187,7 @@ def _wrong_form(eye: Eye) -> tuple[Report, bool] | None:
             break
     else:
         raise Failed(told("restless"))
-    limit = 300 * eye.limit if eye.exact else 2e-2  # sums may be clipped at 10
+    limit = 300 * eye.limit if eye.exact else 2e-2  # clipped at 10, a sigmoid ends 5e-5 short of 1
     eye.redraw(biases=False)
     here = _near_zero(eye.sizes, eye.step)
     eye.redraw()

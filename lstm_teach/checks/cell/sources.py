@@ -307,7 +307,7 @@ def scaled(layout: Layout) -> Finding | None:
     alone = {k: s.times for k, s in fed.items() if blocks.count((s.name, s.start)) == 1}
     written = {-1: "sigmoid(-z_{0})", 2: "sigmoid(2 * z_{0})", 0.5: "tanh(0.5 * z_{0})"}
     off = {k: abs(times) if k == "g" else times for k, times in alone.items()}
-    both = {k: times for k, times in off.items() if times != 1 and k in of_h}
+    both = {k: off[k] for k in off if off[k] != 1 and k in of_h and of_h[k].times == alone[k]}
     how = {k: written.get(times, "").format(k) for k, times in both.items()}
     return next(((form, "") for form in FORMS if form.how == how), None)
 

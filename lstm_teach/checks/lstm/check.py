@@ -386,7 +386,7 @@ class _Check:
                     return None
                 if reader.axes is TIME_FIRST:
                     self._in_number(result)
-                    break  # these are not its sizes; x in odd forms may crash nn.LSTMCell
+                    break  # these are not its sizes
         if failed and not self.ran:
             # One that refuses tells more than an error of an odd x.
             likely = failed if failed[0][-1].judged else failed[:1]
@@ -427,12 +427,14 @@ class _Check:
         # It may be right for another number of steps, along whichever axis they are.
         longer = [reader.raw(torch.cat([x, x], axis)) for axis in (0, 1)]
         same = [isinstance(one, Report) and one.message == raised.message for one in longer]
+        if not any(same):
+            return False
         wider = reader.raw(torch.cat([x, x], 2))
         less_far = isinstance(wider, Report) and wider.reached < raised.reached
         reached: list[Any] = []
         with noting(dict(enumerate(self._torch_cells())), lambda name, _: reached.append(name)):
             reader.raw(x)
-        return (any(same) and (all(self.told) or bool(reached))) or (all(same) and less_far)
+        return all(self.told) or bool(reached) or (all(same) and less_far)
 
     def _torch_cells(self) -> list[Any]:
         modules = self.tried.modules() if isinstance(self.tried, nn.Module) else ()

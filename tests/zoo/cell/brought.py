@@ -647,6 +647,16 @@ class AllWeightsTwice(_Gates):
         return o.sigmoid() * c.tanh(), c
 
 
+@example("ok", says="weights are taken 2 times")
+class XAloneTwice(_Gates):
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = (self.x2h(x) + self.h2h(h)).chunk(4, 1)
+        i = i + (x @ self.x2h.weight.T).chunk(4, 1)[0]
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
 @example("raises", says="`super().__init__()`, which has to stand first")
 class WithoutSuper(nn.Module):
     def __init__(self, i, h):
@@ -864,17 +874,6 @@ _state_turned("variant", "no output gate", h="c.tanh()")
 _state_turned("variant", "relu for tanh", g="z_g.relu()", h="o * c.relu()")
 _state_turned("forget_used_for_input", "the gates i and f take the same", c="f * c + f * g")
 _state_turned("variant", "exponential gates", f="z_f.exp()")
-
-
-@example("variant", says="Another cell: a GRU")
-class KeepsItsStateTwice(nn.Module):
-    def __init__(self, input_size, hidden_size):
-        super().__init__()
-        self.gru = nn.GRUCell(input_size, hidden_size)
-
-    def forward(self, x, state):
-        h = self.gru(x, state[0])
-        return h, h
 
 
 @example("unrecognised", says="x and h are multiplied by the same weights")
